@@ -322,3 +322,14 @@ def test_a_row_of_a_group_has_all_risks_and_few_of_the_other_notes() -> None:
 
 def test_one_job_is_no_group() -> None:
     assert group_changes(plan_of(hello("timeout: 1h"), hello("timeout: 2h"))).groups == ()
+
+
+def test_days_that_are_only_removed_and_days_that_are_also_open_are_named() -> None:
+    before, after = (
+        with_calendar(f"2026-05-17], also: [{days}", 2) for days in ("2026-03-14, 2026-03-15", "2026-03-14")
+    )
+    lines = lines_of(plan_of(before, after))
+    assert any("~ calendars.norway changed: removed 1 day from also" in line for line in lines), lines
+    before, after = (with_calendar(days, 2) for days in ("2026-05-17, 2026-03-10", "2026-05-17"))
+    lines = lines_of(plan_of(before, after))
+    assert any("~ calendars.norway changed: removed 1 day from except" in line for line in lines), lines
