@@ -2,8 +2,11 @@
 
 import re
 from datetime import timedelta
-from fractions import Fraction
 from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 _UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 _SHAPE = re.compile(r"(?:(\d{1,9})d)?(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s)?", re.ASCII)
@@ -16,7 +19,8 @@ _LONG_SHAPE = re.compile(r"(?:\d+d)?(?:\d+h)?(?:\d+m)?(?:\d+s)?", re.ASCII)
 """A duration with any number of digits."""
 
 _SECONDS = {**_UNITS, "w": 604_800}
-_FINE = {"ms": Fraction(1, 1000), "us": Fraction(1, 10**6), "ns": Fraction(1, 10**9)}
+_FINE = {"ms": 10**3, "us": 10**6, "ns": 10**9}
+"""How many make a second."""
 _CALENDAR = {"mo": 30, "y": 365}
 _NAMES = {
     "s": ("s", "sec", "secs", "second", "seconds"),
@@ -76,11 +80,14 @@ def meant_duration(text: str) -> str | None:
     if unit in _SECONDS and "." not in words[1]:
         meant = f"{words[1]}{unit}" if unit in _UNITS else f"{int(words[1]) * 7}d"
         return meant if parse_duration(meant) is not None else None
-    size = _SECONDS.get(unit) or _FINE.get(unit)
-    return None if size is None else _of_seconds(Fraction(words[1]) * size)
+    if unit not in _SECONDS and unit not in _FINE:
+        return None
+    from fractions import Fraction  # noqa: PLC0415  start-up time: only after a mistake
+
+    return _of_seconds(Fraction(words[1]) * _SECONDS.get(unit, 1) / _FINE.get(unit, 1))
 
 
-def _of_seconds(seconds: Fraction) -> str | None:
+def _of_seconds(seconds: "Fraction") -> str | None:
     """The duration of a whole number of seconds, the smallest unit of the language."""
     if seconds.denominator != 1 or seconds > MAX_DURATION.total_seconds():
         return None
