@@ -18,7 +18,7 @@ class Tone(StrEnum):
     BAD = "31"
     """Red: needs attention."""
     DOUBTFUL = "33"
-    """Yellow: look at it; it may be what somebody intended."""
+    """Yellow: look at it; it may be intended."""
     ACTIVE = "36"
     """Cyan: not over."""
     FAINT = "2"
