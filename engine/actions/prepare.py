@@ -211,6 +211,7 @@ def _environment(about: _About, values: Values, *, folder: str) -> dict[str, str
         "JOBFILE_OUTPUT": config.output_file(about.attempt),
     }
     env |= trigger_of(run).environment(run, spec, zone)
+    env |= {f"JOBFILE_MATRIX_{name.upper()}": to_text(value) for name, value in run.matrix.items()}
     return env | {
         f"JOBFILE_PARAM_{name.upper()}": to_text(value) if not isinstance(value, tuple) else _joined(value)
         for name, value in run.params.items()

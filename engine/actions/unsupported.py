@@ -11,7 +11,7 @@ from jobfile.model.catalog import Catalog, CompiledJob
 from jobfile.model.jobs import ExpectSpec, JobSpec, StepsAction
 
 UNABLE: Final = (
-    *("http", "expect", "triggers", "matrix", "queue", "priority"),
+    *("http", "expect", "triggers", "queue", "priority"),
     *("idempotency_key", "artifacts", "notify", "retry"),
 )
 """The keys that `check` reports; for `retry`, only the conditions about HTTP requests."""
@@ -50,7 +50,6 @@ def _needs(spec: JobSpec) -> Iterator[str]:
         yield "expect"
     given: dict[str, object] = {
         "triggers": spec.triggers,
-        "matrix": spec.matrix,
         "queue": spec.queue,
         "priority": spec.priority,
         "idempotency_key": spec.idempotency_key,

@@ -19,6 +19,7 @@ def run_to_json(
         "id": run.id,
         "job": run.job,
         "params": dict(run.params),
+        "matrix": dict(run.matrix),
         "trigger": run.trigger.value,
         "state": run.state.value,
         "reason": run.reason or None,

@@ -13,13 +13,13 @@ from engine.host.wake import poke
 from engine.ledger.opening import open_ledger
 from engine.ledger.store_ports import Accounting
 from engine.ports import Stop
-from engine.transactions.account import Moment, request_run, requested_run
+from engine.transactions.account import Moment, request_runs, requested_runs, retry_run
 from jobfile.model.catalog import CompiledJob
 from jobfile.model.jobs import JobSpec
-from jobfile.model.values import Value
+from jobfile.model.values import Scalar, Value
 
 
-def new_run(
+def new_runs(
     spec: JobSpec,
     *,
     digest: str,
@@ -27,36 +27,51 @@ def new_run(
     params: Mapping[str, Value],
     at: datetime,
     now: datetime,
-    retry_of: str | None = None,
-) -> Run:
-    """Make a requested run, without recording it."""
-    return requested_run(
+    chosen: Sequence[Mapping[str, Scalar]] | None = None,
+) -> tuple[Run, ...]:
+    """Make the runs of a request, without recording them: of the chosen combinations, or of all."""
+    return requested_runs(
         spec,
-        id=new_run_id(),
+        new_id=new_run_id,
         digest=digest,
         generation=generation,
         params=params,
         at=at,
         now=now,
         requested_by=user_name(),
-        retry_of=retry_of,
+        chosen=chosen,
     )
 
 
-def record(store: Accounting, run: Run, job: CompiledJob, *, why: str, now: datetime) -> Run:
-    """Record a requested run and the reason; return it in the state that the overlap policy decided."""
-    moment = Moment(now=now, generation=run.generation or 0, new_id=new_run_id)
+def new_retry(spec: JobSpec, old: Run, *, digest: str, generation: int | None, now: datetime) -> Run:
+    """Make the retry of a run, without recording it."""
+    return retry_run(
+        spec,
+        old,
+        id=new_run_id(),
+        digest=digest,
+        generation=generation,
+        now=now,
+        requested_by=user_name(),
+    )
+
+
+def record(
+    store: Accounting, runs: Sequence[Run], job: CompiledJob, *, why: str, now: datetime
+) -> tuple[Run, ...]:
+    """Record the runs of a request and the reason; return them as the overlap policy decided."""
+    moment = Moment(now=now, generation=runs[0].generation or 0, new_id=new_run_id)
     with store.transaction():
         store.add_definition(job)
-        recorded, _ = request_run(store, run, job.spec, moment)
-        action = "retry" if run.retry_of else "run"
-        store.audit(
-            actor=run.requested_by,
-            action=action,
-            object=run.retry_of or run.id,
-            detail="; ".join(part for part in (why, f"run {run.id}") if part),
-            now=now,
-        )
+        recorded, _ = request_runs(store, runs, job.spec, moment)
+        for run in runs:
+            store.audit(
+                actor=run.requested_by,
+                action="retry" if run.retry_of else "run",
+                object=run.retry_of or run.id,
+                detail="; ".join(part for part in (why, f"run {run.id}") if part),
+                now=now,
+            )
     return recorded
 
 
@@ -66,20 +81,21 @@ def prepare_state(place: Place) -> None:
     make_private_file(place.config.ledger)
 
 
-def hand_over(place: Place, run: Run, job: CompiledJob, *, why: str, now: datetime) -> Run:
-    """Record a requested run, and wake the process that may start it."""
-    (recorded,) = hand_over_all(place, [(run, job)], why=why, now=now)
-    return recorded
+def hand_over(
+    place: Place, runs: Sequence[Run], job: CompiledJob, *, why: str, now: datetime
+) -> tuple[Run, ...]:
+    """Record the runs of a request, and wake the process that may start them."""
+    return hand_over_all(place, [(runs, job)], why=why, now=now)
 
 
 def hand_over_all(
-    place: Place, requests: Sequence[tuple[Run, CompiledJob]], *, why: str, now: datetime
+    place: Place, requests: Sequence[tuple[Sequence[Run], CompiledJob]], *, why: str, now: datetime
 ) -> tuple[Run, ...]:
-    """Record requested runs, and wake the process that may start them."""
+    """Record the runs of requests, each request as one, and wake the process that may start them."""
     prepare_state(place)
     store = open_ledger(place.config.ledger_url)
     try:
-        recorded = [record(store, run, job, why=why, now=now) for run, job in requests]
+        recorded = [run for runs, job in requests for run in record(store, runs, job, why=why, now=now)]
     finally:
         store.close()
     poke(place.state_dir)

@@ -58,6 +58,10 @@ class Current(Protocol):
         """Runs in no final state, oldest first."""
         ...
 
+    def runs_of(self, occurrence: str) -> tuple[Run, ...]:
+        """The runs of an occurrence with a matrix, and their manual retries, as recorded."""
+        ...
+
     def current_generation(self) -> Generation | None:
         """The generation in force."""
         ...
@@ -122,7 +126,14 @@ class History(Protocol):
         ...
 
     def count_runs(self, *, since: datetime, until: datetime) -> tuple[StateCount, ...]:
-        """Runs wanted in [since, until), counted by job, kind and state; in no particular order."""
+        """Runs wanted in [since, until), counted by job, kind and state; in no particular order.
+
+        Runs of a matrix are left out: they count by occurrence.
+        """
+        ...
+
+    def matrix_runs(self, job: str | None, *, since: datetime, until: datetime) -> tuple[Run, ...]:
+        """Runs of a matrix that were wanted in [since, until), as recorded; of one job, or all for None."""
         ...
 
     def pruned_requests(self, job: str, *, since: datetime, until: datetime) -> Mapping[RunState, int]:

@@ -51,6 +51,7 @@ from engine.ledger.cells import (
     is_run_id,
     is_step,
     items_from_text,
+    matrix_from_text,
     params_from_text,
     value_from_text,
 )
@@ -131,6 +132,7 @@ def run_from_row(columns: Row) -> Run:
         row["stop_requested"],
         row["resolved"],
     )
+    occurrence, slot = row["occurrence"], row["slot"]
     if not (
         is_run_id(row["id"])
         and is_job(row["job"])
@@ -138,6 +140,8 @@ def run_from_row(columns: Row) -> Run:
         and stop in STOPS
         and resolved in FINAL_OR_NONE
         and (retry_of is None or is_run_id(retry_of))
+        and (occurrence is None or is_run_id(occurrence))
+        and (slot is None or is_run_id(slot))
     ):
         raise UnreadableValueError(f"run {row['id']} has a value that jobfile never writes")
     return Run(
@@ -168,6 +172,10 @@ def run_from_row(columns: Row) -> Run:
         clock_epoch=row["clock_epoch"],
         resolved=resolved,
         begun_at=_maybe(row["begun_at"]),
+        matrix=matrix_from_text(row["matrix"]),
+        occurrence=occurrence or "",
+        slot=slot or "",
+        combinations=row["combinations"],
     )
 
 
@@ -194,6 +202,10 @@ def run_to_row(run: Run) -> dict[str, object]:
         "requested_by": run.requested_by,
         "retry_of": run.retry_of,
         "clock_epoch": run.clock_epoch,
+        "matrix": params_to_text(run.matrix) if run.matrix else "",
+        "occurrence": run.occurrence or None,
+        "slot": run.slot or None,
+        "combinations": run.combinations,
     }
 
 
