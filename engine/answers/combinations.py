@@ -52,7 +52,8 @@ def tally_words(item: Item) -> str:
         return ""
     counts = Counter(run.verdict.value for run in item.runs)
     if len(counts) == 1:
-        return f"all {len(item.runs)} combinations"
+        total = item.runs[0].combinations
+        return f"{f'all {total}' if len(item.runs) == total else len(item.runs)} combinations"
     told = ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
     others = [run for run in item.runs if run.verdict is not RunState.SUCCEEDED]
     names = ", ".join(combination_text(run.matrix) for run in others[:MAX_NAMED])

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 import click
 
 from engine.answers.combinations import has_values
+from engine.answers.newest import FAR
 from engine.core.vocabulary import value_text
 from engine.ledger.ports import View
 from jobfile.model.canonical import spec_from_json
@@ -39,9 +40,11 @@ def matrix_option(help: str) -> Callable[[F], F]:
 
 
 def refuse_unknown_axes(view: View, job: str, given: Mapping[str, str]) -> None:
-    """Raise a usage error for an axis that the matrix of the job in force does not have."""
-    version = view.job_in_force(job) if given else None
-    text = view.definition_text(version.digest) if version is not None else None
+    """Raise a usage error for an axis that the matrix of the job does not have."""
+    if not given:
+        return
+    known = view.job_in_force(job) or view.newest_run(job, until=FAR)
+    text = view.definition_text(known.digest) if known is not None else None
     if text is None:
         return
     axes = dict.fromkeys(name for one in spec_from_json(text).matrix for name in one)

@@ -1,19 +1,20 @@
 """Calls the decisions of the engine's core for the simulation."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
+from engine.core.admission import Listed
 from engine.core.lifecycle import Ended, Run, RunState
 from engine.core.records import Pause
 from engine.core.retry import settle
-from engine.simulation.subject import SimRun, Subject
-from engine.transactions.account import bound_params, concurrency_key, template_values
+from engine.simulation.subject import Lane, SimOccurrence, SimRun, Subject, slots_of
+from engine.transactions.account import bound_params, concurrency_key, names_an_axis, template_values
 from engine.transactions.pause import BY_FAILURES
 from jobfile.expressions.expression import EvaluationError
 from jobfile.expressions.template import evaluate_source
-from jobfile.model.jobs import AfterWhen, JobSpec
+from jobfile.model.jobs import AfterWhen, JobSpec, OverlapPolicy
 from jobfile.model.values import Value
 from jobfile.schedule.occurrences import load_zone
 
@@ -39,6 +40,41 @@ def verdict(run: SimRun, ending: str) -> tuple[RunState, str]:
         found = settle(run, _ENDINGS[ending], spec=run.subject.spec, now=_SOME_TIME)
         known[key] = (found.run_state, found.reason)
     return known[key]
+
+
+class Besides:
+    """The runs with a concurrency key, without those of one occurrence: `Others` for a run of a matrix."""
+
+    def __init__(self, lane: Lane, run: SimRun, policy: OverlapPolicy) -> None:
+        """Look for what blocks a run."""
+        self._active = [one for one in lane.active if one.occurrence is not run.occurrence]
+        waiting = [one for one in lane.waiting if one.occurrence is not run.occurrence]
+        begun = {id(one.slot) for one in self._active if one.slot is not None}
+        is_latest = policy is OverlapPolicy.LATEST
+        self._waiting = [one for one in waiting if not (is_latest and id(one.slot) in begun)]
+
+    def count(self, *, at_most: int) -> tuple[int, int]:
+        """The numbers of active and waiting runs; those with one slot count once."""
+        return min(slots_of(self._active), at_most), min(slots_of(self._waiting), at_most)
+
+    def rows(self, *, limit: int | None = None) -> tuple[Sequence[SimRun], Sequence[SimRun]]:
+        """The active and the waiting runs."""
+        return Listed(self._active, self._waiting).rows(limit=limit)
+
+
+def with_combinations(spec: JobSpec, run: SimRun) -> list[SimRun]:
+    """The runs of an occurrence, of which one is made already: one for each combination of the matrix."""
+    if not spec.matrix:
+        return [run]
+    runs = [
+        run,
+        *(SimRun(run.subject, run.scheduled_for, run.trigger, run.not_before) for _ in spec.matrix[1:]),
+    ]
+    occurrence = SimOccurrence(len(runs))
+    for one, matrix in zip(runs, spec.matrix, strict=True):
+        one.params, one.matrix, one.occurrence = run.params, matrix, occurrence
+        one.slot = None if names_an_axis(spec) else occurrence
+    return runs
 
 
 def bound(spec: JobSpec, arguments: Mapping[str, Value]) -> dict[str, Value]:
@@ -108,5 +144,6 @@ def _as_run(run: SimRun) -> Run:
         not_before=run.not_before,
         concurrency_key="",
         concurrency_limit=None,
+        matrix=run.matrix,
     )
     return replace(made, attempt=run.attempt)

@@ -9,9 +9,10 @@ from types import MappingProxyType
 from engine.core.admission import policy_for
 from engine.core.due import Rules
 from engine.core.lifecycle import RunState, TriggerKind
+from engine.core.vocabulary import combination_text
 from engine.triggers.schedule import rules_of
 from jobfile.model.jobs import ExpectSpec, JobSpec, OverlapPolicy
-from jobfile.model.values import Value
+from jobfile.model.values import Scalar, Value
 
 CHANCES = 2**64
 
@@ -68,6 +69,38 @@ class Lane:
         self.active: list[SimRun] = []
         self.waiting: list[SimRun] = []
 
+    def taken(self, run: "SimRun") -> int:
+        """How many places are taken for a run: runs with one slot take one, and none from each other."""
+        if run.occurrence is None:
+            return slots_of(self.active)
+        return slots_of([one for one in self.active if run.slot is None or one.slot is not run.slot])
+
+    def following(self) -> "Sequence[SimRun]":
+        """The waiting runs that are next: the first one, and those with its slot."""
+        first = self.waiting[0] if self.waiting else None
+        if first is None or first.slot is None:
+            return self.waiting[:1]
+        return [one for one in self.waiting if one.slot is first.slot]
+
+
+def slots_of(runs: "Sequence[SimRun]") -> int:
+    """The number of places that runs take under a limit."""
+    if not any(run.slot is not None for run in runs):
+        return len(runs)
+    return len({id(run.slot or run) for run in runs})
+
+
+class SimOccurrence:
+    """An occurrence of a job with a matrix: how many of its runs are not over, and whether one failed."""
+
+    __slots__ = ("has_failed", "has_succeeded", "left")
+
+    def __init__(self, left: int) -> None:
+        """Nothing is over yet."""
+        self.left = left
+        self.has_failed = False
+        self.has_succeeded = False
+
 
 class SimRun:
     """A run with the fields that decisions need.
@@ -89,6 +122,9 @@ class SimRun:
     ended_at: datetime | None = None
     began_at: datetime
     params: Mapping[str, Value] = MappingProxyType({})
+    matrix: Mapping[str, Scalar] = MappingProxyType({})
+    occurrence: SimOccurrence | None = None
+    slot: SimOccurrence | None = None
 
     def __init__(
         self, subject: "Subject", scheduled_for: datetime, trigger: TriggerKind, not_before: datetime
@@ -149,7 +185,7 @@ class Subject:
         self.always_succeeds = not self.times_out and assumed.failing <= 0
         self.is_expected = spec.expect != ExpectSpec()
         self.has_key = spec.concurrency.key is not None
-        asks = self.has_condition or self.has_key or spec.pause_on_failure is not None
+        asks = self.has_condition or self.has_key or spec.pause_on_failure is not None or bool(spec.matrix)
         self.is_plain = not (asks or self.rules.delays or spec.start_deadline)
         self.verdicts: dict[tuple[RunState, int, str], tuple[RunState, str]] = {}
 
@@ -158,5 +194,6 @@ class Subject:
         attempt's identity, not on other events.
         """
         name = f"{seed}|{self.spec.name}|{run.scheduled_for.isoformat()}|{run.attempt}"
+        name += combination_text(run.matrix)
         chance = int.from_bytes(sha256(name.encode()).digest()[:8], "big") / CHANCES
         return chance < self.assumed.failing

@@ -143,12 +143,16 @@ def slot_of(spec: JobSpec, run: Run) -> str:
     """What a run of a matrix counts as against the limit: all runs of its occurrence count once, unless the
     concurrency key names an axis; then each counts.
     """
-    is_by_axis = spec.concurrency.key is not None and _names_an_axis(spec.concurrency.key)
-    return "" if is_by_axis else run.occurrence
+    return "" if names_an_axis(spec) else run.occurrence
+
+
+def names_an_axis(spec: JobSpec) -> bool:
+    """Whether the concurrency key of a job names an axis of its matrix."""
+    return spec.concurrency.key is not None and _has_axis(spec.concurrency.key)
 
 
 @lru_cache(maxsize=KEPT_KEYS)
-def _names_an_axis(key: str) -> bool:
+def _has_axis(key: str) -> bool:
     slots, _ = find_slots(key)
     return any(name.startswith("matrix.") for slot in slots for name in names_in(slot.source))
 

@@ -240,6 +240,7 @@ CODES: dict[str, Code] = {
         JF503 unknown param
         JF504 value breaks the param's rules
         JF505 matrix too large
+        JF507 a value of a matrix twice
         JF508 pattern not supported
         """,
     ),
