@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC
 from types import FrameType
 
-from engine.answers.as_json import details_of, ended_runs_to_json, one_run_to_json
+from engine.answers.as_json import details_of, one_run_to_json, whole_runs_to_json
 from engine.answers.did import answer_of
 from engine.answers.expected import item_of
 from engine.answers.presence import RUNNING
@@ -276,7 +276,7 @@ def _say(text: str, style: Style = PLAIN) -> None:
 def _tell(view: View, runs: Sequence[Run], *, as_json: bool) -> int:
     if len(runs) > 1:
         if as_json:
-            print_json(ended_runs_to_json(view, runs))
+            print_json(whole_runs_to_json(view, runs))
     elif as_json:
         print_json(one_run_to_json(runs[0], details=details_of(view, runs[0])))
     elif runs[0].state.is_final:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import click
 
 from engine.actions.unsupported import beyond_engine_of
-from engine.answers.as_json import one_run_to_json, run_to_json
+from engine.answers.as_json import one_run_to_json, whole_runs_to_json
 from engine.cli.asking import hand_over, new_runs
 from engine.cli.exit_codes import GOOD, WOULD_NOT_RUN
 from engine.cli.findings import refuse_invalid
@@ -138,7 +138,7 @@ def command(
     if not detach:
         return attend(place, runs, wanted.job, why=why, as_json=as_json)
     recorded = hand_over(place, runs, wanted.job, why=why, now=now)
-    return _detached(recorded, as_json=as_json, is_running=is_running)
+    return _detached(place, recorded, as_json=as_json, is_running=is_running)
 
 
 def _from_engine(place: Place, name: str) -> _Found:
@@ -203,9 +203,9 @@ def _bound(wanted: _Found, given: Mapping[str, str]) -> dict[str, Value]:
     return bound_params(spec, bound)
 
 
-def _detached(runs: Sequence[Run], *, as_json: bool, is_running: bool) -> int:
+def _detached(place: Place, runs: Sequence[Run], *, as_json: bool, is_running: bool) -> int:
     if as_json and len(runs) > 1:
-        print_json({"format": 1, "runs": [run_to_json(run) for run in runs]})
+        print_json(whole_runs_to_json(place.view(), runs))
     elif as_json:
         print_json(one_run_to_json(runs[0]))
     else:
