@@ -177,7 +177,7 @@ def _report(
 def _of_matrices(view: View, *, since: datetime, until: datetime) -> Iterator[tuple[Item, Item]]:
     """The occurrences of jobs with a matrix: each as it first ended, and with its manual retries."""
     by_occurrence: dict[str, list[Run]] = defaultdict(list)
-    for run in view.matrix_runs(None, since=since, until=until):
+    for run in view.matrix_runs(since=since, until=until):
         by_occurrence[run.occurrence].append(run)
     for runs in by_occurrence.values():
         yield item_of(*(run for run in runs if run.retry_of is None)), item_of(*newest_of_each(runs))

@@ -11,6 +11,7 @@ __all__ = [
     "events",
     "lifecycle",
     "notices",
+    "occurrences",
     "outputs",
     "reasons",
     "records",

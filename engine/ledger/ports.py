@@ -132,10 +132,6 @@ class History(Protocol):
         """
         ...
 
-    def matrix_runs(self, job: str | None, *, since: datetime, until: datetime) -> tuple[Run, ...]:
-        """Runs of a matrix that were wanted in [since, until), as recorded; of one job, or all for None."""
-        ...
-
     def pruned_requests(self, job: str, *, since: datetime, until: datetime) -> Mapping[RunState, int]:
         """Manual runs of a job in [since, until) that retention deleted: their number by state."""
         ...
@@ -177,6 +173,10 @@ class Overview(Protocol):
         self, *, since: datetime, until: datetime, jobs: Collection[str] | None, state: States, limit: int
     ) -> tuple[Run, ...]:
         """Runs wanted in [since, until), newest first: of these jobs or of all, in these states or any."""
+        ...
+
+    def matrix_runs(self, *, since: datetime, until: datetime) -> tuple[Run, ...]:
+        """Runs of a matrix that were wanted in [since, until), of all jobs, as recorded."""
         ...
 
 

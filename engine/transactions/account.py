@@ -28,7 +28,7 @@ from jobfile.schedule.occurrences import load_zone
 SKIPS_IN_A_ROW = 3
 """After this many consecutive skips the user is warned: a stuck run silences its job."""
 KEPT_KEYS = 1_000
-"""Size of the cache of concurrency keys: whether one names an axis is asked for each run."""
+"""Size of the cache of concurrency keys: each run needs to know whether its key names an axis."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -120,3 +120,10 @@ tests:
     said = jobfile("test")
     assert "the job's matrix has no combination with region=xx" in said.out
     assert "1 passed" in said.out or "europe" in said.out
+
+
+@pytest.mark.parametrize(("job", "count"), [("check-stock", 5), ("one-at-a-time", 4)])
+def test_the_sample_runs(jobfile: Jobfile, job: str, count: int) -> None:
+    sample = Path(__file__).parents[2] / "samples" / "matrix.yaml"
+    said = jobfile("run", job, "-f", str(sample), "--state", "state")
+    assert (said.code, said.out.count("\n")) == (0, count)

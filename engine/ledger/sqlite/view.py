@@ -174,9 +174,8 @@ class SqliteView(SqliteCurrent):
             for row in rows
         )
 
-    def matrix_runs(self, job: str | None, *, since: datetime, until: datetime) -> tuple[Run, ...]:
-        values = {"job": job, "since": to_us(since), "until": to_us(until)}
-        return self._db.all(run_from_row, "run.matrix_runs", values)
+    def matrix_runs(self, *, since: datetime, until: datetime) -> tuple[Run, ...]:
+        return self._db.all(run_from_row, "run.matrix_runs", {"since": to_us(since), "until": to_us(until)})
 
     def pruned_requests(self, job: str, *, since: datetime, until: datetime) -> dict[RunState, int]:
         values = {"job": job, "since": to_us(since), "until": to_us(until)}

@@ -109,9 +109,9 @@ select run.* from json_each(:jobs) as named join run on run.seq in (
 order by run.job, run.scheduled_for, run.seq;
 
 -- name: matrix_runs
--- The runs of a job with a matrix with a nominal time in a window, in the order of their recording; of one job or all.
+-- The runs of jobs with a matrix with a nominal time in a window, in the order of their recording.
 select * from run indexed by run_scheduled_for
-where scheduled_for >= :since and scheduled_for < :until and occurrence is not null and (:job is null or job = :job)
+where scheduled_for >= :since and scheduled_for < :until and occurrence is not null
 order by seq;
 
 -- name: retries_between
