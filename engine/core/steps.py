@@ -106,7 +106,7 @@ def _is_enough(need: StepRun, allowed: frozenset[str]) -> bool:
 
 
 def _is_allowed(one: StepRun, allowed: frozenset[str]) -> bool:
-    """Whether a step did not do its work, but may. A step that was cancelled did not fail: its run was ended."""
+    """Whether a step did not do its work, but may. One that was cancelled did not fail: its run was ended."""
     return one.state.is_bad and one.state is not StepState.CANCELLED and one.step in allowed
 
 

@@ -107,7 +107,7 @@ class _Course:
         self.states[key] = begun
         most, length = time_left(self.spec, self.run, key.step, now=now), self.assumed.lengths[key.step]
         if most is not None and most < length:
-            # Even an attempt without time starts first, and ends after the turn of the engine that started it.
+            # Even an attempt without time starts first: it ends after the turn in which the engine starts it.
             self.at(now + max(most, timedelta.resolution), key, _OVER_TIME)
         else:
             self.at(now + length, key, _ENDS)
