@@ -2,19 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final
 
-from engine.core.admission import Listed
-from engine.core.lifecycle import Ended, Run, RunState
+from engine.core.lifecycle import Ended, Run, RunState, TriggerKind
 from engine.core.records import Pause
-from engine.core.retry import settle
-from engine.simulation.subject import Lane, SimOccurrence, SimRun, Subject, slots_of
-from engine.transactions.account import bound_params, concurrency_key, names_an_axis, template_values
+from engine.core.retry import settle, settle_round
+from engine.core.steps import Conclusion, kept_for_retry
+from engine.simulation.courses import Assumptions, Course, course_of
+from engine.simulation.subject import Absence, Assumed, Setting, SimRun, Subject
+from engine.transactions.account import bound_params, concurrency_key, template_values
 from engine.transactions.pause import BY_FAILURES
 from jobfile.expressions.expression import EvaluationError
 from jobfile.expressions.template import evaluate_source
-from jobfile.model.jobs import AfterWhen, JobSpec, OverlapPolicy
+from jobfile.model.jobs import AfterWhen, JobSpec, StepsAction
 from jobfile.model.values import Value
 from jobfile.schedule.occurrences import load_zone
 
@@ -42,39 +44,57 @@ def verdict(run: SimRun, ending: str) -> tuple[RunState, str]:
     return known[key]
 
 
-class Besides:
-    """The runs with a concurrency key, without those of one occurrence: `Others` for a run of a matrix."""
-
-    def __init__(self, lane: Lane, run: SimRun, policy: OverlapPolicy) -> None:
-        """Look for what blocks a run."""
-        self._active = [one for one in lane.active if one.occurrence is not run.occurrence]
-        waiting = [one for one in lane.waiting if one.occurrence is not run.occurrence]
-        begun = {id(one.slot) for one in self._active if one.slot is not None}
-        is_latest = policy is OverlapPolicy.LATEST
-        self._waiting = [one for one in waiting if not (is_latest and id(one.slot) in begun)]
-
-    def count(self, *, at_most: int) -> tuple[int, int]:
-        """The numbers of active and waiting runs; those with one slot count once."""
-        return min(slots_of(self._active), at_most), min(slots_of(self._waiting), at_most)
-
-    def rows(self, *, limit: int | None = None) -> tuple[Sequence[SimRun], Sequence[SimRun]]:
-        """The active and the waiting runs."""
-        return Listed(self._active, self._waiting).rows(limit=limit)
+def round_verdict(run: SimRun, end: Conclusion, *, now: datetime) -> tuple[RunState, str]:
+    """The engine's verdict on a run whose steps are over."""
+    found = settle_round(run, end, spec=run.subject.spec, now=now)
+    return found.run_state, found.reason
 
 
-def with_combinations(spec: JobSpec, run: SimRun) -> list[SimRun]:
-    """The runs of an occurrence, of which one is made already: one for each combination of the matrix."""
-    if not spec.matrix:
-        return [run]
-    runs = [
-        run,
-        *(SimRun(run.subject, run.scheduled_for, run.trigger, run.not_before) for _ in spec.matrix[1:]),
-    ]
-    occurrence = SimOccurrence(len(runs))
-    for one, matrix in zip(runs, spec.matrix, strict=True):
-        one.params, one.matrix, one.occurrence = run.params, matrix, occurrence
-        one.slot = None if names_an_axis(spec) else occurrence
-    return runs
+def begin_course(run: SimRun, setting: Setting, *, now: datetime) -> Course:
+    """The course of a run with steps that starts now; a retry continues at the first failed step."""
+    subject, action, absences = run.subject, run.subject.spec.action, setting.absences
+    assert isinstance(action, StepsAction)
+    usual = subject.usual_course
+    if usual is not None and run.course is None and not _is_absent(absences, now, usual.length):
+        return usual
+    made = _as_run(run)
+    found = course_of(
+        subject.spec,
+        made,
+        {} if run.course is None else kept_for_retry(action, run.course.states),
+        begun_at=now,
+        values=template_values(subject.spec, made),
+        assumed=Assumptions(
+            subject.step_lengths, partial(subject.step_fails, run, setting.seed), partial(_awake, absences)
+        ),
+    )
+    # For speed: a month has many runs, and without failures and expressions all go the same way.
+    has_expressions = any(step.condition or step.for_each for step in action.steps)
+    is_usual = found.end.state is RunState.SUCCEEDED and not has_expressions and not subject.steps_fail
+    if is_usual and not _is_absent(absences, now, found.length):
+        subject.usual_course = found
+    return found
+
+
+def _is_absent(absences: Sequence[Absence], since: datetime, length: timedelta) -> bool:
+    """Whether no engine runs for a part of a time."""
+    return any(one.since <= since + length and since < one.until for one in absences)
+
+
+def _awake(absences: Sequence[Absence], at: datetime) -> datetime:
+    """The first instant from `at` at which an engine runs."""
+    return next((one.until for one in absences if one.since <= at < one.until), at)
+
+
+def length_of_steps(spec: JobSpec, steps: Mapping[str, Assumed]) -> timedelta:
+    """The length of a run in which no step fails."""
+    failing_none = {name: replace(one, failing=0.0) for name, one in steps.items()}
+    subject = Subject(0, spec, Assumed(length=timedelta(), steps=failing_none))
+    run = SimRun(subject, _SOME_TIME, TriggerKind.SCHEDULE, _SOME_TIME)
+    run.state, run.params = RunState.RUNNING, bound(spec, {})
+    run.matrix = spec.matrix[0] if spec.matrix else {}
+    setting = Setting(jobs=(), since=_SOME_TIME, until=_SOME_TIME, assumed={})
+    return begin_course(run, setting, now=_SOME_TIME).length
 
 
 def bound(spec: JobSpec, arguments: Mapping[str, Value]) -> dict[str, Value]:
