@@ -371,7 +371,7 @@ class _Simulation:
             row.failed += 1
         if self.tell:
             self.tell(now, state.value, run)
-        for waiting in lane.following():
+        for waiting in lane.following(subject.concurrency.limit):
             self.make_ready(waiting)
         self.count_end(now, run, state)
 

@@ -14,14 +14,15 @@ class Besides:
     def __init__(self, lane: Lane, run: SimRun, policy: OverlapPolicy) -> None:
         """Look for what blocks a run."""
         self._active = [one for one in lane.active if one.occurrence is not run.occurrence]
-        waiting = [one for one in lane.waiting if one.occurrence is not run.occurrence]
+        self._waiting = [one for one in lane.waiting if one.occurrence is not run.occurrence]
         begun = {id(one.slot) for one in self._active if one.slot is not None}
-        is_latest = policy is OverlapPolicy.LATEST
-        self._waiting = [one for one in waiting if not (is_latest and id(one.slot) in begun)]
+        self._not_begun = [one for one in self._waiting if id(one.slot) not in begun]
+        if policy is OverlapPolicy.LATEST:  # an occurrence that has begun does not wait any more
+            self._waiting = self._not_begun
 
     def count(self, *, at_most: int) -> tuple[int, int]:
         """The numbers of active and waiting runs; those with one slot count once."""
-        return min(slots_of(self._active), at_most), min(slots_of(self._waiting), at_most)
+        return min(slots_of(self._active), at_most), min(slots_of(self._not_begun), at_most)
 
     def rows(self, *, limit: int | None = None) -> tuple[Sequence[SimRun], Sequence[SimRun]]:
         """The active and the waiting runs."""

@@ -85,12 +85,11 @@ class Lane:
             return slots_of(self.active)
         return slots_of([one for one in self.active if run.slot is None or one.slot is not run.slot])
 
-    def following(self) -> "Sequence[SimRun]":
-        """The waiting runs that are next: the first one, and those with its slot."""
-        first = self.waiting[0] if self.waiting else None
-        if first is None or first.slot is None:
-            return self.waiting[:1]
-        return [one for one in self.waiting if one.slot is first.slot]
+    def following(self, limit: int | None) -> "Sequence[SimRun]":
+        """The waiting runs that are next: as many as the limit allows at once, and those with their slots."""
+        first = self.waiting[: limit or 1]
+        slots = {id(one.slot) for one in first if one.slot is not None}
+        return [one for one in self.waiting if one in first or id(one.slot) in slots] if slots else first
 
 
 def slots_of(runs: "Sequence[SimRun]") -> int:
