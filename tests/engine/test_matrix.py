@@ -1,5 +1,6 @@
 """Jobs with a matrix: one occurrence, a run for each combination, and one verdict of all."""
 
+import json
 from collections.abc import Sequence
 from datetime import UTC
 from pathlib import Path
@@ -378,6 +379,51 @@ def test_runs_name_their_combination(tmp_path: Path) -> None:
     world = a_world(tmp_path)
     found = newest_runs(world.view, "hello", states=(), limit=9, now=world.clock.now(), presence=RUNNING)
     assert "hello [region=us]" in runs_to_text(found, width=None)
+
+
+def test_a_missing_run_of_an_occurrence_is_found(tmp_path: Path) -> None:
+    world = a_world(tmp_path)
+    world.pass_time(seconds=600)
+    assert world.unsound() == []
+    skipped = [run for run in world.runs() if run.state is RunState.SKIPPED]
+    for gone in (skipped[1], skipped[0]):  # one of several, and the first, whose id the others have
+        world.store._db._db.execute("delete from run where id = ?", (gone.id,))
+        assert "invariant.I1" in {one.code for one in world.unsound()}
+    world.finish()
+
+
+NOTIFIES = """
+version: 1
+channels: {oncall: {command: [notify-send, hello]}}
+jobs:
+  hello:
+    schedule: {every: 10m}
+    matrix: {region: [eu, us, ap]}
+    notify: {failed: [oncall], recovered: [oncall]}
+    command: [rebuild, "{{ matrix.region }}"]
+"""
+
+
+def test_an_occurrence_is_notified_once_when_all_its_runs_are_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.loops.watcher.beyond_engine", lambda _: ())  # nothing sends notifications yet
+    world = World(tmp_path, NOTIFIES)
+    world.pass_time(seconds=1)
+    world.pass_time(seconds=599)
+    end(world, "us", exit_code=1)
+    end(world, "ap", exit_code=1)
+    now = world.clock.now()
+    assert world.store.outbox.due(now=now, limit=9) == ()
+    end(world, "eu")
+    (owed,) = world.store.outbox.due(now=now, limit=9)
+    assert owed.event == "failed"
+    assert json.loads(owed.facts)["matrix"] == {"region": "us"}
+    with world.store.transaction():
+        world.store.outbox.sent(owed.id, now=now)
+    world.pass_time(seconds=600)
+    world.finish()
+    assert [one.event for one in world.store.outbox.due(now=world.clock.now(), limit=9)] == ["recovered"]
 
 
 ENDS = st.sampled_from([0, 1, None])
