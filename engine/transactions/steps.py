@@ -13,11 +13,11 @@ from engine.core.events import Event, OutputsUndeclared, RunSettled, StepSettled
 from engine.core.lifecycle import AttemptKey, AttemptState, Ended, Outcome, Run, RunState, Verdict
 from engine.core.outputs import outputs_of
 from engine.core.reasons import Reason
+from engine.core.records import Output
 from engine.core.retry import settle, settle_round
 from engine.core.step_states import StepKey, StepRun, StepState
 from engine.core.steps import advance, conclusion, kept_by_hand, kept_for_retry, skip_rest, steps_scope
 from engine.core.vocabulary import short
-from engine.ledger.past_ports import Past
 from engine.ledger.store_ports import Execution, Requesting
 from engine.notifications.noting import owe_for_run
 from engine.transactions.account import template_values
@@ -92,7 +92,7 @@ class Courses:
         if known is None or known[0] != wholes:
             over = {one.step for one in wholes if one is not None and one.state.is_final}
             seen = {key: one for key, one in states.items() if key.step in over}
-            known = wholes, steps_scope(_action(spec), seen, _outputs(self.store.past, run.id))
+            known = wholes, steps_scope(_action(spec), seen, _by_step(self.store.past.outputs(run.id)))
             self._scopes[run.id] = known
         return known[1]
 
@@ -118,7 +118,7 @@ def keep_steps(store: Requesting, run: Run, old: Run, spec: JobSpec) -> None:
     """
     kept = kept_of(store.steps.of_run(old.id), old, spec)
     store.steps.set(run.id, kept.values())
-    outputs = _outputs(store.past, old.id)
+    outputs = _by_step(store.past.outputs(old.id))
     for key in kept:
         store.past.set_outputs(AttemptKey(run.id, 1, key.step, key.item), outputs.get(key, {}))
 
@@ -271,7 +271,7 @@ def _go_on(courses: Courses, run: Run, spec: JobSpec, *, now: datetime) -> list[
 
     def scope(found: Mapping[StepKey, StepRun]) -> Mapping[str, object]:
         known = template_values(spec, run)
-        return {**known, "steps": steps_scope(action, found, _outputs(courses.store.past, run.id))}
+        return {**known, "steps": steps_scope(action, found, _by_step(courses.store.past.outputs(run.id)))}
 
     if run.state is RunState.CANCELLING:
         changed = skip_rest(action, states, reason=run.reason)
@@ -309,9 +309,9 @@ def _end(store: Execution, run: Run, spec: JobSpec, verdict: Verdict, *, now: da
     return told + pause_after_failures(store, settled, spec, now=now)
 
 
-def _outputs(past: Past, run_id: str) -> dict[StepKey, dict[str, Value]]:
+def _by_step(outputs: Iterable[Output]) -> dict[StepKey, dict[str, Value]]:
     found: dict[StepKey, dict[str, Value]] = {}
-    for one in past.outputs(run_id):
+    for one in outputs:
         found.setdefault(StepKey(one.step, one.item), {})[one.name] = one.value
     return found
 
