@@ -6,14 +6,16 @@ from datetime import datetime
 from engine.cli.place import Place
 from engine.core.lifecycle import Run
 from engine.core.reasons import Reason
+from engine.execution.run_folders import copy_run
 from engine.host.environment import user_name
 from engine.host.lock import make_private_file, make_state_dir
 from engine.host.run_ids import new_run_id
 from engine.host.wake import poke
 from engine.ledger.opening import open_ledger
-from engine.ledger.store_ports import Accounting
+from engine.ledger.store_ports import Requesting
 from engine.ports import Stop
 from engine.transactions.account import Moment, request_runs, requested_runs, retry_run
+from engine.transactions.steps import has_steps, keep_steps, kept_of
 from jobfile.model.catalog import CompiledJob
 from jobfile.model.jobs import JobSpec
 from jobfile.model.values import Scalar, Value
@@ -57,13 +59,24 @@ def new_retry(spec: JobSpec, old: Run, *, digest: str, generation: int | None, n
 
 
 def record(
-    store: Accounting, runs: Sequence[Run], job: CompiledJob, *, why: str, now: datetime
+    store: Requesting,
+    runs: Sequence[Run],
+    job: CompiledJob,
+    *,
+    why: str,
+    now: datetime,
+    continues: Run | None = None,
 ) -> tuple[Run, ...]:
-    """Record the runs of a request and the reason; return them as the overlap policy decided."""
+    """Record the runs of a request and the reason; return them as the overlap policy decided.
+
+    `continues` is the run whose steps a retry does not run again.
+    """
     moment = Moment(now=now, generation=runs[0].generation or 0, new_id=new_run_id)
     with store.transaction():
         store.add_definition(job)
         recorded, _ = request_runs(store, runs, job.spec, moment)
+        if continues is not None and not recorded[0].state.is_final:
+            keep_steps(store, recorded[0], continues, job.spec)
         for run in runs:
             store.audit(
                 actor=run.requested_by,
@@ -82,24 +95,52 @@ def prepare_state(place: Place) -> None:
 
 
 def hand_over(
-    place: Place, runs: Sequence[Run], job: CompiledJob, *, why: str, now: datetime
+    place: Place,
+    runs: Sequence[Run],
+    job: CompiledJob,
+    *,
+    why: str,
+    now: datetime,
+    all_steps: bool = False,
 ) -> tuple[Run, ...]:
     """Record the runs of a request, and wake the process that may start them."""
-    return hand_over_all(place, [(runs, job)], why=why, now=now)
+    return hand_over_all(place, [(runs, job)], why=why, now=now, all_steps=all_steps)
 
 
 def hand_over_all(
-    place: Place, requests: Sequence[tuple[Sequence[Run], CompiledJob]], *, why: str, now: datetime
+    place: Place,
+    requests: Sequence[tuple[Sequence[Run], CompiledJob]],
+    *,
+    why: str,
+    now: datetime,
+    all_steps: bool = False,
 ) -> tuple[Run, ...]:
-    """Record the runs of requests, each request as one, and wake the process that may start them."""
+    """Record the runs of requests, each request as one, and wake the process that may start them.
+
+    A run that retries one continues at the first step that has not succeeded, unless all steps are to run.
+    """
     prepare_state(place)
     store = open_ledger(place.config.ledger_url)
     try:
-        recorded = [run for runs, job in requests for run in record(store, runs, job, why=why, now=now)]
+        recorded: list[Run] = []
+        for runs, job in requests:
+            old = None if all_steps else _continued(place, store, runs[0], job)
+            recorded += record(store, runs, job, why=why, now=now, continues=old)
     finally:
         store.close()
     poke(place.state_dir)
     return tuple(recorded)
+
+
+def _continued(place: Place, store: Requesting, run: Run, job: CompiledJob) -> Run | None:
+    """The run whose steps a retry need not run again; None if it has to begin at the first one.
+
+    Its folder is copied, since the other steps may need files of the first ones.
+    """
+    old = store.run(run.retry_of) if run.retry_of and has_steps(job.spec) else None
+    if old is None or old.digest != job.digest or not kept_of(store.steps.of_run(old.id), old, job.spec):
+        return None
+    return old if copy_run(place.config.run_dir(old.id), place.config.run_dir(run.id)) else None
 
 
 def ask_to_stop(place: Place, run: Run, how: Stop, *, why: str, now: datetime) -> Run:

@@ -15,6 +15,7 @@ from engine.answers.did import answer_of
 from engine.answers.expected import item_of
 from engine.answers.presence import RUNNING
 from engine.answers.reasons import end_line, item_words
+from engine.answers.steps import kept_words, steps_of_run
 from engine.cli.alone import Alone
 from engine.cli.asking import ask_to_stop, hand_over, prepare_state
 from engine.cli.output import print_json, print_text, style_of
@@ -196,7 +197,15 @@ class Followed:
         )
 
 
-def attend(place: Place, runs: Sequence[Run], job: CompiledJob, *, why: str, as_json: bool) -> int:
+def attend(
+    place: Place,
+    runs: Sequence[Run],
+    job: CompiledJob,
+    *,
+    why: str,
+    as_json: bool,
+    all_steps: bool = False,
+) -> int:
     """Record the runs of a request, make sure that they start, and follow them to their ends; return the
     exit code.
 
@@ -212,8 +221,9 @@ def attend(place: Place, runs: Sequence[Run], job: CompiledJob, *, why: str, as_
     ):
         alone.look()  # before anything is recorded: it refuses a ledger with a hold
         attendances = [Attendance.begin(place.state_dir, run.id) for run in runs]
-        recorded = hand_over(place, runs, job, why=why, now=place.now())
+        recorded = hand_over(place, runs, job, why=why, now=place.now(), all_steps=all_steps)
         view = place.view()
+        tell_kept(view, recorded[0])
         followed = [
             Followed(
                 place,
@@ -228,6 +238,13 @@ def attend(place: Place, runs: Sequence[Run], job: CompiledJob, *, why: str, as_
         for attendance in attendances:
             attendance.leave()
     return _tell(view, ended, as_json=as_json)
+
+
+def tell_kept(view: View, run: Run) -> None:
+    """Say on stderr which steps a retry does not run again."""
+    kept = kept_words(steps_of_run(view, run)) if run.retry_of else ""
+    if kept:
+        _say(kept)
 
 
 def _until_over(
