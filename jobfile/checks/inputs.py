@@ -167,7 +167,6 @@ def check_matrix(job: JobText) -> Iterator[Diagnostic]:
     setting = job.settings.get("matrix")
     if setting is None or job.is_unsure("matrix"):
         return
-    yield from _check_values_differ(setting, job)
     count = combination_count(setting)
     if count > MAX_COMBINATIONS:
         yield finding(
@@ -179,6 +178,7 @@ def check_matrix(job: JobText) -> Iterator[Diagnostic]:
             at_key=True,
         )
         return
+    yield from _check_values_differ(setting, job)
     exclude = setting.part("exclude")
     every = list(combinations(setting))
     for rule in () if exclude is None else exclude.parts():
