@@ -8,7 +8,7 @@ from engine.actions.registry import is_runnable, simple_actions
 from engine.notifications.registry import can_send
 from jobfile.actions.registry import key_of
 from jobfile.model.catalog import Catalog, CompiledJob
-from jobfile.model.jobs import ExpectSpec, JobSpec, StepsAction
+from jobfile.model.jobs import BootTrigger, ExpectSpec, JobSpec, StepsAction
 
 UNABLE: Final = (
     *("http", "expect", "triggers", "matrix", "queue", "priority"),
@@ -49,7 +49,7 @@ def _needs(spec: JobSpec) -> Iterator[str]:
     if spec.expect != ExpectSpec():
         yield "expect"
     given: dict[str, object] = {
-        "triggers": spec.triggers,
+        "triggers": [one for one in spec.triggers if not isinstance(one, BootTrigger)],
         "matrix": spec.matrix,
         "queue": spec.queue,
         "priority": spec.priority,

@@ -176,7 +176,15 @@ class AfterTrigger(Shown):
     when: AfterWhen = AfterWhen.SUCCEEDED
 
 
-Trigger = WebhookTrigger | FileTrigger | AfterTrigger
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class BootTrigger(Shown):
+    """The first start of the engine after a start of the host starts the job."""
+
+    KIND: ClassVar = "boot"
+    boot: bool = True
+
+
+Trigger = WebhookTrigger | FileTrigger | AfterTrigger | BootTrigger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
