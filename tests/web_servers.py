@@ -11,13 +11,13 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 CURVE = ("ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
 
 
 class Certificates(NamedTuple):
-    """A certificate authority, and certificates with their keys: good, expired, of another name, of itself."""
+    """An authority, and certificates with their keys: good, expired, of another name, signed by itself."""
 
     authority: Path
     good: Path
@@ -83,8 +83,8 @@ def serving(answer: "Answer | bytes", certificate: Path | None = None) -> Iterat
 
     class Handler(socketserver.BaseRequestHandler):
         def handle(self) -> None:
+            connection = self.request
             try:
-                connection = self.request
                 if context is not None:
                     connection = context.wrap_socket(connection, server_side=True)
                 got.append(_read(connection))
@@ -93,6 +93,8 @@ def serving(answer: "Answer | bytes", certificate: Path | None = None) -> Iterat
                 connection.shutdown(socket.SHUT_WR)
             except OSError:
                 pass  # the client went away, as some tests mean it to
+            finally:
+                connection.close()
 
     class Listener(socketserver.ThreadingTCPServer):
         daemon_threads = True
@@ -114,7 +116,11 @@ def _context(certificate: Path) -> ssl.SSLContext:
 
 
 def _read(connection: socket.socket) -> Got:
-    file = connection.makefile("rb")
+    with connection.makefile("rb") as file:
+        return _read_from(file)
+
+
+def _read_from(file: BinaryIO) -> Got:
     line = file.readline().decode("latin-1").strip()
     headers = {}
     while (header := file.readline().rstrip(b"\r\n")) != b"":

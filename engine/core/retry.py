@@ -265,7 +265,7 @@ def _matches(condition: str, ended: Ended, reason: str, *, has_shell: bool) -> b
             return True
         case ("timeout", _, _):
             return ended.timed_out or reason == Reason.SILENT
-        case ("connect", _, _):
+        case (Reason.CONNECT, _, _):
             return reason == Reason.CONNECT
         case ("http", _, status):
             return re.fullmatch(f"http\\({status.replace('x', '[0-9]')}\\)", reason) is not None

@@ -2,11 +2,10 @@
 
 from collections.abc import Collection, Iterator
 
-from jobfile.actions.registry import KEYS
 from jobfile.checks.finding import finding
 from jobfile.compile import DEFAULT_QUEUE
 from jobfile.diagnostics.diagnostic import Diagnostic
-from jobfile.files.fileset import FileSet, Payload
+from jobfile.files.fileset import FileSet, JobText
 from jobfile.files.merged_settings import Setting
 
 
@@ -17,10 +16,6 @@ def check_beyond(files: FileSet, unable: Collection[str]) -> Iterator[Diagnostic
             setting = job.settings.get(key)
             if setting is not None and _is_used(key, setting):
                 yield _beyond(job, setting, key)
-        for step in job.steps.values():
-            for key in (one for one in KEYS if one in unable):
-                if key in step.settings:
-                    yield _beyond(step, step.settings[key], key)
 
 
 def _is_used(key: str, setting: Setting) -> bool:
@@ -30,11 +25,11 @@ def _is_used(key: str, setting: Setting) -> bool:
     return key == "if" or bool(setting.value)
 
 
-def _beyond(part: Payload, setting: Setting, key: str) -> Diagnostic:
+def _beyond(job: JobText, setting: Setting, key: str) -> Diagnostic:
     return finding(
         setting,
         "JF631",
-        f"the engine cannot run `{key}` of {part.words} yet",
+        f"the engine cannot run `{key}` of {job.words} yet",
         label="valid, but the engine does not support it",
         notes=("the engine refuses all of these files, including the other jobs",),
         help=("remove it until the engine supports it",),

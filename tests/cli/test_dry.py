@@ -284,9 +284,9 @@ REFUSED = {
         "steps: {a: {run: echo}, b: {command: [no-such-program-91]}}",
         "step b: program `no-such-program-91` not found",
     ),
-    "http": ("http: {url: 'https://host/'}", "this engine cannot run `http` yet"),
 }
 RUNS = {
+    "request": "http: {url: 'https://example.com/'}",
     "nothing special": "run: echo",
     "no timeout": "run: echo\n    timeout: none",
     "folder that is there": "working_dir: there\n    run: echo",
