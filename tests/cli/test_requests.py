@@ -3,6 +3,7 @@
 import gzip
 import json
 import re
+import socket
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -371,6 +372,39 @@ def test_metadata_is_refused_even_when_it_is_allowed(web: Jobfile) -> None:
     assert last(web)["reason"] == "address"
 
 
+def test_a_name_is_resolved_once_and_only_checked_addresses_are_used(
+    monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    """A name server that changes its answer in between reaches nothing else, not even through a redirect."""
+    asked: list[object] = []
+    real = socket.getaddrinfo
+
+    def resolve(host: str, *more: object, **named: object) -> list:
+        if host != "name.test":
+            return real(host, *more, **named)  # type: ignore[arg-type]  # what it was called with
+        asked.append(host)
+        return real("127.0.0.1" if len(asked) == 1 else "10.255.255.1", *more, **named)  # type: ignore[arg-type]
+
+    def answer(got: Got) -> Iterable[bytes]:
+        yield reply(b"here") if "/there" in got.line else redirecting("/there")
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    with serving(answer) as server:
+        url = f"http://name.test:{server.port}/"
+        request = {"url": url, "method": "GET", "headers": {}, "body": None, "allow": ["name.test"]}
+        assert http_request.fetch({**request, "status": [[200, 200]], "contains": "here"}) == b"here"
+    assert asked == ["name.test"]
+    assert [one.headers["host"] for one in server.got] == [f"name.test:{server.port}".encode()] * 2
+    assert capfdbinary.readouterr().out.startswith(b"HTTP 200")
+
+
+def test_of_several_addresses_only_public_ones_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [(0, 0, 0, "", (one, 443)) for one in ("10.0.0.1", "93.184.216.34", "::1")]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    assert http_request.addresses_of("name.test", 443, ()) == ["93.184.216.34"]
+    assert http_request.addresses_of("Name.test", 443, ["name.test"]) == ["10.0.0.1", "93.184.216.34", "::1"]
+
+
 def redirecting(target: str, status: str = "302 Found") -> bytes:
     return reply(b"", f"Location: {target}", status=status)
 
@@ -419,7 +453,22 @@ def test_a_redirect_that_is_expected_is_not_followed(web: Jobfile, certificates:
         assert len(server.got) == 1
 
 
-# Retries
+# Steps and retries
+
+
+def test_a_step_sends_a_request_and_the_next_one_reads_its_output(
+    web: Jobfile, certificates: Certificates
+) -> None:
+    with serving(reply(b'{"n": 7}'), certificates.good) as server:
+        http = f"{{url: 'https://localhost:{server.port}/', allow_private: [localhost]}}"
+        Path("jobs.yaml").write_text(
+            "version: 1\njobs:\n  call:\n    steps:\n"
+            f"      ask: {{http: {http}, outputs: {{n: {{type: integer}}}}}}\n"
+            "      tell: {command: [echo, 'n={{ steps.ask.outputs.n }}']}\n"
+        )
+        said = call(web)
+    assert said.code == 0, said
+    assert "n=7" in said.out
 
 
 def test_a_503_is_retried_and_then_succeeds(web: Jobfile, certificates: Certificates) -> None:
