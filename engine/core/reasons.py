@@ -57,7 +57,7 @@ class Reason(_Word):
     OUTPUTS = "outputs", "its outputs are not as declared"
     CONNECT = "connect", "the server could not be reached"
     CERTIFICATE = "certificate", "the certificate of the server is not trusted"
-    ADDRESS = "address", "its request may not go to that address"
+    ADDRESS = "address", "no request may go to that address"
     SILENT = "silent", "the server stopped answering"
     RESPONSE = "response", "no complete response came"
     CONTAINS = "contains", "the response does not contain the expected text"

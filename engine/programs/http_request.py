@@ -97,7 +97,7 @@ def main() -> int:
         outputs = outputs_in(fetch(request), request["outputs"])
     except FailedError as error:
         write({RESPONSE: {"reason": error.reason, "detail": str(error), "wait": error.wait}})
-        print(f"error: {error.reason}: {error}", file=sys.stderr)
+        print(f"error: {error.reason}: {error}".removesuffix(": "), file=sys.stderr)
         return 1
     if outputs:
         write(outputs)
@@ -153,7 +153,7 @@ def refuse(host: str, texts: Sequence[str]) -> NoReturn:
     if any(unwrapped(one) in METADATA for one in texts):
         raise FailedError("address", f"{where} gives out a machine's credentials: no request goes there")
     help_ = f"if that is meant, write  allow_private: [{json.dumps(host) if ':' in host else host}]"
-    raise FailedError("address", f"{where} is not a public address; {help_}")
+    raise FailedError("address", f"{where} is not public; {help_}")
 
 
 # The request
@@ -277,11 +277,11 @@ def may_follow(url: Url, target: Url) -> bool:
 def fail(error: HTTPError) -> NoReturn:
     """Raise FailedError for what went wrong on the way."""
     if isinstance(error, NewConnectionError):
-        raise FailedError("connect", f"it cannot connect: {reason_of(error)}") from None
+        raise FailedError("connect", reason_of(error)) from None
     if isinstance(error, ConnectTimeoutError):
         raise FailedError("connect", f"nothing answered within {CONNECT_SECONDS} s") from None
     if isinstance(error, ReadTimeoutError):
-        raise FailedError("silent", "the server stopped answering") from None
+        raise FailedError("silent", "") from None
     if isinstance(error, SSLError):
         inner = error.args[0] if error.args else None
         if isinstance(inner, ssl.SSLCertVerificationError):
@@ -368,7 +368,7 @@ def read_body(response: BaseHTTPResponse, text: str | None) -> tuple[bytes, int,
     """
     kept, total = bytearray(), 0
     needle = b"" if text is None else in_charset(text, response.headers.get("Content-Type", ""))
-    has_text, edge = not needle, b""
+    has_text, edge, part = not needle, b"", b""
     for part in response.stream(CHUNK_BYTES, decode_content=True):  # bounded memory, however far it unpacks
         show(part)
         total += len(part)
@@ -377,6 +377,8 @@ def read_body(response: BaseHTTPResponse, text: str | None) -> tuple[bytes, int,
         kept += part[: max(0, MAX_JSON_BYTES + 1 - len(kept))]
         has_text = has_text or needle in edge + part
         edge = (edge + part)[max(0, len(edge) + len(part) - len(needle) + 1) :] if needle else b""
+    if total and part[-1:] != b"\n":
+        show(b"\n")
     return bytes(kept), total, has_text
 
 
