@@ -30,6 +30,8 @@ REQUEST: Final = "JOBFILE_REQUEST"
 """The variable with the request; the program removes it."""
 MAX_REQUEST_BYTES: Final = 127 * 1024
 """Linux limits one variable to 128 KiB, its name included."""
+OPTIONS: Final = ("-E", "-P", "-X", "utf8")
+"""Options of the interpreter: variables and files of the job do not change what it loads, or the encoding."""
 TRUST: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 """Variables of the engine that name its certificate authorities; those of the job have priority."""
 _HOST: Final = re.compile(r"[A-Za-z0-9.-]*")
@@ -69,7 +71,7 @@ class Http:
         if len(text.encode("utf-8", "surrogateescape")) > MAX_REQUEST_BYTES:
             most = f"{MAX_REQUEST_BYTES // 1024} KiB"
             raise _refused(f"the request is larger than {most}; send a file with  run:  and curl")
-        return Prepared((sys.executable, "-I", "-X", "utf8", HTTP_REQUEST), env={REQUEST: text})
+        return Prepared((sys.executable, *OPTIONS, HTTP_REQUEST), env={REQUEST: text})
 
     def describe(self, action: HttpAction, filled: Filled) -> list[Row]:
         """The request, its headers and body, and when it succeeds."""

@@ -285,15 +285,11 @@ def fail(error: HTTPError) -> NoReturn:
     if isinstance(error, SSLError):
         inner = error.args[0] if error.args else None
         if isinstance(inner, ssl.SSLCertVerificationError):
-            help_ = (
-                "; name your own CA in  env: {SSL_CERT_FILE: FILE}"
-                if inner.verify_code in UNKNOWN_ISSUER
-                else ""
-            )
+            is_unknown = inner.verify_code in UNKNOWN_ISSUER
+            help_ = "; name your own CA in  env: {SSL_CERT_FILE: FILE}" if is_unknown else ""
             raise FailedError("certificate", f"{inner.verify_message.rstrip('.')}{help_}") from None
-        raise FailedError(
-            "connect", f"no TLS connection: {getattr(inner, 'reason', None) or 'it was cut off'}"
-        )
+        why = getattr(inner, "reason", None) or "it was cut off"
+        raise FailedError("connect", f"no TLS connection: {why}") from None
     if isinstance(error, DecodeError):
         raise FailedError("response", "its compressed body cannot be unpacked") from None
     inner = error.args[-1] if error.args else None
@@ -324,7 +320,7 @@ def print_head(response: BaseHTTPResponse) -> None:
     """Print the status and some headers of the response."""
     lines = [f"HTTP {response.status} {phrase_of(response.status)}".rstrip()]
     lines += [f"{name}: {response.headers[name]}" for name in SHOWN_HEADERS if name in response.headers]
-    show("\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape"))
+    show("\n".join([*lines, "", ""]).encode("latin-1", "replace"))  # as they came: http.client reads them so
 
 
 def show(part: bytes) -> None:

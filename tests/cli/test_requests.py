@@ -139,6 +139,13 @@ def test_a_value_cannot_change_the_host(web: Jobfile, value: str) -> None:
     assert "cannot be part of a host" in said.out + said.err
 
 
+def test_files_and_variables_of_the_job_do_not_change_the_program(web: Jobfile, good: Server) -> None:
+    Path("urllib3.py").write_text("open('loaded', 'w').close()")
+    put(good, "", "    env: {PYTHONPATH: ., PYTHONSTARTUP: urllib3.py}\n")
+    assert call(web).code == 0
+    assert not Path("loaded").exists()
+
+
 def test_a_request_that_is_too_large_is_not_started(web: Jobfile, good: Server) -> None:
     put(good, f"      body: {'x' * 140_000}\n")
     said = call(web)
@@ -503,8 +510,12 @@ def test_a_503_is_retried_and_then_succeeds(web: Jobfile, certificates: Certific
 # Secrets
 
 
-def test_a_secret_is_nowhere_but_in_the_request(web: Jobfile, certificates: Certificates) -> None:
+@pytest.mark.parametrize("secret", [SECRET, "pässwörd-ñ"])
+def test_a_secret_is_nowhere_but_in_the_request(
+    web: Jobfile, certificates: Certificates, monkeypatch: pytest.MonkeyPatch, secret: str
+) -> None:
     """In URL, header and body; the server sends it back in every form, in small parts."""
+    monkeypatch.setenv("TOKEN", secret)
     seen: list[str] = []
 
     def answer(got: Got) -> Iterable[bytes]:
@@ -513,11 +524,11 @@ def test_a_secret_is_nowhere_but_in_the_request(web: Jobfile, certificates: Cert
                 seen.append(path.read_bytes().decode("utf-8", "replace"))
             except OSError:
                 continue
-        body = b"\n".join([got.line.encode(), *got.headers.values(), got.body, *sorted(forms(SECRET))])
+        body = b"\n".join([got.line.encode(), *got.headers.values(), got.body, *sorted(forms(secret))])
         head = (
             "HTTP/1.1 404 N",
-            f"X: {SECRET}",
-            f"Location: /{SECRET}",
+            f"X: {secret}",
+            f"Location: /{secret}",
             f"Content-Length: {len(body)}",
             "",
             "",
@@ -532,11 +543,11 @@ def test_a_secret_is_nowhere_but_in_the_request(web: Jobfile, certificates: Cert
         "      json: {token: '{{ secrets.TOKEN }}'}\n      contains: 'x{{ secrets.TOKEN }}x'\n"
     )
     with serving(answer, certificates.good) as server:
-        put(server, http, secrets, url="/{{ secrets.TOKEN }}")
+        put(server, http, secrets, url="/{{ secrets.TOKEN }}" if secret.isascii() else "/")
         said = call(web)
         (got,) = server.got
-    assert got.headers["authorization"].decode() == f"Bearer {SECRET}"
-    assert json.loads(got.body) == {"token": SECRET}
+    assert got.headers["authorization"].decode() == f"Bearer {secret}"
+    assert json.loads(got.body) == {"token": secret}
     assert said.code == 1
     assert "404" in said.out
     assert seen
@@ -547,7 +558,8 @@ def test_a_secret_is_nowhere_but_in_the_request(web: Jobfile, certificates: Cert
     ]
     shown += [one.read_bytes().decode("latin-1") for one in Path(".jobfile").rglob("*") if one.is_file()]
     for text in shown:
-        assert SECRET not in text
+        assert secret not in text
+        assert secret.encode().decode("latin-1") not in text
 
 
 def test_the_request_is_gone_from_the_environment_when_it_is_sent() -> None:
