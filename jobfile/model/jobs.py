@@ -46,6 +46,8 @@ class ParamSpec(Shown):
     exclusive_maximum: float | None = None
     format: str | None = None
     max_items: int | None = None
+    pointer: str | None = None
+    """Of an output of a request: where it is in the JSON of the response (RFC 6901); None: at its name."""
 
 
 class DayRule(StrEnum):
@@ -330,6 +332,8 @@ class HttpAction(Shown):
     json: object = None
     status: tuple[tuple[int, int], ...] = DEFAULT_STATUS
     contains: str | None = None
+    allow_private: tuple[str, ...] = ()
+    """Hosts inside, to which it may go, in small letters and sorted."""
 
 
 SimpleAction = ScriptAction | CommandAction | PythonAction | HttpAction
