@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import takewhile
 from typing import NamedTuple
 
 import pytest
@@ -875,7 +876,9 @@ def a_crowd(chance: random.Random) -> list[Run]:
                 id=f"{number:032x}",
                 state=state,
                 reason=reason,
-                trigger=TriggerKind.CATCHUP if reason == "catchup_pacing" else TriggerKind.MANUAL,
+                trigger=TriggerKind.CATCHUP
+                if reason == "catchup_pacing" or (reason == "overlap" and chance.random() < 0.2)
+                else TriggerKind.MANUAL,
                 not_before=NOON + chance.randrange(-3, 3) * MINUTE,
                 start_by=chance.choice([None, NOON - MINUTE, NOON + MINUTE]) if is_queued else None,
                 attempt=int(not is_queued),
@@ -927,7 +930,9 @@ def may_start(crowd: list[Run]) -> list[Run]:
     ]
     first: list[Run] = []
     for key in "abc":
-        first += [run for run in due if run.reason and run.concurrency_key == key][:HELD_LOOKED_AT]
+        waiting = [run for run in due if run.reason and run.concurrency_key == key][:HELD_LOOKED_AT]
+        # A catch-up run is started apart, and what comes after it waits for it.
+        first += takewhile(lambda run: run.trigger is not TriggerKind.CATCHUP, waiting)
     found = [run for run in due if has_room(run) and (not run.reason or run in first)]
     return sorted(found, key=lambda run: (run.not_before, run.id))
 
