@@ -4,11 +4,13 @@ __all__ = [
     "canonical",
     "catalog",
     "counts",
+    "dataclass",
     "environment",
     "hashing",
     "jobs",
     "keys",
     "names",
+    "regex",
     "size",
     "values",
 ]

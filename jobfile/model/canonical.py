@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass
 from datetime import date, datetime, timedelta
 from enum import Enum
 from functools import cache
 from types import NoneType, UnionType
 from typing import Any, get_args, get_origin  # plain JSON data has no narrower type than Any
 
+from jobfile.model.dataclass import dataclass
 from jobfile.model.hashing import sha256
 from jobfile.model.jobs import JobSpec, ScheduleEntry
 

@@ -6,7 +6,7 @@ places are needed, is read a second time by the careful reader. This is the only
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from itertools import islice
 from typing import Any, Final, Protocol, TypeAlias
@@ -29,6 +29,7 @@ from yaml.scanner import Scanner
 
 from jobfile.diagnostics.diagnostic import Diagnostic, DocumentPath
 from jobfile.diagnostics.source import Position, Source, Span
+from jobfile.model.dataclass import dataclass
 from jobfile.syntax.error_context import Stumble, Token
 from jobfile.syntax.hidden_characters import check_characters, has_forbidden, has_hidden
 from jobfile.syntax.located_reader import (
