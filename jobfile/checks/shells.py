@@ -12,7 +12,7 @@ from jobfile.expressions.expression import Problem, Scope
 from jobfile.expressions.scopes import type_of_param
 from jobfile.expressions.template import check_slot, find_slots, has_template
 from jobfile.files.fileset import JobText, Payload
-from jobfile.files.merged_settings import Setting
+from jobfile.files.merged_settings import Setting, any_text
 from jobfile.model.environment import ABOUT_THE_RUN, GIVEN, PARAM_PREFIX, PASSED_ON, SET_FOR_EACH_RUN
 from jobfile.model.regex import regex
 from jobfile.shell.bashisms import BASHISMS, COMMANDS, find_bashisms
@@ -73,12 +73,18 @@ def script_read(payload: Payload) -> Script | None:
 def _script_in_command(payload: Payload) -> ShellScript | None:
     """The script in `command: [sh, -c, SCRIPT]`."""
     command = payload.settings.get("command")
-    items = [] if command is None else list(command.parts())
+    if command is None or not any_text(command.value, _takes_script):
+        return None
+    items = list(command.parts())
     texts = [one.text for one in items]
     at = next((at for at, text in enumerate(texts) if at and _TAKES_SCRIPT.fullmatch(text)), 0)
     if not at or at + 1 >= len(items) or has_template(texts[at + 1]):
         return None
     return _script(items[at + 1], texts[: at + 1])
+
+
+def _takes_script(word: str) -> bool:
+    return _TAKES_SCRIPT.fullmatch(word) is not None
 
 
 def _script(setting: Setting, words: Sequence[str]) -> ShellScript | None:

@@ -22,7 +22,7 @@ class Setting:
     @property
     def text(self) -> str:
         """A scalar as written."""
-        return self.document.text(self.path)
+        return self.value if isinstance(self.value, str) else self.document.text(self.path)
 
     def is_below(self, path: DocumentPath) -> bool:
         """Whether it is inside the map at a path of its document."""
