@@ -13,13 +13,14 @@ from engine.actions.secret_files import NotAvailableError, read_secret, refuse_u
 from engine.config import EngineConfig
 from engine.core.lifecycle import AttemptKey, Run, StartError
 from engine.core.reasons import Reason
+from engine.execution.run_folders import SCRATCH
 from engine.host.patience import NoAnswerError, NotYetError, ask, wait_for
 from engine.ports import UNLIMITED, LaunchOrder
 from engine.transactions.account import template_values, zone_of
 from engine.triggers.registry import trigger_of
 from jobfile.expressions.expression import EvaluationError
 from jobfile.expressions.template import evaluate_source, has_template, render_text, to_text
-from jobfile.model.environment import PASSED_ON, is_reserved
+from jobfile.model.environment import PASSED_ON, is_reserved, param_variable
 from jobfile.model.jobs import CommandAction, JobSpec
 from jobfile.model.size import NO_LIMIT, parse_size
 
@@ -28,9 +29,6 @@ SHELL = "/bin/sh"
 
 MIN_SECRET_BYTES = 6
 """Minimum length of a secret in bytes: masking a shorter one would hide half of the output."""
-
-SCRATCH = "tmp"
-"""The temporary folder of a run, inside its folder and deleted with it."""
 
 MAX_DETAIL = 2_000
 """Maximum characters of an error message; a path or value in it may be very long."""
@@ -212,7 +210,7 @@ def _environment(about: _About, values: Values, *, folder: str) -> dict[str, str
     }
     env |= trigger_of(run).environment(run, spec, zone)
     return env | {
-        f"JOBFILE_PARAM_{name.upper()}": to_text(value) if not isinstance(value, tuple) else _joined(value)
+        param_variable(name): to_text(value) if not isinstance(value, tuple) else _joined(value)
         for name, value in run.params.items()
     }
 

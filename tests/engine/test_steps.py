@@ -8,12 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.core.lifecycle import RunState
+from engine.core.reasons import Reason
 from engine.core.step_states import StepKey, StepRun, StepState
 from engine.core.steps import (
     MAX_ITEMS,
     States,
     advance,
     conclusion,
+    kept_by_hand,
     kept_for_retry,
     skip_rest,
     steps_scope,
@@ -160,6 +162,31 @@ def test_a_retry_executes_only_what_did_not_succeed_and_can_then_succeed(
     assert end.state is RunState.SUCCEEDED
 
 
+@given(graphs(), KEYS, st.integers(0, 5))
+def test_a_retry_by_hand_executes_what_did_not_succeed_and_all_that_comes_after_it(
+    action: StepsAction, bad: set[StepKey], first: int
+) -> None:
+    course = Course(action)
+    course.play(lambda key: BAD if key in bad else GOOD, first)
+    before = dict(course.states)
+    again = Course(action)
+    again.states = dict(kept_by_hand(action, before, old="abc"))
+    kept = set(again.states)
+    again.advance()
+    again.play(lambda _: GOOD, first)
+    assert all(before[key].state is GOOD and again.states[key].reason == Reason.KEPT for key in kept)
+    assert not kept & set(again.started)
+    end = conclusion(action, again.states)
+    assert end is not None
+    assert end.state is RunState.SUCCEEDED
+    ran = {key.step for key in again.started}
+    for step in action.steps:
+        if StepKey(step.name) in kept:
+            assert not ran & set(step.needs), "a step is not kept if one that it needs runs again"
+    if all(one.state is GOOD for one in before.values()):
+        assert not again.started
+
+
 @given(graphs(), KEYS, st.integers(0, 5), st.integers(0, 4))
 def test_a_run_that_is_ended_skips_the_rest_and_starts_nothing_more(
     action: StepsAction, bad: set[StepKey], first: int, moves: int
@@ -174,6 +201,26 @@ def test_a_run_that_is_ended_skips_the_rest_and_starts_nothing_more(
     assert conclusion(action, course.states) is not None
     again = dict(course.states)
     assert not advance(action, again, scope=course.scope)
+
+
+@given(graphs(), st.integers(0, 5), st.integers(0, 4), st.data())
+def test_a_run_whose_step_was_cancelled_has_not_succeeded_whatever_may_fail(
+    action: StepsAction, first: int, moves: int, data: st.DataObject
+) -> None:
+    course = Course(action)
+    for _ in range(moves):
+        if course.ready:
+            course.end(course.ready[first % len(course.ready)], GOOD)
+    if not course.ready:
+        return
+    key = data.draw(st.sampled_from(course.ready))
+    course.states |= {key: replace(course.states[key], state=StepState.RUNNING)}
+    course.states |= skip_rest(action, course.states, reason="by_hand")
+    course.states |= {key: replace(course.states[key], state=StepState.CANCELLED, reason="by_hand")}
+    course.states |= skip_rest(action, course.states, reason="by_hand")
+    end = conclusion(action, course.states)
+    assert end is not None
+    assert end.state is RunState.CANCELLED
 
 
 def test_the_values_that_decided_a_condition_are_kept() -> None:
