@@ -135,7 +135,7 @@ class _Field:
     name: str
     kind: Any
     may_be_absent: bool
-    """Whether the field is left out when it is None or empty."""
+    """Whether the field is left out when its value is None or empty."""
     is_kept_empty: bool
     """Whether its empty value is an ordinary one, because None is the missing one."""
     default: Callable[[], Any]
