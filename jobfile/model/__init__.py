@@ -11,6 +11,7 @@ __all__ = [
     "keys",
     "names",
     "regex",
+    "requests",
     "size",
     "values",
 ]
