@@ -4,7 +4,7 @@ params, a day or an instant.
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from enum import IntEnum
 from types import MappingProxyType
@@ -21,6 +21,7 @@ from engine.core.vocabulary import instant_text, seconds_text, short, start_erro
 from engine.ledger.ports import History, View
 from jobfile.diagnostics.escapes import printable
 from jobfile.model.canonical import spec_from_json
+from jobfile.model.dataclass import dataclass
 from jobfile.model.values import Value
 from jobfile.render.style import PLAIN, Style
 

@@ -1,7 +1,5 @@
 """Answers of `outputs`: the values that a run gave by name."""
 
-from dataclasses import dataclass
-
 from engine.answers.as_json import output_to_json
 from engine.core.columns import facts
 from engine.core.lifecycle import Run
@@ -9,6 +7,7 @@ from engine.core.records import Output
 from engine.core.vocabulary import place_text, short, value_text
 from engine.ledger.ports import View
 from jobfile.model.canonical import spec_from_json
+from jobfile.model.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

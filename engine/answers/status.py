@@ -1,7 +1,6 @@
 """Answers of `status`: whether the engine works. It says nothing about single jobs."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -25,6 +24,7 @@ from engine.core.records import (
 from engine.ledger.ports import Current, View
 from engine.transactions.pause import holding
 from jobfile.model.catalog import Catalog
+from jobfile.model.dataclass import dataclass
 
 THE_FILES = Source()
 RECENT = 5

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -20,6 +20,7 @@ from engine.core.records import Audited, Schedule
 from engine.core.vocabulary import instant_text, short, start_error_words
 from engine.ledger.ports import View
 from jobfile.diagnostics.escapes import printable
+from jobfile.model.dataclass import dataclass
 from jobfile.render.style import PLAIN, Style
 from jobfile.schedule.in_words import describe
 from jobfile.schedule.occurrences import fire_at, fires, next_fire

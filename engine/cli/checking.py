@@ -1,7 +1,7 @@
 """Reads sets of job files (a main file with its includes each), fixes them on request, and checks them."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from engine.actions.unsupported import UNABLE
@@ -12,6 +12,7 @@ from engine.sources.shell_syntax import SyntaxChecker
 from jobfile.diagnostics.diagnostic import Diagnostic, arrange
 from jobfile.diagnostics.source import Source
 from jobfile.files.merged_settings import map_at
+from jobfile.model.dataclass import dataclass
 from jobfile.pipeline import check_files
 
 

@@ -1,7 +1,6 @@
 """The place where a command works: the main file, the state folder, the ledger; and the options for them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
@@ -16,6 +15,7 @@ from engine.host.ownership import file_troubles, refuse_foreign_files, refuse_fo
 from engine.ledger.opening import open_trace_free_view, open_view
 from engine.ledger.ports import View
 from jobfile.diagnostics.escapes import printable
+from jobfile.model.dataclass import dataclass
 
 MAX_TOLD = 5
 """Maximum number of unreadable rows that an answer names; `doctor` names all."""

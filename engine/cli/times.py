@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from jobfile.model.regex import regex
 from jobfile.schedule.dates import YEARS
 from jobfile.schedule.duration import parse_duration, why_no_duration
 from jobfile.schedule.zones import EPOCH, load_zone
@@ -29,14 +30,14 @@ MAX_CHOICES = 4
 
 _DAY = r"\d{4}-\d\d-\d\d|today|yesterday|tomorrow"
 _CLOCK = r"\d{1,2}:\d\d(?::\d\d(?:[.,]\d{1,9})?)?"
-_TIME = re.compile(
+_TIME = regex(
     rf"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*,? )?(?:(?P<day>{_DAY})(?:[T ]|$))?(?P<clock>{_CLOCK})?"
     r" ?(?P<zone>Z|[+-]\d\d(?::?\d\d)?|[A-Za-z]{2,6}|[A-Za-z_]+(?:/[A-Za-z0-9_+-]+)+)?",
     re.IGNORECASE | re.ASCII,
 )
-_LENGTH = re.compile(r"(\d{1,9}) ?(seconds?|minutes?|hours?|days?|weeks?)", re.IGNORECASE | re.ASCII)
-_EPOCH = re.compile(rf"@?\d{{{MIN_EPOCH_DIGITS},12}}(?:\.\d{{1,6}})?", re.ASCII)
-_OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)?", re.ASCII)
+_LENGTH = regex(r"(\d{1,9}) ?(seconds?|minutes?|hours?|days?|weeks?)", re.IGNORECASE | re.ASCII)
+_EPOCH = regex(rf"@?\d{{{MIN_EPOCH_DIGITS},12}}(?:\.\d{{1,6}})?", re.ASCII)
+_OFFSET = regex(r"([+-])(\d\d):?(\d\d)?", re.ASCII)
 
 _LocalTime = Callable[[tzinfo | None], datetime]
 """Returns the local time that a text names in a zone. None is the zone of this host."""

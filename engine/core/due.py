@@ -4,7 +4,7 @@ The same code handles a stopped engine, a suspended host, a stalled process and 
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from itertools import islice, pairwise
 from typing import NamedTuple, assert_never
@@ -12,6 +12,7 @@ from typing import NamedTuple, assert_never
 from engine.core.lifecycle import RunState
 from engine.core.reasons import Reason
 from engine.core.records import ENGINE_DOWN, ON_TIME, Pause
+from jobfile.model.dataclass import dataclass
 from jobfile.model.jobs import CatchupMode, CatchupSpec, ScheduleEntry
 from jobfile.schedule.occurrences import Fire, fires
 

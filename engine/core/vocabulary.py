@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from engine.core.lifecycle import NOT_AGAIN, Run
 from engine.core.reasons import OF_A_REQUEST, REASONS, Reason
 from jobfile.model.counts import many
+from jobfile.model.regex import regex
 
 if TYPE_CHECKING:
     from engine.core.events import GenerationApplied  # 30 ms, and every answer imports this module
@@ -17,7 +18,7 @@ SHORT_ID = 8
 _MAX_NAMES = 6
 
 
-_ENDED = re.compile(r"(exit|signal|http)\((\d{1,3})\)", re.ASCII)
+_ENDED = regex(r"(exit|signal|http)\((\d{1,3})\)", re.ASCII)
 _BY_A_RUN = (Reason.OVERLAP, Reason.SUPERSEDED, Reason.REPLACED, Reason.BUFFER_FULL)
 _MAY_STILL_RUN = (
     Reason.SUPERVISOR_KILLED,

@@ -12,7 +12,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from engine.host.holders import current_boot_id, why_gone
 from engine.host.keys import key_of
 from engine.ports import Alive, Evidence, LaunchOrder, NotStarted, Stop
 from engine.supervisor.leftovers import end_marked, go_on, rouse
+from jobfile.model.dataclass import dataclass
 
 LAUNCHER = Path(__file__).parents[1] / "supervisor" / "__main__.py"
 START_TRIES = 30

@@ -1,7 +1,6 @@
 """Puts a planned set of jobs in force: all of it, and only on the generation that it was planned from."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from engine.actions.unsupported import beyond_engine, needs_beyond
@@ -18,6 +17,7 @@ from jobfile import __version__
 from jobfile.model.canonical import Plain, canonical_json
 from jobfile.model.catalog import Catalog, removes_many
 from jobfile.model.counts import many
+from jobfile.model.dataclass import dataclass
 from jobfile.plan import Plan, Side, make_plan
 from jobfile.plan.as_json import to_json
 from jobfile.plan.values import Action

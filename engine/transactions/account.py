@@ -1,7 +1,7 @@
 """Account for due occurrences: occurrence -> decision -> record, inside the caller's transaction."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -18,6 +18,7 @@ from engine.triggers.kind import NotMade
 from engine.triggers.manual import requested
 from engine.triggers.registry import watched_by
 from jobfile.expressions.template import has_template, render_text
+from jobfile.model.dataclass import dataclass
 from jobfile.model.jobs import JobSpec
 from jobfile.model.values import Value
 from jobfile.schedule.occurrences import load_zone

@@ -13,32 +13,33 @@ from jobfile.expressions.expression import Problem
 from jobfile.expressions.template import find_slots
 from jobfile.files.fileset import JobText, Payload
 from jobfile.files.merged_settings import Setting
+from jobfile.model.regex import regex
 from jobfile.shell.lexer import read_script
 from jobfile.shell.places import SLOT, Command, Script, Word
 from jobfile.shell.variables import head_of
 
-_NOW: Final = re.compile(r"\b(?:now|current_timestamp|sysdate|getdate)\s*+\(\s*+\)", re.IGNORECASE)
-_AGE_BEFORE: Final = re.compile(r"<=?\s*$")
-_STAMP_BEFORE: Final = re.compile(r"(?:[^<>!]=|\bvalues\s{0,9}\([^()]{0,200})\s{0,9}$", re.IGNORECASE)
-_MINUS: Final = re.compile(r"\s*+-")
-_GIVES_THE_TIME: Final = re.compile(r"-[a-zA-Z]*[fr].*|--(?:file|reference)(?:=.*)?", re.DOTALL)
+_NOW: Final = regex(r"\b(?:now|current_timestamp|sysdate|getdate)\s*+\(\s*+\)", re.IGNORECASE)
+_AGE_BEFORE: Final = regex(r"<=?\s*$")
+_STAMP_BEFORE: Final = regex(r"(?:[^<>!]=|\bvalues\s{0,9}\([^()]{0,200})\s{0,9}$", re.IGNORECASE)
+_MINUS: Final = regex(r"\s*+-")
+_GIVES_THE_TIME: Final = regex(r"-[a-zA-Z]*[fr].*|--(?:file|reference)(?:=.*)?", re.DOTALL)
 """Options with which `date` does not read the clock."""
-_GIVES_A_DATE: Final = re.compile(r"(?:-[a-zA-Z]*d|--date=?)(.*)", re.DOTALL)
-_RELATIVE: Final = re.compile(
+_GIVES_A_DATE: Final = regex(r"(?:-[a-zA-Z]*d|--date=?)(.*)", re.DOTALL)
+_RELATIVE: Final = regex(
     r"\b(?:ago|yesterday|today|tomorrow|now|last|next|day|days|week|weeks|month|months|year|hour|hours|minutes?)\b",
     re.IGNORECASE,
 )
-_FIXED: Final = re.compile(r"\d{4}-?\d\d-?\d\d|@\d")
-_TO_THE_SECOND: Final = re.compile(
+_FIXED: Final = regex(r"\d{4}-?\d\d-?\d\d|@\d")
+_TO_THE_SECOND: Final = regex(
     r"\+.*%[-_0^#]?(?:[sSTNcr]|:z).*|-I(?:s|n).*|--(?:iso-8601|rfc-3339)=(?:s|n).*", re.DOTALL
 )
 """A time to the second: a stamp or an age, not the day that a run is for."""
 _TELLERS: Final = frozenset({"echo", "printf", "logger"})
-_TELLER: Final = re.compile(
+_TELLER: Final = regex(
     r"_*(?:log|info|warn|warning|err|error|debug|say|msg|notice|die|fatal)(?:_?\w+)?", re.IGNORECASE
 )
 """Names of a script's own functions that write a log."""
-_LOG_FILE: Final = re.compile(r"\.log(?:\.gz)?$")
+_LOG_FILE: Final = regex(r"\.log(?:\.gz)?$")
 """A log is named for the day on which it is written."""
 _READERS_OF_LOGS: Final = frozenset({"tee", "logger", "mail", "mailx", "sendmail", "ts", "systemd-cat"})
 

@@ -1,11 +1,12 @@
 """A user's mistake as a value: what was found, where, what was expected, what to do."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import StrEnum
 from typing import Final
 
 from jobfile.diagnostics.source import Span
+from jobfile.model.dataclass import dataclass
 from jobfile.model.values import Shown
 
 MAX_SHOWN: Final = 1_000

@@ -6,12 +6,13 @@ escape. Types are known before anything runs; there is no truthiness.
 
 from collections import ChainMap
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from functools import cached_property
 from typing import Final, assert_never
 
 from jobfile.expressions.filters import FILTERS, MAX_TEXT, EvaluationError
+from jobfile.model.dataclass import dataclass
 from jobfile.model.values import Shown
 
 MAX_INTEGER: Final = 2**63 - 1

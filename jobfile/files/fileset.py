@@ -1,7 +1,7 @@
 """A set of files for the checks and the compiler: its jobs and steps, with the settings in force for each."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from itertools import islice
 
@@ -34,6 +34,7 @@ from jobfile.files.merged_settings import (
     merged,
     merged_by_name,
 )
+from jobfile.model.dataclass import dataclass
 from jobfile.model.jobs import ParamSpec
 from jobfile.model.values import Scalar, Value
 from jobfile.syntax.document import Document

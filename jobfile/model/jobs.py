@@ -1,11 +1,12 @@
 """Complete jobs: frozen values with defaults filled in; standard library types only."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import ClassVar
 
+from jobfile.model.dataclass import dataclass
 from jobfile.model.values import Scalar, Shown, Value
 
 DEFAULT_TIMEOUT = timedelta(hours=24)

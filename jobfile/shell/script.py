@@ -7,11 +7,11 @@ for any value. A place where a shell would run the value as code is refused.
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
 from jobfile.expressions.expression import Problem
+from jobfile.model.dataclass import dataclass
 from jobfile.shell.injection import ALWAYS_WORKS, find_evaluated, find_rereads
 from jobfile.shell.lexer import read_script
 from jobfile.shell.places import Place, Script

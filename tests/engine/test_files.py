@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from engine.ports import SourceTree
-from engine.sources.folder import FolderTree, FolderWatch, revision_of
+from engine.sources.folder import FolderTree, revision_of
+from engine.sources.folder_watch import FolderWatch
 from engine.testing import GivenTree
 from jobfile.pipeline import compile_files
 
@@ -228,7 +229,7 @@ def test_a_change_in_the_folder_of_an_included_file_is_noticed(tmp_path: Path) -
 def test_a_watch_that_is_being_taken_away_says_nothing(tmp_path: Path) -> None:
     script = (
         "import sys, queue\n"
-        "import engine.sources.folder\n"
+        "import engine.sources.folder_watch\n"
         "from watchdog.observers.api import ObservedWatch\n"
         "from watchdog.observers.inotify import InotifyEmitter\n"
         "watch = ObservedWatch(sys.argv[1], recursive=False)\n"

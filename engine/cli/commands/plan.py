@@ -1,6 +1,5 @@
 """`jobfile plan`: what a change of the job files means for the runs to come."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from engine.planning.invalid import Invalid, invalid_of, invalid_to_json, invali
 from engine.planning.sides import InvalidSideError, default_base, side_named
 from jobfile import __version__
 from jobfile.diagnostics.escapes import printable
+from jobfile.model.dataclass import dataclass
 from jobfile.plan import Plan
 from jobfile.plan.as_json import text_of, to_json
 from jobfile.plan.filters import filtered, unknown_to
