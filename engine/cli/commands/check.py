@@ -90,7 +90,7 @@ def command(
 ) -> int:
     """Find every mistake in job FILEs and what they include, or in the main file. Starts nothing.
 
-    For an included FILE, only problems in that file are reported. DIR stands for its jobs.yaml, or if
+    For an included FILE, only problems in that file are reported. DIR means its jobs.yaml, or if
     it has none, for its YAML files with `jobs`. No secret is read.
     """
     own_allow, own_deny = project_lints(place.main_file.absolute().parent)

@@ -35,7 +35,7 @@ def command(
 ) -> int:
     """Put the jobs of GENERATION in force again, as a new generation: shows the plan and asks.
 
-    Without GENERATION it is the previous one. The files are not changed: an engine that applies them itself
+    Without GENERATION, uses the previous one. The files are not changed: an engine that applies them itself
     ignores them until they change.
     """
     view = place.view()

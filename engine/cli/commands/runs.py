@@ -58,10 +58,10 @@ def command(
 ) -> int:
     """The newest runs, of JOB or of all, newest first; or one RUN, named by the beginning of its id.
 
-    Runs that did not happen are listed too. Many in a row have one gap record, shown below the table.
-    Without --since, --until, --tag and --owner the order is that in which runs were recorded, else that of
-    the times they are for. Each time is in the zone of its job; --since and --until are in that of JOB, or
-    UTC.
+    Runs that did not happen are listed too. Many in a row have one gap record, shown below the table. Runs
+    are sorted by the time when they were recorded; with --since, --until, --tag or --owner, by their
+    scheduled time. Each time is in the zone of its job. --since and --until are read in the zone of JOB, or
+    else in UTC.
     """
     wanted = _Wanted(since, until, choice, _states(given, not_ok=not_ok), limit)
     found = _runs(place, run_or_job, wanted)

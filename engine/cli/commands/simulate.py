@@ -44,11 +44,11 @@ from jobfile.pipeline import compile_files
     "--durations",
     default="p50",
     metavar="p50|p95|FILE",
-    help="Percentile of past lengths, or a file of JOB: 5m [default: p50].",
+    help="Percentile of past durations, or a file with lines JOB: 5m [default: p50].",
 )
 @click.option("--fail", multiple=True, metavar="[JOB=]CHANCE", help="Chance that an attempt fails: JOB=0.1.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Seed of the random numbers.")
-@click.option("--event", "events", metavar="FILE", help="Runs to request: one JSON object a line.")
+@click.option("--event", "events", metavar="FILE", help="Runs to request: one JSON object on each line.")
 @click.option("--compare", metavar="REV", help="Compare with the files of this revision.")
 @click.option("--csv", "csv_file", metavar="FILE", help="Write every event as CSV.")
 @click.option("--svg", "svg_file", metavar="FILE", help="Draw the timeline as SVG.")
@@ -72,8 +72,8 @@ def command(  # noqa: PLR0917  click hands over the options by name
 ) -> int:
     """What the jobs would do: runs, skips, waits, retries, load. Starts nothing and does not wait.
 
-    The engine's own rules decide what is due, skipped, retried or run late. How long runs take comes from the
-    ledger's history, else from --assume. The same input gives the same bytes.
+    The engine's own rules decide what is due, skipped, retried or run late. The duration of a job's runs is
+    taken from its past runs in the ledger, or else from --assume. The same input gives the same output.
     """
     options = Options(
         start=start,

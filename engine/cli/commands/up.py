@@ -80,7 +80,7 @@ LOOK_SECONDS = 0.05
     is_flag=True,
     help="When the engine ends, cancel the running jobs [default: they continue].",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print events as JSON, one object a line.")
+@click.option("--json", "as_json", is_flag=True, help="Print events as JSON, one object on each line.")
 @strict_option
 @place_options
 def command(
