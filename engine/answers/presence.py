@@ -40,8 +40,9 @@ class Presence(NamedTuple):
         """Why nothing starts, as a text; empty when an engine runs and may start what is due."""
         if self.is_running:
             return self.trouble
-        since = f" since {instant_text(self.since, zone)}" if self.since is not None else ""
-        return f"no engine is running{since}"
+        if self.since is None:
+            return "no engine is running"
+        return f"no engine has been running since {instant_text(self.since, zone)}"
 
 
 RUNNING = Presence(is_running=True)
@@ -81,7 +82,7 @@ def presence_of(
 
 def unsettled_words(fate: str) -> str:
     """The text for a run that is recorded as running but is over."""
-    return f"it ended, or was killed, and no engine has recorded it yet: {fate}; `jobfile up` settles it"
+    return f"its process has ended, and no engine has recorded this yet: {fate}; `jobfile up` records it"
 
 
 def _hold_words(hold: Incident) -> str:

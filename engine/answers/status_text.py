@@ -145,7 +145,7 @@ def _file_line(status: Status) -> str:
     if status.file_digest is None:
         return f"{name} has errors: jobfile check"
     if not status.differs:
-        return f"{name} is what is applied"
+        return f"{name} matches what is applied"
     return f"{name} differs from what is applied ({many(status.differing, 'job')}): jobfile plan"
 
 
@@ -157,7 +157,7 @@ def _runs_line(status: Status) -> str:
     line = ", ".join(parts)
     if status.unsettled:
         are = many(status.unsettled, "of the running has", "of the running have")
-        line += f"; {are} ended, or was killed, and no engine has recorded it yet: jobfile up"
+        line += f"; {are} ended, and no engine has recorded this yet: jobfile up"
     return line
 
 

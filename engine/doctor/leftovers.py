@@ -91,8 +91,8 @@ def _check_attempts(subject: Subject, view: View) -> Iterator[Finding]:
         if fate and run is not None and not is_engine_running(subject.config.state_dir):
             yield Finding(
                 code="leftovers.attempt",
-                found=f"run {short(run.id)}, attempt {one.attempt.number}, has no end and no engine: {fate}",
-                help="`jobfile up` settles it",
+                found=f"run {short(run.id)}, attempt {one.attempt.number}, has no recorded end: {fate}",
+                help="`jobfile up` records what happened",
                 job=run.job,
                 run=run.id,
                 path=str(folder),

@@ -32,10 +32,12 @@ def _check_engine(subject: Subject, view: View) -> Iterator[Finding]:
     session = view.last_session()
     status = "`jobfile status` shows more"
     if not subject.is_running and (session is None or session.ended_at is not None):
-        end = f" since {session.ended_at:%Y-%m-%dT%H:%M:%SZ}" if session and session.ended_at else ""
+        found = "no engine is running"
+        if session is not None and session.ended_at is not None:
+            found = f"no engine has been running since {session.ended_at:%Y-%m-%dT%H:%M:%SZ}"
         yield Finding(
             code="engine.stopped",
-            found=f"no engine is running{end}",
+            found=found,
             help=f"`jobfile up` starts it; {status}",
         )
     elif not subject.is_running and session is not None:

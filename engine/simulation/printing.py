@@ -44,7 +44,7 @@ def head_line(outcome: Outcome, setting: Setting) -> str:
     """A line that says what was simulated, with which assumptions, and that nothing was started."""
     known = sum(one.is_known for one in setting.assumed.values())
     assumed = [one for one in setting.assumed.values() if not one.is_known]
-    grounds = [f"of history for {many(known, 'job')}"] if known else []
+    grounds = [f"from history for {many(known, 'job')}"] if known else []
     if assumed:
         lengths = sorted({one.length for one in assumed})
         said = " to ".join(map(length_text, dict.fromkeys((lengths[0], lengths[-1]))))

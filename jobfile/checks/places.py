@@ -106,7 +106,7 @@ def check_zone(setting: Setting) -> Iterator[Diagnostic]:
         yield finding(
             setting,
             "JF626",
-            f"zone `{name}` is a fixed offset or a leftover, not a place",
+            f"zone `{name}` is a fixed offset or an old name, not a place",
             label="fixed offset: no daylight saving time",
             help=(f"name a place, such as {meant}",),
         )

@@ -58,21 +58,18 @@ def test_a_run_whose_process_is_gone_is_told_without_an_engine(jobfile: Jobfile,
     world = a_past(tmp_path, a_file(schedule='"0 0 1 1 *"'))
     run = world.run_by_hand("hello")
     world.crash()
-    said = "it ended, or was killed, and no engine has recorded it yet"
+    said = "its process has ended, and no engine has recorded this yet"
     answer = jobfile("did", "hello")
     assert answer.code == 4
     assert said in answer.out
     assert said in " ".join(jobfile("why", "hello", run.scheduled_for.isoformat()).out.split())
     assert said in jobfile("runs").out
     status = jobfile("status")
-    assert "1 of the running has ended, or was killed" in status.out
+    assert "1 of the running has ended, and no engine has recorded this" in status.out
     assert jobfile("status", "--json").json["unsettled"] == 1
     report = jobfile("report", "--since", "2000-01-01")
     assert report.code == 1
-    assert (
-        ": 1 open run has ended, or was killed, and nothing records it; start one with  jobfile up\n"
-        in report.out
-    )
+    assert ": 1 open run has ended, and nothing records this; start one with  jobfile up\n" in report.out
     told = jobfile("report", "--since", "2000-01-01", "--json")
     fits(told.json, "report")
     assert (told.code, told.json["unsettled"], told.json["open"], told.json["adds_up"]) == (1, 1, 1, True)
@@ -285,7 +282,7 @@ def test_next_says_when_a_job_is_paused_and_when_nothing_starts(jobfile: Jobfile
     world.crash()
     until, since = BEGAN + timedelta(hours=19), BEGAN + timedelta(hours=9)
     paused = f"hello is paused by anna until {until:%Y-%m-%d %H:%M} JST: vendor outage\n"
-    stopped = f"nothing starts now: no engine is running since {since:%Y-%m-%d %H:%M} JST\n"
+    stopped = f"nothing starts now: no engine has been running since {since:%Y-%m-%d %H:%M} JST\n"
     assert jobfile("next", "hello").out.endswith(paused + stopped)
     assert f"\n{paused}" in jobfile("next").out
     assert "paused" not in jobfile("next", "calm").out

@@ -181,7 +181,7 @@ def test_what_is_so_already_is_no_error(jobfile: Jobfile) -> None:
         ("apply", "--yes"): "nothing to apply",
         ("pause", "good"): "good is paused already, by ",
         ("resume", "good"): "good was not paused",
-        ("cancel", run): "over already, cancelled",
+        ("cancel", run): "was over already: cancelled",
         ("clock", "accept"): "nothing to accept",
     }.items():
         assert jobfile(*command).code == 0

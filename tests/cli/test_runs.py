@@ -268,7 +268,7 @@ def test_cancel_ends_a_running_run_with_and_without_an_engine(jobfile: Jobfile, 
         until(jobfile, "slow", "running")
         assert jobfile("cancel", run_id, "--why", "too slow").code == 0
         assert until(jobfile, "slow", "cancelled")["id"] == run_id
-        assert "over already" in jobfile("cancel", run_id).out
+        assert "was over already: " in jobfile("cancel", run_id).out
         second = jobfile("run", "slow", "--detach").out.strip()
         until(jobfile, "slow", "running")
     assert (

@@ -224,7 +224,7 @@ def test_lengths_come_from_history_where_there_is_one(jobfile: Jobfile, tmp_path
     assert known["b"] == (False, 60)
     assert known["a"][0] is True
     assert 0.3 <= known["a"][1] < 5
-    assert "of history for 1 job, 1m assumed for 1 job" in jobfile("simulate", "--days", "1").out
+    assert "from history for 1 job, 1m assumed for 1 job" in jobfile("simulate", "--days", "1").out
 
 
 def test_without_history_no_job_is_assumed_to_run_into_its_timeout(jobfile: Jobfile, tmp_path: Path) -> None:

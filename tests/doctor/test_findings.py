@@ -600,7 +600,7 @@ def nobody_sends_what_is_owed(patient: Patient) -> None:
             patient.world.store.outbox.add(Owed(name, long_ago, "failure", "mail", "hourly", "", "{}"))
 
 
-@brings("engine.stopped", "no engine is running since")
+@brings("engine.stopped", "no engine has been running since")
 def the_engine_was_stopped(patient: Patient) -> None:
     patient.no_engine_runs()
     world = patient.world

@@ -353,7 +353,10 @@ def test_a_list_of_jobs_that_never_ran_has_three_columns_and_no_legend() -> None
     [
         (
             {"presence": Presence(is_running=False, since=NOON)},
-            ["NOTHING STARTS, no engine is running since 2026-03-05 12:00 UTC; start one with  jobfile up"],
+            [
+                "NOTHING STARTS, no engine has been running since 2026-03-05 12:00 UTC;"
+                " start one with  jobfile up"
+            ],
         ),
         ({"presence": Presence(is_running=True, trouble="it is full")}, ["NOTHING STARTS, it is full"]),
         ({"has_file": False}, ["jobs.yaml cannot be read or has errors:  jobfile check"]),

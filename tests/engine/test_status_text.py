@@ -29,7 +29,7 @@ CALM = replace(
 TEXT = """\
 engine   running since 2026-03-05 11:00 UTC (process 42)
 applied  generation 3, 1 job, 2026-03-05 12:00 UTC by anna, commit cccccccccccc
-file     jobs.yaml is what is applied
+file     jobs.yaml matches what is applied
 runs     2 running, 1 waiting
 disk     20.5 GB free"""
 JST = ZoneInfo("Asia/Tokyo")
@@ -191,16 +191,16 @@ def test_a_calm_system_has_five_lines() -> None:
             {"unsettled": 1},
             "runs",
             [
-                "2 running, 1 waiting; 1 of the running has ended, or was killed, and no engine has "
-                "recorded it yet: jobfile up"
+                "2 running, 1 waiting; 1 of the running has ended, and no engine has "
+                "recorded this yet: jobfile up"
             ],
         ),
         (
             {"unsettled": 2},
             "runs",
             [
-                "2 running, 1 waiting; 2 of the running have ended, or was killed, and no engine has "
-                "recorded it yet: jobfile up"
+                "2 running, 1 waiting; 2 of the running have ended, and no engine has "
+                "recorded this yet: jobfile up"
             ],
         ),
         ({"free_bytes": LOW_DISK_BYTES}, "disk", [f"{LOW_DISK_BYTES / 1e9:.1f} GB free"]),

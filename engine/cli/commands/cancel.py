@@ -46,8 +46,8 @@ def command(run: str, *, kill: bool, why: str, as_json: bool, place: Place) -> i
     if as_json:
         print_json(one_run_to_json(after))
     else:
-        already = "over already, " if found.state.is_final else ""
-        click.echo(f"run {short(after.id)} of {after.job}: {already}{after.state.value}")
+        already = " was over already" if found.state.is_final else ""
+        click.echo(f"run {short(after.id)} of {after.job}{already}: {after.state.value}")
     return GOOD
 
 

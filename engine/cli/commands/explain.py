@@ -25,7 +25,10 @@ from jobfile.pages.reference import reference
 @click.command("explain")
 @click.argument("words", nargs=-1, metavar="[CODE | keys KIND]")
 @click.option(
-    "--markdown", "as_markdown", is_flag=True, help="With keys: print Markdown, for all kinds if there is no KIND."
+    "--markdown",
+    "as_markdown",
+    is_flag=True,
+    help="With keys: print Markdown, for all kinds if there is no KIND.",
 )
 @json_option
 def command(words: tuple[str, ...], *, as_markdown: bool, as_json: bool) -> int:
