@@ -30,15 +30,17 @@ def report_to_text(report: Report, *, width: int | None, style: Style = PLAIN) -
 def _idle_lines(report: Report) -> list[str]:
     """What waits for an engine, and why, in capitals: it must be noticed among the numbers."""
     overdue, unsettled = report.total.verdicts.get(OVERDUE, 0), report.unsettled
-    told = []
+    problems = []
     if overdue:
-        told.append(many(overdue, "run is due and nothing starts it", "runs are due and nothing starts them"))
+        problems.append(
+            many(overdue, "run is due and nothing starts it", "runs are due and nothing starts them")
+        )
     if unsettled:
         have = many(unsettled, "open run has", "open runs have")
-        told.append(f"{have} ended, and nothing records this")
-    if not told:
+        problems.append(f"{have} ended, and nothing records this")
+    if not problems:
         return []
-    runs = "; ".join(told)
+    runs = "; ".join(problems)
     obstacle = report.presence.obstacle(report.zone) or "the engine is running but has not decided about them"
     if report.presence.is_running:
         return [f"NOTHING STARTS, {obstacle}: {runs}"]

@@ -32,8 +32,8 @@ def step_line(one: StepRun, items: Sequence[StepRun]) -> str:
     if one.items is None:
         return line
     counts = {state: sum(item.state is state for item in items) for state in StepState}
-    told = ", ".join(f"{count} {state.value}" for state, count in counts.items() if count)
-    return f"{line}  ({len(one.items)} items{f': {told}' if told else ''})"
+    counted = ", ".join(f"{count} {state.value}" for state, count in counts.items() if count)
+    return f"{line}  ({len(one.items)} items{f': {counted}' if counted else ''})"
 
 
 def step_to_json(one: StepRun) -> dict[str, object]:

@@ -192,7 +192,7 @@ def _run(arguments: Sequence[str]) -> int:
     except (BrokenPipeError, UnwrittenError):
         raise
     except Exception as error:  # noqa: BLE001  the one door for errors
-        return _told(error, as_json=_wants_json(arguments))
+        return _print_error(error, as_json=_wants_json(arguments))
     return code if isinstance(code, int) else GOOD
 
 
@@ -220,12 +220,12 @@ def _quiet_end() -> int:
     return GOOD
 
 
-def _told(error: Exception, *, as_json: bool) -> int:
+def _print_error(error: Exception, *, as_json: bool) -> int:
     from engine.core.errors import JobfileError  # noqa: PLC0415  start-up time: only after an error
 
     if isinstance(error, JobfileError):
         text = message(str(error))
-        if not error.is_told:
+        if not error.is_reported:
             click.echo(f"error: {text}", err=True)
         if as_json:
             _print_failure(error.code.name, text)

@@ -43,7 +43,7 @@ class JobfileError(Exception):
 
     code = ErrorCode.REFUSED
     exit_code = code.exit_code
-    is_told = False
+    is_reported = False
     """Whether it was reported already, in more than a message."""
 
     def __init_subclass__(cls) -> None:

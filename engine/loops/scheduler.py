@@ -120,7 +120,7 @@ class Scheduler:
             except Exception as error:  # noqa: BLE001  one schedule must not stop the others
                 is_known = isinstance(error, NotAdvancingError)
                 message = str(error) if is_known else f"{type(error).__name__}: {error} (a bug in jobfile)"
-                self._journal.tell(ScheduleQuarantined(job=schedule.job, message=message))
+                self._journal.report(ScheduleQuarantined(job=schedule.job, message=message))
                 continue
             if at is not None:
                 heapq.heappush(self._heap, (at, schedule.id, schedule))
@@ -170,7 +170,7 @@ class Scheduler:
         self._push(fresh)
         for event in (*events, *away):
             if not isinstance(event, FellDueUnseen):
-                self._journal.tell(event)
+                self._journal.report(event)
         self._on_recorded()
 
     def _away(self, events: Sequence[Event], moment: Moment) -> tuple[Event, ...]:
@@ -231,5 +231,5 @@ class Scheduler:
             self._trouble = error
             return False
         for event in events:
-            self._journal.tell(event)
+            self._journal.report(event)
         return True

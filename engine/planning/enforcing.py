@@ -8,7 +8,7 @@ from engine.actions.unsupported import beyond_engine, needs_beyond
 from engine.core.errors import ErrorCode, JobfileError
 from engine.core.events import Event, GenerationApplied
 from engine.core.records import Generation
-from engine.journal.lines import tell_text
+from engine.journal.lines import event_text
 from engine.ledger.ports import View
 from engine.ledger.store_ports import Applying
 from engine.planning.saved import PlanRefusedError, SavedPlan
@@ -148,7 +148,7 @@ def applied_to_text(events: Sequence[Event]) -> str:
     applied = _applied(events)
     if applied is None:
         return "nothing to apply: the files are what is in force"
-    return tell_text(applied).strip()
+    return event_text(applied).strip()
 
 
 def applied_to_json(events: Sequence[Event], intent: Intent) -> dict[str, object]:

@@ -67,7 +67,7 @@ class EngineService:
         """Start every loop; return the result of compiling the files."""
         self._duties.housekeeper.watch_disk()  # before anything can start
         self.threads.add("housekeeper", self._duties.housekeeper.tick)
-        self._journal.tell(
+        self._journal.report(
             EngineStarted(
                 epoch=self._session.epoch,
                 pid=os.getpid(),
@@ -124,4 +124,4 @@ class EngineService:
         running = self._duties.worker.running
         with contextlib.suppress(JobfileError):
             note_stop(self._session.store, running=running, now=self._clock.now())
-        self._journal.tell(EngineStopped(running=running))
+        self._journal.report(EngineStopped(running=running))

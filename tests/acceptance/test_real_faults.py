@@ -254,5 +254,5 @@ def test_what_people_ask_wrongly_is_told(tmp_path: Path) -> None:
         "paused": False,
         "was_paused": True,
     }
-    assert "nothing to accept" in say(tmp_path, "clock", "accept").stdout
+    assert "the engine believes the clock already" in say(tmp_path, "clock", "accept").stdout
     assert ask(tmp_path, "clock")["believed"] is True

@@ -28,7 +28,7 @@ def test_a_dead_engine_is_told_by_every_answer_and_by_its_exit_code(jobfile: Job
     said = jobfile("did", "hello")
     assert said.code == 6
     assert said.out.startswith(
-        f"hello: overdue, it has not run: no engine is running {since}; `jobfile up` then"
+        f"hello: overdue, it has not run: no engine has been running {since}; `jobfile up` then"
     )
     answer = jobfile("did", "hello", "--json").json
     fits(answer, "did")
@@ -36,7 +36,7 @@ def test_a_dead_engine_is_told_by_every_answer_and_by_its_exit_code(jobfile: Job
     story = jobfile("why", "hello", f"{DUE[2]:%Y-%m-%dT%H:%MZ}", "--json").json
     fits(story, "why")
     assert story["state"] == "overdue"
-    assert f"has not run: no engine is running {since}; `jobfile up` then runs it late" in story["headline"]
+    assert f"has not run: no engine has been running {since}; `jobfile up` then runs it late" in story["headline"]
     said = jobfile("report")
     assert said.code == 1
     assert (

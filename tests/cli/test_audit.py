@@ -73,7 +73,7 @@ EDITS: dict[str, tuple[str, int]] = {
 @pytest.mark.parametrize("edit", EDITS)
 def test_the_first_break_is_named(jobfile: Jobfile, ledger: Path, edit: str) -> None:
     whole = jobfile("audit", "verify")
-    assert (whole.code, whole.out[:45]) == (0, "the audit is intact: 4 records; the newest is ")
+    assert (whole.code, whole.out[:46]) == (0, "the audit is intact: 4 records; the newest is ")
     script, at = EDITS[edit]
     do(ledger, script)
     said = jobfile("audit", "verify")

@@ -172,7 +172,7 @@ every day at 02:30, America/New_York (fixed: one run per local day)
   Sat 2026-03-07 02:30 EST   07:30Z
   Sun 2026-03-08 03:00 EDT   07:00Z   02:30 does not exist: first instant after the gap
   Mon 2026-03-09 02:30 EDT   06:30Z
-affected by clock changes in 366 days: 2026-03-08 (gap), none in a fold
+affected by clock changes in 366 days: 2026-03-08 (time skipped)
 """,
     ("0 4 13 * fri",): """\
 at 04:00 on the 13th or on Friday, UTC

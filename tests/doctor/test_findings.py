@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.answers.findings import AREAS, CODES, MAX_TOLD, Finding, Severity
+from engine.answers.findings import AREAS, CODES, MAX_LISTED, Finding, Severity
 from engine.core.lifecycle import AttemptKey, RunState
 from engine.core.records import CLOCK_HOLD, DISK_HOLD, RESTORED_HOLD, Owed
 from engine.doctor.disk import check_room
@@ -77,7 +77,7 @@ def test_a_world_that_is_asked_leaves_no_trace(patient: Patient) -> None:
 def test_many_of_one_kind_are_counted_and_not_all_told(patient: Patient) -> None:
     patient.write("delete from run where state = 'missed'")
     found = [one for area in patient.examine() for one in area.findings if one.code == "invariant.I1"]
-    assert len(found) == MAX_TOLD + 1
+    assert len(found) == MAX_LISTED + 1
     assert "more like that" in found[-1].found
 
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from engine.answers.findings import MAX_TOLD, Finding
+from engine.answers.findings import MAX_LISTED, Finding
 from engine.answers.invariants import stories
 from engine.answers.invariants.checking import check_invariants
 from engine.answers.invariants.liveness import OVERDUE, check_liveness, is_awake
@@ -99,13 +99,13 @@ def test_a_word_that_is_no_state_is_told_once_and_stops_nothing(patient: Patient
 
 
 def test_of_many_crowds_the_first_are_told_and_the_rest_counted(patient: Patient) -> None:
-    for number in range(MAX_TOLD + 1):
+    for number in range(MAX_LISTED + 1):
         patient.write(
             f"update run set state = 'running', concurrency_key = 'key-{number}', concurrency_limit = 1 "
             f"where id in (select id from run where state = 'missed' limit 2)"
         )
     found = [one.found for one in check_rows(patient.world.view.soundness) if one.code == "invariant.I11"]
-    assert len(found) == MAX_TOLD + 1
+    assert len(found) == MAX_LISTED + 1
     assert found[-1] == "and 1 more like that"
 
 

@@ -38,7 +38,7 @@ from engine.host.high_water_mark import find_rewind, note_high_water
 from engine.host.lock import EngineLock, file_system, is_engine_running, make_private_file, make_state_dir
 from engine.host.wake import MANY_WAKES, PAUSE_SECONDS, WakePipe, poke
 from engine.journal.file import LogFile
-from engine.journal.lines import tell_json, tell_text
+from engine.journal.lines import event_json, event_text
 from engine.journal.shown import Shown, lost_line
 from engine.journal.stream import EventStream
 from engine.testing import FakeClock
@@ -218,8 +218,8 @@ TOLD = [
     ("event", "line"), TOLD, ids=[f"{index}-{type(event).__name__}" for index, (event, _) in enumerate(TOLD)]
 )
 def test_events_are_told_in_one_line_and_as_json(event: Event, line: str) -> None:
-    assert tell_text(event) == line
-    told = json.loads(json.dumps(tell_json(event, at=NOON)))
+    assert event_text(event) == line
+    told = json.loads(json.dumps(event_json(event, at=NOON)))
     assert (told["event"], told["at"]) == (type(event).__name__, NOON.isoformat())
 
 
@@ -241,7 +241,7 @@ def test_a_console_says_itself_how_many_lines_it_lost(as_json: bool) -> None:
 def test_foreign_text_cannot_steer_the_terminal(tmp_path: Path) -> None:
     shown: list[str] = []
     journal = EventStream(LogFile(tmp_path / "log"), Shown(shown.append), clock=FakeClock(NOON))
-    journal.tell(LoopFailed(loop="worker", message="\x1b[2Jgone\u202e"))
+    journal.report(LoopFailed(loop="worker", message="\x1b[2Jgone\u202e"))
     assert "\x1b" not in "".join(shown)
     assert "\u202e" not in "".join(shown)
     assert json.loads((tmp_path / "log").read_text())["message"] == "\x1b[2Jgone\u202e"
@@ -249,7 +249,7 @@ def test_foreign_text_cannot_steer_the_terminal(tmp_path: Path) -> None:
 
 def test_a_journal_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
     journal = EventStream(LogFile(tmp_path / "no" / "log"), clock=FakeClock(NOON))
-    journal.tell(EngineStopped(running=0))
+    journal.report(EngineStopped(running=0))
 
 
 class Broken:
@@ -266,7 +266,7 @@ def test_a_sink_with_a_bug_is_left_out_and_the_others_say_so() -> None:
     last: list[str] = []
     stream = EventStream(Shown(first.append), Broken(), Shown(last.append), clock=FakeClock(NOON))
     for number in range(3):
-        stream.tell(EngineStopped(running=number), EngineStopped(running=number))
+        stream.report(EngineStopped(running=number), EngineStopped(running=number))
     assert first == last
     assert len("".join(first).splitlines()) == 7
     assert sum("sink broken: RuntimeError: oops (a bug in jobfile)" in one for one in first) == 1

@@ -233,11 +233,11 @@ def test_an_engine_ran_at_an_instant_unless_its_record_or_the_silence_denies_it(
     ],
 )
 def test_a_clock_that_was_not_believed_then_is_a_fact(
-    kind: str, began: datetime, ended: datetime | None, is_told: bool
+    kind: str, began: datetime, ended: datetime | None, is_reported: bool
 ) -> None:
     incident = Incident(kind, began, ended, "too early", 0, 0, "")
     said = f"not believed from {began:%Y-%m-%d %H:%M} UTC: too early"
-    assert labelled(facts(Rows(incidents=[incident])), "clock") == ([said] if is_told else [])
+    assert labelled(facts(Rows(incidents=[incident])), "clock") == ([said] if is_reported else [])
 
 
 def test_files_that_were_rejected_then_are_a_fact_with_their_first_finding() -> None:

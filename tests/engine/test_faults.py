@@ -23,7 +23,7 @@ from engine.core.events import (
     SkipsInARow,
 )
 from engine.core.lifecycle import RunState
-from engine.journal.lines import tell_text
+from engine.journal.lines import event_text
 from jobfile.schedule.occurrences import load_zone
 from tests.builders import DAY, HOUR, MINUTE, NOON
 from tests.engine.world import World
@@ -152,8 +152,8 @@ def test_f23_f24_a_stalled_engine_takes_the_path_of_one_that_was_down(
     (away,) = told(world, EngineWasAway)
     assert isinstance(away, EngineWasAway)
     assert away.since == NOON + MINUTE
-    assert "the engine was running but could not decide" in tell_text(away)
-    assert "not running" not in tell_text(away)
+    assert "the engine was running but could not decide" in event_text(away)
+    assert "not running" not in event_text(away)
     world.check()
 
 
@@ -190,7 +190,7 @@ def test_the_end_of_an_absence_says_no_more_of_it_than_is_known(
     world.clock.advance(seconds=3600)
     world.late = late
     world.boot()
-    text = tell_text(told(world, EngineWasAway)[-1])
+    text = event_text(told(world, EngineWasAway)[-1])
     assert said in text
     assert late or text.endswith(said)
 

@@ -155,10 +155,10 @@ TWO_DAY_FIELDS = "Both day fields are restricted: cron fires on either."
     ],
 )
 def test_two_day_fields_are_asked_about(
-    entries: tuple[ScheduleEntry, ...], asks: bool, is_told: bool
+    entries: tuple[ScheduleEntry, ...], asks: bool, is_reported: bool
 ) -> None:
     text = explained_to_text(fires(entries), asks_days=asks, width=WIDE)
-    assert (TWO_DAY_FIELDS in text) is is_told
+    assert (TWO_DAY_FIELDS in text) is is_reported
 
 
 @pytest.mark.parametrize(

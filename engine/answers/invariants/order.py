@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from engine.answers.findings import Finding, told
+from engine.answers.findings import Finding, limited
 from engine.answers.invariants.coverage import REPORT_IT
 from engine.core.records import Schedule, Session
 from engine.ledger.soundness_ports import Soundness
@@ -10,8 +10,8 @@ from engine.ledger.soundness_ports import Soundness
 
 def check_order(look: Soundness) -> Iterator[Finding]:
     """Schedules and sessions that are out of order."""
-    yield from told(_schedules(look))
-    yield from told(_sessions(look))
+    yield from limited(_schedules(look))
+    yield from limited(_sessions(look))
 
 
 def _schedules(look: Soundness) -> Iterator[Finding]:

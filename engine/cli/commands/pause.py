@@ -53,12 +53,12 @@ def command(job: str, *, why: str, until: str | None, as_json: bool, place: Plac
         in_force = pause_by_hand(store, pause)
     store.close()
     poke(place.state_dir)
-    going_on = tuple(run for run in named.view.open_runs() if run.job == job)
+    still_open = tuple(run for run in named.view.open_runs() if run.job == job)
     paused = Paused(
         pause=in_force,
         was_paused=in_force is not pause,
         zone=named.zone,
-        going_on=going_on,
+        still_open=still_open,
         presence=presence_at(place.config, named.view, now=now),
     )
     if as_json:

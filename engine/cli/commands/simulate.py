@@ -91,13 +91,13 @@ def command(  # noqa: PLR0917  click hands over the options by name
     setting = _setting(options, jobs, place, now=now)
     if compare is not None:
         return _compare(setting, options, place, compare, now=now, as_json=as_json)
-    days_told, lines = Days(), EventLines()
-    tellers = [one for one, wanted in ((days_told.tell, svg_file), (lines.tell, csv_file)) if wanted]
-    outcome = simulate(setting, _all(tellers))
+    by_day, lines = Days(), EventLines()
+    receivers = [one for one, wanted in ((by_day.on_event, svg_file), (lines.on_event, csv_file)) if wanted]
+    outcome = simulate(setting, _all(receivers))
     if csv_file:
         write_output(csv_file, lines.text)
     if svg_file:
-        write_output(svg_file, draw(outcome, setting, days_told))
+        write_output(svg_file, draw(outcome, setting, by_day))
     if as_json:
         print_json(outcome_to_json(outcome, setting, beyond))
     else:
@@ -143,13 +143,13 @@ def _compare(
 
 
 def _all(
-    tellers: Sequence[Callable[[datetime, str, SimRun], None]],
+    receivers: Sequence[Callable[[datetime, str, SimRun], None]],
 ) -> Callable[[datetime, str, SimRun], None] | None:
-    if not tellers:
+    if not receivers:
         return None
 
-    def tell(at: datetime, what: str, run: SimRun) -> None:
-        for one in tellers:
+    def on_event(at: datetime, what: str, run: SimRun) -> None:
+        for one in receivers:
             one(at, what, run)
 
-    return tell
+    return on_event
