@@ -24,7 +24,7 @@ ON_TIME_SECONDS = 10
 """A decision that was recorded within this many seconds was on time."""
 
 SILENCE = timedelta(seconds=15)
-"""How long after its last sign of life a session without an end may still have been running."""
+"""How long after its last heartbeat a session without an end may still have been running."""
 
 MAX_INCIDENTS = 1_000
 """Number of newest incidents that are searched for a hold."""
@@ -138,7 +138,7 @@ def _trouble_facts(view: EngineHistory, at: datetime, zone: ZoneInfo) -> list[Fa
 
 
 def _covers(session: Session, at: datetime, after: Session | None) -> bool:
-    """Whether a session was running at an instant, judged by its signs of life."""
+    """Whether a session was running at an instant, judged by its heartbeats."""
     if session.ended_at is not None:
         return at <= session.ended_at
     return after is None or at <= session.last_seen_at + SILENCE

@@ -87,7 +87,7 @@ def _engine_line(status: Status) -> str:
         how = "stopped" if session.ended_at else "was killed; last seen"
         return f"NOT RUNNING, {how} {instant_text(end, UTC)}: jobfile up"
     silent = seconds_text((status.now - session.last_seen_at).total_seconds())
-    trouble = f", NO SIGN OF LIFE for {silent}" if status.is_silent else ""
+    trouble = f", NO HEARTBEAT for {silent}" if status.is_silent else ""
     return f"running since {instant_text(session.started_at, UTC)} (process {session.pid}){trouble}"
 
 

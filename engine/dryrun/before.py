@@ -210,7 +210,7 @@ def _verdict(
     if isinstance(decision, Hold) and active:
         first = active[0]
         since = f" since {first.started_at:%Y-%m-%d %H:%M:%SZ}" if first.started_at else ""
-        return f"would wait ({first.job} is {first.state.value}{since}, run {short(first.id)})", True
+        return f"would wait ({first.job}: {first.state.value}{since}, run {short(first.id)})", True
     return WOULD_RUN, True
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from jobfile.diagnostics.escapes import readable
 
 ALIVE_EVERY = 0.5
-"""A sign of life is due after this part of the watchdog's time: half, as
+"""A keep-alive is due after this part of the watchdog's time: half, as
 sd_watchdog_enabled(3) recommends.
 """
 
@@ -35,7 +35,7 @@ class Manager:
         self._notify(f"STATUS={status}")
 
     def alive(self) -> None:
-        """A planning cycle has finished: the only sign of life."""
+        """A planning cycle has finished: the only keep-alive."""
         if self.alive_seconds is not None:
             self._notify("WATCHDOG=1")
 

@@ -16,7 +16,7 @@ from jobfile.schedule.zones import load_zone, zone_names
 FIXED_ZONES = frozenset(
     {"EST", "MST", "HST", "CET", "MET", "EET", "WET", "EST5EDT", "CST6CDT", "MST7MDT", "PST8PDT"}
 )
-"""Names that are a fixed offset without daylight saving time, or a leftover of old systems."""
+"""Names that are a fixed offset without daylight saving time, or an old name of no place."""
 _ZONE_MEANT = {
     "EST": "America/New_York",
     "EST5EDT": "America/New_York",

@@ -44,7 +44,7 @@ class _Look:
     shape: frozenset[tuple[object, ...]]
 
     def error_codes(self, before: Document | None = None) -> list[str]:
-        """The codes of errors, but those about the meaning of what was lost before."""
+        """The codes of errors, without those about the meaning of values that were lost before."""
         return [one.code for one in self.found if one.is_error and not self._was_hidden(one, before)]
 
     def _was_hidden(self, one: Diagnostic, before: Document | None) -> bool:

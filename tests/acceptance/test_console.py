@@ -26,7 +26,7 @@ from tests.acceptance.warm import Jobfile
 JOBS = 'version: 1\njobs:\n  a: {{schedule: {{every: 1h}}, command: [echo, "{word}"]}}\n'
 
 
-def test_an_engine_tells_what_commands_do_to_it(tmp_path: Path) -> None:
+def test_an_engine_reports_what_commands_do_to_it(tmp_path: Path) -> None:
     put(tmp_path, JOBS.format(word="one"))
     with engine(tmp_path):
         pass
@@ -54,7 +54,7 @@ def test_an_engine_tells_what_commands_do_to_it(tmp_path: Path) -> None:
         assert words in told
 
 
-def test_files_that_come_back_unchanged_are_told_to_be_good_again(tmp_path: Path) -> None:
+def test_files_that_come_back_unchanged_are_reported_as_good_again(tmp_path: Path) -> None:
     put(tmp_path, JOBS.format(word="one"))
     with engine(tmp_path):
         (tmp_path / "jobs.yaml").rename(tmp_path / "away")

@@ -69,7 +69,7 @@ def test_check_speaks_of_what_the_engine_refuses(key: str, keys: str) -> None:
         ("when", "steps: {one: {run: x, retry: {attempts: 2, when: [connect]}}}"),
     ],
 )
-def test_what_a_step_needs_is_told_at_the_step(key: str, keys: str) -> None:
+def test_what_a_step_needs_is_reported_at_the_step(key: str, keys: str) -> None:
     content = f"{HEAD}  job: {{{keys}}}\n".encode()
     compiled = compile_files([("jobs.yaml", content)], unable=UNABLE)
     assert compiled.catalog is not None

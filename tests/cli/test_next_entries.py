@@ -126,7 +126,7 @@ def job_file(jobfile: Jobfile, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_next_tells_of_every_kind_of_schedule(jobfile: Jobfile, name: str) -> None:
+def test_next_shows_every_kind_of_schedule(jobfile: Jobfile, name: str) -> None:
     said = jobfile("next", name, *NOW)
     assert (said.code, said.out, said.err) == (0, KINDS[name][1], "")
 
@@ -228,7 +228,7 @@ def test_an_expression_is_explained_to_programs(
     assert len(found["fires"]) == 4
 
 
-def test_a_wrong_expression_is_told_with_its_place(jobfile: Jobfile) -> None:
+def test_a_wrong_expression_is_shown_with_its_place(jobfile: Jobfile) -> None:
     said = jobfile("explain-schedule", "0 25 * * *")
     assert said.code == 64
     assert said.err.splitlines() == [

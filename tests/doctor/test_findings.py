@@ -74,7 +74,7 @@ def test_a_world_that_is_asked_leaves_no_trace(patient: Patient) -> None:
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.suffix != ".db-shm"} == before
 
 
-def test_many_of_one_kind_are_counted_and_not_all_told(patient: Patient) -> None:
+def test_many_of_one_kind_are_counted_and_not_all_listed(patient: Patient) -> None:
     patient.write("delete from run where state = 'missed'")
     found = [one for area in patient.examine() for one in area.findings if one.code == "invariant.I1"]
     assert len(found) == MAX_LISTED + 1
@@ -615,7 +615,7 @@ def the_engine_was_killed(patient: Patient) -> None:
     patient.no_engine_runs()
 
 
-@brings("engine.silent", "no sign of life for 1m00s")
+@brings("engine.silent", "without a heartbeat for 1m00s")
 def the_engine_stands_still(patient: Patient) -> None:
     patient.world.clock.advance(seconds=60)
 

@@ -46,7 +46,7 @@ def test_what_is_sound_is_one_line_for_each_area() -> None:
     )
 
 
-def test_what_is_not_sound_is_told_with_its_code_and_what_to_type() -> None:
+def test_what_is_not_sound_is_shown_with_its_code_and_what_to_type() -> None:
     assert diagnosis_to_text(BROKEN, width=PIPE_WIDTH) == (
         "ok       ledger file: 1.2 MiB, tables of version 4\n"
         "NOT OK   invariants I1-I12: 2 runs, 2 attempts, 1 schedule, 0 gap records\n"
@@ -93,7 +93,9 @@ def test_every_code_is_in_the_form_that_the_schema_promises() -> None:
 
 @pytest.mark.parametrize("count", [0, 1, MAX_LISTED, MAX_LISTED + 1, MAX_LISTED + 1234])
 @pytest.mark.parametrize("total", [0, 5, MAX_LISTED + 1, 20_000])
-def test_of_many_findings_of_a_kind_ten_are_told_and_how_many_more_there_are(count: int, total: int) -> None:
+def test_of_many_findings_of_a_kind_ten_are_reported_and_how_many_more_there_are(
+    count: int, total: int
+) -> None:
     def found(code: str, number: int) -> list[Finding]:
         return [Finding(code=code, found=f"run {one}", help="look") for one in range(number)]
 

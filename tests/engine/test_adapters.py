@@ -46,7 +46,7 @@ from tests.builders import HOUR, NOON, a_run
 from tests.known import ROOT
 
 
-def test_one_engine_holds_the_lock_and_the_second_is_told_who(tmp_path: Path) -> None:
+def test_one_engine_holds_the_lock_and_the_second_names_it(tmp_path: Path) -> None:
     assert not is_engine_running(tmp_path)
     lock = EngineLock.take(tmp_path)
     assert is_engine_running(tmp_path)
@@ -118,7 +118,7 @@ def test_a_line_that_comes_in_two_parts_is_one(tmp_path: Path) -> None:
     pipe.close()
 
 
-def test_a_line_that_somebody_else_has_read_is_a_hint_less(
+def test_a_line_that_another_process_has_read_is_a_hint_less(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     heard: list[str] = []
@@ -217,7 +217,7 @@ TOLD = [
 @pytest.mark.parametrize(
     ("event", "line"), TOLD, ids=[f"{index}-{type(event).__name__}" for index, (event, _) in enumerate(TOLD)]
 )
-def test_events_are_told_in_one_line_and_as_json(event: Event, line: str) -> None:
+def test_events_are_reported_in_one_line_and_as_json(event: Event, line: str) -> None:
     assert event_text(event) == line
     told = json.loads(json.dumps(event_json(event, at=NOON)))
     assert (told["event"], told["at"]) == (type(event).__name__, NOON.isoformat())
@@ -295,7 +295,7 @@ def test_the_shelves_of_runs_are_spread_where_the_file_system_does_that(tmp_path
             runs.rmdir()
 
 
-def test_a_folder_of_runs_that_cannot_be_made_stops_nobody(tmp_path: Path) -> None:
+def test_a_folder_of_runs_that_cannot_be_made_stops_nothing(tmp_path: Path) -> None:
     (tmp_path / "runs").touch()
     make_runs_dir(tmp_path / "runs")
     make_runs_dir(tmp_path / "away" / "runs")
@@ -346,7 +346,7 @@ def test_wakes_for_which_there_was_work_are_no_flood(tmp_path: Path, monkeypatch
     pipe.close()
 
 
-def test_a_file_in_place_of_the_pipe_is_told_and_never_written(tmp_path: Path) -> None:
+def test_a_file_in_place_of_the_pipe_is_reported_and_never_written(tmp_path: Path) -> None:
     (tmp_path / "wake").write_text("mine")
     poke(tmp_path)
     with pytest.raises(JobfileError, match="is not a named pipe"):

@@ -253,7 +253,7 @@ def test_f27_a_daily_job_is_not_run_again_when_the_clock_is_set_back(tmp_path: P
     world.check()
 
 
-def test_f28_an_absurd_clock_changes_nothing_and_is_forgotten_when_it_is_mended(tmp_path: Path) -> None:
+def test_f28_an_absurd_clock_changes_nothing_and_is_forgotten_when_it_is_fixed(tmp_path: Path) -> None:
     world = World(tmp_path, a_file(), at=NOON)
     covered = world.store.covered_in_force()
     away = (datetime.fromisoformat("2099-01-01T00:00:00+00:00") - NOON).total_seconds()
@@ -493,7 +493,7 @@ def test_f43_many_are_more_than_five_and_more_than_a_fifth(
     assert len(told(world, RemovalsHeld)) == (in_force == before)
 
 
-def test_f43_the_doubt_begins_anew_when_the_files_change(tmp_path: Path) -> None:
+def test_f43_the_doubt_begins_again_when_the_files_change(tmp_path: Path) -> None:
     world = World(tmp_path, many(40), at=NOON)
     world.edit(many(10))
     world.clock.advance(seconds=200)
@@ -543,7 +543,7 @@ def test_f44_a_set_with_an_error_is_refused_whole_and_nothing_is_missed(tmp_path
     world.check()
 
 
-def test_f46_a_pause_is_one_gap_record_and_nothing_of_it_is_made_up_for(tmp_path: Path) -> None:
+def test_f46_a_pause_is_one_gap_record_and_nothing_of_it_is_caught_up(tmp_path: Path) -> None:
     world = World(tmp_path, a_file(), at=NOON + 30 * MINUTE)
     world.pause("hello")
     for _ in range(72):
@@ -575,7 +575,7 @@ def test_f47_a_pause_outlives_engines_and_edits(tmp_path: Path) -> None:
     world.check()
 
 
-def test_a_pause_with_an_end_ends_by_itself_even_while_nobody_is_there(tmp_path: Path) -> None:
+def test_a_pause_with_an_end_ends_by_itself_even_while_no_engine_runs(tmp_path: Path) -> None:
     world = World(tmp_path, a_file("catchup: none"), at=NOON)
     world.pause("hello", minutes=150)
     down(world, seconds=4.5 * 3600)

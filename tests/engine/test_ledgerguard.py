@@ -64,7 +64,7 @@ class Duties:
         return 15.0
 
 
-def test_many_loops_that_cannot_write_are_one_trouble_and_its_end_is_told_once() -> None:
+def test_many_loops_that_cannot_write_are_one_trouble_and_its_end_is_reported_once() -> None:
     duties = Duties()
     loops = [duties.loop(name) for name in ("worker", "scheduler", "heartbeat")]
     duties.error = StoreUnwritableError("the disk is full")
@@ -146,7 +146,7 @@ def test_a_loop_that_does_not_end_is_not_waited_for() -> None:
     assert loop.join()
 
 
-def test_a_trouble_that_comes_and_goes_is_not_told_as_often() -> None:
+def test_a_trouble_that_comes_and_goes_is_not_reported_as_often() -> None:
     duties = Duties()
     loop = duties.loop("worker")
     for turn in range(10):
@@ -168,7 +168,7 @@ STEPS = st.one_of(
 
 
 @given(st.lists(STEPS, max_size=40))
-def test_what_a_guard_tells_is_what_its_loops_last_said(steps: list[tuple[str, str, str]]) -> None:
+def test_what_a_guard_shows_is_what_its_loops_last_said(steps: list[tuple[str, str, str]]) -> None:
     """Held to a model that keeps all that was said and looks through it after each step."""
     clock, journal = FakeClock(NOON), KeptJournal()
     alarms: list[str] = []
@@ -229,7 +229,7 @@ def test_a_damaged_ledger_ends_the_engine_and_another_trouble_does_not() -> None
     assert duties.ended == [duties.error]
 
 
-def test_a_full_ledger_is_told_as_such_and_nothing_is_half_written(tmp_path: Path) -> None:
+def test_a_full_ledger_is_shown_as_such_and_nothing_is_half_written(tmp_path: Path) -> None:
     store = _a_store(tmp_path)
     pages = store._db.pragma("page_count")
     store._db.pragma(f"max_page_count={pages}")
@@ -243,7 +243,7 @@ def test_a_full_ledger_is_told_as_such_and_nothing_is_half_written(tmp_path: Pat
     store.close()
 
 
-def test_a_ledger_that_is_damaged_under_way_is_told_as_that(tmp_path: Path) -> None:
+def test_a_ledger_that_is_damaged_under_way_is_named_as_that(tmp_path: Path) -> None:
     store = _a_store(tmp_path)
     with store.transaction():
         store.add_definition(compiled(a_job()))
@@ -331,7 +331,7 @@ def test_a_clock_that_is_not_believed_is_noted_and_released_as_soon_as_the_ledge
     assert world.store.incidents.hold() is None
 
 
-def test_a_set_of_files_that_is_doubted_is_told_as_soon_as_the_ledger_takes_it(tmp_path: Path) -> None:
+def test_a_set_of_files_that_is_doubted_is_shown_as_soon_as_the_ledger_takes_it(tmp_path: Path) -> None:
     jobs = [f"  job-{number}: {{command: ['true']}}\n" for number in range(40)]
     world = World(tmp_path, "version: 1\njobs:\n" + "".join(jobs))
     world.tree.text = "version: 1\njobs:\n" + "".join(jobs[:10])

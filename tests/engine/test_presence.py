@@ -89,7 +89,7 @@ def test_a_command_that_holds_the_lock_is_no_engine(tmp_path: Path) -> None:
 def test_trouble_comes_before_a_hold_and_a_hold_before_silence(tmp_path: Path) -> None:
     world = World(tmp_path, a_file(), at=NOON)
     world.clock.advance(seconds=SILENT.total_seconds() + 1)
-    silent = "the engine has shown no sign of life for 36s"
+    silent = "the engine has had no heartbeat for 36s"
     assert presence(world) == Presence(is_running=True, trouble=silent, fates=FATES)
     for kind, words in (
         (DISK_HOLD, "the engine starts nothing, because disk space is low: because"),

@@ -300,7 +300,7 @@ def test_the_clock_is_believed_unless_its_own_hold_is_open(
         (None, "the system cannot tell"),
     ],
 )
-def test_what_is_known_of_the_clock_is_told_in_words_and_data(
+def test_what_is_known_of_the_clock_is_shown_in_words_and_data(
     is_synchronized: bool | None, words: str
 ) -> None:
     clock = Clock(now=NOON, is_synchronized=is_synchronized, hold=OPEN, events=(JUMPED, OPEN))
@@ -360,7 +360,7 @@ def test_a_page_on_a_terminal_has_its_examples_indented_and_no_marks() -> None:
     assert explained.page_to_text(page) == shown
 
 
-def test_a_key_is_told_with_its_form_its_default_its_values_and_an_example() -> None:
+def test_a_key_is_shown_with_its_form_its_default_its_values_and_an_example() -> None:
     assert (
         explained.keys_to_text("after", width=WIDE)
         == """\

@@ -76,7 +76,7 @@ def test_a_calm_system_has_five_lines() -> None:
         (
             {"now": NOON + MINUTE},
             "engine",
-            ["running since 2026-03-05 11:00 UTC (process 42), NO SIGN OF LIFE for 1m00s"],
+            ["running since 2026-03-05 11:00 UTC (process 42), NO HEARTBEAT for 1m00s"],
         ),
         ({"trouble": "the disk is full"}, "ledger", ["NOTHING STARTS: the disk is full"]),
         ({"stuck": "worker since noon"}, "STUCK", ["worker since noon; see engine.log"]),
@@ -226,7 +226,7 @@ def test_what_changes_one_line_and_how(fields: dict[str, Any], label: str, texts
     [JUMP, AWAY._replace(occurrences=0), AWAY._replace(ended_at=None)],
     ids=["jump", "none", "open"],
 )
-def test_an_absence_is_told_only_when_it_is_over_and_something_fell_due(incident: Incident) -> None:
+def test_an_absence_is_reported_only_when_it_is_over_and_something_fell_due(incident: Incident) -> None:
     assert status_to_text(replace(CALM, incidents=(incident,)), width=80) == TEXT
 
 

@@ -162,7 +162,7 @@ def changed(tree: Any, chance: random.Random) -> Any:
 
 
 @given(st.sampled_from(TREES), st.randoms(use_true_random=False))
-def test_a_file_with_values_of_the_wrong_types_is_told_without_a_bug(
+def test_a_file_with_values_of_the_wrong_types_is_reported_without_a_bug(
     tree: Any, chance: random.Random
 ) -> None:
     content = json.dumps(changed(tree, chance), indent=1).encode()
@@ -172,7 +172,7 @@ def test_a_file_with_values_of_the_wrong_types_is_told_without_a_bug(
 
 
 @given(st.sampled_from(FILES), st.randoms(use_true_random=False))
-def test_a_file_with_lines_moved_and_characters_put_in_is_told_without_a_bug(
+def test_a_file_with_lines_moved_and_characters_put_in_is_reported_without_a_bug(
     path: Path, chance: random.Random
 ) -> None:
     lines = path.read_bytes().decode().splitlines(keepends=True)
@@ -263,7 +263,7 @@ def test_a_file_without_a_key_of_job_files_at_its_top_is_not_changed(text: str) 
         ('"jobs":\n  a: {run: {{ run.id }}}\n', 'version: 1\n"jobs":\n  a: {run: "{{ run.id }}"}\n'),
     ],
 )
-def test_a_job_file_is_still_mended(text: str, after: str) -> None:
+def test_a_job_file_is_still_fixed(text: str, after: str) -> None:
     done = fix_file("a.yaml", text.encode()).content.decode()
     assert done == after or done.startswith("{version: 1, jobs: {a: {")
 

@@ -264,7 +264,7 @@ def test_the_fix_for_a_crowd_gives_a_spread_that_fits(cron: str, message: str, s
         ("# date", False),
     ],
 )
-def test_reading_the_clock_is_reported_where_runs_are_made_up_for(script: str, is_reported: bool) -> None:
+def test_reading_the_clock_is_reported_where_runs_are_caught_up(script: str, is_reported: bool) -> None:
     text = f"jobs:\n  a:\n    schedule: '0 4 * * *'\n    run: |\n      {script}\n"
     assert ("JF610" in codes(text)) is is_reported
     assert "JF610" not in codes(text.replace("run: |", "catchup: none\n    run: |"))

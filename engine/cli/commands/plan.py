@@ -1,4 +1,4 @@
-"""`jobfile plan`: what a change of the job files means for the runs to come."""
+"""`jobfile plan`: what a change of the job files means for future runs."""
 
 from dataclasses import dataclass
 from datetime import datetime
