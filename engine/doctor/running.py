@@ -51,7 +51,7 @@ def _check_engine(subject: Subject, view: View) -> Iterator[Finding]:
         if session.epoch == view.soundness.newest_epoch() and silence > SILENT:
             yield Finding(
                 code="engine.silent",
-                found=f"an engine is running, without a heartbeat for {seconds_text(silence.total_seconds())}",
+                found=f"an engine runs; its last heartbeat was {seconds_text(silence.total_seconds())} ago",
                 help=f"`kill {session.pid}` stops it cleanly, `jobfile up` starts it again; {status}",
             )
     rejection = view.open_rejection()

@@ -615,7 +615,7 @@ def the_engine_was_killed(patient: Patient) -> None:
     patient.no_engine_runs()
 
 
-@brings("engine.silent", "without a heartbeat for 1m00s")
+@brings("engine.silent", "its last heartbeat was 1m00s ago")
 def the_engine_stands_still(patient: Patient) -> None:
     patient.world.clock.advance(seconds=60)
 
