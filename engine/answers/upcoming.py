@@ -195,7 +195,7 @@ def _lines(found: Fires) -> list[str]:
     lines = [words]
     for spread in dict.fromkeys(entry.spread for entry in found.entries if entry.spread and found.is_job):
         delay = format_duration(spread_delay(spread, found.name))
-        place = f"the place of {found.name} in its spread of {format_duration(spread)}"
+        place = f"the delay of {found.name} within its spread of {format_duration(spread)}"
         lines.append(f"  runs start {delay} later: {place}")
     for index, one in enumerate(found.fires):
         at, local = one.at.replace(microsecond=0), one.local

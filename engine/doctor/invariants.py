@@ -54,7 +54,7 @@ def _check_result(subject: Subject, view: View, run: Run, key: bytes) -> Iterato
         said = "is missing or torn" if result is None else "is not a success"
         yield Finding(
             code="invariant.I7",
-            found=f"run {short(run.id)} succeeded, and its recorded end {said}",
+            found=f"run {short(run.id)} succeeded, but its recorded end {said}",
             help=f"`jobfile logs {short(run.id)}` shows what it wrote; {REPORT_IT}",
             job=run.job,
             run=run.id,

@@ -109,7 +109,7 @@ def check_file(subject: Subject, found: Examination) -> Iterator[Finding]:
     for one in found.broken_references:
         yield Finding(code="ledger.references", found=one, help=_restoring(subject), path=path)
     about = (
-        f"its tables are of version {found.version}, and this program writes version {found.known_version}"
+        f"its tables are of version {found.version}, but this program writes version {found.known_version}"
     )
     if found.version < found.known_version:
         yield Finding(
@@ -128,7 +128,7 @@ def check_file(subject: Subject, found: Examination) -> Iterator[Finding]:
     if found.journal_mode != "wal":
         yield Finding(
             code="ledger.journal",
-            found=f"its journal is `{found.journal_mode}`, and `wal` was expected: readers and the engine "
+            found=f"its journal is `{found.journal_mode}`, but `wal` was expected: readers and the engine "
             "block each other",
             help="start the engine again, which sets it: `jobfile up`",
             path=path,

@@ -69,7 +69,7 @@ def examine_notifications(subject: Subject) -> Examined:
     if subject.view is None:
         return Examined(area="notifications", looked_at="there is no ledger to read", is_skipped=True)
     backlog = subject.view.soundness.backlog()
-    looked_at = f"{backlog.owed:,} owed" if backlog.owed else "none owed"
+    looked_at = f"{backlog.owed:,} waiting" if backlog.owed else "none waiting"
     findings: tuple[Finding, ...] = ()
     if backlog.oldest is not None and subject.now - backlog.oldest > OWED_LONG:
         since = f"{backlog.oldest:%Y-%m-%dT%H:%M:%SZ}"
@@ -77,7 +77,7 @@ def examine_notifications(subject: Subject) -> Examined:
         findings = (
             Finding(
                 code="notifications.owed",
-                found=f"{are} owed, the oldest since {since}: this version of jobfile does not send them",
+                found=f"{are} waiting, the oldest since {since}: this version of jobfile does not send them",
                 help="`jobfile report` shows what went wrong; check its exit code meanwhile",
             ),
         )

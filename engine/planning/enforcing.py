@@ -74,7 +74,9 @@ def refuse_stale(saved: SavedPlan, view: View, *, name: str) -> None:
     """Raise if a saved plan is for a different ledger or generation, or was applied already."""
     used = view.generation_of_plan(saved.id)
     if used is not None:
-        raise PlanRefusedError(f"{name} was applied already, as generation {used}; a plan is used once")
+        raise PlanRefusedError(
+            f"{name} was applied already, as generation {used}; a plan can be applied only once"
+        )
     if view.lineage() != saved.lineage:
         raise PlanRefusedError(
             f"{name} was made for another ledger than the one here (its lineage is {saved.lineage[:8]}, this "

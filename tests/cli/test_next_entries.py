@@ -91,7 +91,7 @@ affected by clock changes in 366 days: none
 at 17:00 on the last day of the month, Europe/Oslo (fixed: one run per local day), \
 on the previous open day if that day is closed (calendar bank), \
 started up to 20 minutes later by a fixed delay
-  runs start 13m46s later: the place of month-end in its spread of 20m
+  runs start 13m46s later: the delay of month-end within its spread of 20m
   Fri 2026-10-30 17:00 CET   16:00Z   in 29d 16h
   Mon 2026-11-30 17:00 CET   16:00Z
   Thu 2026-12-31 17:00 CET   16:00Z

@@ -298,7 +298,7 @@ def test_a_saved_plan_is_what_is_applied_once(jobfile: Jobfile, repository: Path
     assert (said.code, said.out.startswith("generation 2 applied")) == (0, True)
     assert "jobs.yaml was changed since then; the plan is applied as it was saved" in said.err
     assert "45 4" in jobfile("plan").out
-    refused(jobfile, "was applied already, as generation 2; a plan is used once")
+    refused(jobfile, "was applied already, as generation 2; a plan can be applied only once")
     newest = jobfile("generations", "--json").json["generations"][0]
     assert newest["plan"] == json.loads(path.read_text())["id"]
 

@@ -232,12 +232,12 @@ def two_schedules_of_a_job_are_in_force_at_once(patient: Patient) -> None:
     )
 
 
-@brings("invariant.I9", "and the ledger is in 0")
+@brings("invariant.I9", "but the ledger is in 0")
 def the_clock_epoch_went_back(patient: Patient) -> None:
     patient.write("update meta set value = '0' where key = 'clock_epoch'")
 
 
-@brings("invariant.I9", "and the ledger is in 2")
+@brings("invariant.I9", "but the ledger is in 2")
 def the_clock_epoch_went_ahead_of_what_is_in_force(patient: Patient) -> None:
     patient.write("update meta set value = '2' where key = 'clock_epoch'")
 
@@ -257,7 +257,7 @@ def a_run_stands_otherwise_than_its_last_attempt(patient: Patient) -> None:
     patient.write("update run set state = 'timed_out' where state = 'failed'")
 
 
-@brings("invariant.I11", "3 runs are active under `x`, and 2 may be")
+@brings("invariant.I11", "3 runs are active under `x`; at most 2 may be")
 def more_runs_are_active_than_may_be(patient: Patient) -> None:
     patient.write(
         "update run set state = 'running', concurrency_key = 'x', concurrency_limit = 2 "
@@ -592,7 +592,7 @@ def the_zone_rules_are_others(patient: Patient) -> None:
 # Notifications and engine
 
 
-@brings("notifications.owed", "2 notifications are owed")
+@brings("notifications.owed", "2 notifications are waiting")
 def nobody_sends_what_is_owed(patient: Patient) -> None:
     long_ago = patient.world.clock.now() - 30 * MINUTE
     with patient.world.store.transaction():

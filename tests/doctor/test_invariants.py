@@ -28,7 +28,7 @@ WAITS = (
 
 
 def stuck(patient: Patient, *, max_running: int = 100) -> list[str]:
-    """What is told of runs that could have moved."""
+    """What is reported about runs that could have continued."""
     view, now = patient.world.view, patient.world.clock.now()
     found = check_liveness(view, now=now, is_running=True, max_running=max_running)
     return [one.found for one in found if "is still queued" in one.found]

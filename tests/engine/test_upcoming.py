@@ -76,7 +76,7 @@ def test_a_schedule_is_its_words_a_line_for_each_fire_and_the_changes_of_its_clo
     entry = replace(NIGHTLY[0], spread=30 * MINUTE)
     found = fires((entry, *at(NOON + timedelta(seconds=90, microseconds=5))), limit=2)
     lines = [
-        "  runs start 7m later: the place of hello in its spread of 30m",
+        "  runs start 7m later: the delay of hello within its spread of 30m",
         "  Thu 2026-03-05 12:01:30 UTC   12:01:30Z   in 1m30s",
         "  Fri 2026-03-06 02:30 CET   01:30Z",
         "affected by clock changes in 366 days: 2026-03-29 (time skipped); 2026-10-25 (time occurs twice)",

@@ -140,7 +140,7 @@ def _phantom(key: SetKey, run: tuple[datetime, str], covered: datetime | None, h
         found=f"{about}, after all that is accounted for"
         if is_early
         else f"{about}, which no schedule named{hint}",
-        help=f"`jobfile why {key.job} {_utc(at)}` shows its story; {REPORT_IT}",
+        help=f"`jobfile why {key.job} {_utc(at)}` shows what is known; {REPORT_IT}",
         job=key.job,
         run=run_id,
     )

@@ -61,7 +61,7 @@ def _overdue(view: View, *, now: datetime, max_running: int) -> Iterator[Finding
             yield Finding(
                 code="invariant.I8",
                 found=f"an occurrence fell due {late} ago, and the engine has not accounted for it",
-                help="`jobfile status` shows whether the engine is well; start it again if it is not",
+                help="`jobfile status` shows whether the engine works; restart it if it does not",
                 job=schedule.job,
             )
     if view.soundness.hold(DISK_HOLD) is not None or len(view.soundness.live_attempts()) >= max_running:
@@ -78,8 +78,8 @@ def _stuck(run: Run, *, now: datetime) -> Finding:
     late = seconds_text((now - due_at).total_seconds())
     return Finding(
         code="invariant.I8",
-        found=f"run {short(run.id)} could have moved {late} ago, and is still {run.state.value}",
-        help="`jobfile status` shows whether the engine is well; start it again if it is not",
+        found=f"run {short(run.id)} could have continued {late} ago, but is still {run.state.value}",
+        help="`jobfile status` shows whether the engine works; restart it if it does not",
         job=run.job,
         run=run.id,
     )

@@ -35,13 +35,13 @@ def _wrong(one: Schedule, before: Schedule | None, clock_epoch: int) -> str:
     if one.covered_until < one.active_from:
         return "is accounted for up to an instant before it began"
     if one.active_until is not None and one.covered_until != one.active_until:
-        return "has ended, and is not accounted for up to its end"
+        return "has ended, but is not accounted for up to its end"
     if before is not None and (before.active_until is None or one.active_from < before.active_until):
         return f"began before schedule {before.id} of the same set had ended"
     if one.clock_epoch > clock_epoch:
-        return f"is of clock epoch {one.clock_epoch}, and the ledger is in {clock_epoch}"
+        return f"is of clock epoch {one.clock_epoch}, but the ledger is in {clock_epoch}"
     if one.active_until is None and one.clock_epoch != clock_epoch:
-        return f"is in force in clock epoch {one.clock_epoch}, and the ledger is in {clock_epoch}"
+        return f"is in force in clock epoch {one.clock_epoch}, but the ledger is in {clock_epoch}"
     return ""
 
 

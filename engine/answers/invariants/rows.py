@@ -74,7 +74,7 @@ def _check_last_states(look: Contradictions) -> Iterator[Finding]:
         runs = f"run {short(one.run_id)} is" if one.runs == 1 else f"{one.runs:,} runs are"
         yield Finding(
             code="invariant.I10",
-            found=f"{runs} {one.run_state} {last}: no legal move leads there",
+            found=f"{runs} {one.run_state} {last}: no legal transition leads there",
             help=f"`jobfile logs {short(one.run_id)}` shows one; {REPORT_IT}",
             run=one.run_id,
         )
@@ -84,6 +84,6 @@ def _check_crowds(look: Contradictions) -> Iterator[Finding]:
     for one in look.crowds(limit=MAX_LISTED + 1):
         yield Finding(
             code="invariant.I11",
-            found=f"{one.active} runs are active under `{one.concurrency_key}`, and {one.limit} may be",
+            found=f"{one.active} runs are active under `{one.concurrency_key}`; at most {one.limit} may be",
             help=f"`jobfile runs --in running` shows them; {REPORT_IT}",
         )

@@ -71,7 +71,7 @@ def _keys(words: tuple[str, ...], *, as_markdown: bool, as_json: bool) -> int:
         click.echo(reference(), nl=False)
         return GOOD
     if len(words) != 1 or words[0] not in KINDS:
-        raise click.UsageError(f"keys of what? One of {', '.join(KINDS)}")
+        raise click.UsageError(f"name the kind of keys: one of {', '.join(KINDS)}")
     if as_markdown:
         click.echo(reference(words), nl=False)
     elif as_json:
