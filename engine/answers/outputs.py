@@ -34,7 +34,8 @@ def outputs_to_text(found: RunOutputs, *, width: int) -> str:
     about = f"run {short(found.run.id)} of {found.run.job}"
     if not found.is_declared:
         return f"{about} has no outputs: its job declares none"
-    return f"{about} returned no outputs" if found.run.state.is_final else f"{about} has returned no outputs yet"
+    yet = "" if found.run.state.is_final else " yet"
+    return f"{about} has returned no outputs{yet}"
 
 
 def label_of(output: Output) -> str:

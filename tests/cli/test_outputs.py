@@ -50,7 +50,7 @@ def test_a_run_with_a_wrong_output_failed_and_says_why(giving: Jobfile) -> None:
     assert said.code == 1
     assert "output `rows`: expected an integer, found `seven`" in said.err
     assert giving("outputs", "short").out.startswith("run ")
-    assert giving("outputs", "short").out.endswith("of short returned no outputs\n")
+    assert giving("outputs", "short").out.endswith("of short has returned no outputs\n")
 
 
 def test_a_job_that_declares_no_outputs_is_reported(giving: Jobfile) -> None:

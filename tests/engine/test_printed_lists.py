@@ -57,7 +57,7 @@ def test_an_output_is_named_after_its_step_and_item() -> None:
     ("outputs", "is_declared", "state", "text"),
     [
         (GIVEN, True, RunState.RUNNING, "rows           7\ncheck.ok       true\nload[3].names  x,y"),
-        ((), True, RunState.SUCCEEDED, "run aaaaaaaa of hello returned no outputs"),
+        ((), True, RunState.SUCCEEDED, "run aaaaaaaa of hello has returned no outputs"),
         ((), True, RunState.RUNNING, "run aaaaaaaa of hello has returned no outputs yet"),
         ((), False, RunState.RUNNING, "run aaaaaaaa of hello has no outputs: its job declares none"),
     ],
