@@ -221,7 +221,7 @@ def test_an_engine_ran_at_an_instant_unless_its_record_or_the_silence_denies_it(
 
 
 @pytest.mark.parametrize(
-    ("kind", "began", "ended", "is_told"),
+    ("kind", "began", "ended", "is_reported"),
     [
         ("clock_hold", NOON, None, True),
         ("clock_hold", NOON, NOON, True),

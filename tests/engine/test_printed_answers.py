@@ -514,8 +514,8 @@ def test_why_there_is_no_output(attempts: tuple[Attempt, ...], when_over: str, w
 )
 def test_a_pause_says_which_runs_continue_and_in_which_state(state: RunState, words: str) -> None:
     pause = Pause("hello", "hand", "anna", "", NOON, None, None, "")
-    going_on = (replace(RUN, state=state), a_run(id=B))
-    paused = Paused(pause=pause, was_paused=False, zone=TOKYO, going_on=going_on, presence=RUNNING)
+    still_open = (replace(RUN, state=state), a_run(id=B))
+    paused = Paused(pause=pause, was_paused=False, zone=TOKYO, still_open=still_open, presence=RUNNING)
     assert (
         paused_to_text(paused)
         == f"""\
@@ -529,7 +529,7 @@ def test_a_pause_does_not_say_that_a_run_continues_which_is_over() -> None:
     pause = Pause("hello", "hand", "anna", "", NOON, None, None, "")
     run = replace(RUN, state=RunState.RUNNING)
     presence = Presence(is_running=False, fates={run.id: "it ended with exit code 3"})
-    paused = Paused(pause=pause, was_paused=False, zone=TOKYO, going_on=(run,), presence=presence)
+    paused = Paused(pause=pause, was_paused=False, zone=TOKYO, still_open=(run,), presence=presence)
     assert paused_to_text(paused).splitlines()[1] == (
         "run aaaaaaaa is recorded as running; its process has ended, and no engine has recorded this yet: "
         "it ended with exit code 3; `jobfile up` records it"
@@ -538,7 +538,7 @@ def test_a_pause_does_not_say_that_a_run_continues_which_is_over() -> None:
 
 def test_a_pause_with_an_end_says_it_in_the_zone_of_the_job() -> None:
     pause = Pause("hello", "hand", "anna", "", NOON, NOON + HOUR, None, "")
-    paused = Paused(pause=pause, was_paused=False, zone=TOKYO, going_on=(), presence=RUNNING)
+    paused = Paused(pause=pause, was_paused=False, zone=TOKYO, still_open=(), presence=RUNNING)
     assert paused_to_text(paused) == "hello is paused until 2026-03-05 22:00 JST"
     data = {
         "format": 1,

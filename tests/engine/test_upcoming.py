@@ -144,7 +144,7 @@ TWO_DAY_FIELDS = "Both day fields are restricted: cron fires on either."
 
 
 @pytest.mark.parametrize(
-    ("entries", "asks", "is_told"),
+    ("entries", "asks", "is_reported"),
     [
         (cron("0 2 1 * mon"), True, True),
         (cron("0 2 1 * mon"), False, False),

@@ -41,7 +41,7 @@ def test_a_known_form_of_secret_is_reported_everywhere(value: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "is_told"),
+    ("name", "value", "is_reported"),
     [
         ("PASSWORD", "Xk39fj2LQz", True),
         ("DB_PASSWORD", "correct-Horse7battery", True),
@@ -219,7 +219,7 @@ def test_the_fix_for_a_crowd_gives_a_spread_that_fits(cron: str, message: str, s
 
 
 @pytest.mark.parametrize(
-    ("script", "is_told"),
+    ("script", "is_reported"),
     [
         ("report --day $(date +%F)", True),
         ("x=$(date); report $x", True),
@@ -461,7 +461,7 @@ def test_a_length_that_is_too_long_is_called_that(key: str, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("retry", "is_told"),
+    ("retry", "is_reported"),
     [
         ("{attempts: 1000, delay: 0s}", True),
         ("{attempts: 10, delay: 0s}", True),
@@ -504,7 +504,7 @@ def test_a_name_of_utc_is_fine(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "is_told"),
+    ("words", "is_reported"),
     [
         ("find, /var/log, -name, '*.log', -delete", False),
         ("find, /var/log, '*.log'", True),

@@ -58,7 +58,7 @@ def test_naming_the_zone_for_the_job_means_the_same() -> None:
 
 
 @pytest.mark.parametrize(
-    ("script", "is_told"),
+    ("script", "is_reported"),
     [
         ("echo {{ run.id }}", False),
         ("echo {{ run.scheduled_at }}", True),

@@ -74,8 +74,9 @@ def command(  # noqa: PLR0917  click hands over the options by name
 ) -> int:
     """What the jobs would do: runs, skips, waits, retries, load. Starts nothing and does not wait.
 
-    The engine's own rules decide what is due, skipped, retried or run late. The duration of a job's runs is
-    taken from its past runs in the ledger, or else from --assume. The same input gives the same output.
+    The engine's own rules decide what is due, skipped, retried or run late. The length of a job's runs is
+    that of --assume JOB=, else of its past runs in the ledger, else of --assume. The same input gives the
+    same output.
     """
     options = Options(
         start=start,
