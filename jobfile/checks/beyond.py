@@ -19,9 +19,11 @@ def check_beyond(files: FileSet, unable: Collection[str]) -> Iterator[Diagnostic
 
 
 def _is_used(key: str, setting: Setting) -> bool:
-    """Whether the value has an effect: an empty one, or the default queue, has none."""
+    """Whether the value has an effect that the engine lacks: an empty one, or the default queue, has none."""
     if key == "queue":
         return setting.text != DEFAULT_QUEUE
+    if key == "triggers":
+        return any(one.part("boot") is None for one in setting.parts())
     return key == "if" or bool(setting.value)
 
 

@@ -28,6 +28,7 @@ FINE = (
     "run: x, queue: default",
     "run: x, priority: 0",
     "run: x, triggers: []",
+    "run: x, triggers: [{boot: true}]",
     "run: x, outputs: {a: {type: string}}",
     "run: x, outputs: {}",
     "run: x, if: run.trigger == 'schedule'",
