@@ -137,6 +137,6 @@ class SourceTree(Protocol):
 class Journal(Protocol):
     """Where the engine reports events."""
 
-    def tell(self, *events: "Event") -> None:
+    def report(self, *events: "Event") -> None:
         """Report events, in order. Never raises: a full disk must not stop the engine."""
         ...

@@ -369,8 +369,8 @@ def _one(asked: Asked, item: Item) -> str:
             return f"it has not run: {_why(asked, item)} ({place})"
         case _:
             why = _why(asked, item)
-            told = f", {why}" if why != item.state.value else ""
-            return f"not over: {item.state.value}{told} ({place}{known})"
+            detail_text = f", {why}" if why != item.state.value else ""
+            return f"not over: {item.state.value}{detail_text} ({place}{known})"
 
 
 def _why(asked: Asked, item: Item) -> str:

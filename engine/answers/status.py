@@ -83,10 +83,10 @@ class Status:
 
     @property
     def is_silent(self) -> bool:
-        """Whether an engine holds the lock but shows no sign of life."""
+        """Whether an engine holds the lock but has no heartbeat."""
         session = self.session
         if self.hold is not None:
-            return False  # without a believed clock it notes no sign of life
+            return False  # without a believed clock it records no heartbeat
         return self.is_running and session is not None and self.now - session.last_seen_at > SILENT
 
     @property

@@ -32,10 +32,10 @@ GROUPS = {
         "test": "run the test cases beside the jobs",
         "show": "a job with all its defaults, and the origin of each value",
         "next": "when a job, or a cron expression, fires next",
-        "simulate": "a month of the jobs in a second",
+        "simulate": "what the jobs would do in a month",
     },
     "Review": {
-        "plan": "what a change means for the runs to come",
+        "plan": "what a change means for future runs",
         "apply": "put the job files, or a saved plan, in force",
         "comment": "put a plan on its pull request",
         "generations": "what was in force when, by whom, from which commit",
@@ -49,18 +49,18 @@ GROUPS = {
         "resume": "let a paused job run again",
     },
     "Answer": {
-        "status": "is the system well?",
+        "status": "does the engine work?",
         "list": "every job: its last results, its next time, its owner",
         "did": "did this job run, did it succeed?",
-        "why": "the whole story of one expected run",
+        "why": "why a run was started or not, and how it ended",
         "logs": "what a run wrote",
-        "outputs": "the values that a run gave by name",
+        "outputs": "the values that a run returned by name",
         "runs": "the newest runs",
         "report": "everything expected, and the results",
         "audit": "who changed what, and whether the record is complete",
     },
     "Repair": {
-        "doctor": "is the machine and the ledger sound?",
+        "doctor": "are the machine and the ledger sound?",
         "retry": "run a job's run again",
         "rollback": "put an earlier generation in force again",
         "clock": "whether the engine believes the clock",
@@ -202,7 +202,7 @@ def _run(arguments: Sequence[str]) -> int:
     except (BrokenPipeError, UnwrittenError):
         raise
     except Exception as error:  # noqa: BLE001  the one door for errors
-        return _told(error, as_json=_wants_json(arguments))
+        return _print_error(error, as_json=_wants_json(arguments))
     return code if isinstance(code, int) else GOOD
 
 
@@ -230,12 +230,12 @@ def _quiet_end() -> int:
     return GOOD
 
 
-def _told(error: Exception, *, as_json: bool) -> int:
+def _print_error(error: Exception, *, as_json: bool) -> int:
     from engine.core.errors import JobfileError  # noqa: PLC0415  start-up time: only after an error
 
     if isinstance(error, JobfileError):
         text = message(str(error))
-        if not error.is_told:
+        if not error.is_reported:
             click.echo(f"error: {text}", err=True)
         if as_json:
             _print_failure(error.code.name, text)

@@ -177,8 +177,8 @@ def _in_named_zone(local: _LocalTime, name: str, zone: ZoneInfo) -> datetime:
 def _readings(local: datetime, zone: tzinfo | None) -> Iterator[datetime]:
     """The instants of a local time: two if the clocks were set back."""
     for fold in (0, 1):
-        told = local.replace(fold=fold)
-        yield told.astimezone() if zone is None else told.replace(tzinfo=zone)
+        aware = local.replace(fold=fold)
+        yield aware.astimezone() if zone is None else aware.replace(tzinfo=zone)
 
 
 def _anywhere(local: datetime, name: str, zone: ZoneInfo) -> datetime:
@@ -195,8 +195,8 @@ def _anywhere(local: datetime, name: str, zone: ZoneInfo) -> datetime:
         return next(iter(found))
     if found:
         choices = sorted(f"{local.replace(tzinfo=load_zone(one)):%z} in {one}" for one in found.values())
-        told = ", ".join(choices[:MAX_CHOICES])
-        raise click.UsageError(f"'{name}' means more than one zone ({told}); write the offset or the place")
+        named = ", ".join(choices[:MAX_CHOICES])
+        raise click.UsageError(f"'{name}' means more than one zone ({named}); write the offset or the place")
     here = local.replace(tzinfo=zone).tzname()
     raise click.UsageError(
         f"no zone is called '{name}' at that time; {zone.key} is called {here} then. "

@@ -193,7 +193,7 @@ class AttemptStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptAdopted:
-    """A run that an earlier engine started is still going."""
+    """A run that an earlier engine started is still running."""
 
     run: Run
 

@@ -156,7 +156,7 @@ def limits_row(timeout: str, retry: RetrySpec) -> Row:
 
 def then_row(spec: JobSpec, jobs: Sequence[JobSpec]) -> Row:
     """A row for notifications, and for the jobs that start after this one."""
-    told = [
+    notified = [
         f"{event}: {', '.join(one.name for one in found)}" for event, found in sorted(spec.notify.items())
     ]
     starts = [
@@ -165,7 +165,7 @@ def then_row(spec: JobSpec, jobs: Sequence[JobSpec]) -> Row:
         for trigger in job.triggers
         if isinstance(trigger, AfterTrigger) and trigger.after == spec.name
     ]
-    return ("then", f"notify {'; '.join(told) or '-'}   starts {', '.join(starts) or '-'}")
+    return ("then", f"notify {'; '.join(notified) or '-'}   starts {', '.join(starts) or '-'}")
 
 
 def skipped_steps(spec: JobSpec, make_values: MakeValues) -> frozenset[str]:

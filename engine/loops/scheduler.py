@@ -111,7 +111,7 @@ class Scheduler:
             moment = Moment(now=self._clock.now(), generation=number, new_id=self._new_id)
             events = record_boot(self._store, self._unseen_boot_id, moment)
         self._unseen_boot_id = ""
-        self._journal.tell(*events)
+        self._journal.report(*events)
         self._on_recorded()
 
     def _rest(self) -> float:
@@ -137,7 +137,7 @@ class Scheduler:
             except Exception as error:  # noqa: BLE001  one schedule must not stop the others
                 is_known = isinstance(error, NotAdvancingError)
                 message = str(error) if is_known else f"{type(error).__name__}: {error} (a bug in jobfile)"
-                self._journal.tell(ScheduleQuarantined(job=schedule.job, message=message))
+                self._journal.report(ScheduleQuarantined(job=schedule.job, message=message))
                 continue
             if at is not None:
                 heapq.heappush(self._heap, (at, schedule.id, schedule))
@@ -187,7 +187,7 @@ class Scheduler:
         self._push(fresh)
         for event in (*events, *away):
             if not isinstance(event, FellDueUnseen):
-                self._journal.tell(event)
+                self._journal.report(event)
         self._on_recorded()
 
     def _away(self, events: Sequence[Event], moment: Moment) -> tuple[Event, ...]:
@@ -248,5 +248,5 @@ class Scheduler:
             self._trouble = error
             return False
         for event in events:
-            self._journal.tell(event)
+            self._journal.report(event)
         return True

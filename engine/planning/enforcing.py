@@ -7,7 +7,7 @@ from engine.actions.unsupported import beyond_engine, needs_beyond
 from engine.core.errors import ErrorCode, JobfileError
 from engine.core.events import Event, GenerationApplied
 from engine.core.records import Generation
-from engine.journal.lines import tell_text
+from engine.journal.lines import event_text
 from engine.ledger.ports import View
 from engine.ledger.store_ports import Applying
 from engine.planning.saved import PlanRefusedError, SavedPlan
@@ -74,7 +74,9 @@ def refuse_stale(saved: SavedPlan, view: View, *, name: str) -> None:
     """Raise if a saved plan is for a different ledger or generation, or was applied already."""
     used = view.generation_of_plan(saved.id)
     if used is not None:
-        raise PlanRefusedError(f"{name} was applied already, as generation {used}; a plan is used once")
+        raise PlanRefusedError(
+            f"{name} was applied already, as generation {used}; a plan can be applied only once"
+        )
     if view.lineage() != saved.lineage:
         raise PlanRefusedError(
             f"{name} was made for another ledger than the one here (its lineage is {saved.lineage[:8]}, this "
@@ -148,7 +150,7 @@ def applied_to_text(events: Sequence[Event]) -> str:
     applied = _applied(events)
     if applied is None:
         return "nothing to apply: the files are what is in force"
-    return tell_text(applied).strip()
+    return event_text(applied).strip()
 
 
 def applied_to_json(events: Sequence[Event], intent: Intent) -> dict[str, object]:

@@ -97,7 +97,7 @@ class Watching:
             while tree.advance():
                 watcher.settle(tree.snapshot())
             if tree.trouble and tree.trouble != known:
-                self._journal.tell(RefUnread(ref=self._config.git_ref, detail=tree.trouble))
+                self._journal.report(RefUnread(ref=self._config.git_ref, detail=tree.trouble))
             self._note_source(tree.commit, tree.trouble)
             return min(watcher.tick(), tree.poll_seconds)
 

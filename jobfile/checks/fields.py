@@ -208,7 +208,7 @@ def literal_only(setting: Setting, key: str) -> Iterator[Diagnostic]:
         start=start,
         end=end if end > start else len(text),
         label="templates are filled in when a run starts, but this value is needed earlier",
-        help=("templates are allowed in run, command, env, http, working_dir and in keys",),
+        help=("allowed in run, command, env, http, working_dir, idempotency_key and concurrency.key",),
     )
     yield located(setting, problem)
 
@@ -364,7 +364,7 @@ def _unsafe_retry(payload: Payload, http: Setting, retry: Setting | None) -> Ite
             retry,
             "JF613",
             f"a retried {method} without an idempotency key may take effect twice",
-            label="a lost answer looks like a failure",
+            label="a lost response looks like a failure",
             help=('add  idempotency_key: "…"  to the job, and send it as a header',),
             at_key=True,
         )

@@ -16,7 +16,7 @@ from jobfile.schedule.zones import load_zone, zone_names
 FIXED_ZONES = frozenset(
     {"EST", "MST", "HST", "CET", "MET", "EET", "WET", "EST5EDT", "CST6CDT", "MST7MDT", "PST8PDT"}
 )
-"""Names that are a fixed offset without daylight saving time, or a leftover of old systems."""
+"""Names that are a fixed offset without daylight saving time, or an old name of no place."""
 _ZONE_MEANT = {
     "EST": "America/New_York",
     "EST5EDT": "America/New_York",
@@ -106,7 +106,7 @@ def check_zone(setting: Setting) -> Iterator[Diagnostic]:
         yield finding(
             setting,
             "JF626",
-            f"zone `{name}` is a fixed offset or a leftover, not a place",
+            f"zone `{name}` is a fixed offset or an old name, not a place",
             label="fixed offset: no daylight saving time",
             help=(f"name a place, such as {meant}",),
         )

@@ -164,13 +164,13 @@ def check_bash_in_sh(payload: Payload) -> Iterator[Diagnostic]:
         return
     text = read.setting.text
     reported = _reported_places(payload, text)
-    told: set[tuple[str, str]] = set()
+    seen: set[tuple[str, str]] = set()
     for part in parts:
         shown = _shown(part, text)
         is_reported = any(part.start <= at < part.end for at in reported)
-        if BASHISMS[part.what].is_refused or is_reported or (part.what, shown) in told:
+        if BASHISMS[part.what].is_refused or is_reported or (part.what, shown) in seen:
             continue
-        told.add((part.what, shown))
+        seen.add((part.what, shown))
         yield _only_bash(payload, read.setting, part, shown)
 
 

@@ -32,6 +32,13 @@ class Kind(StrEnum):
     SECRET = "secret"  # noqa: S105  a type's name
     ANY = "any"
 
+    @property
+    def words(self) -> str:
+        """The type in a message: a string, an integer, null."""
+        if self in (Kind.NULL, Kind.ANY):
+            return self.value
+        return f"an {self.value}" if self is Kind.INTEGER else f"a {self.value}"
+
 
 _NEVER_CODE: Final = frozenset({Kind.INTEGER, Kind.NUMBER, Kind.BOOLEAN, Kind.DATETIME})
 """Kinds whose values consist of letters, digits and the signs of numbers and dates."""

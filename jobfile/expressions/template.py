@@ -213,7 +213,7 @@ def check_text_type(slot: Slot, found: Type, *, is_whole: bool) -> tuple[Problem
             message=message,
             start=slot.start,
             end=slot.end,
-            label=f"this is {found.kind.value}",
+            label=f"this is {found.kind.words}",
             help=help_,
         ),
     )

@@ -142,7 +142,7 @@ def _user(given: ForeignText, entry: _Entry) -> tuple[str, str]:
 
 
 def _unescaped(command: str) -> tuple[str, bool]:
-    """A command without what follows a bare `%`, which is its input; and whether something did."""
+    """A command without the part after a bare `%`, which cron passes as input; and whether there is one."""
     parts = re.split(r"(?<!\\)%", command, maxsplit=1)
     return parts[0].rstrip().replace("\\%", "%"), len(parts) > 1
 

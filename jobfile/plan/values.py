@@ -236,7 +236,7 @@ class LeftOut(NamedTuple):
 class Plan:
     """The full meaning of a change of job files, as of one instant.
 
-    A plan that is `left_out` of was filtered: `jobs` and `same` have only the selected jobs.
+    A plan with `left_out` was filtered: `jobs` and `same` have only the selected jobs.
     """
 
     now: datetime

@@ -54,7 +54,7 @@ ALARMS: Final = (
     "LOW",
     "NO",
     "NO ENGINE",
-    "NO SIGN OF LIFE",
+    "NO HEARTBEAT",
     "NOT BELIEVED",
     "NOT RUNNING",
     "NOTHING STARTS",

@@ -120,8 +120,8 @@ def meant_keys(document: Document, path: DocumentPath, *, keys: Keys, form: Form
     if any(fold(stray.key) == fold(key) for key in stray.valid):
         return tuple(nearest)
     advice = _advice(stray)
-    told = () if advice is None else (advice.rename, *_QUOTED_KEY.findall(" ".join(advice.help)))
-    named = tuple(dict.fromkeys(key for key in told if key in stray.valid))
+    suggested = () if advice is None else (advice.rename, *_QUOTED_KEY.findall(" ".join(advice.help)))
+    named = tuple(dict.fromkeys(key for key in suggested if key in stray.valid))
     return named or tuple(nearest)
 
 

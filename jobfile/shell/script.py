@@ -185,11 +185,11 @@ def _misplaced(
         elif kind in ("list", "null"):
             ways = ["use  command:  where a list becomes several arguments"]
             ways += ["make it text:  {{ x | join(' ') }}"] if kind == "list" else []
-            yield _problem("JF416", f"a {kind} in a script", slot, f"this is {kind}", ways)
+            yield _problem("JF416", f"a {kind} in a script", slot, f"this is a {kind}", ways)
         elif place is Place.ARITHMETIC and kind != "integer":
             yield _problem(
                 "JF414",
-                f"{kind} in shell arithmetic",
+                f"a {kind} in shell arithmetic",
                 slot,
                 "bash would evaluate it as code",
                 ["declare the param as  type: integer"],
