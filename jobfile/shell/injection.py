@@ -230,7 +230,10 @@ def _code(name: str, slot: int, ways: tuple[str, ...]) -> Finding:
 
 
 def _other_language(name: str, slot: int, *, is_data_if_word: bool = False) -> Finding:
-    ways = (*_AS_DATA.get(name, ()), "limit what it can be:  type: integer, or an  enum  of plain words")
+    ways = (
+        *_AS_DATA.get(name, ()),
+        "limit what it can be:  type: integer, an  enum,  or a  pattern  of letters and digits",
+    )
     label = "read as code in that language"
     message = f"the value becomes part of the code for `{name}`"
     return Finding(slot, "JF427", message, label, ways, is_data_if_word=is_data_if_word)

@@ -312,6 +312,13 @@ def test_a_rename_taken_back_is_a_rename() -> None:
     assert only(plan_of(renamed, hello())).action is Action.RENAME
 
 
+def test_a_renamed_job_that_is_renamed_again_keeps_its_oldest_name() -> None:
+    once, again = (hello("renamed_from: hello", name=name) for name in ("other", "third"))
+    assert [only(plan_of(before, again)).action for before in (hello(), once)] == [Action.RENAME] * 2
+    both = plan_of(once, once + again.partition("jobs:\n")[2].replace("hello", "older"))
+    assert [one.action for one in both.jobs] == [Action.ADD]
+
+
 def test_fields_come_in_the_order_and_words_of_the_language() -> None:
     before = hello("timeout: 3h", "owner: you", "retry: {attempts: 2, delay: 1m}", "env: {A: x}")
     after = hello(
@@ -673,6 +680,9 @@ def test_a_zone_that_changes_for_many_is_one_risk() -> None:
     plan = plan_of(text, text.replace("UTC", "Asia/Tokyo"))
     assert risks_of(plan) == ["RISK12"]
     assert "RISK12 the time zone of 3 jobs changes from UTC to Asia/Tokyo" in render_text(plan)
+    old = text.replace("UTC", "Asia/Calcutta")
+    assert risks_of(plan_of(old, text.replace("UTC", "Asia/Kolkata"))) == []
+    assert risks_of(plan_of(old, text.replace("UTC", "Asia/Colombo"))) == ["RISK12"]
 
 
 def test_open_runs_are_shown_with_what_happens_to_them() -> None:
