@@ -15,7 +15,7 @@ from engine.ledger.store_ports import Accounting
 from engine.ports import Stop
 from engine.transactions.account import Moment, request_run, requested_run
 from jobfile.model.catalog import CompiledJob
-from jobfile.model.jobs import JobSpec
+from jobfile.model.jobs import JobSpec, OverlapPolicy
 from jobfile.model.values import Value
 
 
@@ -43,12 +43,20 @@ def new_run(
     )
 
 
-def record(store: Accounting, run: Run, job: CompiledJob, *, why: str, now: datetime) -> Run:
+def record(
+    store: Accounting,
+    run: Run,
+    job: CompiledJob,
+    *,
+    why: str,
+    now: datetime,
+    policy: OverlapPolicy | None = None,
+) -> Run:
     """Record a requested run and the reason; return it in the state that the overlap policy decided."""
     moment = Moment(now=now, generation=run.generation or 0, new_id=new_run_id)
     with store.transaction():
         store.add_definition(job)
-        recorded, _ = request_run(store, run, job.spec, moment)
+        recorded, _ = request_run(store, run, job.spec, moment, policy=policy)
         action = "retry" if run.retry_of else "run"
         store.audit(
             actor=run.requested_by,
@@ -73,13 +81,18 @@ def hand_over(place: Place, run: Run, job: CompiledJob, *, why: str, now: dateti
 
 
 def hand_over_all(
-    place: Place, requests: Sequence[tuple[Run, CompiledJob]], *, why: str, now: datetime
+    place: Place,
+    requests: Sequence[tuple[Run, CompiledJob]],
+    *,
+    why: str,
+    now: datetime,
+    policy: OverlapPolicy | None = None,
 ) -> tuple[Run, ...]:
-    """Record requested runs, and wake the process that may start them."""
+    """Record requested runs, and wake the process that may start them; `policy` replaces that of each job."""
     prepare_state(place)
     store = open_ledger(place.config.ledger_url)
     try:
-        recorded = [record(store, run, job, why=why, now=now) for run, job in requests]
+        recorded = [record(store, run, job, why=why, now=now, policy=policy) for run, job in requests]
     finally:
         store.close()
     poke(place.state_dir)
