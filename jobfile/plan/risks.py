@@ -10,7 +10,8 @@ from jobfile.model.counts import many
 from jobfile.model.jobs import AfterTrigger, CatchupMode, JobSpec, WebhookTrigger
 from jobfile.plan.runs import first_after
 from jobfile.plan.values import DAYS, Action, JobChange, JobFacts, Risk, Start
-from jobfile.plan.wording import moment_text, span_text, times_text
+from jobfile.plan.wording import moment_text, times_text
+from jobfile.schedule.duration import span_text
 from jobfile.schedule.zones import is_same_zone
 
 RISKS: Final = {

@@ -615,7 +615,7 @@ def the_engine_was_killed(patient: Patient) -> None:
     patient.no_engine_runs()
 
 
-@brings("engine.silent", "no sign of life for 1m00s")
+@brings("engine.silent", "no sign of life for 1m")
 def the_engine_stands_still(patient: Patient) -> None:
     patient.world.clock.advance(seconds=60)
 

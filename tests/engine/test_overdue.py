@@ -122,7 +122,7 @@ def test_a_ledger_that_cannot_be_written_and_a_silent_engine_are_named(tmp_path:
     answer, _ = overdue(world, presence(world, is_locked=True, trouble="database or disk is full"))
     assert "it has not run: the engine cannot write its ledger: database or disk is full" in answer.line
     answer, _ = overdue(world, presence(world, is_locked=True))
-    assert "the engine has shown no sign of life for 1h01m" in answer.line
+    assert "the engine has shown no sign of life for 1h1m" in answer.line
     answer, _ = overdue(world, RUNNING)
     assert "the engine is running but has not decided about it" in answer.line
 
