@@ -232,13 +232,23 @@ def test_a_wrong_expression_is_told_with_its_place(jobfile: Jobfile) -> None:
     said = jobfile("explain-schedule", "0 25 * * *")
     assert said.code == 64
     assert said.err.splitlines() == [
-        "error: [JF302] hour 25 is out of range",
-        "",
-        "  0 25 * * *",
-        "    ^^ 0 to 23",
-        "",
-        "  help: midnight is hour 0",
+        "error[JF302]: hour 25 is out of range",
+        "  --> expression:1:3",
+        "   |",
+        " 1 | 0 25 * * *",
+        "   |   ^^ 0 to 23",
+        "   |",
+        "   = help: midnight is hour 0",
+        "   = more: jobfile explain JF302",
     ]
+    assert jobfile("next", "0 25 * * *").err == said.err
+    as_json = jobfile("explain-schedule", "0 25 * * *", "--json")
+    assert as_json.err == said.err
+    assert as_json.json["error"] == {
+        "code": "usage",
+        "message": "[JF302] hour 25 is out of range",
+        "help": "midnight is hour 0",
+    }
 
 
 @pytest.mark.parametrize(

@@ -715,6 +715,16 @@ def test_the_load_counts_every_start_of_both_sides() -> None:
     assert (load.before[2], load.after[2], load.after[5]) == (2, 1, 1)
 
 
+@settings(deadline=None, max_examples=30)
+@given(st.timedeltas(timedelta(), timedelta(days=2)), st.integers(0, 23))
+def test_a_start_is_counted_in_its_hour_at_whatever_second_the_plan_is_made(
+    later: timedelta, hour: int
+) -> None:
+    after = side(hello(f'schedule: "0 {hour} * * *"'))
+    plan = make_plan(side("version: 1\njobs: {}\n"), after, now=NOON + later)
+    assert [at for at, count in enumerate(plan.load.after) if count] == [hour]
+
+
 def test_a_set_with_very_many_starts_is_looked_at_for_fewer_days_and_counted_whole() -> None:
     plan = plan_of(
         jobs("a: {schedule: {every: 1s}, command: [x]}"), jobs("a: {schedule: {every: 2s}, command: [x]}")
