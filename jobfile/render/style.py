@@ -90,7 +90,7 @@ class Style:
         return "".join(f"\x1b[{tone}m" for tone in tones) + text + _RESET
 
     def state(self, text: str) -> str:
-        """A text that begins with a state, in the tone of the state: `failed (3 attempts)`. Alarms stand out."""
+        """A text that begins with a state, in its tone: `failed (3 attempts)`. Alarms stand out."""
         tone = WORDS.get(text.strip().partition(" ")[0])
         return self.paint(text, tone) if tone else self.alarms(text)
 

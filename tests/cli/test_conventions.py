@@ -325,7 +325,7 @@ def test_the_help_of_an_error_is_what_its_message_says_to_do(jobfile: Jobfile) -
     assert help_of("rollback", "77", "--yes") == "name an earlier one:  jobfile generations"
     assert help_of("retry", "--failed") == "add --yes, or --dry-run to see the runs"
     assert help_of("why", "good", "tea").startswith("write ")
-    assert help_of("next", "--from", "2h", "--until", "1h") == "see the help:  jobfile next --help"
+    assert help_of("did", "good", "--on", "today", "--at", "now") == "see the help:  jobfile did --help"
 
 
 FACTS = {"a", "at", "expected", "it", "its", "jobs", "nothing", "one", "or", "running"} | {
