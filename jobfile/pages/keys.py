@@ -122,8 +122,8 @@ def _of_type(type_: str, about: _Schema, types: list[str]) -> str:
 
 
 def _is_duration(about: _Schema) -> bool:
-    first = next(iter(about.get("examples", ())), None)
-    return isinstance(first, str) and parse_duration(first) is not None
+    _, example, _ = str(about.get("markdownDescription", "\n\n\n\n")).split("\n\n")
+    return parse_duration(example.strip("`").partition(": ")[2]) is not None
 
 
 def _inner(about: _Schema) -> str:

@@ -6,11 +6,12 @@ import pytest
 
 from tests.editor.conftest import CURSOR, Editor
 from tests.editor.places import KEYS, PLACES
+from tests.language.test_schema import examples_of
 
 EXAMPLES = [
     pytest.param(name, key, example, id=f"{name}-{key}-{n}")
     for name, key in KEYS
-    for n, example in enumerate(PLACES[name].keys[key]["examples"])
+    for n, example in enumerate(examples_of(PLACES[name].keys[key]))
 ]
 
 
@@ -34,5 +35,5 @@ def test_a_key_shows_its_text_whatever_its_value(
 @pytest.mark.parametrize("key", PLACES["job"].keys)
 def test_settings_that_name_the_schema_do_as_well(editor: Editor, key: str) -> None:
     part = PLACES["job"].keys[key]
-    text = PLACES["job"].good(key, json.dumps(part["examples"][0]))
+    text = PLACES["job"].good(key, json.dumps(examples_of(part)[0]))
     assert part["markdownDescription"].splitlines()[0] in editor.hover(at_key(text), by_settings=True)

@@ -9,7 +9,7 @@ from tests.editor.conftest import Editor
 from tests.editor.places import JOB, KEYS, PLACES
 from tests.known import known_files
 from tests.language.test_cases import OK
-from tests.language.test_schema import BAD, GOOD, TEXT
+from tests.language.test_schema import BAD, GOOD, TEXT, examples_of, shown_example
 
 SAMPLES = known_files("samples", "*.yaml")
 ODD_TEXTS = [
@@ -68,7 +68,7 @@ def test_no_example_of_the_schema_has_a_mark(editor: Editor) -> None:
         f"{name} {key} {example}": editor.open(PLACES[name].good(key, json.dumps(example)))
         for name, key in KEYS
         if name != "defaults"  # its keys are those of a job, where a null has its use
-        for example in PLACES[name].keys[key]["examples"]
+        for example in examples_of(PLACES[name].keys[key])
     }
     assert messages(editor, files) == {}
 
@@ -76,8 +76,7 @@ def test_no_example_of_the_schema_has_a_mark(editor: Editor) -> None:
 def test_no_hover_has_an_example_with_a_mark(editor: Editor) -> None:
     files = {}
     for key, part in PLACES["job"].keys.items():
-        example = part["markdownDescription"].split("\n\n`")[1].removesuffix("`")
-        files[key] = editor.open(f"{JOB}    {example}\n")
+        files[key] = editor.open(f"{JOB}    {shown_example(part)}\n")
     assert messages(editor, files) == {}
 
 

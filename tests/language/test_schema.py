@@ -74,6 +74,16 @@ def documented():
 PROPERTIES = dict(documented())
 
 
+def shown_example(schema):
+    """The example in the hover: a key and its value."""
+    return schema["markdownDescription"].split("\n\n`")[1].removesuffix("`")
+
+
+def examples_of(schema):
+    """The values of a key that an editor shows: the one in the hover, and those listed below it."""
+    return [*document_of(shown_example(schema)).tree.values(), *schema.get("examples", ())]
+
+
 def types_of(schema):
     types = resolved(schema)["type"]
     return set(types) if isinstance(types, list) else {types}
@@ -109,7 +119,6 @@ def test_every_key_is_explained_with_an_example_and_a_page():
     assert len(PROPERTIES) > 50
     for path, schema in PROPERTIES.items():
         assert schema["description"], path
-        assert schema["examples"], path
         hover = schema["markdownDescription"]
         assert hover.startswith(schema["description"]), path
         page = re.fullmatch(r".*\n\n`.+`\n\n`jobfile explain (keys [a-z]+|JF\d{3})`", hover, re.DOTALL)
@@ -127,14 +136,20 @@ def test_every_map_has_a_title():
 def test_each_example_is_valid(path):
     schema = {**PROPERTIES[path], "definitions": SCHEMA["definitions"]}
     validator = jsonschema_rs.Draft7Validator(schema)
-    for example in schema["examples"]:
+    assert examples_of(schema)
+    for example in examples_of(schema):
         assert validator.is_valid(example)
 
 
 @pytest.mark.parametrize("path", PROPERTIES)
+def test_no_example_is_shown_twice(path):
+    first, *more = examples_of(PROPERTIES[path])
+    assert first not in more
+
+
+@pytest.mark.parametrize("path", PROPERTIES)
 def test_each_example_for_the_hover_is_valid(path):
-    example = PROPERTIES[path]["markdownDescription"].split("\n\n`")[1].removesuffix("`")
-    ((key, value),) = document_of(example).tree.items()
+    ((key, value),) = document_of(shown_example(PROPERTIES[path])).tree.items()
     name = path.rpartition("/")[2]
     assert key == name or (name == "^x-" and key.startswith("x-"))
     schema = {**PROPERTIES[path], "definitions": SCHEMA["definitions"]}
@@ -743,7 +758,7 @@ def test_a_mistake_that_aliases_repeat_is_fixed_once():
 
 
 def job_values(name):
-    good = st.sampled_from(JOB[name]["examples"])
+    good = st.sampled_from(examples_of(JOB[name]))
     return st.one_of(*[good] * 8, anything)
 
 
