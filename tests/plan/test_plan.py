@@ -307,6 +307,14 @@ def test_jobs_that_are_not_alike_are_no_rename() -> None:
     assert [one.hint for one in plan.jobs] == ["", ""]
 
 
+def test_the_table_names_the_next_run_even_if_it_is_years_away() -> None:
+    rare = 'schedule: "0 3 29 2 *"'
+    told = render_markdown(plan_of(hello(DAILY), hello(rare)), name="x", version="1")
+    back = render_markdown(plan_of(hello(rare), hello(DAILY)), name="x", version="1")
+    assert "| Fri 06 Mar 2026 02:00 → Tue 29 Feb 2028 03:00 |" in told
+    assert "| Tue 29 Feb 2028 03:00 → Fri 06 Mar 2026 02:00 |" in back
+
+
 def test_a_rename_taken_back_is_a_rename() -> None:
     renamed = hello("renamed_from: hello", name="other")
     assert only(plan_of(renamed, hello())).action is Action.RENAME
