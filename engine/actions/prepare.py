@@ -1,7 +1,7 @@
 """Prepares an attempt: binds values, renders templates, reads secrets, for the launcher."""
 
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cache, partial
 from pathlib import Path
@@ -13,6 +13,7 @@ from engine.actions.secret_files import NotAvailableError, read_secret, refuse_u
 from engine.config import EngineConfig
 from engine.core.lifecycle import AttemptKey, Run, StartError
 from engine.core.reasons import Reason
+from engine.execution.run_folders import SCRATCH
 from engine.host.patience import NoAnswerError, NotYetError, ask, wait_for
 from engine.ports import UNLIMITED, LaunchOrder
 from engine.transactions.account import template_values, zone_of
@@ -20,7 +21,7 @@ from engine.triggers.registry import trigger_of
 from jobfile.expressions.expression import EvaluationError
 from jobfile.expressions.template import evaluate_source, has_template, render_text, to_text
 from jobfile.model.environment import PASSED_ON, is_reserved, param_variable
-from jobfile.model.jobs import CommandAction, JobSpec
+from jobfile.model.jobs import CommandAction, JobSpec, ParamSpec
 from jobfile.model.size import NO_LIMIT, parse_size
 
 SHELL = "/bin/sh"
@@ -28,9 +29,6 @@ SHELL = "/bin/sh"
 
 MIN_SECRET_BYTES = 6
 """Minimum length of a secret in bytes: masking a shorter one would hide half of the output."""
-
-SCRATCH = "tmp"
-"""The temporary folder of a run, inside its folder and deleted with it."""
 
 MAX_DETAIL = 2_000
 """Maximum characters of an error message; a path or value in it may be very long."""
@@ -116,7 +114,7 @@ def _order(about: _About, secrets: dict[str, str]) -> LaunchOrder:
         evaluate_source(spec.condition, values())  # it was met; one that cannot be evaluated ends the attempt
     folder = config.run_folder(run.id)
     env = _environment(about, values, folder=folder)
-    prepared = runnable_kind_of(spec.action).prepare(spec.action, values, surroundings(config))
+    prepared = runnable_kind_of(spec.action).prepare(spec.action, values, surroundings(config, spec.outputs))
     env |= prepared.env
     _refuse_what_exec_refuses(env, prepared.argv)
     return LaunchOrder(
@@ -137,9 +135,10 @@ def _order(about: _About, secrets: dict[str, str]) -> LaunchOrder:
     )
 
 
-def surroundings(config: EngineConfig) -> Surroundings:
-    """Where the jobs of this engine are executed."""
-    return Surroundings(_folder_of(config.main_file), config.environ)
+def surroundings(config: EngineConfig, outputs: Sequence[ParamSpec] = ()) -> Surroundings:
+    """Where the jobs of this engine are executed; `outputs` are those of the job."""
+    pointers = {one.name: one.pointer or f"/{one.name}" for one in outputs}
+    return Surroundings(_folder_of(config.main_file), config.environ, pointers)
 
 
 def _core_bytes(spec: JobSpec) -> int | None:

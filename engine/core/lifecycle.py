@@ -96,6 +96,7 @@ class TriggerKind(StrEnum):
     SCHEDULE = "schedule"
     CATCHUP = "catchup"
     MANUAL = "manual"
+    BOOT = "boot"
 
     @property
     def is_scheduled(self) -> bool:

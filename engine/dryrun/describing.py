@@ -13,6 +13,7 @@ from engine.dryrun.unknowns import (
     shown,
     shown_items,
     shown_text,
+    shown_value,
     steps_of,
 )
 from jobfile.expressions.params import bind_params
@@ -102,6 +103,9 @@ class _Filled:
 
     def text(self, text: str) -> str:
         return shown_text(text, self.values)
+
+    def value(self, text: str) -> object:
+        return shown_value(text, self.values)
 
     def items(self, text: str) -> tuple[str, ...]:
         return shown_items(text, self.values)

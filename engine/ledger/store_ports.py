@@ -240,7 +240,14 @@ class Accounting(Stopping, Pausing, Protocol):
         ...
 
 
-class Scheduling(Accounting, Protocol):
+class Requesting(Accounting, Protocol):
+    """Recording runs that users request; a retry may continue with the steps of another run."""
+
+    past: Past
+    steps: Steps
+
+
+class Scheduling(Requesting, Protocol):
     """For the scheduler: it accounts for what is due, and decides runs whose spread has passed."""
 
     incidents: Incidents

@@ -83,10 +83,17 @@ def requested_run(
     now: datetime,
     requested_by: str = "",
     retry_of: str | None = None,
+    trigger: TriggerKind = TriggerKind.MANUAL,
 ) -> Run:
     """A requested run, before it is recorded; `at` is the time that it is for."""
     occurrence = requested(
-        spec.name, at=at, now=now, arguments=params, requested_by=requested_by, retry_of=retry_of
+        spec.name,
+        at=at,
+        now=now,
+        arguments=params,
+        requested_by=requested_by,
+        retry_of=retry_of,
+        trigger=trigger,
     )
     return _queued_run(occurrence, spec, id=id, digest=digest, generation=generation, now=now)
 

@@ -259,6 +259,18 @@ def render_items(text: str, values: Mapping[str, object]) -> tuple[str, ...]:
     return (render_text(text, values),)
 
 
+def render_value(text: str, values: Mapping[str, object]) -> object:
+    """A text of `json` filled in: the value with its type, if it is exactly one template."""
+    slots, _ = find_slots(text)
+    if len(slots) == 1 and (slots[0].start, slots[0].end) == (0, len(text)):
+        value = evaluate(slots[0].expression, values)
+        if value is None or isinstance(value, (bool, int, float)):
+            return value
+        if isinstance(value, (tuple, list)):
+            return [one if isinstance(one, (bool, int, float)) else to_text(one) for one in value]
+    return render_text(text, values)
+
+
 def _statements(text: str) -> Iterable[Problem]:
     for opening, closing in ((_STATEMENT, "%}"), (_COMMENT, "#}")):
         match = opening.search(text)

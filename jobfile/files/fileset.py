@@ -275,8 +275,9 @@ class JobText:
         for trigger in self.triggers:
             if trigger.part("file") is not None:
                 found["file"] = FILE
-            if trigger.part("webhook") is not None:
-                found["webhook"] = {}
+            for kind in ("webhook", "boot"):
+                if trigger.part(kind) is not None:
+                    found[kind] = {}
             after = after_name(trigger)
             if after is not None:
                 names = self._after_names(after)

@@ -9,6 +9,7 @@ __all__ = [
     "jobs",
     "keys",
     "names",
+    "requests",
     "size",
     "values",
 ]

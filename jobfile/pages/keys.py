@@ -93,7 +93,7 @@ def _type(about: _Schema) -> str:
         if joint in about:
             return " or ".join(dict.fromkeys(map(_type, about[joint])))
     if "const" in about:
-        return str(about["const"])
+        return _as_written(about["const"])
     if "type" not in about:
         return "anything"
     types = about["type"] if isinstance(about["type"], list) else [about["type"]]

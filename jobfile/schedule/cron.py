@@ -257,7 +257,7 @@ def _parse_alias(text: str, words: list[tuple[str, int]], days: DayRule) -> Cron
             start=start,
             end=end,
             label="a machine can start at any time",
-            help=("remove `schedule`, and call  jobfile run JOB  when the machine starts",),
+            help=("remove `schedule`, and write  triggers: [{boot: true}]",),
         )
     if alias == "@every":
         period = rest[0][0] if rest else "10m"

@@ -141,10 +141,11 @@ def test_every_kind_of_job_is_told(jobfile: Jobfile, tmp_path: Path) -> None:
     assert f"cwd {tmp_path / 'you'}" in simple
     assert 'script 1 touch started\n 2 echo "${JF_1}"' in simple
     assert f"program sh found {shutil.which('sh')}" in simple
-    asks = dry(jobfile, "asks", code=6)
+    asks = dry(jobfile, "asks")
     assert "request POST https://host/asks" in asks
     assert "header Authorization: Bearer ***" in asks
-    assert "body {day: manual}" in asks
+    assert 'body {"day": "manual"}' in asks
+    assert "header Content-Type: application/json" in asks
     assert "python orders.batch:run, with the params as keywords" in dry(jobfile, "calls")
     many = dry(jobfile, "many", code=6)
     assert "matrix 2 runs; this is of os = a\n os = b\n" in many
@@ -284,7 +285,6 @@ REFUSED = {
         "steps: {a: {run: echo}, b: {command: [no-such-program-91]}}",
         "step b: program `no-such-program-91` not found",
     ),
-    "http": ("http: {url: 'https://host/'}", "this engine cannot run `http` yet"),
 }
 RUNS = {
     "nothing special": "run: echo",
