@@ -624,7 +624,7 @@ def the_engine_was_killed(patient: Patient) -> None:
     patient.no_engine_runs()
 
 
-@brings("engine.silent", "its last heartbeat was 1m00s ago")
+@brings("engine.silent", "its last heartbeat was 1m ago")
 def the_engine_stands_still(patient: Patient) -> None:
     patient.world.clock.advance(seconds=60)
 
