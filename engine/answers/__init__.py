@@ -17,6 +17,7 @@ __all__ = [
     "failure",
     "fates",
     "findings",
+    "formatted",
     "generations",
     "graph",
     "invariants",

@@ -4,7 +4,7 @@ params, a day or an instant.
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from enum import IntEnum
 from types import MappingProxyType
@@ -17,7 +17,7 @@ from engine.answers.combinations import narrowed, tally_words
 from engine.answers.expected import NOT_ACCOUNTED, Item, expected_items, item_of, upcoming
 from engine.answers.newest import LOOK_BACK, asked_since, has_schedule, newest_item
 from engine.answers.overdue import OPEN, OVERDUE, verdict_word
-from engine.answers.presence import Presence, unsettled_words
+from engine.answers.presence import GRACE, Presence, unsettled_words
 from engine.core.lifecycle import OPEN_STATES, Run, RunState
 from engine.core.vocabulary import (
     combination_text,
@@ -30,6 +30,7 @@ from engine.core.vocabulary import (
 from engine.ledger.ports import History, View
 from jobfile.diagnostics.escapes import printable
 from jobfile.model.canonical import spec_from_json
+from jobfile.model.dataclass import dataclass
 from jobfile.model.values import Value
 from jobfile.render.style import PLAIN, Style
 
@@ -217,12 +218,21 @@ def _did_run(asked: Asked, run: Run) -> Did:
 def chosen_item(asked: Asked, about: _About = EVERYTHING) -> tuple[Item | None, datetime | None]:
     """The run that an answer without a day or time is about; without one, the next expected instant.
 
-    It is the newest run of the schedule if one is in force, and otherwise the newest of any kind.
+    It is the newest run of the schedule if one is in force, and otherwise the newest of any kind. A run
+    that is due just now must not hide that nothing started the one before.
     """
     view, job, now = asked.view, asked.job, asked.now
     fits = _fitting(asked, about)
     if has_schedule(view, job, now=now):
         item = newest_item(view, job, now=now, fits=lambda one: one.is_scheduled and fits(one))
+        if item is not None and item.run is None and not asked.is_overdue(item):
+            before = newest_item(
+                view,
+                job,
+                now=now - GRACE,
+                fits=lambda one: one.is_scheduled and fits(one) and one.scheduled_for <= now - GRACE,
+            )
+            return (before if before is not None and asked.is_overdue(before) else item), None
         if item is not None:
             return item, None
         coming = None if any(about) else next(upcoming(view, job, now=now, until=now + LOOK_BACK), None)
@@ -396,8 +406,8 @@ def _one(asked: Asked, item: Item) -> str:
             return f"it has not run: {_why(asked, item)} ({place})"
         case _:
             why = _why(asked, item)
-            told = f", {why}" if why != item.state.value else ""
-            return f"not over: {item.state.value}{told} ({place}{known})"
+            detail_text = f", {why}" if why != item.state.value else ""
+            return f"not over: {item.state.value}{detail_text} ({place}{known})"
 
 
 def _known(item: Item) -> str:

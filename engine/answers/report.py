@@ -5,7 +5,7 @@ For any window, expected = the sum of the verdicts: both sides are counted and c
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime, tzinfo
 
 from engine.answers.as_json import iso
@@ -17,6 +17,7 @@ from engine.core.occurrences import newest_of_each
 from engine.core.records import Schedule
 from engine.core.vocabulary import combination_text
 from engine.ledger.ports import View
+from jobfile.model.dataclass import dataclass
 
 FIXED = "fixed_by_hand"
 """The verdict of a run that did not succeed, but whose manual retry did."""

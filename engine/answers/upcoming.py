@@ -29,9 +29,10 @@ from jobfile.schedule.occurrences import (
 
 YEAR_DAYS = 366
 MAX_SHOWN = 6
-"""Maximum number of days with a gap, or with a fold, that one line names."""
+"""Maximum number of days with a skipped time, or with a repeated one, that one line names."""
 
-_DAY = 86_400
+_FAR = timedelta(days=30)
+"""From this distance on, hours say nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,7 +196,7 @@ def _lines(found: Fires) -> list[str]:
     lines = [words]
     for spread in dict.fromkeys(entry.spread for entry in found.entries if entry.spread and found.is_job):
         delay = format_duration(spread_delay(spread, found.name))
-        place = f"the place of {found.name} in its spread of {format_duration(spread)}"
+        place = f"the delay of {found.name} within its spread of {format_duration(spread)}"
         lines.append(f"  runs start {delay} later: {place}")
     for index, one in enumerate(found.fires):
         at, local = one.at.replace(microsecond=0), one.local
@@ -227,15 +228,17 @@ def _effects(found: Fires) -> tuple[ClockEffect, ...]:
 def _effects_line(found: Fires) -> str:
     """The days of the coming year on which times of a schedule do not exist or occur twice, in one line."""
     effects = _effects(found)
-    gaps = _days([one for one in effects if one.is_gap], "gap")
-    folds = _days([one for one in effects if not one.is_gap], "fold")
-    return f"gaps and folds in {YEAR_DAYS} days: {f'{gaps}, {folds}' if effects else 'none'}"
+    skipped = _days([one for one in effects if one.is_gap], "time skipped")
+    repeated = _days([one for one in effects if not one.is_gap], "time occurs twice")
+    named = "; ".join(one for one in (skipped, repeated) if one)
+    return f"affected by clock changes in {YEAR_DAYS} days: {named or 'none'}"
 
 
 def _days(effects: Sequence[ClockEffect], what: str) -> str:
+    """The days with one kind of effect; empty if there are none."""
     days = list(dict.fromkeys(one.date.isoformat() for one in effects))
     if not days:
-        return f"none in a {what}"
+        return ""
     more = f" and {len(days) - MAX_SHOWN} more" if len(days) > MAX_SHOWN else ""
     return f"{', '.join(days[:MAX_SHOWN])}{more} ({what})"
 
@@ -252,12 +255,8 @@ def _kind(entry: ScheduleEntry) -> str:
 
 
 def distance_text(length: timedelta) -> str:
-    """The time until a fire as text; in days and hours if it is long."""
-    seconds = length.total_seconds()
-    if seconds < 2 * _DAY:
-        return seconds_text(seconds)
-    days, rest = divmod(round(seconds / 3600), 24)
-    return f"{days:,}d {rest}h" if days < 30 else f"{days:,}d"
+    """The time until a fire as text; in days if it is long."""
+    return f"{length.days:,}d" if length >= _FAR else seconds_text(length.total_seconds())
 
 
 def _has_two_day_fields(entry: ScheduleEntry) -> bool:

@@ -17,7 +17,7 @@ from engine.ports import Stop
 from engine.transactions.account import Moment, request_runs, requested_runs, retry_run
 from engine.transactions.steps import has_steps, keep_steps, kept_of
 from jobfile.model.catalog import CompiledJob
-from jobfile.model.jobs import JobSpec
+from jobfile.model.jobs import JobSpec, OverlapPolicy
 from jobfile.model.values import Scalar, Value
 
 
@@ -65,6 +65,7 @@ def record(
     *,
     why: str,
     now: datetime,
+    policy: OverlapPolicy | None = None,
     continues: Run | None = None,
 ) -> tuple[Run, ...]:
     """Record the runs of a request and the reason; return them as the overlap policy decided.
@@ -74,7 +75,7 @@ def record(
     moment = Moment(now=now, generation=runs[0].generation or 0, new_id=new_run_id)
     with store.transaction():
         store.add_definition(job)
-        recorded, _ = request_runs(store, runs, job.spec, moment)
+        recorded, _ = request_runs(store, runs, job.spec, moment, policy=policy)
         if continues is not None and not recorded[0].state.is_final:
             keep_steps(store, recorded[0], continues, job.spec)
         for run in runs:
@@ -113,11 +114,13 @@ def hand_over_all(
     *,
     why: str,
     now: datetime,
+    policy: OverlapPolicy | None = None,
     all_steps: bool = False,
 ) -> tuple[Run, ...]:
     """Record the runs of requests, each request as one, and wake the process that may start them.
 
-    A run that retries one continues at the first step that has not succeeded, unless all steps are to run.
+    `policy` replaces that of each job. A run that retries one continues at the first step that has not
+    succeeded, unless all steps are to run.
     """
     prepare_state(place)
     store = open_ledger(place.config.ledger_url)
@@ -125,7 +128,7 @@ def hand_over_all(
         recorded: list[Run] = []
         for runs, job in requests:
             old = None if all_steps else _continued(place, store, runs[0], job)
-            recorded += record(store, runs, job, why=why, now=now, continues=old)
+            recorded += record(store, runs, job, why=why, now=now, policy=policy, continues=old)
     finally:
         store.close()
     poke(place.state_dir)

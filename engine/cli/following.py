@@ -37,9 +37,9 @@ from jobfile.render.style import PLAIN, Style
 
 LOOK_SECONDS = 0.03
 """Seconds between two reads of the ledger: too short to be noticed."""
-TELL_WAIT_SECONDS = 0.3
+SHOW_WAIT_AFTER_SECONDS = 0.3
 """A run that starts within this many seconds did not wait."""
-TELL_AGAIN_SECONDS = 1.0
+CHECK_WAIT_SECONDS = 1.0
 """How often to check, in seconds, whether a run now waits for something else."""
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -95,7 +95,7 @@ class Followed:
         self._ended = 0
         self._steps: StepsShown | None = None
         self._waited = ""
-        self._tell_at = time.monotonic() + TELL_WAIT_SECONDS
+        self._check_wait_at = time.monotonic() + SHOW_WAIT_AFTER_SECONDS
         self._ledger = place.config.ledger.stat()
         self._is_read = True
 
@@ -124,7 +124,7 @@ class Followed:
         else:
             self._print(finish=False)
         if run.state is RunState.QUEUED:
-            self._tell_wait(run)
+            self._print_wait(run)
         return run
 
     def _look_at_steps(self, run: Run) -> None:
@@ -170,10 +170,10 @@ class Followed:
             why = error.strerror or error
             _say(f"warning: the output cannot be shown here: {why}; see  jobfile logs {short(self._run_id)}")
 
-    def _tell_wait(self, run: Run) -> None:
-        if time.monotonic() < self._tell_at:
+    def _print_wait(self, run: Run) -> None:
+        if time.monotonic() < self._check_wait_at:
             return
-        self._tell_at = time.monotonic() + TELL_AGAIN_SECONDS
+        self._check_wait_at = time.monotonic() + CHECK_WAIT_SECONDS
         text = self._wait_words(run)
         if text and text != self._waited:
             self._waited = text
@@ -237,7 +237,7 @@ def attend(
         ended = _until_over(place, followed, alone, told, is_quiet=as_json or len(recorded) == 1)
         for attendance in attendances:
             attendance.leave()
-    return _tell(view, ended, as_json=as_json)
+    return _print_result(view, ended, as_json=as_json)
 
 
 def tell_kept(view: View, run: Run) -> None:
@@ -260,7 +260,7 @@ def _until_over(
             if run.state.is_final:
                 ended[one] = run
                 if not is_quiet:
-                    tell_end(run)
+                    print_end(run)
         if signal_name := told.take():
             is_continued = is_engine_running(place.state_dir)
             for one, run in looked.items():
@@ -290,19 +290,19 @@ def _say(text: str, style: Style = PLAIN) -> None:
         print_text(text, style, err=True)
 
 
-def _tell(view: View, runs: Sequence[Run], *, as_json: bool) -> int:
+def _print_result(view: View, runs: Sequence[Run], *, as_json: bool) -> int:
     if len(runs) > 1:
         if as_json:
             print_json(whole_runs_to_json(view, runs))
     elif as_json:
         print_json(one_run_to_json(runs[0], details=details_of(view, runs[0])))
     elif runs[0].state.is_final:
-        tell_end(runs[0])
+        print_end(runs[0])
     item = item_of(*runs)
     return int(answer_of(item.state, was_started=item.ran))
 
 
-def tell_end(run: Run) -> None:
+def print_end(run: Run) -> None:
     """Print on stderr how a run ended."""
     style = style_of(sys.stderr)
     line = message(end_line(run))

@@ -3,12 +3,14 @@
 import re
 import signal
 from collections.abc import Mapping
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING
 
 from engine.core.lifecycle import NOT_AGAIN, Run
-from engine.core.reasons import REASONS, Reason
+from engine.core.reasons import OF_A_REQUEST, REASONS, Reason
 from jobfile.model.counts import many
+from jobfile.model.regex import regex
+from jobfile.schedule.duration import span_text
 
 if TYPE_CHECKING:
     from engine.core.events import GenerationApplied  # 30 ms, and every answer imports this module
@@ -18,7 +20,7 @@ SHORT_ID = 8
 _MAX_NAMES = 6
 
 
-_ENDED = re.compile(r"(exit|signal)\((\d{1,3})\)", re.ASCII)
+_ENDED = regex(r"(exit|signal|http)\((\d{1,3})\)", re.ASCII)
 _BY_A_RUN = (Reason.OVERLAP, Reason.SUPERSEDED, Reason.REPLACED, Reason.BUFFER_FULL)
 _MAY_STILL_RUN = (
     Reason.SUPERVISOR_KILLED,
@@ -69,18 +71,20 @@ def reason_words(reason: str, detail: str) -> str:
         return f"{words}: {detail}"
     if reason in _BY_A_RUN:
         return f"{words} (run {short(detail)})"
-    if reason not in REASONS:
+    if reason not in REASONS or reason in OF_A_REQUEST:
         return f"{words}: {detail}"
     return detail if reason in _SAYS_IT_ALL else words
 
 
 def _ended_words(reason: str) -> str:
-    """How a process ended, in words: exit code 2, killed (SIGKILL)."""
+    """How a process or a request ended, in words: exit code 2, killed (SIGKILL), HTTP status 503."""
     ended = _ENDED.fullmatch(reason)
     if ended is None:
         return reason
     if ended[1] == "exit":
         return f"exit code {ended[2]}"
+    if ended[1] == "http":
+        return f"HTTP status {ended[2]}"
     try:
         return f"killed ({signal.Signals(int(ended[2])).name})"
     except ValueError:
@@ -119,17 +123,12 @@ def short(run_id: str) -> str:
 
 
 def seconds_text(seconds: float) -> str:
-    """A length of time: 15ms, 2.1s, 12s, 4m05s, 2h10m."""
+    """A length of time: 15ms, 2.1s, 12s, 4m5s, 2h, 2h10m, 3d12h; a longer one than 10 s as in a job file."""
     if seconds < 1:
         return f"{round(seconds * 1000)}ms"
     if seconds < 10:
         return f"{seconds:.1f}s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole}s"
-    if whole < 3600:
-        return f"{whole // 60}m{whole % 60:02}s"
-    return f"{whole // 3600}h{whole % 3600 // 60:02}m"
+    return span_text(timedelta(seconds=round(seconds)))
 
 
 def instant_text(at: datetime, zone: tzinfo, *, has_seconds: bool = False) -> str:

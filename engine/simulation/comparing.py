@@ -1,8 +1,8 @@
 """Compares two simulations of the same time."""
 
 from engine.core.columns import table
-from engine.simulation.notes import notes_of
-from engine.simulation.printing import clock_text, head_line, to_json
+from engine.simulation.notes import length_text, notes_of
+from engine.simulation.printing import head_line, to_json
 from engine.simulation.subject import Setting
 from engine.simulation.tally import JobTally, Outcome
 
@@ -43,7 +43,7 @@ def compare_to_text(
     return "\n".join(
         [
             head_line(after, after_setting),
-            f"before is {revision}; a job that does the same is left out",
+            f"before is {revision}; jobs that behave the same are left out",
             "",
             table(heads, found, width=width) if found else "no difference",
             "",
@@ -67,7 +67,7 @@ def _cells(row: JobTally | None) -> list[str]:
     if row is None:
         return ["-"] * 6
     numbers = [f"{number:,}" for number in (row.fires, row.ran, row.skipped, row.missed)]
-    return [*numbers, clock_text(row.waited_max), clock_text(row.busy)]
+    return [*numbers, length_text(row.waited_max), length_text(row.busy)]
 
 
 def _cell(before: str, after: str) -> str:

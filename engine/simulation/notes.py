@@ -114,17 +114,13 @@ def day_text(day: date) -> str:
 
 
 def length_text(length: timedelta) -> str:
-    """A length of time, as written in files if it is a whole number of units."""
-    seconds = length.total_seconds()
-    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "m")):
-        if seconds >= size and seconds % size == 0:
-            return f"{int(seconds // size)}{unit}"
-    return seconds_text(seconds)
+    """A length of time, as in all commands."""
+    return seconds_text(length.total_seconds()) if length else "0s"
 
 
 def _part(count: int, of: int) -> str:
     if of and count * 2 in (of - 1, of, of + 1) and count > 2:
-        return "every second one"
+        return "every second run"
     return f"{count:,} of {of:,}"
 
 

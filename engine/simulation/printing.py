@@ -45,7 +45,7 @@ def head_line(outcome: Outcome, setting: Setting) -> str:
     """A line that says what was simulated, with which assumptions, and that nothing was started."""
     known = sum(one.is_known for one in setting.assumed.values())
     assumed = [one for one in setting.assumed.values() if not one.is_known]
-    grounds = [f"of history for {many(known, 'job')}"] if known else []
+    grounds = [f"from history for {many(known, 'job')}"] if known else []
     if assumed:
         lengths = sorted({one.length for one in assumed})
         said = " to ".join(map(length_text, dict.fromkeys((lengths[0], lengths[-1]))))
@@ -62,8 +62,8 @@ def rows(outcome: Outcome, setting: Setting) -> list[list[str]]:
 
 def _row(row: JobTally, notes: Sequence[str]) -> list[str]:
     numbers = [f"{number:,}" for number in (row.fires, row.ran, row.skipped, row.missed)]
-    waited = clock_text(row.waited_max) if row.waited_max else "-"
-    return [row.job, *numbers, waited, f"{row.late:,}", clock_text(row.busy), "; ".join(notes)]
+    waited = length_text(row.waited_max) if row.waited_max else "-"
+    return [row.job, *numbers, waited, f"{row.late:,}", length_text(row.busy), "; ".join(notes)]
 
 
 def load_lines(outcome: Outcome, *, is_narrow: bool) -> list[str]:
@@ -174,7 +174,7 @@ def _left_out(state: str, reason: str, count: int) -> dict[str, object]:
 
 
 class EventLines:
-    """Writes each event as a line of CSV; give `tell` to the simulation."""
+    """Writes each event as a line of CSV; give `on_event` to the simulation."""
 
     def __init__(self) -> None:
         """Start with the heads only."""
@@ -184,7 +184,7 @@ class EventLines:
             ("at", "event", "job", "scheduled_for", "trigger", "attempt", "reason", "combination")
         )
 
-    def tell(self, at: datetime, what: str, run: SimRun) -> None:
+    def on_event(self, at: datetime, what: str, run: SimRun) -> None:
         """Add an event of a run."""
         self._writer.writerow(
             (
@@ -203,14 +203,6 @@ class EventLines:
     def text(self) -> str:
         """All lines as one text."""
         return self._text.getvalue()
-
-
-def clock_text(length: timedelta) -> str:
-    """A length as hours and minutes; with seconds if it is short."""
-    seconds = round(length.total_seconds())
-    if 0 < seconds < 600:
-        return f"{seconds // 60}m{seconds % 60:02}s"
-    return f"{seconds // 3600:,}h{seconds % 3600 // 60:02}m"
 
 
 def _by_name(outcome: Outcome) -> list[JobTally]:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Final, NamedTuple
@@ -21,6 +21,7 @@ from engine.triggers.kind import NotMade
 from engine.triggers.manual import requested
 from engine.triggers.registry import watched_by
 from jobfile.expressions.template import find_slots, has_template, names_in, render_text
+from jobfile.model.dataclass import dataclass
 from jobfile.model.jobs import JobSpec, OverlapPolicy
 from jobfile.model.values import Scalar, Value
 from jobfile.schedule.occurrences import load_zone
@@ -88,12 +89,15 @@ def requested_runs(
     now: datetime,
     requested_by: str = "",
     chosen: Sequence[Mapping[str, Scalar]] | None = None,
+    trigger: TriggerKind = TriggerKind.MANUAL,
 ) -> tuple[Run, ...]:
     """The runs of a request, before they are recorded; `at` is the time that they are for.
 
     One for each combination of the job's matrix, or for the chosen ones; without a matrix, one.
     """
-    occurrence = requested(spec.name, at=at, now=now, arguments=params, requested_by=requested_by)
+    occurrence = requested(
+        spec.name, at=at, now=now, arguments=params, requested_by=requested_by, trigger=trigger
+    )
     origin = _Origin(digest, generation, now)
     return _queued_runs(occurrence, spec, spec.matrix if chosen is None else chosen, origin, new_id)
 
@@ -122,10 +126,18 @@ def retry_run(
 
 
 def request_runs(
-    store: Accounting, runs: Sequence[Run], spec: JobSpec, moment: Moment
+    store: Accounting,
+    runs: Sequence[Run],
+    spec: JobSpec,
+    moment: Moment,
+    *,
+    policy: OverlapPolicy | None = None,
 ) -> tuple[tuple[Run, ...], tuple[Event, ...]]:
-    """Record the runs of a request; returns them as the overlap policy decided, and the events."""
-    events = tuple(_record_runs(store, runs, spec, moment))
+    """Record the runs of a request; returns them as the overlap policy decided, and the events.
+
+    The policy is that of the job, unless another is given.
+    """
+    events = tuple(_record_runs(store, runs, spec, moment, policy=policy))
     recorded = tuple(found for run in runs if (found := store.run(run.id)) is not None)
     assert len(recorded) == len(runs)
     return recorded, events
@@ -287,13 +299,20 @@ def _record_not_run(store: Accounting, subject: _Subject, not_made: NotMade, mom
     )
 
 
-def _record_runs(store: Accounting, runs: Sequence[Run], spec: JobSpec, moment: Moment) -> Iterator[Event]:
+def _record_runs(
+    store: Accounting,
+    runs: Sequence[Run],
+    spec: JobSpec,
+    moment: Moment,
+    *,
+    policy: OverlapPolicy | None = None,
+) -> Iterator[Event]:
     """Record the runs of one occurrence, or one run."""
     if runs[0].not_before > moment.now and runs[0].trigger.is_scheduled:
         for run in runs:
             store.add_run(replace(run, reason=Reason.SPREAD))
         return
-    yield from _decide(store, runs, spec, moment, record=store.add_run)
+    yield from _decide(store, runs, spec, moment, record=store.add_run, policy=policy)
 
 
 def _decide(
@@ -303,6 +322,7 @@ def _decide(
     moment: Moment,
     *,
     record: Callable[[Run], bool | None],
+    policy: OverlapPolicy | None = None,
 ) -> Iterator[Event]:
     """Decide once for each concurrency key, and record the runs: none skips another of its occurrence."""
     decisions: dict[str, Decision[Run]] = {}
@@ -311,7 +331,7 @@ def _decide(
     for run in runs:
         key = run.concurrency_key
         if key not in decisions:
-            decisions[key] = _decision(store, run, spec)
+            decisions[key] = _decision(store, run, spec, policy)
         decision = decisions[key]
         if isinstance(decision, Admit) and not run.slot:
             admitted[key] += 1
@@ -324,9 +344,11 @@ def _decide(
         yield from _consequences(store, run, decisions[key], moment)
 
 
-def _decision(store: Accounting, run: Run, spec: JobSpec) -> Decision[Run]:
+def _decision(
+    store: Accounting, run: Run, spec: JobSpec, policy: OverlapPolicy | None = None
+) -> Decision[Run]:
     """The overlap policy's decision about a run, given the other runs in the ledger."""
-    policy = policy_for(spec, run.trigger)
+    policy = policy or policy_for(spec, run.trigger)
     others = _InTheWay(store, run.concurrency_key, run.occurrence, policy)
     return admit(concurrency=spec.concurrency, policy=policy, others=others)
 

@@ -6,12 +6,13 @@ escape. Types are known before anything runs; there is no truthiness.
 
 from collections import ChainMap
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from functools import cached_property
 from typing import Final, assert_never
 
 from jobfile.expressions.filters import FILTERS, MAX_TEXT, EvaluationError
+from jobfile.model.dataclass import dataclass
 from jobfile.model.values import Shown
 
 MAX_INTEGER: Final = 2**63 - 1
@@ -31,6 +32,13 @@ class Kind(StrEnum):
     SECRET = "secret"  # noqa: S105  a type's name
     ANY = "any"
 
+    @property
+    def words(self) -> str:
+        """The type in a message: a string, an integer, null."""
+        if self in (Kind.NULL, Kind.ANY):
+            return self.value
+        return f"an {self.value}" if self is Kind.INTEGER else f"a {self.value}"
+
 
 _NEVER_CODE: Final = frozenset({Kind.INTEGER, Kind.NUMBER, Kind.BOOLEAN, Kind.DATETIME})
 """Kinds whose values consist of letters, digits and the signs of numbers and dates."""
@@ -41,13 +49,15 @@ class Type(Shown):
     """A type; a list has the type of its items, and a value with `may_be_null` may be null.
 
     A trusted value cannot be a stranger's code: the author or the operator chose it, or it has no character
-    that is special to a shell.
+    that is special to a shell. A word has letters, digits, and no sign that ends a string or a name in
+    another language.
     """
 
     kind: Kind
     item: Kind = Kind.ANY
     may_be_null: bool = False
     is_trusted: bool = False
+    is_word: bool = False
 
     @property
     def cannot_be_code(self) -> bool:

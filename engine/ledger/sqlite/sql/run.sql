@@ -14,7 +14,8 @@ select min(not_before) from run indexed by run_undecided where state = 'queued' 
 -- Runs that may start now, without catch-up runs. Three parts, each with its own partial index, so that the cost does
 -- not grow with the past: queued runs that are due and below their limit; runs that wait for another run; retries.
 -- Of the runs that wait for another, only the first 8 of each concurrency key are read: the rest cannot start before
--- them. `held` lists those keys by jumping through the index from each key to the next larger one.
+-- them. Nor can those that come after a catch-up run of the same key: the key's runs start in their order.
+-- `held` lists those keys by jumping through the index from each key to the next larger one.
 with recursive held (key) as (
   select min(concurrency_key) from run indexed by run_overlapped where state = 'queued' and reason = 'overlap'
   union all
@@ -37,10 +38,14 @@ select * from (
   select one.* from held join run as one on one.seq in (
     select first.seq from run as first
     where first.state = 'queued' and first.reason = 'overlap' and first.concurrency_key = held.key
-      and first.not_before <= :now and first.trigger <> 'catchup'
-      and (first.start_by is null or first.start_by >= :now)
+      and first.not_before <= :now and (first.start_by is null or first.start_by >= :now)
     order by first.not_before, first.seq limit 8)
-  where held.key is not null
+  where held.key is not null and one.trigger <> 'catchup'
+    and not exists (
+      select 1 from run as before indexed by run_overlapped
+      where before.state = 'queued' and before.reason = 'overlap' and before.concurrency_key = held.key
+        and before.trigger = 'catchup' and (before.not_before, before.seq) < (one.not_before, one.seq)
+        and (before.start_by is null or before.start_by >= :now))
     and (one.concurrency_limit is null
          or (select count(distinct coalesce(other.slot, other.seq)) from run as other
              where other.concurrency_key = one.concurrency_key
@@ -135,3 +140,11 @@ select job, is_scheduled, state, sum(count) as count from (
   select job, 0, state, count from pruned_request where quarter >= :since and quarter < :until
     and count between 0 and 9007199254740992
 ) group by 1, 2, 3;
+
+-- name: glance
+-- The ids of the newest runs that are open, that are not, or all; with a prefix, of those that begin with it. `g` is
+-- after every digit of an id.
+select id, job, state from run
+where (:is_open is null or (state in ('queued', 'running', 'cancelling', 'retry_wait')) = :is_open)
+  and (:prefix = '' or (id >= :prefix and id < :prefix || 'g'))
+order by seq desc limit :limit;
