@@ -99,7 +99,14 @@ class EngineConfig:
 
     def output_file(self, attempt: "AttemptKey") -> str:
         """Where an attempt may write its outputs: in the folder of its run."""
-        return f"{self.run_folder(attempt.run_id)}/.outputs{attempt.folder.removeprefix(attempt.run_id)}"
+        return self._own_file(attempt, ".outputs")
+
+    def script_file(self, attempt: "AttemptKey") -> str:
+        """The script of an attempt whose user may not enter the attempt's folder: in that of its run."""
+        return self._own_file(attempt, ".script")
+
+    def _own_file(self, attempt: "AttemptKey", name: str) -> str:
+        return f"{self.run_folder(attempt.run_id)}/{name}{attempt.folder.removeprefix(attempt.run_id)}"
 
     def attempt_dir(self, attempt: "AttemptKey") -> Path:
         """The folder of an attempt, if it wrote something; its evidence has that name and a suffix."""

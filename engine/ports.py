@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from engine.core.events import Event
+from engine.core.confinement import Confinement
 from engine.core.lifecycle import AttemptKey, Outcome
 
 
@@ -48,6 +49,10 @@ class LaunchOrder:
     """None: the one that the engine was started with."""
     may_gain_rights: bool = False
     """Its programs may gain rights that the engine's user does not have: no_new_privs is not set."""
+    open_script: str = ""
+    """The path of its script if others than the engine's user must read it; else it is in `run_dir`."""
+    confinement: Confinement | None = None
+    """None for most jobs."""
     core_bytes: int | None = None
     """The size of a core file; UNLIMITED is the engine's own maximum, None what it was started with."""
 

@@ -7,10 +7,12 @@ from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
+from engine.actions.confining import account_environment, account_of, confinement_of, limit_troubles
 from engine.actions.kind import CannotStartError, Surroundings, Values
 from engine.actions.registry import runnable_kind_of
 from engine.actions.secret_files import NotAvailableError, read_secret, refuse_unreadable
 from engine.config import EngineConfig
+from engine.core.confinement import Account
 from engine.core.lifecycle import AttemptKey, Run, StartError
 from engine.core.reasons import Reason
 from engine.host.patience import NoAnswerError, NotYetError, ask, wait_for
@@ -115,10 +117,14 @@ def _order(about: _About, secrets: dict[str, str]) -> LaunchOrder:
     if spec.condition is not None:
         evaluate_source(spec.condition, values())  # it was met; one that cannot be evaluated ends the attempt
     folder = config.run_folder(run.id)
-    env = _environment(about, values, folder=folder)
+    account = account_of(spec)
+    for trouble in limit_troubles(spec):
+        raise CannotStartError(Reason.START_ERROR, trouble)
+    env = _environment(about, values, folder=folder, account=account)
     prepared = runnable_kind_of(spec.action).prepare(spec.action, values, surroundings(config))
     env |= prepared.env
     _refuse_what_exec_refuses(env, prepared.argv)
+    confinement = confinement_of(spec, account)
     return LaunchOrder(
         attempt=about.attempt,
         run_dir=config.attempt_dir(about.attempt),
@@ -134,6 +140,8 @@ def _order(about: _About, secrets: dict[str, str]) -> LaunchOrder:
         umask=None if spec.umask is None else int(spec.umask, 8),
         may_gain_rights=bool(spec.new_privileges),
         core_bytes=_core_bytes(spec),
+        confinement=confinement,
+        open_script=config.script_file(about.attempt) if confinement is not None and confinement.user else "",
     )
 
 
@@ -188,12 +196,13 @@ def _values(about: _About, secrets: Mapping[str, str]) -> dict[str, object]:
     return {**values, **about.scope(), "secrets": dict(secrets)}
 
 
-def _environment(about: _About, values: Values, *, folder: str) -> dict[str, str]:
+def _environment(about: _About, values: Values, *, folder: str, account: Account | None) -> dict[str, str]:
     run, spec, config, now, last_success = about.run, about.spec, about.config, about.now, about.last_success
     zone = zone_of(spec)
     passed = (*PASSED_ON, *spec.pass_env)
     env = {"SHELL": SHELL, **config.account()}
     env |= {name: config.environ[name] for name in passed if name in config.environ}
+    env |= account_environment(account)
     env["TZ"] = spec.timezone
     env["TMPDIR"] = f"{folder}/{SCRATCH}"
     env |= {

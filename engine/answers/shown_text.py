@@ -66,9 +66,12 @@ def _lines(spec: JobSpec) -> list[Row]:
     rows += [(f"env.{name}", text) for name, text in sorted(spec.env.items())]
     rows += [(f"secrets.{name}", text) for name, text in sorted(spec.secrets.items())]
     rows += [
+        ("user", spec.user or ""),
         ("umask", spec.umask or ""),
         ("new_privileges", "true" if spec.new_privileges else ""),
-        ("limits.core", spec.limits.core or ""),
+        ("nice", "" if spec.nice is None else str(spec.nice)),
+        ("io", spec.io or ""),
+        *((f"limits.{key}", _value(value)) for key, value in plain.get("limits", {}).items()),
         ("timeout", format_duration(spec.timeout) if spec.timeout else "none"),
         ("kill_grace", format_duration(spec.kill_grace)),
         ("retry", _value(_durations(plain["retry"], "delay", "max_delay"))),

@@ -6,6 +6,7 @@ __all__ = [
     "clocks",
     "columns",
     "conditions",
+    "confinement",
     "due",
     "errors",
     "events",

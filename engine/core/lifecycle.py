@@ -270,6 +270,8 @@ class Ended(Shown):
     stopped: bool = False
     out_of_memory: bool = False
     """The kernel killed a process because memory ran out, and nothing else killed the attempt."""
+    limit: str = ""
+    """The job's own limit that ended it, if one did: memory, cpu_seconds or file_size."""
     max_rss_kb: int | None = None
     cpu_seconds: float | None = None
     output_bytes: int = 0

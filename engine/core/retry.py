@@ -195,14 +195,18 @@ def _after_end(ended: Ended, run: Tried, outputs: Outputs | None) -> Verdict:
         reason, detail = run.reason or Reason.STOPPED, run.detail
     elif ended.timed_out:
         attempt_state, run_state, reason = AttemptState.TIMED_OUT, RunState.TIMED_OUT, Reason.TIMEOUT
+    elif ended.limit == "memory":
+        reason, detail = Reason.OOM, "it needed more memory than `limits.memory` allows"
     elif ended.signal is not None:
         # The kernel uses only SIGKILL when memory runs out: another signal has another cause.
         is_memory = ended.out_of_memory and ended.signal == SIGKILL
-        reason = Reason.OOM if is_memory else f"signal({ended.signal})"
+        reason, detail = (Reason.OOM, "") if is_memory else (f"signal({ended.signal})", _limit_words(ended))
     elif ended.exit_code == 0 and outputs is not None and outputs.problems:
         reason, detail = Reason.OUTPUTS, outputs.problems[0]
     elif ended.exit_code == 0:
         attempt_state, run_state, reason = AttemptState.SUCCEEDED, RunState.SUCCEEDED, ""
+    elif ended.limit:
+        detail = _limit_words(ended)
     elif ended.out_of_memory:
         detail = "memory ran out while it ran"  # the kernel may have killed a child of the job
     return Verdict(
@@ -212,6 +216,11 @@ def _after_end(ended: Ended, run: Tried, outputs: Outputs | None) -> Verdict:
         detail=detail,
         ended_at=ended.ended_at,
     )
+
+
+def _limit_words(ended: Ended) -> str:
+    """The job's own limit that ended it, if one did."""
+    return f"it reached `limits.{ended.limit}`" if ended.limit else ""
 
 
 def _is_tried_again(run: Tried, outcome: Outcome, verdict: Verdict, spec: JobSpec) -> bool:

@@ -2,11 +2,12 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+from engine.actions.confining import beyond_host_of, held_by_group, limits_of
 from engine.actions.prepare import folder_trouble, refusals, surroundings
 from engine.actions.unsupported import beyond_engine_of
 from engine.config import EngineConfig
@@ -30,6 +31,7 @@ from engine.dryrun.programs import find_program, program_trouble
 from engine.dryrun.unknowns import UNKNOWN, StillUnknownError, decided, shown_text, values_before
 from engine.host.patience import wait_for
 from engine.ledger.ports import View
+from engine.supervisor.confinement import CONTROLLERS
 from engine.transactions.account import template_values
 from engine.transactions.steps import step_as_job
 from jobfile.expressions.template import to_text
@@ -37,6 +39,12 @@ from jobfile.model.catalog import CompiledJob
 from jobfile.model.jobs import JobSpec, StepsAction
 from jobfile.model.values import Value
 from jobfile.schedule.duration import format_duration
+
+_HELD: Final = {
+    True: "   for all processes together",
+    False: "   for each process: no control group",
+}
+"""How the limits are held that a control group can hold."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,19 +115,28 @@ def _rows(
         rows.append(("matrix", f"{len(spec.matrix)} runs; this is of {_named(spec.matrix[0])}"))
         rows += [("", _named(one)) for one in spec.matrix[1:]]
     rows.append(("cwd", cwd))
-    rows += [("umask", spec.umask)] if spec.umask else []
-    rows += (
-        [("new_privileges", "true: its programs may gain rights, as sudo does")]
-        if spec.new_privileges
-        else []
-    )
-    rows += [("limits", f"core {spec.limits.core}")] if spec.limits.core else []
+    rows += _process_rows(spec)
     if isinstance(spec.action, StepsAction):
         rows += environment_rows(values, around, env=spec.env, secrets=spec.secrets)
     else:
         rows += payload_rows(spec.action, values, around, env=spec.env, secrets=spec.secrets)
     rows.append(limits_row("none" if spec.timeout is None else format_duration(spec.timeout), spec.retry))
     return [*rows, then_row(spec, wanted.jobs)]
+
+
+def _process_rows(spec: JobSpec) -> list[Row]:
+    """Rows for what the job's process is given beyond its environment."""
+    rights = "true: its programs may gain rights, as sudo does" if spec.new_privileges else ""
+    rows = [("user", spec.user or ""), ("umask", spec.umask or ""), ("new_privileges", rights)]
+    rows += [("nice", "" if spec.nice is None else str(spec.nice)), ("io", spec.io or "")]
+    together = held_by_group(limits_of(spec.limits))
+    limits = {one.name: getattr(spec.limits, one.name) for one in fields(spec.limits)}
+    rows += [
+        ("limits", f"{key} {limit}{_HELD[key in together] if key in CONTROLLERS else ''}")
+        for key, limit in limits.items()
+        if limit is not None
+    ]
+    return [row for row in rows if row[1]]
 
 
 def _condition(spec: JobSpec, values: Mapping[str, object]) -> str:
@@ -155,7 +172,7 @@ def _where(spec: JobSpec, values: Mapping[str, object], config: EngineConfig) ->
 def _refusals(wanted: Wanted, values: Mapping[str, object], config: EngineConfig, where: _Where) -> list[str]:
     """The reasons for which the run would be refused: unsupported features, and problems in preparing it."""
     spec = wanted.job.spec
-    beyond = beyond_engine_of(wanted.job)
+    beyond = beyond_engine_of(wanted.job) or beyond_host_of(wanted.job, config.state_dir, is_engine=True)
     if beyond:
         return [beyond]
     if not isinstance(spec.action, StepsAction):

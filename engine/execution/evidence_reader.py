@@ -260,6 +260,7 @@ def _outcome(result: dict[str, Any]) -> Outcome:
         timed_out=_flag(result, "timed_out"),
         stopped=_flag(result, "stopped"),
         out_of_memory=_flag(result, "out_of_memory") and not _flag(result, "was_killed"),
+        limit=_text(result, "limit") if "limit" in result else "",
         max_rss_kb=_optional(result, "max_rss_kb", MAX_INTEGER),
         cpu_seconds=_seconds(result, "cpu_seconds"),
         output_bytes=_integer(result, "output_bytes"),

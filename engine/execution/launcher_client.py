@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from engine.host.clock import SystemClock
 from engine.host.holders import current_boot_id, why_gone
 from engine.host.keys import key_of
 from engine.ports import Alive, Evidence, LaunchOrder, NotStarted, Stop
+from engine.supervisor import groups
 from engine.supervisor.leftovers import end_marked, go_on, rouse
 
 LAUNCHER = Path(__file__).parents[1] / "supervisor" / "__main__.py"
@@ -67,6 +68,7 @@ class ProcessLauncher:
         if self._process is not None and self._process.poll() is None:
             return
         self.close()
+        groups.sweep(groups.base())
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         acks, their_acks = os.pipe()
         handles = (theirs.fileno(), their_acks)
@@ -127,6 +129,8 @@ class ProcessLauncher:
                 "umask": order.umask,
                 "may_gain_rights": order.may_gain_rights,
                 "core_bytes": order.core_bytes,
+                "open_script": order.open_script,
+                "confinement": None if order.confinement is None else asdict(order.confinement),
                 "boot_id": self._boot_id,
                 "key": key_of(str(order.run_dir), self._key),
             }
@@ -167,6 +171,7 @@ class ProcessLauncher:
 
     def end_leftovers(self, attempt: AttemptKey) -> int:
         """Kill what an attempt whose supervisor died left running; returns the number of processes."""
+        groups.remove(groups.path_of(groups.base(), attempt.id))
         ended = end_marked(tuple(f"{name}={value}".encode() for name, value in attempt.marks.items()))
         with self._lock:
             self._hear()

@@ -108,6 +108,8 @@ class Shim:
         """
         self.litter: Any = None
         """The files left in the run's temporary folder, as `Litter`; they are deleted at the very end."""
+        self.confinement: Any = None
+        """Its user, priorities and limits, as `Confinement`; None for most jobs."""
         self.problem = 0
         """Why the order was not accepted: errno(3), or 0."""
 
@@ -142,20 +144,28 @@ class Shim:
         return self.evidence.before({**about, "at": self.started_us}, acks, b"+0 %s\n" % self.path)
 
     def _prepare(self) -> None:
-        script = None
-        if self.order["script"] is not None:
-            script = f"{self.folder}/script"
-            make_folder(os.path.dirname(self.folder))  # noqa: PTH120
-            folder = open_folder(self.folder)
-            try:
-                content = self.order["script"].encode("utf-8", "surrogateescape")
-                write_script("script", content, folder=folder)
-            finally:
-                os.close(folder)
+        if self.order["confinement"] is not None:
+            from engine.supervisor.confinement import Confinement  # noqa: PLC0415  memory in each supervisor
+
+            self.confinement = Confinement(self.order)
+        script = None if self.order["script"] is None else self._write_script()
         secrets = self.order["secrets"]
         self.output = OutputFiles(self.folder, Masker(secrets.values()) if secrets else _nothing_to_mask)
-        self.program = Program(self.order, script)
+        self.program = Program(self.order, script, self.confinement)
         self.memory_kills = memory_kills()
+
+    def _write_script(self) -> str:
+        """Write the job's script; another user reads it in the run's folder: the attempt's is closed."""
+        name: str = self.order["open_script"]
+        path = name or f"{self.folder}/script"
+        make_folder(os.path.dirname(self.folder))  # noqa: PTH120
+        folder = open_folder(os.path.dirname(path))  # noqa: PTH120
+        try:
+            content = self.order["script"].encode("utf-8", "surrogateescape")
+            write_script(os.path.basename(path), content, folder=folder, mode=0o444 if name else 0o600)  # noqa: PTH119
+        finally:
+            os.close(folder)
+        return path
 
     # While it runs
 
@@ -203,6 +213,8 @@ class Shim:
         self.result["leftover_processes"] = 0
         if status:
             self.result["out_of_memory"] = memory_kills() > self.memory_kills
+        if status and self.confinement is not None:
+            self.result["limit"] = self.confinement.limit_that_ended(self.result)
 
     def _wait(self, has_output: int, has_ended: int, is_roused: int) -> None:
         """Wait until the job's own process has ended.
@@ -370,6 +382,8 @@ class Shim:
 
     def _conclude(self) -> None:
         """Write the result, release the lock, then wake the engine: the result is on the disk before that."""
+        if self.confinement is not None:
+            self.confinement.end()
         self.evidence.look_after()
         self.output.renew()  # deleted output counts as dropped
         self.output.close()
@@ -397,7 +411,8 @@ class Shim:
         secrets = self.order["secrets"]
         mask = Masker(secrets.values()) if secrets else _nothing_to_mask
         try:
-            self.result["outputs_bytes"] = keep(source, self.folder, mask, self.order["key"])
+            uid = None if self.confinement is None else self.confinement.uid
+            self.result["outputs_bytes"] = keep(source, self.folder, mask, self.order["key"], uid=uid)
         except OSError as problem:
             self.result["outputs_trouble"] = os.strerror(problem.errno or errno.EIO)
 
@@ -411,5 +426,7 @@ class Shim:
             from engine.supervisor.emptying import Litter  # noqa: PLC0415  memory in each supervisor
 
             self.litter = Litter(scratch, f".tmp.{self.folder.rpartition('/')[2]}")
+            if self.confinement is not None:
+                self.confinement.own(scratch)
         except OSError:
             return

@@ -8,12 +8,12 @@ from jobfile.checks.crowding import check_crowds
 from jobfile.checks.fields import (
     check_action,
     check_command_is_no_shell,
-    check_core_limit,
     check_durations,
     check_exclusive_fields,
     check_literal_fields,
     check_retry_when,
     check_secrets,
+    check_sizes,
     check_timeout_is_set,
     check_umask,
 )
@@ -85,7 +85,7 @@ PAYLOAD_CHECKS: tuple[Callable[[Payload], Iterator[Diagnostic]], ...] = (
     check_action,
     check_durations,
     check_umask,
-    check_core_limit,
+    check_sizes,
     check_literal_fields,
     check_secrets,
     check_retry_when,

@@ -10,7 +10,7 @@ from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.expressions.expression import Problem
 from jobfile.files.fileset import JobText, Payload, StepText
 from jobfile.files.merged_settings import Setting, Settings, any_text
-from jobfile.model.size import NO_LIMIT, meant_size, parse_size, why_no_size
+from jobfile.model.size import NO_LIMIT, format_size, meant_size, parse_size, why_no_size
 from jobfile.schedule.duration import meant_duration, parse_duration, why_no_duration
 
 ACTIONS = ("run", "command", "python", "http", "steps")
@@ -18,6 +18,8 @@ PAYLOAD = frozenset({"run", "command", "env", "http", "working_dir", "idempotenc
 """Fields that can have templates; `concurrency.key` can too."""
 ELSEWHERE_CHECKED = frozenset({"steps", "if", "for_each"})
 MIN_START_DEADLINE = 60
+MIN_MEMORY = 4 * 2**20
+"""Minimum memory of a job in bytes; a shell needs about half of it."""
 
 _SECRET_SOURCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:/.+", re.ASCII)
 _EXIT = re.compile(r"exit:(\d{1,3})(?:-(\d{1,3}))?", re.ASCII)
@@ -123,18 +125,32 @@ def check_umask(payload: Payload) -> Iterator[Diagnostic]:
     )
 
 
-def check_core_limit(payload: Payload) -> Iterator[Diagnostic]:
-    """JF106: the limit for core files is a size, or `none`."""
+def check_sizes(payload: Payload) -> Iterator[Diagnostic]:
+    """JF106: a limit is a size, and large enough to run anything; that of core files may be `none`."""
     limits = payload.settings.get("limits")
-    core = None if limits is None else limits.part("core")
-    if core is None or core.text == NO_LIMIT or parse_size(core.text) is not None:
-        return
-    meant = meant_size(core.text)
-    why, expected = why_no_size(core.text)
+    for key, least in {"memory": MIN_MEMORY, "file_size": 0, "core": 0}.items():
+        limit = None if limits is None else limits.part(key)
+        if limit is None or (key == "core" and limit.text == NO_LIMIT):
+            continue
+        size = parse_size(limit.text)
+        if size is None:
+            yield _no_size(limit, or_none=key == "core")
+        elif size < least:
+            yield finding(
+                limit,
+                "JF106",
+                f"`{key}` must be at least {format_size(least)}, found `{limit.text}`",
+                label="no program could run in it",
+            )
+
+
+def _no_size(limit: Setting, *, or_none: bool) -> Diagnostic:
+    meant = meant_size(limit.text)
+    why, expected = why_no_size(limit.text, or_none=or_none)
     help_ = (
         f"write {meant}" if meant else "units are KiB, MiB, GiB and TiB; each is 1,024 times the previous one"
     )
-    yield finding(core, "JF106", f"`{core.text[:40]}` {why}", label=expected, help=(help_,), fix=meant)
+    return finding(limit, "JF106", f"`{limit.text[:40]}` {why}", label=expected, help=(help_,), fix=meant)
 
 
 def _meant_umask(text: str) -> str | None:

@@ -264,13 +264,25 @@ class CatchupSpec(Shown):
     limit: int = 10
 
 
+class DiskPriority(StrEnum):
+    """When a job's reads and writes are served: `idle` only when nobody else needs the disk."""
+
+    IDLE = "idle"
+    LOW = "low"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class LimitsSpec(Shown):
     """Resource limits for the processes of a job; None keeps the engine's own limit.
 
-    `core` is the size of a core file as `format_size` writes it, or `none`.
+    `memory`, `file_size` and `core` are sizes as `format_size` writes them; `core` may be `none`.
     """
 
+    memory: str | None = None
+    cpu_seconds: int | None = None
+    open_files: int | None = None
+    file_size: str | None = None
+    processes: int | None = None
     core: str | None = None
 
 
@@ -408,6 +420,9 @@ class JobSpec(Shown):
     umask: str | None = None
     new_privileges: bool | None = None
     """True: its programs may gain privileges that the engine's user lacks, as sudo does. Else None."""
+    user: str | None = None
+    nice: int | None = None
+    io: DiskPriority | None = None
     limits: LimitsSpec = field(default_factory=LimitsSpec)
     start_deadline: timedelta | None = None
     pause_on_failure: int | None = None

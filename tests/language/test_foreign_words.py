@@ -130,7 +130,7 @@ def test_an_alias_is_replaced_and_its_anchor_stays() -> None:
 
 
 MET = {
-    "job": "captureStderr user env_file executionTimeout killTimeout saveLimit streamPrefix failsWhen "
+    "job": "captureStderr env_file executionTimeout killTimeout saveLimit streamPrefix failsWhen "
     "onFailure onPermanentFailure onSuccess statsd utc onMissed startingDeadlineSeconds "
     "clusterPolicy histRetentionDays dotenv logDir skipIfSuccessful restartWaitSec preconditions "
     "handlerOn runs-on permissions services uses needs activeDeadlineSeconds backoffLimit "
