@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from engine.core.events import Event
-from engine.core.confinement import Confinement
+from engine.core.confinement import Confinement, ContainerOrder, Removal
 from engine.core.lifecycle import AttemptKey, Outcome
 
 
@@ -53,6 +53,8 @@ class LaunchOrder:
     """The path of its script if others than the engine's user must read it; else it is in `run_dir`."""
     confinement: Confinement | None = None
     """None for most jobs."""
+    container: ContainerOrder | None = None
+    """How its container ends, if it has one."""
     core_bytes: int | None = None
     """The size of a core file; UNLIMITED is the engine's own maximum, None what it was started with."""
 
@@ -99,8 +101,11 @@ class Launcher(Protocol):
         """Continue the attempt's supervisor if it was stopped; returns whether it was."""
         ...
 
-    def end_leftovers(self, attempt: AttemptKey) -> int:
-        """Kill what a lost attempt left running, so that lost also means over; how many processes."""
+    def end_leftovers(self, attempt: AttemptKey, *, removal: Removal | None = None) -> int:
+        """Kill what a lost attempt left running, so that lost also means over; how many processes.
+
+        `removal` removes its container.
+        """
         ...
 
     def stop(self, run_dir: Path, how: Stop) -> bool:

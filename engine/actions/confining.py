@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Final
 
 from engine.actions.kind import CannotStartError
@@ -11,15 +10,13 @@ from engine.core.reasons import Reason
 from engine.host.accounts import (
     BECOME,
     find_account,
-    folder_closed_to,
     hard_limit,
     may_become_others,
     may_have_nice,
 )
-from engine.host.patience import NoAnswerError, ask, wait_for
+from engine.host.patience import NoAnswerError, ask
 from engine.supervisor import groups
 from engine.supervisor.confinement import CONTROLLERS, rlimit_of
-from jobfile.model.catalog import Catalog, CompiledJob
 from jobfile.model.jobs import JobSpec, LimitsSpec
 from jobfile.model.size import parse_size
 
@@ -30,6 +27,8 @@ WHERE_SET: Final = {"open_files": "ulimit -H -n, LimitNOFILE=", "processes": "ul
 def confinement_of(spec: JobSpec, account: Account | None) -> Confinement | None:
     """What the process of a job is given beyond the usual; None for most jobs."""
     other = None if account is None or account.uid == os.geteuid() else account
+    if spec.container is not None:  # the rest belongs to the container, not to the client that starts it
+        return None if other is None else Confinement(user=other, limits={})
     limits = limits_of(spec.limits)
     if other is None and not limits and spec.nice is None and spec.io is None:
         return None
@@ -59,9 +58,9 @@ def account_of(spec: JobSpec) -> Account | None:
     except NoAnswerError as error:
         raise CannotStartError(Reason.START_ERROR, f"user `{name}`: {error}") from error
     if account is None:
-        raise CannotStartError(Reason.START_ERROR, _unknown(name))
+        raise CannotStartError(Reason.START_ERROR, unknown_user(name))
     if account.uid != os.geteuid() and not may_become_others():
-        raise CannotStartError(Reason.START_ERROR, _not_allowed(name))
+        raise CannotStartError(Reason.START_ERROR, not_allowed(name))
     return account
 
 
@@ -72,28 +71,10 @@ def account_environment(account: Account | None) -> Mapping[str, str]:
     return {"HOME": account.home, "LOGNAME": account.name, "USER": account.name}
 
 
-def beyond_host(catalog: Catalog, state_dir: Path, *, is_engine: bool) -> tuple[str, ...]:
-    """One line for each job that cannot run on this machine; such a set is not put in force.
-
-    `is_engine`: this process will start the jobs, so they have its limits.
-    """
-    found = (beyond_host_of(job, state_dir, is_engine=is_engine) for job in catalog.jobs)
-    return tuple(told for told in found if told)
-
-
-def beyond_host_of(job: CompiledJob, state_dir: Path, *, is_engine: bool) -> str:
-    """Why a job cannot run on this machine, in one line; empty if it can."""
-    troubles = "; ".join(
-        (*_user_troubles(job.spec, state_dir), *(limit_troubles(job.spec) if is_engine else ()))
-    )
-    if not troubles:
-        return ""
-    place = f"{job.origin.file}:{job.origin.line}"
-    return f"{place}: job `{job.spec.name}` is valid, but cannot run here: {troubles}"
-
-
 def limit_troubles(spec: JobSpec) -> Iterator[str]:
-    """The priority and the limits that this process cannot hold for a job."""
+    """The priority and the limits that this process cannot hold for a job; a container has its own."""
+    if spec.container is not None:
+        return
     if spec.nice is not None and not may_have_nice(spec.nice):
         yield f"`nice: {spec.nice}` needs an engine with more rights: run it as root, or write more"
     limits = limits_of(spec.limits)
@@ -118,28 +99,12 @@ def held_by_group(limits: Mapping[str, int]) -> tuple[str, ...]:
     return keys if is_possible else ()
 
 
-def _user_troubles(spec: JobSpec, state_dir: Path) -> Iterator[str]:
-    if spec.user is None:
-        return
-    name = spec.user
-    account = wait_for(lambda: ask(f"the user {name}", lambda: find_account(name)))
-    if account is None:
-        yield _unknown(name)
-    elif account.uid == os.geteuid():
-        return
-    elif not may_become_others():
-        yield _not_allowed(name)
-    elif (closed := folder_closed_to(account, state_dir)) is not None:
-        yield (
-            f"user `{name}` cannot reach the folders of its runs: it may not enter {closed}; allow it with "
-            "chmod o+x, or name another state folder with --state"
-        )
-
-
-def _unknown(name: str) -> str:
+def unknown_user(name: str) -> str:
+    """The message about a user that does not exist."""
     return f"there is no user `{name}` on this machine: create it, or correct `user`"
 
 
-def _not_allowed(name: str) -> str:
+def not_allowed(name: str) -> str:
+    """The message about a user that this process may not become."""
     rights = ", ".join(f"CAP_{one}" for one in BECOME)
     return f"`user: {name}` needs an engine that runs as root, or has {rights}: start it so, or remove `user`"

@@ -66,6 +66,7 @@ def _lines(spec: JobSpec) -> list[Row]:
     rows += [(f"env.{name}", text) for name, text in sorted(spec.env.items())]
     rows += [(f"secrets.{name}", text) for name, text in sorted(spec.secrets.items())]
     rows += [
+        *((f"container.{key}", _value(value)) for key, value in plain.get("container", {}).items()),
         ("user", spec.user or ""),
         ("umask", spec.umask or ""),
         ("new_privileges", "true" if spec.new_privileges else ""),
@@ -122,6 +123,7 @@ def _step_rows(step: StepSpec) -> list[Row]:
         rows.append(("max_parallel", str(step.max_parallel)))
     rows += _action_rows(step.action)
     plain = to_plain(step)
+    rows.append(("container", _value(plain.get("container", ""))))
     rows += [
         ("timeout", format_duration(step.timeout) if step.timeout else ""),
         (

@@ -1,4 +1,4 @@
-"""What an attempt's process is given beyond the usual: its user, its priorities and its limits."""
+"""What an attempt's process is given beyond the usual: its user, priorities, limits and container."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,3 +25,22 @@ class Confinement:
     io: str | None = None
     limits: Mapping[str, int]
     """By their keys, in bytes, seconds or as a count; without that of core files."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerOrder:
+    """The commands of a runtime for the container of an attempt; `stop` lacks the seconds and the name."""
+
+    name: str
+    stop: tuple[str, ...]
+    remove: tuple[str, ...]
+    inspect: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removal:
+    """The command that removes the container of an attempt whose supervisor died, as the user of its job."""
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    user: Account | None = None

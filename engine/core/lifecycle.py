@@ -271,7 +271,9 @@ class Ended(Shown):
     out_of_memory: bool = False
     """The kernel killed a process because memory ran out, and nothing else killed the attempt."""
     limit: str = ""
-    """The job's own limit that ended it, if one did: memory, cpu_seconds or file_size."""
+    """What ended it, if it was a limit of its job: memory, cpu_seconds, file_size; or `container`, if that
+    could not be made.
+    """
     max_rss_kb: int | None = None
     cpu_seconds: float | None = None
     output_bytes: int = 0

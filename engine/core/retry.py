@@ -220,6 +220,8 @@ def _after_end(ended: Ended, run: Tried, outputs: Outputs | None) -> Verdict:
 
 def _limit_words(ended: Ended) -> str:
     """The job's own limit that ended it, if one did."""
+    if ended.limit == "container":
+        return "its container could not be made; the output says why"
     return f"it reached `limits.{ended.limit}`" if ended.limit else ""
 
 

@@ -7,13 +7,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from engine.actions.confining import beyond_host_of, held_by_group, limits_of
+from engine.actions.beyond_host import beyond_host_of
+from engine.actions.confining import held_by_group, limits_of
 from engine.actions.prepare import folder_trouble, refusals, surroundings
 from engine.actions.unsupported import beyond_engine_of
 from engine.config import EngineConfig
 from engine.core.admission import Hold, Listed, Skip, admit, policy_for
 from engine.core.lifecycle import Run, RunState, TriggerKind
 from engine.core.vocabulary import short
+from engine.dryrun.containers import container_rows
 from engine.dryrun.describing import (
     WOULD_RUN,
     Around,
@@ -87,7 +89,7 @@ def look_before(wanted: Wanted, view: View | None, config: EngineConfig) -> DryR
     verdict, would_run = _verdict(wanted, values, view, config, where)
     return DryRun(
         job=spec.name,
-        rows=tuple(_rows(wanted, values, around, view, str(where.folder))),
+        rows=tuple(_rows(wanted, values, around, view, config)),
         steps=tuple(step_plans(spec, values, around, skipped)),
         verdict=verdict,
         would_run=would_run,
@@ -95,7 +97,7 @@ def look_before(wanted: Wanted, view: View | None, config: EngineConfig) -> DryR
 
 
 def _rows(
-    wanted: Wanted, values: Mapping[str, object], around: Around, view: View | None, cwd: str
+    wanted: Wanted, values: Mapping[str, object], around: Around, view: View | None, config: EngineConfig
 ) -> list[Row]:
     spec, origin = wanted.job.spec, wanted.job.origin
     zone_time = values["run"]["scheduled_at"]  # type: ignore[index]  # a mapping
@@ -114,11 +116,14 @@ def _rows(
     if spec.matrix:
         rows.append(("matrix", f"{len(spec.matrix)} runs; this is of {_named(spec.matrix[0])}"))
         rows += [("", _named(one)) for one in spec.matrix[1:]]
-    rows.append(("cwd", cwd))
+    rows += [] if spec.container else [("cwd", str(_where(spec, values, config).folder))]
     rows += _process_rows(spec)
     if isinstance(spec.action, StepsAction):
         rows += environment_rows(values, around, env=spec.env, secrets=spec.secrets)
     else:
+        if spec.container is not None:
+            around = replace(around, image=spec.container.image)
+        rows += container_rows(spec, values, config)
         rows += payload_rows(spec.action, values, around, env=spec.env, secrets=spec.secrets)
     rows.append(limits_row("none" if spec.timeout is None else format_duration(spec.timeout), spec.retry))
     return [*rows, then_row(spec, wanted.jobs)]
@@ -172,7 +177,7 @@ def _where(spec: JobSpec, values: Mapping[str, object], config: EngineConfig) ->
 def _refusals(wanted: Wanted, values: Mapping[str, object], config: EngineConfig, where: _Where) -> list[str]:
     """The reasons for which the run would be refused: unsupported features, and problems in preparing it."""
     spec = wanted.job.spec
-    beyond = beyond_engine_of(wanted.job) or beyond_host_of(wanted.job, config.state_dir, is_engine=True)
+    beyond = beyond_engine_of(wanted.job) or beyond_host_of(wanted.job, config, is_engine=True)
     if beyond:
         return [beyond]
     if not isinstance(spec.action, StepsAction):
@@ -194,6 +199,7 @@ def _refusals_of(
     program = program_of(spec.action, values, surroundings(config))
     if (
         program
+        and spec.container is None
         and UNKNOWN not in program
         and where.is_known
         and not wait_for(lambda: folder_trouble(where.folder))
@@ -274,6 +280,9 @@ def _around(config: EngineConfig, where: _Where) -> Around:
         is_set=config.environ.__contains__,
         find_program=lambda name: find_program(name, folder=where.folder, path=where.path),
         has_file=lambda name: Path(name).exists(),
+        container_rows=lambda spec, step, values: container_rows(
+            step_as_job(spec, step.name), values, config, step=step.name
+        ),
     )
 
 

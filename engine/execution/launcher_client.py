@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
+from engine.core.confinement import Removal
 from engine.core.errors import JobfileError
 from engine.core.lifecycle import AttemptKey, Lost, StartError
 from engine.core.reasons import Reason
@@ -130,6 +131,7 @@ class ProcessLauncher:
                 "may_gain_rights": order.may_gain_rights,
                 "core_bytes": order.core_bytes,
                 "open_script": order.open_script,
+                "container": None if order.container is None else asdict(order.container),
                 "confinement": None if order.confinement is None else asdict(order.confinement),
                 "boot_id": self._boot_id,
                 "key": key_of(str(order.run_dir), self._key),
@@ -169,8 +171,10 @@ class ProcessLauncher:
         supervisor = supervisor_in(run_dir, self._key, boot_id=self._boot_id)
         return supervisor is not None and go_on(supervisor.pid, supervisor.began)
 
-    def end_leftovers(self, attempt: AttemptKey) -> int:
+    def end_leftovers(self, attempt: AttemptKey, *, removal: Removal | None = None) -> int:
         """Kill what an attempt whose supervisor died left running; returns the number of processes."""
+        if removal is not None:
+            remove_container(removal)
         groups.remove(groups.path_of(groups.base(), attempt.id))
         ended = end_marked(tuple(f"{name}={value}".encode() for name, value in attempt.marks.items()))
         with self._lock:
@@ -341,6 +345,32 @@ def _printed(process: "subprocess.Popen[bytes]", most: int, seconds: float) -> t
             if is_over and not ready:
                 break
     return bytes(out), bytes(complaint), ""
+
+
+REMOVE_SECONDS = 20.0
+"""Maximum duration of the command that removes a container."""
+
+
+def remove_container(removal: Removal) -> bool:
+    """Remove the container of a lost attempt, with all that runs in it; returns whether that succeeded."""
+    user = removal.user
+    groups_ = {} if user is None else {"user": user.uid, "group": user.gid, "extra_groups": user.groups}
+    try:
+        done = subprocess.run(  # noqa: S603  the runtime by its path, and a name that we made
+            removal.argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            env=removal.env,
+            start_new_session=True,
+            timeout=REMOVE_SECONDS,
+            check=False,
+            **groups_,  # type: ignore[call-overload]  # of its own types
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return bool(done.returncode == 0)
 
 
 def ask(argv: Sequence[str], text: str, *, timeout_seconds: float) -> tuple[int, str] | None:

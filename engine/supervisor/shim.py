@@ -110,6 +110,8 @@ class Shim:
         """The files left in the run's temporary folder, as `Litter`; they are deleted at the very end."""
         self.confinement: Any = None
         """Its user, priorities and limits, as `Confinement`; None for most jobs."""
+        self.container: Any = None
+        """As `Container`; None for most jobs."""
         self.problem = 0
         """Why the order was not accepted: errno(3), or 0."""
 
@@ -152,6 +154,10 @@ class Shim:
         secrets = self.order["secrets"]
         self.output = OutputFiles(self.folder, Masker(secrets.values()) if secrets else _nothing_to_mask)
         self.program = Program(self.order, script, self.confinement)
+        if self.order["container"] is not None:
+            from engine.supervisor.container import Container  # noqa: PLC0415  memory in each supervisor
+
+            self.container = Container(self.order, self.program.call, self._look_after)
         self.memory_kills = memory_kills()
 
     def _write_script(self) -> str:
@@ -200,8 +206,18 @@ class Shim:
         group = self.program.pid
         ended = self.program.reap()
         self._note_end(ended)
+        if self.container is not None:
+            self._end_container()
         if not (ended.is_quiet and ended.is_alone):
             self._clean_up(group)
+
+    def _end_container(self) -> None:
+        """The client has ended; the container may run on, above all when the client was killed."""
+        is_asked = self.kill_at is not None and not self.was_killed
+        left = self.kill_at - boot_seconds() if is_asked and self.kill_at is not None else 0.0
+        self.container.end(self.result, grace_seconds=left)
+        if self.kill_at is not None:
+            self.result["ended_at"] = now_us()
 
     def _note_end(self, ended: Ended) -> None:
         status = ended.status
@@ -382,6 +398,8 @@ class Shim:
 
     def _conclude(self) -> None:
         """Write the result, release the lock, then wake the engine: the result is on the disk before that."""
+        if self.container is not None:
+            self.container.end()
         if self.confinement is not None:
             self.confinement.end()
         self.evidence.look_after()

@@ -141,10 +141,10 @@ def begin(call: Call, before: Before, roused: int, milliseconds: int, bereaved: 
     The wait lasts at most `milliseconds`. Raises NotBegunError. `handle` of the result is minus errno(3)
     when the process exists but has no pidfd.
     """
-    umask = _umask if call.umask is None else call.umask
-    core = _core if call.core is None else call.core
+    call = _complete(call)
+    assert call.core is not None
     if call.steps or not plain.is_built():
-        return _begin(call._replace(umask=umask, core=core), before, (roused, bereaved), milliseconds)
+        return _begin(call, before, (roused, bereaved), milliseconds)
     problem, begun = plain.begin(
         plain.Order(
             file=before.file,
@@ -165,9 +165,9 @@ def begin(call: Call, before: Before, roused: int, milliseconds: int, bereaved: 
             env_size=len(call.env),
             folder=call.folder,
             input=call.stdin,
-            umask=umask,
-            core_soft=core[0],  # RLIM_INFINITY is -1 in Python; unsigned, it is the system's value
-            core_hard=core[1],
+            umask=call.umask,
+            core_soft=call.core[0],  # RLIM_INFINITY is -1 in Python; unsigned, it is the system's value
+            core_hard=call.core[1],
             is_spared=_is_spared,
             may_gain_rights=call.may_gain_rights,
             roused=roused,
@@ -257,6 +257,20 @@ def _fork(call: Call, output: int) -> int:
         os.waitpid(pid, 0)
         raise NotBegunError(*_FAILURE.unpack(said))
     return pid
+
+
+def start_beside(call: Call, output: int) -> int:
+    """Start another program for an attempt, such as one that ends its container; return its process id.
+
+    Raises NotBegunError.
+    """
+    return _fork(_complete(call), output)
+
+
+def _complete(call: Call) -> Call:
+    """A call with the defaults of this process."""
+    umask = _umask if call.umask is None else call.umask
+    return call._replace(umask=umask, core=_core if call.core is None else call.core)
 
 
 def _reset_signals() -> None:

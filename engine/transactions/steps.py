@@ -231,6 +231,7 @@ def step_as_job(spec: JobSpec, name: str) -> JobSpec:
         env={**spec.env, **step.env},
         secrets={**spec.secrets, **step.secrets},
         working_dir=step.working_dir or spec.working_dir,
+        container=step.container,
         timeout=step.timeout,
         retry=step.retry,
         outputs=step.outputs,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 
 from jobfile.checks.clock_reads import check_reads_no_clock
+from jobfile.checks.containers import check_container
 from jobfile.checks.crowding import check_crowds
 from jobfile.checks.fields import (
     check_action,
@@ -104,6 +105,7 @@ PAYLOAD_CHECKS: tuple[Callable[[Payload], Iterator[Diagnostic]], ...] = (
     check_env_is_not_expanded,
     check_passed_variables,
     check_gained_rights,
+    check_container,
     check_reserved_names,
 )
 """Rules about actions: for a job and each of its steps."""

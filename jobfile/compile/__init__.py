@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final  # values of a document are not typed yet
 
 from jobfile.actions.registry import texts_in
-from jobfile.compile.actions import action_of, channel_of, named_texts, retry_of, texts_of
+from jobfile.compile.actions import action_of, channel_of, container_of, named_texts, retry_of, texts_of
 from jobfile.compile.timing import duration_of, duration_or, expect_of, schedule_of, triggers_of, zone_of
 from jobfile.files.fileset import FileSet, JobText
 from jobfile.files.merged_settings import Setting, Settings
@@ -76,6 +76,7 @@ def _compile_job(job: JobText) -> CompiledJob:
         pass_env=texts_of(settings.get("pass_env")),
         umask=_text(settings, "umask")[-UMASK_DIGITS:] or None,
         new_privileges=_value(settings, "new_privileges", otherwise=False) or None,
+        container=container_of(settings.get("container")),
         user=_text(settings, "user") or None,
         nice=_value(settings, "nice", otherwise=None),
         io=DiskPriority(settings["io"].text) if "io" in settings else None,

@@ -240,6 +240,8 @@ CODES: dict[str, Code] = {
         JF504 value breaks the param's rules
         JF505 matrix too large
         JF508 pattern not supported
+        JF635 jobfile sets this option of a container itself
+        JF636 this action cannot run in a container
         """,
     ),
     **_table(
@@ -281,6 +283,7 @@ CODES: dict[str, Code] = {
         JF630 this local time occurs twice
         JF631 the engine cannot run this yet
         JF632 the program needs privileges that the job cannot gain
+        JF637 this has no effect in a container
         """,
     ),
     **_table(

@@ -286,6 +286,34 @@ class LimitsSpec(Shown):
     core: str | None = None
 
 
+class Runtime(StrEnum):
+    """The program that runs a container; `auto` is the first of the others that is there."""
+
+    AUTO = "auto"
+    DOCKER = "docker"
+    PODMAN = "podman"
+
+
+class Pull(StrEnum):
+    """When an image is fetched."""
+
+    MISSING = "missing"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class ContainerSpec(Shown):
+    """The container in which an action runs. `args` are further options of the runtime's `run`."""
+
+    image: str
+    runtime: Runtime = Runtime.AUTO
+    pull: Pull = Pull.MISSING
+    network: str | None = None
+    mounts: tuple[str, ...] = ()
+    args: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class ScriptAction(Shown):
     """A script for a shell.
@@ -351,6 +379,7 @@ class StepSpec(Shown):
     for_each: str | None = None
     max_parallel: int = DEFAULT_MAX_PARALLEL
     working_dir: str | None = None
+    container: ContainerSpec | None = None
     env: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
     timeout: timedelta | None = None
@@ -420,6 +449,7 @@ class JobSpec(Shown):
     umask: str | None = None
     new_privileges: bool | None = None
     """True: its programs may gain privileges that the engine's user lacks, as sudo does. Else None."""
+    container: ContainerSpec | None = None
     user: str | None = None
     nice: int | None = None
     io: DiskPriority | None = None

@@ -27,7 +27,7 @@ Path = tuple[str, ...]
 _ORDER: Final = (
     *("description", "owner", "tags", "enabled", "schedule", "triggers", "timezone", "catchup", "expect"),
     *("params", "matrix", "condition", "action", "working_dir", "vars", "env", "pass_env", "secrets"),
-    *("user", "umask", "new_privileges", "nice", "io", "limits"),
+    *("container", "user", "umask", "new_privileges", "nice", "io", "limits"),
     *("timeout", "kill_grace", "retry", "concurrency", "start_deadline", "queue", "priority", "idempotent"),
     *("idempotency_key", "pause_on_failure", "outputs", "artifacts", "notify", "renamed_from"),
 )

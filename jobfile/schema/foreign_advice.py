@@ -290,7 +290,7 @@ def action(word: Word) -> Advice:
 
 
 _EXECUTORS: Final = {
-    "docker": "write `run: docker run --rm IMAGE COMMAND`",
+    "docker": "write `container: {image: IMAGE}`",
     "ssh": "write `run: ssh HOST COMMAND`",
     "http": "write `http: {url: URL}`",
     "jq": "write `run: jq . FILE`",

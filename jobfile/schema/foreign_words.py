@@ -45,7 +45,6 @@ from jobfile.schema.foreign_advice import (
 )
 
 _NAME_ABOVE: Final = "the key above a job or step is its name"
-_CONTAINERS: Final = "jobs run on the engine's machine; containers are not supported"
 _GROUP: Final = "a job has the groups of its user; another group is not supported"
 _ONE_MACHINE: Final = "remove it: every job runs on the engine's machine"
 _OUTPUT: Final = "remove it: the engine keeps all output;  jobfile logs JOB  shows it"
@@ -74,18 +73,16 @@ _JOB: Final = (
     _Row("job step", "ExecStart", same("run", str)),
     _Row("job step", "uses", action),
     _Row("step", "with", write("give them to the program as arguments, or write `env: {NAME: value}`")),
-    _Row(
-        "job step",
-        "image container",
-        with_value("write `run: docker run --rm {} COMMAND`", "IMAGE", note=_CONTAINERS),
-    ),
+    _Row("job step", "image", with_value("write `container: {image: {}}`", "IMAGE")),
     _Row(
         "job step",
         "services sidecars",
-        write("write `run: docker run -d --rm --name NAME IMAGE`", note=_CONTAINERS),
+        write("write `run: docker run -d --rm --name NAME IMAGE`"),
     ),
     _Row(
-        "job step", "volumes volumeMounts mounts", write("jobs see the engine's own files", note=_CONTAINERS)
+        "job step",
+        "volumes volumeMounts mounts",
+        write('write `container: {image: IMAGE, mounts: ["./data:/data"]}`'),
     ),
     _Row("job step", "executor type_config", executor),
     _Row("job", "run_as runAs runAsUser as_user become_user", same("user", str)),

@@ -109,7 +109,7 @@ def test_the_help_for_a_key_of_another_tool_leads_to_a_valid_file(line: list[str
         ("strategy: {matrix: {os: [a, b]}}", "matrix: {os: [a, b]}"),
         ("cwd: /srv", "working_dir: /srv"),
         ("retryPolicy:\n      limit: 3", ""),
-        ("image: alpine", ""),
+        ("image: alpine", "container: {image: alpine}"),
         ("timeoutSec: 60\n    timeout: 5m", ""),
     ],
 )
