@@ -29,7 +29,7 @@ from engine.transactions.account import template_values, zone_of
 from engine.triggers.registry import trigger_of
 from jobfile.expressions.expression import EvaluationError
 from jobfile.expressions.template import evaluate_source, has_template, render_text, to_text
-from jobfile.model.environment import PASSED_ON, is_reserved
+from jobfile.model.environment import PASSED_ON, is_reserved, param_variable
 from jobfile.model.jobs import CommandAction, JobSpec
 from jobfile.model.size import NO_LIMIT, parse_size
 
@@ -256,7 +256,7 @@ def _environment(about: _About, values: Values, *, folder: str, account: Account
     }
     env |= trigger_of(run).environment(run, spec, zone)
     return env | {
-        f"JOBFILE_PARAM_{name.upper()}": to_text(value) if not isinstance(value, tuple) else _joined(value)
+        param_variable(name): to_text(value) if not isinstance(value, tuple) else _joined(value)
         for name, value in run.params.items()
     }
 

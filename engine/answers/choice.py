@@ -12,16 +12,17 @@ if TYPE_CHECKING:
 
 
 class Labels(NamedTuple):
-    """What a job's definition says about whose it is, what it belongs to, and its zone."""
+    """What a job's definition says about whose it is, what it belongs to, its zone, and its title."""
 
     owner: str = ""
     tags: tuple[str, ...] = ()
     timezone: str = "UTC"
+    title: str = ""
 
     @classmethod
     def of(cls, spec: "JobSpec") -> Self:
         """The labels of a compiled job."""
-        return cls(spec.owner, spec.tags, spec.timezone)
+        return cls(spec.owner, spec.tags, spec.timezone, spec.title)
 
 
 MAX_KNOWN = 12
@@ -62,7 +63,8 @@ def known_labels(view: Overview) -> Mapping[str, Labels]:
     for one in view.newest_definitions():
         # Only these keys, without parsing the whole definition: there may be thousands of jobs.
         plain = json.loads(one.text)
-        found[one.job] = Labels(plain.get("owner", ""), tuple(plain.get("tags", ())), plain["timezone"])
+        tags = tuple(plain.get("tags", ()))
+        found[one.job] = Labels(plain.get("owner", ""), tags, plain["timezone"], plain.get("title", ""))
     return found
 
 

@@ -160,6 +160,7 @@ def _job_to_json(one: ListedJob) -> dict[str, object]:
         }
         if pause is not None
         else None,
+        "title": one.labels.title or None,
         "owner": one.labels.owner or None,
         "tags": list(one.labels.tags),
         "timezone": one.labels.timezone,

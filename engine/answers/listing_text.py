@@ -27,8 +27,8 @@ SIGNS: Final[Mapping[str, str]] = {
 """One character for each result; colours are not needed to tell them apart."""
 _STATES: Final = {sign: str(state) for state, sign in SIGNS.items()}
 
-HEADS: Final = ("job", "state", f"last {MARKS}", "expected at", "next", "owner", "tags", "notes")
-OPTIONAL: Final = ("owner", "tags")
+HEADS: Final = ("job", "state", f"last {MARKS}", "expected at", "next", "title", "owner", "tags", "notes")
+OPTIONAL: Final = ("title", "owner", "tags")
 """The columns that a narrow terminal leaves out."""
 ALWAYS: Final = 3
 """The first columns are always shown, the others only where a job has something in them."""
@@ -83,6 +83,7 @@ def _cells(one: ListedJob) -> tuple[str, ...]:
         marks,
         last,
         following,
+        labels.title,
         labels.owner,
         ", ".join(labels.tags),
         "; ".join(notes),

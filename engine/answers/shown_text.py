@@ -51,7 +51,8 @@ def printable_lines(text: str) -> list[str]:
 def _lines(spec: JobSpec) -> list[Row]:
     """Key and value of everything in force, in the order and words of the language."""
     plain: Plain = to_plain(spec)
-    rows = [(key, _value(plain.get(key, ""))) for key in ("description", "owner", "tags", "enabled")]
+    rows = [("title", spec.title)] if spec.title else []
+    rows += [(key, _value(plain.get(key, ""))) for key in ("description", "owner", "tags", "enabled")]
     schedule = [_value(_entry(one)) for one in plain.get("schedule", ())]
     rows += [("schedule", "\n".join(["", *schedule]) if schedule else "none")]
     rows += [("triggers", "\n".join(["", *map(_value, plain["triggers"])]))] if spec.triggers else []

@@ -102,8 +102,12 @@ def _begun(step: StepSpec, needs: Sequence[StepRun], values: Scope, allowed: fro
 
 def _is_enough(need: StepRun, allowed: frozenset[str]) -> bool:
     """Whether the steps that need this one may run: it did its work, or had nothing to do."""
-    is_allowed = need.state.is_bad and need.step in allowed
-    return need.state is StepState.SUCCEEDED or need.reason == Reason.CONDITION or is_allowed
+    return need.state is StepState.SUCCEEDED or need.reason == Reason.CONDITION or _is_allowed(need, allowed)
+
+
+def _is_allowed(one: StepRun, allowed: frozenset[str]) -> bool:
+    """Whether a step did not do its work, but may. One that was cancelled did not fail: its run was ended."""
+    return one.state.is_bad and one.state is not StepState.CANCELLED and one.step in allowed
 
 
 def _items(source: str, values: Mapping[str, object]) -> tuple[Scalar, ...]:
@@ -144,7 +148,7 @@ def conclusion(action: StepsAction, states: States) -> Conclusion | None:
         return None
     allowed = _allowed(action)
     over = [one for one in steps if one is not None]
-    bad = [one for one in over if one.state.is_bad and one.step not in allowed]
+    bad = [one for one in over if one.state.is_bad and not _is_allowed(one, allowed)]
     is_cut_short = any(
         one.state is StepState.SKIPPED and one.reason not in (Reason.CONDITION, Reason.UPSTREAM)
         for one in states.values()

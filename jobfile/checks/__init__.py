@@ -18,7 +18,13 @@ from jobfile.checks.fields import (
     check_timeout_is_set,
     check_umask,
 )
-from jobfile.checks.inputs import check_arguments, check_matrix, check_outputs, check_params
+from jobfile.checks.inputs import (
+    check_arguments,
+    check_matrix,
+    check_outputs,
+    check_params,
+    check_params_apart,
+)
 from jobfile.checks.intervals import (
     check_expect_can_hold,
     check_not_over,
@@ -126,6 +132,7 @@ JOB_CHECKS: tuple[Callable[[JobText], Iterator[Diagnostic]], ...] = (
     check_spread,
     check_expect,
     check_params,
+    check_params_apart,
     check_arguments,
     check_matrix,
     check_params_used,

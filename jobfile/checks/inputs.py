@@ -11,6 +11,7 @@ from jobfile.files.declarations import param_of, value_of
 from jobfile.files.fileset import JobText, Payload
 from jobfile.files.matrix import MAX_COMBINATIONS, MOST_COUNTED, combination_count, combinations, fits
 from jobfile.files.merged_settings import Setting
+from jobfile.model.environment import param_variable
 from jobfile.model.jobs import ParamSpec, ParamType
 
 
@@ -19,6 +20,27 @@ def check_params(job: JobText) -> Iterator[Diagnostic]:
     setting = job.settings.get("params")
     for one in () if setting is None else setting.parts():
         yield from _check_declared(one, "param")
+
+
+def check_params_apart(job: JobText) -> Iterator[Diagnostic]:
+    """JF215: the names of two params differ in more than capital letters, since both become variables."""
+    setting = job.settings.get("params")
+    first: dict[str, Setting] = {}
+    for one in () if setting is None else setting.parts():
+        name = str(one.path[-1])
+        variable = param_variable(name)
+        other = first.setdefault(variable, one)
+        if other is not one:
+            line = other.document.key_span(other.path).start.line
+            yield finding(
+                one,
+                "JF215",
+                f"params `{other.path[-1]}` and `{name}` of {job.words} have the same variable",
+                label=f"${variable} can hold only one of them",
+                notes=(f"`{other.path[-1]}` is in line {line}",),
+                help=("rename one of them",),
+                at_key=True,
+            )
 
 
 def check_outputs(payload: Payload) -> Iterator[Diagnostic]:

@@ -6,6 +6,7 @@ from jobfile.checks.finding import finding
 from jobfile.checks.sections import names_read, with_meant
 from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.files.fileset import JobText, Payload
+from jobfile.model.environment import param_variable
 
 
 def check_described(job: JobText) -> Iterator[Diagnostic]:
@@ -42,7 +43,7 @@ def check_params_used(job: JobText) -> Iterator[Diagnostic]:
     texts = [*_texts_that_read(job.payloads), *job.document.lost_texts(job.path)]
     read = with_meant(names_read("params", texts), {param.name for param in job.params})
     for param in job.params:
-        variable = f"JOBFILE_PARAM_{param.name.upper()}"
+        variable = param_variable(param.name)
         if param.name not in read and not any(variable in text for text in texts):
             setting = job.settings["params"].part(param.name)
             assert setting is not None

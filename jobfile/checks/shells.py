@@ -14,7 +14,7 @@ from jobfile.expressions.scopes import type_of_param
 from jobfile.expressions.template import check_slot, find_slots, has_template
 from jobfile.files.fileset import JobText, Payload
 from jobfile.files.merged_settings import Setting
-from jobfile.model.environment import ABOUT_THE_RUN, GIVEN, PARAM_PREFIX, PASSED_ON, SET_FOR_EACH_RUN
+from jobfile.model.environment import ABOUT_THE_RUN, GIVEN, PASSED_ON, SET_FOR_EACH_RUN, param_variable
 from jobfile.shell.bashisms import BASHISMS, COMMANDS, find_bashisms
 from jobfile.shell.failures import find_dropped
 from jobfile.shell.lexer import read_script
@@ -112,7 +112,7 @@ def carried_names(payload: Payload) -> frozenset[str]:
     job = payload if isinstance(payload, JobText) else payload.job
     return frozenset(
         {
-            f"{PARAM_PREFIX}{one.name.upper()}"
+            param_variable(one.name)
             for one in job.params
             if not type_of_param(one).cannot_be_code and not job.is_unsure("params")
         }
@@ -143,7 +143,7 @@ def variables_of(payload: Payload) -> frozenset[str]:
             *payload.env,
             *payload.secrets,
             *(one.text for one in (() if passed is None else passed.parts())),
-            *(f"{PARAM_PREFIX}{param.name.upper()}" for param in job.params),
+            *(param_variable(param.name) for param in job.params),
         }
     )
 

@@ -15,7 +15,7 @@ from jobfile.expressions.expression import Problem
 from jobfile.expressions.template import find_slots
 from jobfile.files.fileset import JobText, Payload
 from jobfile.files.merged_settings import Setting
-from jobfile.model.environment import PARAM_PREFIX, SET_FOR_EACH_RUN
+from jobfile.model.environment import PARAM_PREFIX, SET_FOR_EACH_RUN, param_variable
 from jobfile.shell.places import Read
 from jobfile.shell.variables import is_set_by_bash, unknown_variables
 
@@ -84,9 +84,9 @@ def _own_ways(name: str, given: frozenset[str]) -> tuple[str, ...]:
 
 def _ways(payload: Payload, name: str, given: frozenset[str]) -> Iterator[str]:
     job = payload if isinstance(payload, JobText) else payload.job
-    names = {param.name for param in job.params}
+    names = {param.name.lower(): param.name for param in job.params}
     if name.lower() in names:
-        yield f"the param is  ${PARAM_PREFIX}{name.upper()}  or  {{{{ params.{name.lower()} }}}}"
+        yield f"the param is  ${param_variable(name)}  or  {{{{ params.{names[name.lower()]} }}}}"
         return
     if name in job.files.vars:
         yield f"the constant is  {{{{ vars.{name} }}}}"

@@ -52,6 +52,7 @@ def _compile_job(job: JobText) -> CompiledJob:
     spec = JobSpec(
         name=job.name,
         action=action,
+        title=_text(settings, "title"),
         description=_text(settings, "description"),
         owner=_text(settings, "owner"),
         tags=tuple(sorted(set(texts_of(settings.get("tags"))))),

@@ -35,7 +35,7 @@ from jobfile.model.jobs import (
     StepSpec,
     WebhookTrigger,
 )
-from jobfile.model.names import is_job_name, is_step_name, is_variable, is_word
+from jobfile.model.names import is_job_name, is_param_name, is_step_name, is_variable, is_word
 from jobfile.shell.payload import SHELLS, Dialect, compiled_script
 
 
@@ -67,8 +67,9 @@ def _names(spec: JobSpec) -> Iterator[tuple[Callable[[str], bool], Iterable[str]
     yield is_job_name, [spec.queue.name] if spec.queue else []
     yield is_job_name, [channel.name for channel in channels]
     yield is_job_name, list(_calendars(spec))
-    yield is_word, [one.name for one in (*spec.params, *spec.outputs)]
-    yield is_word, [name for one in spec.schedule for name in one.arguments]
+    yield is_param_name, [one.name for one in spec.params]
+    yield is_param_name, [name for one in spec.schedule for name in one.arguments]
+    yield is_word, [one.name for one in spec.outputs]
     yield is_word, [name for names in (spec.vars, *spec.matrix) for name in names]
     yield is_word, [one.name for step in steps for one in step.outputs]
     yield is_step_name, [name for step in steps for name in (step.name, *step.needs)]

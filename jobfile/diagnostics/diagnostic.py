@@ -193,6 +193,7 @@ CODES: dict[str, Code] = {
         JF212 renamed_from is not a valid job name
         JF213 a webhook's path has a part that is not a name
         JF214 name reserved by jobfile
+        JF215 two params with the same variable
         JF301 not a cron expression
         JF302 cron field out of range
         JF303 day of month and day of week both set

@@ -13,8 +13,8 @@ from jobfile.editor.names import references
 from jobfile.expressions.template import find_slots
 from jobfile.files.fileset import FileSet, JobText, after_name
 from jobfile.files.merged_settings import Setting, map_at
-from jobfile.model.environment import PARAM_PREFIX
-from jobfile.model.names import is_job_name, is_step_name, is_word
+from jobfile.model.environment import PARAM_PREFIX, param_variable
+from jobfile.model.names import is_job_name, is_param_name, is_step_name
 from jobfile.syntax.document import Document
 
 
@@ -59,7 +59,7 @@ _TEXT: Final = r"'(?:[^'\\]|\\.)*+'|\"(?:[^\"\\]|\\.)*+\""
 
 _RULES: Final = {
     Kind.JOB: (is_job_name, "use small letters, digits, _ and -, with a letter first"),
-    Kind.PARAM: (is_word, "use small letters, digits and _, with a letter first"),
+    Kind.PARAM: (is_param_name, "use letters, digits and _, with a letter first"),
     Kind.STEP: (is_step_name, "use small letters, digits and _, with a letter first"),
 }
 
@@ -143,7 +143,7 @@ def _of_param(job: JobText, name: str) -> Iterator[Place]:
         if one is not None:
             yield _bare(one.document, one.document.key_span(one.path), name)
     yield from _in_templates(job, "params", name)
-    variable = re.compile(rf"(?<!\w){PARAM_PREFIX}{name.upper()}(?!\w)")
+    variable = re.compile(rf"(?<!\w){param_variable(name)}(?!\w)")
     for text in _texts(job, ("run", "command")):
         for found in variable.finditer(text.text):
             yield _inside(text, found.start(), found.end(), prefix=PARAM_PREFIX)

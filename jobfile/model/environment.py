@@ -27,7 +27,12 @@ ABOUT_THE_RUN: Final = (
 RESERVED: Final = ("JF_", "JOBFILE_")
 """Prefixes reserved by jobfile: for the values of templates, facts about the run, and its settings."""
 PARAM_PREFIX: Final = "JOBFILE_PARAM_"
-"""The variable of a param is this prefix and the param's name in capital letters."""
+"""The variable of a param begins with this."""
+
+
+def param_variable(name: str) -> str:
+    """The variable that holds the value of a param: the prefix and its name in capital letters."""
+    return PARAM_PREFIX + name.upper()
 
 
 def is_reserved(name: str) -> bool:

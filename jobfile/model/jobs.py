@@ -424,6 +424,7 @@ class JobSpec(Shown):
 
     name: str
     action: Action
+    title: str = ""
     description: str = ""
     owner: str = ""
     tags: tuple[str, ...] = ()

@@ -9,6 +9,7 @@ from typing import Final
 
 _JOB: Final = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 _WORD: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_PARAM: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 _STEP: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 
@@ -19,8 +20,13 @@ def is_job_name(text: str) -> bool:
 
 
 def is_word(text: str) -> bool:
-    """Whether this is a valid name for a param, an output, a constant or an axis of a matrix."""
+    """Whether this is a valid name for an output, a constant or an axis of a matrix."""
     return _WORD.fullmatch(text) is not None
+
+
+def is_param_name(text: str) -> bool:
+    """Whether this is a valid name for a param; capital letters are allowed, as in names of variables."""
+    return _PARAM.fullmatch(text) is not None
 
 
 def is_step_name(text: str) -> bool:

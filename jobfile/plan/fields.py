@@ -25,7 +25,8 @@ from jobfile.schedule.cron import CronExpression, parse_cron
 Path = tuple[str, ...]
 
 _ORDER: Final = (
-    *("description", "owner", "tags", "enabled", "schedule", "triggers", "timezone", "catchup", "expect"),
+    *("title", "description", "owner", "tags", "enabled", "schedule", "triggers", "timezone"),
+    *("catchup", "expect"),
     *("params", "matrix", "condition", "action", "working_dir", "vars", "env", "pass_env", "secrets"),
     *("container", "user", "umask", "new_privileges", "nice", "io", "limits"),
     *("timeout", "kill_grace", "retry", "concurrency", "start_deadline", "queue", "priority", "idempotent"),

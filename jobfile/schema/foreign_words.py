@@ -261,7 +261,8 @@ _JOB: Final = (
     ),
     # what it is called
     _Row("job step", "name id job_id task_id dag_id", write(note=_NAME_ABOVE)),
-    _Row("job step", "comment title summary note label doc desc", same("description", str)),
+    _Row("job step", "comment summary note label doc desc", same("description", str)),
+    _Row("step", "title", same("description", str)),
     _Row("job", "labels", same("tags", list)),
     # what the engine, or nothing here, does
     _Row("job", "stage only except", write("remove it; for an order of jobs:  triggers: [{after: JOB}]")),

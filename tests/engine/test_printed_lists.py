@@ -213,7 +213,8 @@ cccccccc  aaaaaaaa  hello  2026-03-05 21:00 JST  queued  blocked by another run 
 
 # the choice of jobs
 
-OPS, DEV = Labels("ops", ("night", "db")), Labels("dev", ("day",), "Asia/Tokyo")
+OPS = Labels("ops", ("night", "db"), title="The dump")
+DEV = Labels("dev", ("day",), "Asia/Tokyo")
 
 
 @pytest.mark.parametrize(
@@ -267,15 +268,15 @@ class Definitions:
     """A ledger of the newest definitions."""
 
     def newest_definitions(self) -> list[Definition]:
-        specs = (a_job("a"), a_job("b", owner="ops", tags=("x", "y"), timezone="Asia/Tokyo"))
+        specs = (a_job("a"), a_job("b", owner="ops", tags=("x", "y"), timezone="Asia/Tokyo", title="B!"))
         return [Definition(spec.name, "digest", spec_to_json(spec)) for spec in specs]
 
 
 def test_the_labels_of_a_job_are_those_of_its_newest_definition() -> None:
     view: Any = Definitions()
-    assert known_labels(view) == {"a": Labels(), "b": Labels("ops", ("x", "y"), "Asia/Tokyo")}
-    spec = a_job(owner="ops", tags=("x", "y"), timezone="Asia/Tokyo")
-    assert Labels.of(spec) == Labels("ops", ("x", "y"), "Asia/Tokyo")
+    assert known_labels(view) == {"a": Labels(), "b": Labels("ops", ("x", "y"), "Asia/Tokyo", "B!")}
+    spec = a_job(owner="ops", tags=("x", "y"), timezone="Asia/Tokyo", title="B!")
+    assert Labels.of(spec) == Labels("ops", ("x", "y"), "Asia/Tokyo", "B!")
     assert Labels() == Labels("", (), "UTC")
 
 
@@ -313,7 +314,7 @@ def test_a_list_shows_the_columns_in_which_a_job_has_something() -> None:
     lines = list_to_text(a_list(*jobs), width=WIDE).split("\n")
     noon, one, ten = "2026-03-05 12:00 UTC", "2026-03-05 22:00 JST", "2026-03-05 23:00 JST"
     assert [re.split(" {2,}", line) for line in lines] == [
-        ["job", "state", "last 10", "expected at", "next", "owner", "tags", "notes"],
+        ["job", "state", "last 10", "expected at", "next", "title", "owner", "tags", "notes"],
         ["a", "none"],
         ["b", "running", "✓✗…", ten, one, "dev", "day", "one; two"],
         [
@@ -322,6 +323,7 @@ def test_a_list_shows_the_columns_in_which_a_job_has_something() -> None:
             "…",
             noon,
             "paused",
+            "The dump",
             "ops",
             "night, db",
             f"paused by anna until {UNTIL}: outage; one",
@@ -373,7 +375,15 @@ def test_the_data_of_a_list_has_every_key_of_every_job() -> None:
     gone = Presence(is_running=False, since=NOON)
     plain = {
         **{"job": "a", "state": "none", "scheduled_for": None, "run": None, "last": [], "next_at": None},
-        **{"paused": None, "owner": None, "tags": [], "timezone": "UTC", "in_force": True, "notes": []},
+        **{
+            "paused": None,
+            "title": None,
+            "owner": None,
+            "tags": [],
+            "timezone": "UTC",
+            "in_force": True,
+            "notes": [],
+        },
     }
     assert list_to_json(a_list(listed("a"), busy, presence=gone, has_file=False)) == {
         "format": 1,
@@ -395,6 +405,7 @@ def test_the_data_of_a_list_has_every_key_of_every_job() -> None:
                     "since": "2026-03-05T12:00:00+00:00",
                     "until": "2026-03-05T13:00:00+00:00",
                 },
+                "title": "The dump",
                 "owner": "ops",
                 "tags": ["night", "db"],
                 "timezone": "UTC",

@@ -176,6 +176,26 @@ def test_a_run_that_is_ended_skips_the_rest_and_starts_nothing_more(
     assert not advance(action, again, scope=course.scope)
 
 
+@given(graphs(), st.integers(0, 5), st.integers(0, 4), st.data())
+def test_a_run_whose_step_was_cancelled_has_not_succeeded_whatever_may_fail(
+    action: StepsAction, first: int, moves: int, data: st.DataObject
+) -> None:
+    course = Course(action)
+    for _ in range(moves):
+        if course.ready:
+            course.end(course.ready[first % len(course.ready)], GOOD)
+    if not course.ready:
+        return
+    key = data.draw(st.sampled_from(course.ready))
+    course.states |= {key: replace(course.states[key], state=StepState.RUNNING)}
+    course.states |= skip_rest(action, course.states, reason="by_hand")
+    course.states |= {key: replace(course.states[key], state=StepState.CANCELLED, reason="by_hand")}
+    course.states |= skip_rest(action, course.states, reason="by_hand")
+    end = conclusion(action, course.states)
+    assert end is not None
+    assert end.state is RunState.CANCELLED
+
+
 def test_the_values_that_decided_a_condition_are_kept() -> None:
     step = a_step("a", condition="params.region == 'eu' and not params.dry")
     course = Course(an_action(step), params={"region": "eu", "dry": True})

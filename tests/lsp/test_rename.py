@@ -133,7 +133,7 @@ jobs:
         (
             Named(kind=Kind.PARAM, job="load", name="day"),
             "a-b",
-            "is not a valid param name: use small letters, digits",
+            "is not a valid param name: use letters, digits",
         ),
         (Named(kind=Kind.PARAM, job="load", name="day"), "", "`` is not a valid param name"),
         (Named(kind=Kind.STEP, job="load", name="one"), "two", "there is already a step `two` in job `load`"),
