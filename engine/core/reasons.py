@@ -53,6 +53,7 @@ class Reason(_Word):
     STOPPED = "stopped", "it was stopped"
     SECRET_NOT_AVAILABLE = "secret not available", "a secret is not available"
     CONDITION = "condition", "its `if` is false"
+    KEPT = "kept", "it succeeded in the run that is retried"
     UPSTREAM = "upstream", "a step that it needs did not succeed"
     OUTPUTS = "outputs", "its outputs are not as declared"
     FOLDER_LIMIT = "folder_limit", "its folder exceeded its size limit"
