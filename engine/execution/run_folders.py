@@ -126,9 +126,10 @@ def remove(path: Path) -> None:
 def copy_run(old: Path, new: Path) -> bool:
     """Copy the folder of a run for the run that retries it. False, and no copy, if that is not possible.
 
-    Links are copied as links; sockets, pipes and devices are left out, and so is the temporary folder.
+    Links are copied as links; sockets, pipes and devices are left out, and so is the temporary folder. The
+    folder of a job with another `user` is not copied: while root reads it, that user could put links in it.
     """
-    if old.is_symlink() or not old.is_dir():
+    if old.is_symlink() or not old.is_dir() or old.stat().st_uid != os.geteuid():
         return False
     try:
         make_folder(str(new.parent))

@@ -12,6 +12,7 @@ import pytest
 
 from engine.core.confinement import Account, Confinement
 from engine.core.lifecycle import AttemptKey, Ended, StartError
+from engine.execution.run_folders import copy_run
 from engine.host.accounts import find_account, folder_closed_to
 from engine.supervisor import groups
 from engine.supervisor.masking import Masker
@@ -124,6 +125,16 @@ def test_only_its_own_file_counts_as_its_outputs(tmp_path: Path) -> None:
     source.write_text("secret")
     assert keep(str(source), str(tmp_path / "a.1"), Masker(()), KEY, uid=OTHER.uid) == 0
     assert keep(str(source), str(tmp_path / "a.1"), Masker(()), KEY, uid=0) == len("secret")
+
+
+def test_root_does_not_copy_a_folder_that_another_user_may_change(tmp_path: Path) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.mkdir()
+    os.chown(old, OTHER.uid, OTHER.gid)
+    assert not copy_run(old, new)
+    assert not new.exists()
+    os.chown(old, 0, 0)
+    assert copy_run(old, new)
 
 
 def test_a_working_folder_that_is_closed_to_the_user_is_named(world: Real) -> None:
