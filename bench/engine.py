@@ -180,6 +180,7 @@ def two_weeks() -> list[dict]:
             journal=KeptJournal(),
             before=None,
             new_id=new_run_id,
+            boot_id="bench",
             on_recorded=lambda: None,
         )
         begin = time.perf_counter()

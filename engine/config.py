@@ -1,10 +1,11 @@
 """The engine's settings: read once from the command line and the environment, then frozen."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
+
+from jobfile.model.dataclass import dataclass
 
 if TYPE_CHECKING:
     from engine.core.lifecycle import AttemptKey

@@ -1,11 +1,12 @@
 """What the engine needs from the world, as small protocols; host, sources and execution fulfil them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
+
+from jobfile.model.dataclass import dataclass
 
 if TYPE_CHECKING:
     from engine.core.events import Event
@@ -146,6 +147,6 @@ class SourceTree(Protocol):
 class Journal(Protocol):
     """Where the engine reports events."""
 
-    def tell(self, *events: "Event") -> None:
+    def report(self, *events: "Event") -> None:
         """Report events, in order. Never raises: a full disk must not stop the engine."""
         ...

@@ -179,6 +179,6 @@ class KeptJournal:
 
     events: list[Event] = field(default_factory=list)
 
-    def tell(self, *events: Event) -> None:
+    def report(self, *events: Event) -> None:
         """Keep the events."""
         self.events += events

@@ -1,7 +1,7 @@
 """The stages from text to catalog, in order. A table of contents, and nothing else."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
 from jobfile.checks import check
@@ -16,6 +16,7 @@ from jobfile.files.fileset import FileSet
 from jobfile.files.include import MAX_TREE_BYTES, check_include, check_included, too_large
 from jobfile.files.overrides import override
 from jobfile.model.catalog import Catalog, build_catalog
+from jobfile.model.dataclass import dataclass
 from jobfile.schema.forms import JOB_FILE, Form
 from jobfile.schema.validator import validate
 from jobfile.syntax.document import Document, decode_source, parse_document

@@ -26,6 +26,8 @@ class Surroundings(NamedTuple):
 
     folder: Path
     environ: Mapping[str, str]
+    pointers: Mapping[str, str] = {}
+    """Where each declared output is in the JSON of a response."""
 
 
 class Prepared(NamedTuple):
@@ -52,6 +54,10 @@ class Filled(Protocol):
 
     def text(self, text: str) -> str:
         """A text with its templates filled in."""
+        ...
+
+    def value(self, text: str) -> object:
+        """A text of `json`: the value with its type, if it is exactly one template."""
         ...
 
     def items(self, text: str) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Prepares an attempt: binds values, renders templates, reads secrets, for the launcher."""
 
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cache, partial
 from pathlib import Path
@@ -31,7 +31,7 @@ from engine.triggers.registry import trigger_of
 from jobfile.expressions.expression import EvaluationError
 from jobfile.expressions.template import evaluate_source, has_template, render_text, to_text
 from jobfile.model.environment import PASSED_ON, is_reserved, param_variable
-from jobfile.model.jobs import CommandAction, JobSpec
+from jobfile.model.jobs import CommandAction, JobSpec, ParamSpec
 from jobfile.model.size import NO_LIMIT, parse_size
 
 SHELL = "/bin/sh"
@@ -127,7 +127,7 @@ def _order(about: _About, secrets: dict[str, str]) -> LaunchOrder:
     for trouble in limit_troubles(spec):
         raise CannotStartError(Reason.START_ERROR, trouble)
     env = _environment(about, values, folder=folder, account=account)
-    prepared = runnable_kind_of(spec.action).prepare(spec.action, values, surroundings(config))
+    prepared = runnable_kind_of(spec.action).prepare(spec.action, values, surroundings(config, spec.outputs))
     env |= prepared.env
     confinement = confinement_of(spec, account)
     argv, container = prepared.argv, None
@@ -178,9 +178,10 @@ def _inside(about: _About, values: Values, *, names: list[str]) -> Inside:
     )
 
 
-def surroundings(config: EngineConfig) -> Surroundings:
-    """Where the jobs of this engine are executed."""
-    return Surroundings(_folder_of(config.main_file), config.environ)
+def surroundings(config: EngineConfig, outputs: Sequence[ParamSpec] = ()) -> Surroundings:
+    """Where the jobs of this engine are executed; `outputs` are those of the job."""
+    pointers = {one.name: one.pointer or f"/{one.name}" for one in outputs}
+    return Surroundings(_folder_of(config.main_file), config.environ, pointers)
 
 
 def _core_bytes(spec: JobSpec) -> int | None:

@@ -8,13 +8,13 @@ from engine.actions.registry import is_runnable, simple_actions
 from engine.notifications.registry import can_send
 from jobfile.actions.registry import key_of
 from jobfile.model.catalog import Catalog, CompiledJob
-from jobfile.model.jobs import ExpectSpec, JobSpec, StepsAction
+from jobfile.model.jobs import BootTrigger, ExpectSpec, JobSpec
 
 UNABLE: Final = (
-    *("http", "expect", "triggers", "matrix", "queue", "priority"),
-    *("idempotency_key", "artifacts", "notify", "retry"),
+    *("expect", "triggers", "matrix", "queue", "priority"),
+    *("idempotency_key", "artifacts", "notify"),
 )
-"""The keys that `check` reports; for `retry`, only the conditions about HTTP requests."""
+"""The keys that `check` reports."""
 
 
 def beyond_engine(catalog: Catalog) -> tuple[str, ...]:
@@ -49,7 +49,7 @@ def _needs(spec: JobSpec) -> Iterator[str]:
     if spec.expect != ExpectSpec():
         yield "expect"
     given: dict[str, object] = {
-        "triggers": spec.triggers,
+        "triggers": [one for one in spec.triggers if not isinstance(one, BootTrigger)],
         "matrix": spec.matrix,
         "queue": spec.queue,
         "priority": spec.priority,
@@ -58,6 +58,3 @@ def _needs(spec: JobSpec) -> Iterator[str]:
         "notify": spec.notify and not can_send(chain.from_iterable(spec.notify.values())),
     }
     yield from (key for key, value in given.items() if value)
-    steps = spec.action.steps if isinstance(spec.action, StepsAction) else ()
-    conditions = chain(spec.retry.when, *(step.retry.when for step in steps))
-    yield from (f"retry on {one}" for one in conditions if one.startswith(("http:", "connect")))

@@ -1,6 +1,5 @@
 """The input of an answer about a job: the ledger, the zone of its times, now, and whether an engine runs."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -9,6 +8,7 @@ from engine.answers.overdue import is_overdue
 from engine.answers.presence import Presence
 from engine.answers.reasons import item_words
 from engine.ledger.ports import View
+from jobfile.model.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -82,7 +82,7 @@ def _chain_line(chain: Chain) -> str:
     if chain.head is None:
         return "the audit has no record yet"
     records = many(chain.records, "record")
-    return f"the audit is whole: {records}; the newest is {chain.head.seq}, hash {chain.head.hash}"
+    return f"the audit is intact: {records}; the newest is {chain.head.seq}, hash {chain.head.hash}"
 
 
 def _row(number: int, one: Audited) -> tuple[str, ...]:

@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from engine.ledger.ports import Overview
+from jobfile.model.dataclass import dataclass
 
 if TYPE_CHECKING:
     from jobfile.model.jobs import JobSpec

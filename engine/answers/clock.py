@@ -14,7 +14,11 @@ SHOWN = 5
 """Maximum number of clock events shown."""
 LOOKED_AT = 50
 """Number of newest incidents that are searched for clock events."""
-_WORDS = {True: "yes, says the system", False: "no, says the system", None: "the system cannot tell"}
+_WORDS = {
+    True: "yes, according to the system",
+    False: "no, according to the system",
+    None: "the system cannot tell",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +72,7 @@ def clock_to_json(clock: Clock) -> dict[str, object]:
 
 def accepted_to_text(*, is_accepted: bool) -> str:
     """The result of accepting the clock, as text."""
-    return "the clock is accepted" if is_accepted else "the clock is believed; nothing to accept"
+    return "the clock is accepted" if is_accepted else "the engine believes the clock already"
 
 
 def accepted_to_json(*, is_accepted: bool) -> dict[str, object]:

@@ -4,7 +4,7 @@ params, a day or an instant.
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from enum import IntEnum
 from types import MappingProxyType
@@ -21,6 +21,7 @@ from engine.core.vocabulary import instant_text, seconds_text, short, start_erro
 from engine.ledger.ports import History, View
 from jobfile.diagnostics.escapes import printable
 from jobfile.model.canonical import spec_from_json
+from jobfile.model.dataclass import dataclass
 from jobfile.model.values import Value
 from jobfile.render.style import PLAIN, Style
 
@@ -368,8 +369,8 @@ def _one(asked: Asked, item: Item) -> str:
             return f"it has not run: {_why(asked, item)} ({place})"
         case _:
             why = _why(asked, item)
-            told = f", {why}" if why != item.state.value else ""
-            return f"not over: {item.state.value}{told} ({place}{known})"
+            detail_text = f", {why}" if why != item.state.value else ""
+            return f"not over: {item.state.value}{detail_text} ({place}{known})"
 
 
 def _why(asked: Asked, item: Item) -> str:

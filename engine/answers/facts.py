@@ -24,7 +24,7 @@ ON_TIME_SECONDS = 10
 """A decision that was recorded within this many seconds was on time."""
 
 SILENCE = timedelta(seconds=15)
-"""How long after its last sign of life a session without an end may still have been running."""
+"""How long after its last heartbeat a session without an end may still have been running."""
 
 MAX_INCIDENTS = 1_000
 """Number of newest incidents that are searched for a hold."""
@@ -33,7 +33,7 @@ Fact = tuple[str, str]
 """A label, and its text."""
 
 _RUN_ID = re.compile(r"\b[0-9a-f]{32}\b")
-_TOLD_ELSEWHERE = ("run",)
+_SHOWN_ELSEWHERE = ("run",)
 """Actions of the audit that another fact already shows."""
 
 
@@ -138,7 +138,7 @@ def _trouble_facts(view: EngineHistory, at: datetime, zone: ZoneInfo) -> list[Fa
 
 
 def _covers(session: Session, at: datetime, after: Session | None) -> bool:
-    """Whether a session was running at an instant, judged by its signs of life."""
+    """Whether a session was running at an instant, judged by its heartbeats."""
     if session.ended_at is not None:
         return at <= session.ended_at
     return after is None or at <= session.last_seen_at + SILENCE
@@ -151,8 +151,8 @@ def run_facts(view: View, run: Run, zone: ZoneInfo) -> list[Fact]:
     if run.retry_of:
         facts.append(("", f"a retry of run {short(run.retry_of)}"))
     if run.params:
-        told = ", ".join(f"{name}={value_text(value)}" for name, value in run.params.items())
-        facts.append(("params", told))
+        arguments = ", ".join(f"{name}={value_text(value)}" for name, value in run.params.items())
+        facts.append(("params", arguments))
     steps = steps_of_run(view, run)
     wholes = [one for one in steps if not one.item]
     facts += [
@@ -171,7 +171,7 @@ def run_facts(view: View, run: Run, zone: ZoneInfo) -> list[Fact]:
         facts.append(("outputs", ", ".join(f"{label_of(one)}={value_text(one.value)}" for one in outputs)))
     if run.state is RunState.RETRY_WAIT and run.retry_at is not None:
         facts.append(("next attempt", instant_text(run.retry_at, zone)))
-    done = [one for one in view.audit_of(run.id) if one.action not in _TOLD_ELSEWHERE]
+    done = [one for one in view.audit_of(run.id) if one.action not in _SHOWN_ELSEWHERE]
     facts += [("by hand", _audit_line(one, zone)) for one in done]
     facts += [("retried", f"run {short(one.id)}, {one.verdict.value}") for one in view.retries_of(run.id)]
     if any(attempt.state is not AttemptState.NOT_STARTED for attempt in attempts):

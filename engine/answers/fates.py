@@ -13,15 +13,15 @@ def fate_of(evidence: Evidence, attempt: Attempt) -> str:
         case Alive():
             return ""
         case NotStarted() | Lost(reason=Reason.EVIDENCE_GONE) if attempt.state is AttemptState.RUNNING:
-            return "its evidence is gone, and it will be recorded as lost"
+            return "its evidence is gone, so it will be recorded as lost"
         case Lost(reason=Reason.EVIDENCE_FORGED):
-            return f"{evidence.detail}, and it will be recorded as lost"
+            return f"{evidence.detail}, so it will be recorded as lost"
         case NotStarted():
             return "it was never executed, and will be started"
         case StartError():
-            return "it could not be started, and will fail"
+            return "it could not be started, and will be recorded as failed"
         case Lost():
-            return "its end was not observed, and it will be recorded as lost"
+            return "its end was not observed, so it will be recorded as lost"
         case Ended():
             how = f"signal {evidence.signal}" if evidence.signal else f"exit code {evidence.exit_code}"
             return f"it ended with {how}, which will be recorded"

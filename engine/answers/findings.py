@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-MAX_TOLD: Final = 10
+MAX_LISTED: Final = 10
 """Maximum number of findings of one code that are listed; more are counted."""
 
 
@@ -128,7 +128,7 @@ class Examined:
         return ("skipped" if self.is_skipped else "ok") if self.is_well else "NOT OK"
 
 
-def told(findings: Iterable[Finding], *, total: int = 0) -> Iterator[Finding]:
+def limited(findings: Iterable[Finding], *, total: int = 0) -> Iterator[Finding]:
     """The first findings of each code, each followed by the number of further ones.
 
     `total` is the number of all findings, if `findings` does not have all of them.
@@ -136,10 +136,10 @@ def told(findings: Iterable[Finding], *, total: int = 0) -> Iterator[Finding]:
     last: dict[str, tuple[int, Finding]] = {}
     for one in findings:
         count = last.get(one.code, (0, one))[0] + 1
-        if count <= MAX_TOLD:
+        if count <= MAX_LISTED:
             yield one
         last[one.code] = (count, one)
     for count, one in last.values():
-        more = max(count, total) - MAX_TOLD
+        more = max(count, total) - MAX_LISTED
         if more > 0:
             yield Finding(code=one.code, found=f"and {more:,} more like that", help=one.help)

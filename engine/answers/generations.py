@@ -41,12 +41,12 @@ def generations_to_json(found: Sequence[Applied]) -> dict[str, object]:
 
 
 def _changes(one: Applied) -> str:
-    told = [
+    parts = [
         f"{sign}{count}"
         for sign, count in (("+", one.added), ("~", one.changed), ("-", one.removed))
         if count
     ]
-    return " ".join(told) or "-"
+    return " ".join(parts) or "-"
 
 
 def _applied(one: Applied) -> dict[str, object]:

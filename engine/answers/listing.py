@@ -5,7 +5,6 @@ What a row shows comes from one query for each column, however many jobs there a
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
@@ -19,6 +18,7 @@ from engine.core.records import Gap, Pause, Schedule
 from engine.ledger.ports import View
 from engine.transactions.pause import holding
 from jobfile.model.catalog import Catalog, CompiledJob
+from jobfile.model.dataclass import dataclass
 from jobfile.model.jobs import ScheduleEntry
 
 MARKS: Final = 10

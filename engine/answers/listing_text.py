@@ -93,9 +93,9 @@ def _cells(one: ListedJob) -> tuple[str, ...]:
 def _legend(found: JobList) -> list[str]:
     """What the signs in the table mean; the newest result is at the right."""
     shown = {mark.state for one in found.jobs for mark in one.marks}
-    told: dict[str, list[str]] = {}
+    by_sign: dict[str, list[str]] = {}
     for state, sign in SIGNS.items():
         if state in shown:
-            told.setdefault(sign, []).append(str(state))
-    signs = "  ".join(f"{sign} {' or '.join(states)}" for sign, states in told.items())
+            by_sign.setdefault(sign, []).append(str(state))
+    signs = "  ".join(f"{sign} {' or '.join(states)}" for sign, states in by_sign.items())
     return [f"oldest to newest: {signs}"] if signs else []

@@ -1,6 +1,4 @@
-"""Answers of `outputs`: the values that a run gave by name."""
-
-from dataclasses import dataclass
+"""Answers of `outputs`: the values that a run returned by name."""
 
 from engine.answers.as_json import output_to_json
 from engine.core.columns import facts
@@ -9,6 +7,7 @@ from engine.core.records import Output
 from engine.core.vocabulary import place_text, short, value_text
 from engine.ledger.ports import View
 from jobfile.model.canonical import spec_from_json
+from jobfile.model.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +33,8 @@ def outputs_to_text(found: RunOutputs, *, width: int) -> str:
     about = f"run {short(found.run.id)} of {found.run.job}"
     if not found.is_declared:
         return f"{about} has no outputs: its job declares none"
-    return f"{about} gave no outputs" if found.run.state.is_final else f"{about} has given no outputs yet"
+    yet = "" if found.run.state.is_final else " yet"
+    return f"{about} has returned no outputs{yet}"
 
 
 def label_of(output: Output) -> str:

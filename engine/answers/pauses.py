@@ -25,7 +25,7 @@ class Paused:
     was_paused: bool
     """Whether it was paused before, so nothing has changed."""
     zone: ZoneInfo
-    going_on: tuple[Run, ...]
+    still_open: tuple[Run, ...]
     presence: Presence
 
 
@@ -44,12 +44,12 @@ def paused_to_text(paused: Paused) -> str:
     since = instant_text(pause.paused_at, paused.zone)
     already = f" already, by {pause.actor} since {since}" if paused.was_paused else ""
     lines = [f"{pause.job} is paused{already}{until or f'; continue with  jobfile resume {pause.job}'}"]
-    for run in paused.going_on:
-        lines.append(f"run {short(run.id)} {_going_on(run, paused.presence)}")
+    for run in paused.still_open:
+        lines.append(f"run {short(run.id)} {_open_run_line(run, paused.presence)}")
     return "\n".join(lines)
 
 
-def _going_on(run: Run, presence: Presence) -> str:
+def _open_run_line(run: Run, presence: Presence) -> str:
     """How an open run continues, and how to end it; or that it ended unseen."""
     fate = presence.fates.get(run.id)
     if fate:

@@ -12,7 +12,7 @@ from engine.ledger.ports import View
 HOLDS = (CLOCK_HOLD, RESTORED_HOLD, DISK_HOLD)
 
 SILENT = timedelta(seconds=35)
-"""An engine without a sign of life for this long has missed three heartbeats and counts as stuck."""
+"""An engine without a heartbeat for this long has missed three and counts as stuck."""
 
 GRACE: timedelta = ON_TIME
 """A run is overdue when it is due for longer than this. It is more than a restart of the engine takes."""
@@ -21,7 +21,7 @@ GRACE: timedelta = ON_TIME
 class Presence(NamedTuple):
     """Whether an engine serves the schedules, and what prevents it from starting runs.
 
-    `since` is the last sign of life of the last engine, when none runs; None when none ever ran. `fates` has,
+    `since` is the last heartbeat of the last engine, when none runs; None when none ever ran. `fates` has,
     by id, the runs whose process is gone and whose end no engine has recorded: what the next engine will do
     with each.
     """
@@ -40,8 +40,9 @@ class Presence(NamedTuple):
         """Why nothing starts, as a text; empty when an engine runs and may start what is due."""
         if self.is_running:
             return self.trouble
-        since = f" since {instant_text(self.since, zone)}" if self.since is not None else ""
-        return f"no engine is running{since}"
+        if self.since is None:
+            return "no engine is running"
+        return f"no engine has been running since {instant_text(self.since, zone)}"
 
 
 RUNNING = Presence(is_running=True)
@@ -74,14 +75,14 @@ def presence_of(
             return Presence(is_running=True, trouble=_hold_words(hold), fates=fates)
     silence = now - session.last_seen_at if session is not None and session.ended_at is None else timedelta()
     if silence > SILENT:
-        words = f"the engine has shown no sign of life for {seconds_text(silence.total_seconds())}"
+        words = f"the engine has had no heartbeat for {seconds_text(silence.total_seconds())}"
         return Presence(is_running=True, trouble=words, fates=fates)
     return Presence(is_running=True, fates=fates)
 
 
 def unsettled_words(fate: str) -> str:
     """The text for a run that is recorded as running but is over."""
-    return f"it ended, or was killed, and no engine has recorded it yet: {fate}; `jobfile up` settles it"
+    return f"its process has ended, and no engine has recorded this yet: {fate}; `jobfile up` records it"
 
 
 def _hold_words(hold: Incident) -> str:

@@ -5,7 +5,7 @@ For any window, expected = the sum of the verdicts: both sides are counted and c
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 
 from engine.answers.as_json import iso
@@ -15,6 +15,7 @@ from engine.answers.presence import Presence
 from engine.core.lifecycle import Run, RunState
 from engine.core.records import Schedule
 from engine.ledger.ports import View
+from jobfile.model.dataclass import dataclass
 
 FIXED = "fixed_by_hand"
 """The verdict of a run that did not succeed, but whose manual retry did."""

@@ -19,7 +19,8 @@ def report_to_text(report: Report, *, width: int | None, style: Style = PLAIN) -
     if len(rows) != 1:
         rows.append(("total", *_cells(total, shown)[1:]))
     since, until = (instant_text(at, report.zone, has_seconds=True) for at in (report.since, report.until))
-    by_hand = f", {total.requested} of the expected runs requested by hand" if total.requested else ""
+    are = "was" if total.requested == 1 else "were"
+    by_hand = f", {total.requested} of the expected runs {are} requested by hand" if total.requested else ""
     lines = [f"{since} to {until}{by_hand}", *map(style.alarms, _idle_lines(report))]
     paints = {index: partial(style.count, state=verdict) for index, verdict in enumerate(shown, start=2)}
     numbers = table(heads, rows, right=range(1, len(heads)), names=(0,), paints=paints, width=width)
@@ -29,15 +30,17 @@ def report_to_text(report: Report, *, width: int | None, style: Style = PLAIN) -
 def _idle_lines(report: Report) -> list[str]:
     """What waits for an engine, and why, in capitals: it must be noticed among the numbers."""
     overdue, unsettled = report.total.verdicts.get(OVERDUE, 0), report.unsettled
-    told = []
+    problems = []
     if overdue:
-        told.append(many(overdue, "run is due and nothing starts it", "runs are due and nothing starts them"))
+        problems.append(
+            many(overdue, "run is due and nothing starts it", "runs are due and nothing starts them")
+        )
     if unsettled:
         have = many(unsettled, "open run has", "open runs have")
-        told.append(f"{have} ended, or {'was' if unsettled == 1 else 'were'} killed, and nothing records it")
-    if not told:
+        problems.append(f"{have} ended, and nothing records this")
+    if not problems:
         return []
-    runs = "; ".join(told)
+    runs = "; ".join(problems)
     obstacle = report.presence.obstacle(report.zone) or "the engine is running but has not decided about them"
     if report.presence.is_running:
         return [f"NOTHING STARTS, {obstacle}: {runs}"]

@@ -1,7 +1,6 @@
 """Answers of `runs`: the newest runs, of one job or all, and occurrences without a run of their own."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -17,6 +16,7 @@ from engine.core.records import Gap
 from engine.core.vocabulary import instant_text, reason_words, seconds_text, short
 from engine.ledger.ports import View
 from jobfile.diagnostics.escapes import printable
+from jobfile.model.dataclass import dataclass
 from jobfile.render.style import PLAIN, Style
 
 HEADS = ("run", "job", "scheduled for", "state", "took", "why")

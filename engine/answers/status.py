@@ -1,7 +1,6 @@
 """Answers of `status`: whether the engine works. It says nothing about single jobs."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -25,6 +24,7 @@ from engine.core.records import (
 from engine.ledger.ports import Current, View
 from engine.transactions.pause import holding
 from jobfile.model.catalog import Catalog
+from jobfile.model.dataclass import dataclass
 
 THE_FILES = Source()
 RECENT = 5
@@ -83,10 +83,10 @@ class Status:
 
     @property
     def is_silent(self) -> bool:
-        """Whether an engine holds the lock but shows no sign of life."""
+        """Whether an engine holds the lock but has no heartbeat."""
         session = self.session
         if self.hold is not None:
-            return False  # without a believed clock it notes no sign of life
+            return False  # without a believed clock it records no heartbeat
         return self.is_running and session is not None and self.now - session.last_seen_at > SILENT
 
     @property

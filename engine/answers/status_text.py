@@ -87,7 +87,7 @@ def _engine_line(status: Status) -> str:
         how = "stopped" if session.ended_at else "was killed; last seen"
         return f"NOT RUNNING, {how} {instant_text(end, UTC)}: jobfile up"
     silent = seconds_text((status.now - session.last_seen_at).total_seconds())
-    trouble = f", NO SIGN OF LIFE for {silent}" if status.is_silent else ""
+    trouble = f", NO HEARTBEAT for {silent}" if status.is_silent else ""
     return f"running since {instant_text(session.started_at, UTC)} (process {session.pid}){trouble}"
 
 
@@ -145,7 +145,7 @@ def _file_line(status: Status) -> str:
     if status.file_digest is None:
         return f"{name} has errors: jobfile check"
     if not status.differs:
-        return f"{name} is what is applied"
+        return f"{name} matches what is applied"
     return f"{name} differs from what is applied ({many(status.differing, 'job')}): jobfile plan"
 
 
@@ -157,7 +157,7 @@ def _runs_line(status: Status) -> str:
     line = ", ".join(parts)
     if status.unsettled:
         are = many(status.unsettled, "of the running has", "of the running have")
-        line += f"; {are} ended, or was killed, and no engine has recorded it yet: jobfile up"
+        line += f"; {are} ended, and no engine has recorded this yet: jobfile up"
     return line
 
 

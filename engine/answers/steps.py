@@ -33,8 +33,8 @@ def step_line(one: StepRun, items: Sequence[StepRun]) -> str:
     if one.items is None:
         return line
     counts = {state: sum(item.state is state for item in items) for state in StepState}
-    told = ", ".join(f"{count} {state.value}" for state, count in counts.items() if count)
-    return f"{line}  ({len(one.items)} items{f': {told}' if told else ''})"
+    counted = ", ".join(f"{count} {state.value}" for state, count in counts.items() if count)
+    return f"{line}  ({len(one.items)} items{f': {counted}' if counted else ''})"
 
 
 def kept_words(steps: Sequence[StepRun]) -> str:

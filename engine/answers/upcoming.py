@@ -29,7 +29,7 @@ from jobfile.schedule.occurrences import (
 
 YEAR_DAYS = 366
 MAX_SHOWN = 6
-"""Maximum number of days with a gap, or with a fold, that one line names."""
+"""Maximum number of days with a skipped time, or with a repeated one, that one line names."""
 
 _DAY = 86_400
 
@@ -195,7 +195,7 @@ def _lines(found: Fires) -> list[str]:
     lines = [words]
     for spread in dict.fromkeys(entry.spread for entry in found.entries if entry.spread and found.is_job):
         delay = format_duration(spread_delay(spread, found.name))
-        place = f"the place of {found.name} in its spread of {format_duration(spread)}"
+        place = f"the delay of {found.name} within its spread of {format_duration(spread)}"
         lines.append(f"  runs start {delay} later: {place}")
     for index, one in enumerate(found.fires):
         at, local = one.at.replace(microsecond=0), one.local
@@ -227,15 +227,17 @@ def _effects(found: Fires) -> tuple[ClockEffect, ...]:
 def _effects_line(found: Fires) -> str:
     """The days of the coming year on which times of a schedule do not exist or occur twice, in one line."""
     effects = _effects(found)
-    gaps = _days([one for one in effects if one.is_gap], "gap")
-    folds = _days([one for one in effects if not one.is_gap], "fold")
-    return f"gaps and folds in {YEAR_DAYS} days: {f'{gaps}, {folds}' if effects else 'none'}"
+    skipped = _days([one for one in effects if one.is_gap], "time skipped")
+    repeated = _days([one for one in effects if not one.is_gap], "time occurs twice")
+    named = "; ".join(one for one in (skipped, repeated) if one)
+    return f"affected by clock changes in {YEAR_DAYS} days: {named or 'none'}"
 
 
 def _days(effects: Sequence[ClockEffect], what: str) -> str:
+    """The days with one kind of effect; empty if there are none."""
     days = list(dict.fromkeys(one.date.isoformat() for one in effects))
     if not days:
-        return f"none in a {what}"
+        return ""
     more = f" and {len(days) - MAX_SHOWN} more" if len(days) > MAX_SHOWN else ""
     return f"{', '.join(days[:MAX_SHOWN])}{more} ({what})"
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -20,6 +20,7 @@ from engine.core.records import Audited, Schedule
 from engine.core.vocabulary import instant_text, short, start_error_words
 from engine.ledger.ports import View
 from jobfile.diagnostics.escapes import printable
+from jobfile.model.dataclass import dataclass
 from jobfile.render.style import PLAIN, Style
 from jobfile.schedule.in_words import describe
 from jobfile.schedule.occurrences import fire_at, fires, next_fire
@@ -62,11 +63,11 @@ class Story:
 def story_to_text(story: Story, *, width: int, style: Style = PLAIN) -> str:
     """The answer as text: the headline, the facts, and the end of the run's output."""
     ends = (("last lines" if index == 0 else "", line) for index, line in enumerate(story.last_lines))
-    told = (*story.facts, *ends)
+    shown = (*story.facts, *ends)
     headline = printable(story.headline)
     name = story.job if headline.startswith(story.job) else ""
     head = name + style.states(headline.removeprefix(name))
-    return f"{head}\n\n{facts(told, width=width, style=style)}" if told else head
+    return f"{head}\n\n{facts(shown, width=width, style=style)}" if shown else head
 
 
 def story_to_json(story: Story) -> dict[str, object]:
@@ -129,9 +130,9 @@ def why_day(asked: Asked, day: date) -> Story:
         return _not_expected_on(asked, day, since, until)
     item = worst_of(asked, items)
     counts = Counter(verdict_of(asked, after_retries(asked.view, one)) for one in items)
-    told = ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items()))
+    shown = ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items()))
     story = _story(asked, item, item.scheduled_for)
-    day_fact = ("that day", f"{told} of {len(items)}: jobfile did {asked.job} --on {day.isoformat()}")
+    day_fact = ("that day", f"{shown} of {len(items)}: jobfile did {asked.job} --on {day.isoformat()}")
     return replace(story, facts=(*story.facts, day_fact)) if len(items) > 1 else story
 
 
@@ -143,8 +144,8 @@ def _story(asked: Asked, item: Item, at: datetime, *, beside: Sequence[Item] = (
     if item.state is RunState.FAILED and not item.ran:
         found.append(("ran", "no, its command was never executed"))
     if item.pruned_at is not None:
-        told = f"no longer kept: removed by retention {instant_text(item.pruned_at, asked.zone)}"
-        found.append(("details", told))
+        shown = f"no longer kept: removed by retention {instant_text(item.pruned_at, asked.zone)}"
+        found.append(("details", shown))
     last = after_retries(asked.view, item)
     if last is not item and (words := asked.words(item)):
         found.insert(0, ("at first", f"{item.state.value}, {words}"))

@@ -104,8 +104,8 @@ def _found(key: str, expected: object, lived: Lived, spec: JobSpec, case: Case) 
             return {name: lived.steps.get(name, "not decided") for name in cast("dict[str, str]", expected)}
         case _:
             wanted = {event: list(to) for event, to in cast("dict[str, Sequence[str]]", expected).items()}
-            told = notices(spec, run.state, previous=case.given.previous)
-            found = {event: list(channels) for event, channels in told.items()}
+            notified = notices(spec, run.state, previous=case.given.previous)
+            found = {event: list(channels) for event, channels in notified.items()}
             return expected if wanted == found else found
 
 

@@ -47,7 +47,7 @@ class Alone:
         if service is not None:
             if service.trouble is not None:
                 raise service.trouble
-            if service.is_wanted_elsewhere:
+            if service.should_yield:
                 self._leave()
                 self._not_before = time.monotonic() + GIVE_WAY_SECONDS
         elif time.monotonic() >= self._not_before:

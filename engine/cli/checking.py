@@ -1,7 +1,7 @@
 """Reads sets of job files (a main file with its includes each), fixes them on request, and checks them."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from engine.actions.unsupported import UNABLE
@@ -12,6 +12,7 @@ from engine.sources.shell_syntax import SyntaxChecker
 from jobfile.diagnostics.diagnostic import Diagnostic, arrange
 from jobfile.diagnostics.source import Source
 from jobfile.files.merged_settings import map_at
+from jobfile.model.dataclass import dataclass
 from jobfile.pipeline import check_files
 
 
@@ -46,9 +47,9 @@ def check_sets(
             sets[index] = around
             wanted.add(_identity(one.files[0][0]))
     if fix:
-        from engine.cli.mending import mend_set  # noqa: PLC0415  start-up time: only when needed
+        from engine.cli.fixing import fix_set  # noqa: PLC0415  start-up time: only when needed
 
-        sets = [mend_set(one, unsafe=fix == "unsafe", only=wanted or None) for one in sets]
+        sets = [fix_set(one, unsafe=fix == "unsafe", only=wanted or None) for one in sets]
     everything: list[Diagnostic] = []
     for one in sets:
         compiled = check_files(
@@ -59,16 +60,16 @@ def check_sets(
             ask_shells=shells.check,
             unable=UNABLE,
         )
-        told = {name for name, _ in one.files if not wanted or _identity(name) in wanted}
-        everything += [each for each in compiled.diagnostics if each.file in told]
-        found.sources |= {name: source for name, source in compiled.sources.items() if name in told}
-        found.contents |= {name: data for name, data in one.files if name in told}
-        found.names += [name for name, _ in one.files if name in told and name not in found.names]
+        shown_files = {name for name, _ in one.files if not wanted or _identity(name) in wanted}
+        everything += [each for each in compiled.diagnostics if each.file in shown_files]
+        found.sources |= {name: source for name, source in compiled.sources.items() if name in shown_files}
+        found.contents |= {name: data for name, data in one.files if name in shown_files}
+        found.names += [name for name, _ in one.files if name in shown_files and name not in found.names]
         if compiled.files is not None:
             found.jobs += sum(
                 len(map_at(document, ("jobs",)))
                 for document in compiled.files.documents
-                if document.source.name in told
+                if document.source.name in shown_files
             )
     found.diagnostics = arrange(everything, files=found.names)
     return found

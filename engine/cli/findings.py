@@ -64,7 +64,7 @@ class InvalidFilesError(JobfileError):
     """The job files have errors, which were printed."""
 
     code = ErrorCode.INVALID_FILES
-    is_told = True
+    is_reported = True
 
 
 def refuse_invalid(compiled: Looked) -> NoReturn:

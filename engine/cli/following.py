@@ -37,9 +37,9 @@ from jobfile.render.style import PLAIN, Style
 
 LOOK_SECONDS = 0.03
 """Seconds between two reads of the ledger: too short to be noticed."""
-TELL_WAIT_SECONDS = 0.3
+SHOW_WAIT_AFTER_SECONDS = 0.3
 """A run that starts within this many seconds did not wait."""
-TELL_AGAIN_SECONDS = 1.0
+CHECK_WAIT_SECONDS = 1.0
 """How often to check, in seconds, whether a run now waits for something else."""
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -92,7 +92,7 @@ class Followed:
         self._ended = 0
         self._steps: StepsShown | None = None
         self._waited = ""
-        self._tell_at = time.monotonic() + TELL_WAIT_SECONDS
+        self._check_wait_at = time.monotonic() + SHOW_WAIT_AFTER_SECONDS
         self._ledger = place.config.ledger.stat()
         self._is_read = True
 
@@ -116,7 +116,7 @@ class Followed:
         else:
             self._print(finish=False)
         if run.state is RunState.QUEUED:
-            self._tell_wait(run)
+            self._print_wait(run)
         return run
 
     def _look_at_steps(self, run: Run) -> None:
@@ -160,10 +160,10 @@ class Followed:
             why = error.strerror or error
             _say(f"warning: the output cannot be shown here: {why}; see  jobfile logs {short(self._run_id)}")
 
-    def _tell_wait(self, run: Run) -> None:
-        if time.monotonic() < self._tell_at:
+    def _print_wait(self, run: Run) -> None:
+        if time.monotonic() < self._check_wait_at:
             return
-        self._tell_at = time.monotonic() + TELL_AGAIN_SECONDS
+        self._check_wait_at = time.monotonic() + CHECK_WAIT_SECONDS
         text = self._wait_words(run)
         if text and text != self._waited:
             self._waited = text
@@ -209,7 +209,7 @@ def attend(
         followed = Followed(place, view, recorded.id, output_to_stderr=as_json)
         ended = _until_over(place, followed, alone, told)
         attendance.leave()
-    return _tell(view, ended, as_json=as_json)
+    return _print_result(view, ended, as_json=as_json)
 
 
 def tell_kept(view: View, run: Run) -> None:
@@ -251,15 +251,15 @@ def _say(text: str, style: Style = PLAIN) -> None:
         print_text(text, style, err=True)
 
 
-def _tell(view: View, run: Run, *, as_json: bool) -> int:
+def _print_result(view: View, run: Run, *, as_json: bool) -> int:
     if as_json:
         print_json(one_run_to_json(run, details=details_of(view, run)))
     elif run.state.is_final:
-        tell_end(run)
+        print_end(run)
     return int(answer_of(run.state, was_started=run.was_executed))
 
 
-def tell_end(run: Run) -> None:
+def print_end(run: Run) -> None:
     """Print on stderr how a run ended."""
     style = style_of(sys.stderr)
     line = message(end_line(run))

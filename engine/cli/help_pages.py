@@ -195,25 +195,25 @@ PAGES: Final[Mapping[str, HelpPage]] = {
         {
             GOOD: "every run succeeded",
             NOT_WELL: "a run did not succeed",
-            DID_NOT_RUN: "a run did not run",
+            DID_NOT_RUN: "a run did not start",
             NOT_OVER: "the time is up, or no engine is running to start a run",
         },
     ),
     "cancel": HelpPage(
         ("jobfile cancel 3f2a9c01 --why 'wrong day'", "jobfile cancel 3f2a9c01 --kill"),
-        {GOOD: "the run was requested to end, has ended, or was over before", **_NO_RUN},
+        {GOOD: "the run has ended, or its end is requested", **_NO_RUN},
     ),
     "pause": HelpPage(
         ("jobfile pause nightly --why 'the server moves'", "jobfile pause nightly --until 2026-11-30T08:00"),
         {
-            GOOD: "the job is paused, as it may have been before",
+            GOOD: "the job is paused now, or was paused before",
             NOT_WELL: "it is paused until a different time",
             USAGE: "the job is unknown",
         },
     ),
     "resume": HelpPage(
         ("jobfile resume nightly",),
-        {GOOD: "the job runs on its schedule, as it may have done before", USAGE: "the job is unknown"},
+        {GOOD: "the job is not paused now, or was not before", USAGE: "the job is unknown"},
     ),
     "status": HelpPage(
         ("jobfile status", "jobfile status --json"),
@@ -246,7 +246,7 @@ PAGES: Final[Mapping[str, HelpPage]] = {
     ),
     "why": HelpPage(
         ("jobfile why nightly", "jobfile why nightly yesterday 02:30", "jobfile why 3f2a9c01"),
-        {GOOD: "the story is printed, whatever the run's result", USAGE: "the job, run or time is unknown"},
+        {GOOD: "the answer is printed, whatever the run's result", USAGE: "the job, run or time is unknown"},
     ),
     "logs": HelpPage(
         ("jobfile logs nightly", "jobfile logs nightly --follow"), {GOOD: "the output is shown", **_NO_RUN}
@@ -267,7 +267,7 @@ PAGES: Final[Mapping[str, HelpPage]] = {
         {
             GOOD: "all is well",
             NOT_WELL: "a run failed, timed out, was missed, lost or is overdue, or its end is not recorded",
-            _BUG: "the sum does not add up",
+            _BUG: "the counts do not add up, which is a bug",
         },
     ),
     "audit": HelpPage(

@@ -24,7 +24,7 @@ def catalog_in_force(looked: Looked, place: Place, *, jobs: Collection[str] = ()
     if side is None or not side.generation or not side.catalog.names >= set(jobs):
         refuse_invalid(looked)
     errors = many(sum(one.is_error for one in looked.diagnostics), "error")
-    about = f"this is generation {side.generation}, which is in force"
+    about = f"the answer is from generation {side.generation}, which is in force"
     line = f"{place.main_file} has {errors}; {about}. To see the errors:  jobfile check"
     click.echo(printable(line), err=True)
     return side.catalog

@@ -1,7 +1,6 @@
 """Selects the findings that a check shows and those that make it fail: --level, --strict, --allow, --deny."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -9,6 +8,7 @@ import click
 from engine.sources.file_reader import read_limited
 from jobfile.diagnostics.diagnostic import CODES, Diagnostic, Severity
 from jobfile.diagnostics.suggest import suggest
+from jobfile.model.dataclass import dataclass
 
 PROJECT_FILE = ".jobfile.toml"
 _ORDER = (Severity.ERROR, Severity.WARNING, Severity.INFO)

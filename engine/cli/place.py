@@ -1,7 +1,6 @@
 """The place where a command works: the main file, the state folder, the ledger; and the options for them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
@@ -16,8 +15,9 @@ from engine.host.ownership import file_troubles, refuse_foreign_files, refuse_fo
 from engine.ledger.opening import open_trace_free_view, open_view
 from engine.ledger.ports import View
 from jobfile.diagnostics.escapes import printable
+from jobfile.model.dataclass import dataclass
 
-MAX_TOLD = 5
+MAX_LISTED = 5
 """Maximum number of unreadable rows that an answer names; `doctor` names all."""
 
 Function = TypeVar("Function", bound=Callable[..., object])
@@ -89,16 +89,16 @@ def _watched(view: View) -> View:
     """Warn at the end of the command about ledger rows that it could not read."""
     context = click.get_current_context(silent=True)
     if context is not None:
-        context.call_on_close(lambda: _tell_unreadable(view))
+        context.call_on_close(lambda: _warn_unreadable(view))
     return view
 
 
-def _tell_unreadable(view: View) -> None:
+def _warn_unreadable(view: View) -> None:
     found = view.unreadable
-    for one in found[:MAX_TOLD]:
+    for one in found[:MAX_LISTED]:
         click.echo(f"warning: {printable(one.words)}", err=True)
     if found:
-        more = f" and {len(found) - MAX_TOLD} more;" if len(found) > MAX_TOLD else ""
+        more = f" and {len(found) - MAX_LISTED} more;" if len(found) > MAX_LISTED else ""
         click.echo(f"{more} `jobfile doctor` says what to do".lstrip(), err=True)
 
 

@@ -48,7 +48,7 @@ def planned(
     )
 
 
-def told(side: Callable[[], Side]) -> Side:
+def valid_side(side: Callable[[], Side]) -> Side:
     """A side; when its files have errors, prints them and raises."""
     try:
         return side()
@@ -83,7 +83,7 @@ def open_store(place: Place) -> Store:
     return open_ledger(place.config.ledger_url)
 
 
-def apply_and_tell(place: Place, intent: Intent, *, as_json: bool) -> int:
+def apply_and_print(place: Place, intent: Intent, *, as_json: bool) -> int:
     """Put a set in force and print its generation; return the exit code."""
     store = open_store(place)
     try:

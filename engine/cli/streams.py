@@ -26,12 +26,12 @@ class _Checked:
 
     def write(self, part: str | bytes) -> int:
         """Write, as the stream does; control sequences are removed from any text."""
-        with _told():
+        with _explaining_errors():
             return int(self._stream.write(harmless(part) if isinstance(part, str) else part))
 
     def flush(self) -> None:
         """Flush, as the stream does."""
-        with _told():
+        with _explaining_errors():
             self._stream.flush()
 
 
@@ -63,7 +63,7 @@ def give_up() -> None:
 
 
 @contextlib.contextmanager
-def _told() -> Iterator[None]:
+def _explaining_errors() -> Iterator[None]:
     try:
         yield
     except BrokenPipeError:

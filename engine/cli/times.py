@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from jobfile.model.regex import regex
 from jobfile.schedule.dates import YEARS
 from jobfile.schedule.duration import parse_duration, why_no_duration
 from jobfile.schedule.zones import EPOCH, load_zone
@@ -29,14 +30,14 @@ MAX_CHOICES = 4
 
 _DAY = r"\d{4}-\d\d-\d\d|today|yesterday|tomorrow"
 _CLOCK = r"\d{1,2}:\d\d(?::\d\d(?:[.,]\d{1,9})?)?"
-_TIME = re.compile(
+_TIME = regex(
     rf"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*,? )?(?:(?P<day>{_DAY})(?:[T ]|$))?(?P<clock>{_CLOCK})?"
     r" ?(?P<zone>Z|[+-]\d\d(?::?\d\d)?|[A-Za-z]{2,6}|[A-Za-z_]+(?:/[A-Za-z0-9_+-]+)+)?",
     re.IGNORECASE | re.ASCII,
 )
-_LENGTH = re.compile(r"(\d{1,9}) ?(seconds?|minutes?|hours?|days?|weeks?)", re.IGNORECASE | re.ASCII)
-_EPOCH = re.compile(rf"@?\d{{{MIN_EPOCH_DIGITS},12}}(?:\.\d{{1,6}})?", re.ASCII)
-_OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)?", re.ASCII)
+_LENGTH = regex(r"(\d{1,9}) ?(seconds?|minutes?|hours?|days?|weeks?)", re.IGNORECASE | re.ASCII)
+_EPOCH = regex(rf"@?\d{{{MIN_EPOCH_DIGITS},12}}(?:\.\d{{1,6}})?", re.ASCII)
+_OFFSET = regex(r"([+-])(\d\d):?(\d\d)?", re.ASCII)
 
 _LocalTime = Callable[[tzinfo | None], datetime]
 """Returns the local time that a text names in a zone. None is the zone of this host."""
@@ -176,8 +177,8 @@ def _in_named_zone(local: _LocalTime, name: str, zone: ZoneInfo) -> datetime:
 def _readings(local: datetime, zone: tzinfo | None) -> Iterator[datetime]:
     """The instants of a local time: two if the clocks were set back."""
     for fold in (0, 1):
-        told = local.replace(fold=fold)
-        yield told.astimezone() if zone is None else told.replace(tzinfo=zone)
+        aware = local.replace(fold=fold)
+        yield aware.astimezone() if zone is None else aware.replace(tzinfo=zone)
 
 
 def _anywhere(local: datetime, name: str, zone: ZoneInfo) -> datetime:
@@ -194,8 +195,8 @@ def _anywhere(local: datetime, name: str, zone: ZoneInfo) -> datetime:
         return next(iter(found))
     if found:
         choices = sorted(f"{local.replace(tzinfo=load_zone(one)):%z} in {one}" for one in found.values())
-        told = ", ".join(choices[:MAX_CHOICES])
-        raise click.UsageError(f"'{name}' means more than one zone ({told}); write the offset or the place")
+        named = ", ".join(choices[:MAX_CHOICES])
+        raise click.UsageError(f"'{name}' means more than one zone ({named}); write the offset or the place")
     here = local.replace(tzinfo=zone).tzname()
     raise click.UsageError(
         f"no zone is called '{name}' at that time; {zone.key} is called {here} then. "

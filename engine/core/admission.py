@@ -1,11 +1,11 @@
 """Decides whether a run may start now, waits, or is skipped: the overlap policy."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar, assert_never
 
 from engine.core.lifecycle import RunState, TriggerKind
 from engine.core.reasons import Reason
+from jobfile.model.dataclass import dataclass
 from jobfile.model.jobs import CatchupMode, ConcurrencySpec, JobSpec, OverlapPolicy
 
 

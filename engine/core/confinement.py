@@ -1,7 +1,8 @@
 """What an attempt's process is given beyond the usual: its user, priorities, limits and container."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from jobfile.model.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

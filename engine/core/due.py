@@ -4,7 +4,7 @@ The same code handles a stopped engine, a suspended host, a stalled process and 
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from itertools import islice, pairwise
 from typing import NamedTuple, assert_never
@@ -12,6 +12,7 @@ from typing import NamedTuple, assert_never
 from engine.core.lifecycle import RunState
 from engine.core.reasons import Reason
 from engine.core.records import ENGINE_DOWN, ON_TIME, Pause
+from jobfile.model.dataclass import dataclass
 from jobfile.model.jobs import CatchupMode, CatchupSpec, ScheduleEntry
 from jobfile.schedule.occurrences import Fire, fires
 
@@ -109,7 +110,7 @@ def due(
         found = fires(rules.entries, after=covered_until, until=now)
         return Due(to_run=tuple(ToRun(fire=fire, is_late=False) for fire in found))
     windows = tuple(_windows(rules, pauses, covered_until, now))
-    wanted, state, reason = _wanted(rules, windows, now, absence)
+    wanted, state, reason = _chosen(rules, windows, now, absence)
     to_run = tuple(ToRun(fire=fire, is_late=now - rules.not_before(fire) > ON_TIME) for fire in wanted)
     not_run = tuple(
         one
@@ -142,7 +143,7 @@ def _who(pause: Pause) -> str:
     return f"{pause.actor}: {pause.reason}" if pause.reason else pause.actor
 
 
-def _wanted(
+def _chosen(
     rules: Rules, windows: Sequence[_Window], now: datetime, absence: str
 ) -> tuple[tuple[Fire, ...], RunState, str]:
     """The occurrences that run, oldest first; state and reason of the rest, unless paused or expired."""

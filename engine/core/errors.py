@@ -33,7 +33,7 @@ class ErrorCode(StrEnum):
     )
     UNREADABLE_FILE = "unreadable_file", 65, "make a job file:  jobfile init, or name the file with -f"
     BUG = "bug", 70, "report it, with the file that the message names"
-    LEDGER_UNAVAILABLE = "ledger_unavailable", 75, "try again; if it stays so:  jobfile doctor"
+    LEDGER_UNAVAILABLE = "ledger_unavailable", 75, "try again; if it fails again:  jobfile doctor"
     ENGINE_RUNNING = "engine_running", 75, "stop the other engine, or name another folder with --state"
     INTERRUPTED = "interrupted", 130, "run the command again"
 
@@ -43,7 +43,7 @@ class JobfileError(Exception):
 
     code = ErrorCode.REFUSED
     exit_code = code.exit_code
-    is_told = False
+    is_reported = False
     """Whether it was reported already, in more than a message."""
 
     def __init_subclass__(cls) -> None:

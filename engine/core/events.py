@@ -1,11 +1,11 @@
 """What the engine reports: one value for each kind of event, named as in the glossary."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from engine.core.lifecycle import Run, RunState
 from engine.core.records import Unreadable
 from engine.core.step_states import StepRun
+from jobfile.model.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,7 +193,7 @@ class AttemptStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptAdopted:
-    """A run that an earlier engine started is still going."""
+    """A run that an earlier engine started is still running."""
 
     run: Run
 

@@ -4,12 +4,13 @@ occurrence -> run -> attempt -> outcome -> state. Times are aware UTC datetimes.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
 from engine.core.reasons import Reason
+from jobfile.model.dataclass import dataclass
 from jobfile.model.values import Shown, Value
 
 NOT_AGAIN = "not retried: "
@@ -96,6 +97,7 @@ class TriggerKind(StrEnum):
     SCHEDULE = "schedule"
     CATCHUP = "catchup"
     MANUAL = "manual"
+    BOOT = "boot"
 
     @property
     def is_scheduled(self) -> bool:

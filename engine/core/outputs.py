@@ -1,14 +1,17 @@
 """Reads the outputs of an attempt: JSON objects, one on each line, whose values must be as declared."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from math import inf
 from typing import Final, Never
 
 from engine.core.lifecycle import Ended, Outcome
+from engine.core.reasons import OF_A_REQUEST, Reason
 from jobfile.expressions.params import check_value
-from jobfile.model.jobs import JobSpec, ParamSpec
+from jobfile.model.jobs import HttpAction, JobSpec, ParamSpec
 from jobfile.model.values import Value
 
 MAX_NAMES: Final = 100
@@ -17,7 +20,21 @@ MAX_SHOWN: Final = 60
 """Maximum characters of a wrong line that a message quotes."""
 MAX_INTEGER: Final = 10**18
 """Integers of this size or larger are refused, as in params."""
+MAX_WAIT_SECONDS: Final = 366 * 24 * 3600
+"""The longest wait that a server can ask for."""
+RESPONSE: Final = "http-response"
+"""The name under which the program of a request writes how it failed; no output can have this name."""
+_STATUS: Final = re.compile(r"http\([1-9][0-9]{2}\)", re.ASCII)
 _UNUSABLE: Final = "it is null, an object, a list with one of them, or a number that is too large"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """How a request failed: a word of the ledger with details, and how long the server asks to wait."""
+
+    reason: str
+    detail: str = ""
+    wait: timedelta = timedelta()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,13 +44,19 @@ class Outputs:
     values: Mapping[str, Value] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
     undeclared: tuple[str, ...] = ()
+    refusal: Refusal | None = None
+    """How its request failed; None for a process."""
 
 
 def outputs_of(outcome: Outcome, spec: JobSpec) -> Outputs:
     """The outputs of an attempt that has ended; nothing is wrong with those that are not known."""
     if not isinstance(outcome, Ended) or outcome.outputs is None:
         return Outputs()
-    return read_outputs(spec.outputs, outcome.outputs, trouble=outcome.outputs_trouble)
+    outputs = read_outputs(spec.outputs, outcome.outputs, trouble=outcome.outputs_trouble)
+    if not isinstance(spec.action, HttpAction) or RESPONSE not in outputs.undeclared:
+        return outputs
+    undeclared = tuple(name for name in outputs.undeclared if name != RESPONSE)
+    return replace(outputs, undeclared=undeclared, refusal=_refusal(_given(outcome.outputs)[0][RESPONSE]))
 
 
 def read_outputs(specs: Sequence[ParamSpec], text: str, *, trouble: str = "") -> Outputs:
@@ -76,6 +99,20 @@ def _given(text: str) -> tuple[dict[str, object], list[str]]:
         if len(given) > MAX_NAMES:
             return given, [f"it gave more than {MAX_NAMES} outputs"]
     return given, []
+
+
+def _refusal(found: object) -> Refusal | None:
+    """What the program of a request wrote; None for anything that it does not write."""
+    if not isinstance(found, dict):
+        return None
+    reason, detail, wait = found.get("reason"), found.get("detail"), found.get("wait")
+    is_known = reason in OF_A_REQUEST or reason == Reason.OUTPUTS
+    if not isinstance(reason, str) or not (is_known or _STATUS.fullmatch(reason)):
+        return None
+    seconds = wait if type(wait) is int and 0 <= wait <= MAX_WAIT_SECONDS else 0
+    return Refusal(
+        reason=reason, detail=detail if isinstance(detail, str) else "", wait=timedelta(seconds=seconds)
+    )
 
 
 def _value(found: object) -> Value | None:

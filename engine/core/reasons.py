@@ -18,7 +18,7 @@ class _Word(StrEnum):
 
 
 class Reason(_Word):
-    """Why a run waits or did not succeed. Reasons such as `exit(2)` and `signal(9)` are not members."""
+    """Why a run waits or did not succeed. Not members: `exit(2)`, `signal(9)`, `http(503)` and their like."""
 
     OVERLAP = "overlap", "blocked by another run"
     SUPERSEDED = "superseded", "a later one runs instead"
@@ -56,6 +56,12 @@ class Reason(_Word):
     KEPT = "kept", "it succeeded in the run that is retried"
     UPSTREAM = "upstream", "a step that it needs did not succeed"
     OUTPUTS = "outputs", "its outputs are not as declared"
+    CONNECT = "connect", "the server could not be reached"
+    CERTIFICATE = "certificate", "the certificate of the server is not trusted"
+    ADDRESS = "address", "no request may go to that address"
+    SILENT = "silent", "the server stopped answering"
+    RESPONSE = "response", "no complete response came"
+    CONTAINS = "contains", "the response does not contain the expected text"
     FOLDER_LIMIT = "folder_limit", "its folder exceeded its size limit"
     OOM = "oom", "the system was out of memory"
     SUPERVISOR_KILLED = "supervisor_killed", "its supervisor was killed"
@@ -80,3 +86,10 @@ class IncidentKind(_Word):
 
 REASONS = {reason.value: reason.words for reason in Reason}
 """The sentence of each reason, by its value in the ledger."""
+OF_A_REQUEST = frozenset(
+    {
+        *(Reason.CONNECT, Reason.CERTIFICATE, Reason.ADDRESS),
+        *(Reason.SILENT, Reason.RESPONSE, Reason.CONTAINS),
+    }
+)
+"""How a request can fail, besides `http(503)` and its like, and `outputs`."""

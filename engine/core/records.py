@@ -4,12 +4,12 @@ NamedTuples start faster than dataclasses, and every answer loads these. A datac
 field is named `count`.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from engine.core.lifecycle import Attempt, RunState
 from engine.core.reasons import IncidentKind, Reason
+from jobfile.model.dataclass import dataclass
 from jobfile.model.values import Value
 
 if TYPE_CHECKING:

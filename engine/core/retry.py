@@ -1,5 +1,6 @@
 """Decides what follows from the end of an attempt: the run's next state, and when it is retried."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol, assert_never
@@ -102,8 +103,18 @@ def settle(
         reason=verdict.reason,
         detail=verdict.detail,
         ended_at=verdict.ended_at,
-        retry_at=now + retry_delay(spec.retry, run_id=run.id, attempt=run.attempt),
+        retry_at=now + max(_asked_wait(outputs, spec.retry), _delay_of(run, spec.retry)),
     )
+
+
+def _asked_wait(outputs: Outputs | None, retry: RetrySpec) -> timedelta:
+    """How long the server of a request asks to wait, at most the longest wait of the retries."""
+    asked = timedelta() if outputs is None or outputs.refusal is None else outputs.refusal.wait
+    return min(asked, retry.max_delay)
+
+
+def _delay_of(run: Tried, retry: RetrySpec) -> timedelta:
+    return retry_delay(retry, run_id=run.id, attempt=run.attempt)
 
 
 def settle_round(run: Tried, end: Conclusion, *, spec: JobSpec, now: datetime, gone: str = "") -> Verdict:
@@ -128,7 +139,7 @@ def settle_round(run: Tried, end: Conclusion, *, spec: JobSpec, now: datetime, g
         return verdict
     if gone:
         return replace(verdict, detail=f"{verdict.detail}; {NOT_AGAIN}{gone}")
-    retry_at = now + retry_delay(spec.retry, run_id=run.id, attempt=run.attempt)
+    retry_at = now + _delay_of(run, spec.retry)
     return replace(verdict, run_state=RunState.RETRY_WAIT, retry_at=retry_at)
 
 
@@ -147,7 +158,7 @@ def _is_round_retried(end: Conclusion, spec: JobSpec) -> bool:
         signal=int(number) if how == "signal" else None,
         timed_out=end.state is RunState.TIMED_OUT,
     )
-    return any(_matches(condition, ended, has_shell=has_shell) for condition in spec.retry.when)
+    return any(_matches(one, ended, end.reason, has_shell=has_shell) for one in spec.retry.when)
 
 
 def retry_delay(retry: RetrySpec, *, run_id: str, attempt: int) -> timedelta:
@@ -205,10 +216,10 @@ def _after_end(ended: Ended, run: Tried, outputs: Outputs | None) -> Verdict:
         reason, detail = Reason.OUTPUTS, outputs.problems[0]
     elif ended.exit_code == 0:
         attempt_state, run_state, reason = AttemptState.SUCCEEDED, RunState.SUCCEEDED, ""
-    elif ended.limit:
+    elif outputs is not None and outputs.refusal is not None:
+        reason, detail = outputs.refusal.reason, outputs.refusal.detail
+    else:
         detail = _limit_words(ended)
-    elif ended.out_of_memory:
-        detail = "memory ran out while it ran"  # the kernel may have killed a child of the job
     return Verdict(
         attempt_state=attempt_state,
         run_state=run_state,
@@ -219,10 +230,13 @@ def _after_end(ended: Ended, run: Tried, outputs: Outputs | None) -> Verdict:
 
 
 def _limit_words(ended: Ended) -> str:
-    """The job's own limit that ended it, if one did."""
+    """What ended it, if it was not only the program itself."""
     if ended.limit == "container":
         return "its container could not be made; the output says why"
-    return f"it reached `limits.{ended.limit}`" if ended.limit else ""
+    if ended.limit:
+        return f"it reached `limits.{ended.limit}`"
+    # The kernel may have killed a child of the job.
+    return "memory ran out while it ran" if ended.out_of_memory and ended.exit_code is not None else ""
 
 
 def _is_tried_again(run: Tried, outcome: Outcome, verdict: Verdict, spec: JobSpec) -> bool:
@@ -238,7 +252,7 @@ def _is_tried_again(run: Tried, outcome: Outcome, verdict: Verdict, spec: JobSpe
             is_bad = verdict.run_state in (RunState.FAILED, RunState.TIMED_OUT)
             has_shell = _runs_in_a_shell(spec.action)
             return is_bad and any(
-                _matches(condition, outcome, has_shell=has_shell) for condition in spec.retry.when
+                _matches(one, outcome, verdict.reason, has_shell=has_shell) for one in spec.retry.when
             )
         case _:
             assert_never(outcome)
@@ -249,8 +263,11 @@ def _runs_in_a_shell(action: Action) -> bool:
     return isinstance(action, ScriptAction) and action.shell[0].rpartition("/")[2] in SHELLS
 
 
-def _matches(condition: str, ended: Ended, *, has_shell: bool) -> bool:
-    """Whether one item of `retry.when` matches this end: any, timeout, signal, exit:N, exit:N-M.
+def _matches(condition: str, ended: Ended, reason: str, *, has_shell: bool) -> bool:
+    """Whether one item of `retry.when` matches this end: any, timeout, signal, exit:N, exit:N-M, connect,
+    http:NNN, http:5xx.
+
+    Of a request, `reason` says how it failed: a server that stopped answering is a timeout too.
 
     When a signal ends the last command of a script, the shell itself is not killed: it exits with 128 plus
     the signal's number. So for a script such an exit code counts as a signal too.
@@ -259,7 +276,11 @@ def _matches(condition: str, ended: Ended, *, has_shell: bool) -> bool:
         case ("any", _, _):
             return True
         case ("timeout", _, _):
-            return ended.timed_out
+            return ended.timed_out or reason == Reason.SILENT
+        case (Reason.CONNECT, _, _):
+            return reason == Reason.CONNECT
+        case ("http", _, status):
+            return re.fullmatch(f"http\\({status.replace('x', '[0-9]')}\\)", reason) is not None
         case ("signal", _, _):
             is_shells = has_shell and ended.exit_code in OF_A_SIGNAL
             return (ended.signal is not None or is_shells) and not ended.timed_out

@@ -1,10 +1,10 @@
 """The states of the steps of a run, and of the items of their lists: values that the ledger keeps."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from jobfile.model.dataclass import dataclass
 from jobfile.model.values import Scalar, Shown
 
 

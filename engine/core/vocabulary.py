@@ -6,8 +6,9 @@ from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING
 
 from engine.core.lifecycle import NOT_AGAIN, Run
-from engine.core.reasons import REASONS, Reason
+from engine.core.reasons import OF_A_REQUEST, REASONS, Reason
 from jobfile.model.counts import many
+from jobfile.model.regex import regex
 
 if TYPE_CHECKING:
     from engine.core.events import GenerationApplied  # 30 ms, and every answer imports this module
@@ -17,7 +18,7 @@ SHORT_ID = 8
 _MAX_NAMES = 6
 
 
-_ENDED = re.compile(r"(exit|signal)\((\d{1,3})\)", re.ASCII)
+_ENDED = regex(r"(exit|signal|http)\((\d{1,3})\)", re.ASCII)
 _BY_A_RUN = (Reason.OVERLAP, Reason.SUPERSEDED, Reason.REPLACED, Reason.BUFFER_FULL)
 _MAY_STILL_RUN = (
     Reason.SUPERVISOR_KILLED,
@@ -69,18 +70,20 @@ def reason_words(reason: str, detail: str) -> str:
         return f"{words}: {detail}"
     if reason in _BY_A_RUN:
         return f"{words} (run {short(detail)})"
-    if reason not in REASONS:
+    if reason not in REASONS or reason in OF_A_REQUEST:
         return f"{words}: {detail}"
     return detail if reason in _SAYS_IT_ALL else words
 
 
 def _ended_words(reason: str) -> str:
-    """How a process ended, in words: exit code 2, killed (SIGKILL)."""
+    """How a process or a request ended, in words: exit code 2, killed (SIGKILL), HTTP status 503."""
     ended = _ENDED.fullmatch(reason)
     if ended is None:
         return reason
     if ended[1] == "exit":
         return f"exit code {ended[2]}"
+    if ended[1] == "http":
+        return f"HTTP status {ended[2]}"
     try:
         return f"killed ({signal.Signals(int(ended[2])).name})"
     except ValueError:

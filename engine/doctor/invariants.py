@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from engine.answers.findings import Examined, Finding, told
+from engine.answers.findings import Examined, Finding, limited
 from engine.answers.invariants.checking import check_invariants
 from engine.answers.invariants.coverage import REPORT_IT
 from engine.core.lifecycle import AttemptKey, Ended, Run, RunState
@@ -31,7 +31,7 @@ def examine_invariants(subject: Subject) -> Examined:
     found = check_invariants(
         view, now=subject.now, is_running=subject.is_running, max_running=subject.config.max_running
     )
-    findings = (*found, *told(_check_results(subject, view)), *_check_note(subject, view))
+    findings = (*found, *limited(_check_results(subject, view)), *_check_note(subject, view))
     return Examined(area="invariant", looked_at=summed_up(view), findings=findings)
 
 
@@ -55,7 +55,7 @@ def _check_result(subject: Subject, view: View, run: Run, key: bytes) -> Iterato
         said = "is missing or torn" if result is None else "is not a success"
         yield Finding(
             code="invariant.I7",
-            found=f"run {short(run.id)} succeeded, and its recorded end {said}",
+            found=f"run {short(run.id)} succeeded, but its recorded end {said}",
             help=f"`jobfile logs {short(run.id)}` shows what it wrote; {REPORT_IT}",
             job=run.job,
             run=run.id,

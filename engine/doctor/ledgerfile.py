@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from shlex import quote
 from typing import NamedTuple
 
-from engine.answers.findings import Examined, Finding, told
+from engine.answers.findings import Examined, Finding, limited
 from engine.core.audit_chain import follow
 from engine.core.errors import JobfileError
 from engine.core.records import RESTORED_HOLD, Examination, Unreadable
@@ -51,8 +51,8 @@ def _open_ledger(subject: Subject) -> Opened:
         return Opened(
             Examined(area="ledger", looked_at=str(path), findings=(unreadable(subject, error),)), None
         )
-    rows = (*_check_hold(view), *_check_audit(view), *told(check_rows(subject, view))) if view else ()
-    findings = (*told(check_file(subject, found)), *rows)
+    rows = (*_check_hold(view), *_check_audit(view), *limited(check_rows(subject, view))) if view else ()
+    findings = (*limited(check_file(subject, found)), *rows)
     looked_at = f"{size_text(path.stat().st_size)}, tables of version {found.version}"
     return Opened(Examined(area="ledger", looked_at=looked_at, findings=tuple(findings)), view)
 
@@ -64,14 +64,14 @@ def check_rows(subject: Subject, view: View) -> Iterator[Finding]:
         yield Finding(
             code="ledger.row",
             found=one.words,
-            help=_mending(one, path),
+            help=_advice(one, path),
             path=path,
             job=one.job,
             run=one.run,
         )
 
 
-def _mending(one: Unreadable, path: str) -> str:
+def _advice(one: Unreadable, path: str) -> str:
     """What to do about an unreadable row; the engine never changes it."""
     look = quote(f"select * from {one.table} where {one.key}")  # noqa: S608  shown, never executed
     where = f"`sqlite3 {quote(path)} {look}` shows it"
@@ -109,7 +109,7 @@ def check_file(subject: Subject, found: Examination) -> Iterator[Finding]:
     for one in found.broken_references:
         yield Finding(code="ledger.references", found=one, help=_restoring(subject), path=path)
     about = (
-        f"its tables are of version {found.version}, and this program writes version {found.known_version}"
+        f"its tables are of version {found.version}, but this program writes version {found.known_version}"
     )
     if found.version < found.known_version:
         yield Finding(
@@ -128,7 +128,7 @@ def check_file(subject: Subject, found: Examination) -> Iterator[Finding]:
     if found.journal_mode != "wal":
         yield Finding(
             code="ledger.journal",
-            found=f"its journal is `{found.journal_mode}`, and `wal` was expected: readers and the engine "
+            found=f"its journal is `{found.journal_mode}`, but `wal` was expected: readers and the engine "
             "block each other",
             help="start the engine again, which sets it: `jobfile up`",
             path=path,

@@ -6,7 +6,7 @@ from shlex import quote
 from typing import Final
 
 from engine.answers.fates import fate_of
-from engine.answers.findings import Examined, Finding, told
+from engine.answers.findings import Examined, Finding, limited
 from engine.core.vocabulary import short
 from engine.doctor.subject import Subject
 from engine.execution.launcher_client import ProcessLauncher
@@ -22,13 +22,13 @@ FRESH_SECONDS: Final = 60.0
 
 def examine_leftovers(subject: Subject, runs: Survey) -> Examined:
     """Find what engines and runs left behind. Nothing is changed."""
-    findings = [*told(_check_half_made(subject, runs))]
+    findings = [*limited(_check_half_made(subject, runs))]
     looked_at = "files"
     if subject.view is not None:
         processes = tuple(processes_of_runs())
-        findings += told(_check_folders(subject, subject.view))
-        findings += told(_check_attempts(subject, subject.view))
-        findings += told(_check_processes(subject, subject.view, processes))
+        findings += limited(_check_folders(subject, subject.view))
+        findings += limited(_check_attempts(subject, subject.view))
+        findings += limited(_check_processes(subject, subject.view, processes))
         looked_at = "folders, files, attempts, processes"
     return Examined(area="leftovers", looked_at=looked_at, findings=tuple(findings))
 
@@ -91,8 +91,8 @@ def _check_attempts(subject: Subject, view: View) -> Iterator[Finding]:
         if fate and run is not None and not is_engine_running(subject.config.state_dir):
             yield Finding(
                 code="leftovers.attempt",
-                found=f"run {short(run.id)}, attempt {one.attempt.number}, has no end and no engine: {fate}",
-                help="`jobfile up` settles it",
+                found=f"run {short(run.id)}, attempt {one.attempt.number}, has no recorded end: {fate}",
+                help="`jobfile up` records what happened",
                 job=run.job,
                 run=run.id,
                 path=str(folder),

@@ -72,6 +72,6 @@ def _check_versions(subject: Subject, view: View) -> Iterator[Finding]:
     if applied and applied[0] != TZDATA_VERSION:
         yield Finding(
             code="machine.tzdata",
-            found=f"what is in force was applied with tzdata {applied[0]}, and this is {TZDATA_VERSION}",
+            found=f"the jobs in force were applied with tzdata {applied[0]}, but this is {TZDATA_VERSION}",
             help="`jobfile next` shows the times as they are now; what is recorded stays as it was",
         )

@@ -5,7 +5,7 @@ from pathlib import Path
 from shlex import quote
 
 from engine.actions.prepare import secret_trouble
-from engine.answers.findings import Examined, Finding, told
+from engine.answers.findings import Examined, Finding, limited
 from engine.doctor.subject import Subject
 from engine.host.ownership import Trouble, file_troubles, state_troubles
 from engine.ledger.ports import View
@@ -21,8 +21,8 @@ def examine_rights(subject: Subject, state: tuple[Finding, ...]) -> Examined:
     secrets = tuple(_secrets(subject.view)) if subject.view is not None else ()
     findings = (
         *state,
-        *(_told(one) for one in file_troubles(_job_files(subject.config.main_file))),
-        *told(_check_secrets(subject, secrets)),
+        *(_finding(one) for one in file_troubles(_job_files(subject.config.main_file))),
+        *limited(_check_secrets(subject, secrets)),
     )
     looked_at = f"state folder, job file, {many(len(secrets), 'secret')}"
     return Examined(area="rights", looked_at=looked_at, findings=findings)
@@ -33,10 +33,10 @@ def check_state(folder: Path) -> Iterator[Finding]:
 
     Call it before the ledger is opened: SQLite makes files beside it.
     """
-    return (_told(one) for one in state_troubles(folder))
+    return (_finding(one) for one in state_troubles(folder))
 
 
-def _told(trouble: Trouble) -> Finding:
+def _finding(trouble: Trouble) -> Finding:
     return Finding(code=trouble.code, found=trouble.found, help=f"`{trouble.help}`", path=str(trouble.path))
 
 

@@ -32,10 +32,12 @@ def _check_engine(subject: Subject, view: View) -> Iterator[Finding]:
     session = view.last_session()
     status = "`jobfile status` shows more"
     if not subject.is_running and (session is None or session.ended_at is not None):
-        end = f" since {session.ended_at:%Y-%m-%dT%H:%M:%SZ}" if session and session.ended_at else ""
+        found = "no engine is running"
+        if session is not None and session.ended_at is not None:
+            found = f"no engine has been running since {session.ended_at:%Y-%m-%dT%H:%M:%SZ}"
         yield Finding(
             code="engine.stopped",
-            found=f"no engine is running{end}",
+            found=found,
             help=f"`jobfile up` starts it; {status}",
         )
     elif not subject.is_running and session is not None:
@@ -49,7 +51,7 @@ def _check_engine(subject: Subject, view: View) -> Iterator[Finding]:
         if session.epoch == view.soundness.newest_epoch() and silence > SILENT:
             yield Finding(
                 code="engine.silent",
-                found=f"an engine is running, no sign of life for {seconds_text(silence.total_seconds())}",
+                found=f"an engine runs; its last heartbeat was {seconds_text(silence.total_seconds())} ago",
                 help=f"`kill {session.pid}` stops it cleanly, `jobfile up` starts it again; {status}",
             )
     rejection = view.open_rejection()
@@ -67,7 +69,7 @@ def examine_notifications(subject: Subject) -> Examined:
     if subject.view is None:
         return Examined(area="notifications", looked_at="there is no ledger to read", is_skipped=True)
     backlog = subject.view.soundness.backlog()
-    looked_at = f"{backlog.owed:,} owed" if backlog.owed else "none owed"
+    looked_at = f"{backlog.owed:,} waiting" if backlog.owed else "none waiting"
     findings: tuple[Finding, ...] = ()
     if backlog.oldest is not None and subject.now - backlog.oldest > OWED_LONG:
         since = f"{backlog.oldest:%Y-%m-%dT%H:%M:%SZ}"
@@ -75,7 +77,7 @@ def examine_notifications(subject: Subject) -> Examined:
         findings = (
             Finding(
                 code="notifications.owed",
-                found=f"{are} owed, the oldest since {since}: this version of jobfile does not send them",
+                found=f"{are} waiting, the oldest since {since}: this version of jobfile does not send them",
                 help="`jobfile report` shows what went wrong; check its exit code meanwhile",
             ),
         )

@@ -50,7 +50,7 @@ _HELD: Final = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Preview:
     """The run to preview; `jobs` are all jobs, `outputs` the results of steps that the user supplies."""
 
     job: CompiledJob
@@ -72,24 +72,24 @@ class DryRun:
     would_run: bool | None
 
 
-def look_before(wanted: Wanted, view: View | None, config: EngineConfig) -> DryRun:
+def look_before(preview: Preview, view: View | None, config: EngineConfig) -> DryRun:
     """Preview a run without executing, reading a secret or writing."""
-    spec = wanted.job.spec
+    spec = preview.job.spec
 
     def make_values(skipped: frozenset[str]) -> dict[str, object]:
         known = {"attempt": 1, "idempotency_key": "", **_previous(view, spec.name)}
-        plain = template_values(spec, _as_run(wanted))
-        return values_before(spec, plain, known_run=known, outputs=wanted.outputs, skipped=skipped)
+        plain = template_values(spec, _as_run(preview))
+        return values_before(spec, plain, known_run=known, outputs=preview.outputs, skipped=skipped)
 
     config = replace(config, main_file=config.main_file.absolute())
     skipped = skipped_steps(spec, make_values)
     values = make_values(skipped)
     where = _where(spec, values, config)
     around = _around(config, where)
-    verdict, would_run = _verdict(wanted, values, view, config, where)
+    verdict, would_run = _verdict(preview, values, view, config, where)
     return DryRun(
         job=spec.name,
-        rows=tuple(_rows(wanted, values, around, view, config)),
+        rows=tuple(_rows(preview, values, around, view, config)),
         steps=tuple(step_plans(spec, values, around, skipped)),
         verdict=verdict,
         would_run=would_run,
@@ -97,9 +97,9 @@ def look_before(wanted: Wanted, view: View | None, config: EngineConfig) -> DryR
 
 
 def _rows(
-    wanted: Wanted, values: Mapping[str, object], around: Around, view: View | None, config: EngineConfig
+    preview: Preview, values: Mapping[str, object], around: Around, view: View | None, config: EngineConfig
 ) -> list[Row]:
-    spec, origin = wanted.job.spec, wanted.job.origin
+    spec, origin = preview.job.spec, preview.job.origin
     zone_time = values["run"]["scheduled_at"]  # type: ignore[index]  # a mapping
     rows: list[Row] = [
         ("job", f"{spec.name} ({origin.file}:{origin.line})"),
@@ -110,8 +110,8 @@ def _rows(
     if spec.idempotency_key is not None:
         rows.append(("idempotency", shown_text(spec.idempotency_key, values)))
     rows += [
-        ("params", f"{name} = {_param(value)}   ({'given' if name in wanted.given else 'default'})")
-        for name, value in wanted.params.items()
+        ("params", f"{name} = {_param(value)}   ({'given' if name in preview.given else 'default'})")
+        for name, value in preview.params.items()
     ]
     if spec.matrix:
         rows.append(("matrix", f"{len(spec.matrix)} runs; this is of {_named(spec.matrix[0])}"))
@@ -126,7 +126,7 @@ def _rows(
         rows += container_rows(spec, values, config)
         rows += payload_rows(spec.action, values, around, env=spec.env, secrets=spec.secrets)
     rows.append(limits_row("none" if spec.timeout is None else format_duration(spec.timeout), spec.retry))
-    return [*rows, then_row(spec, wanted.jobs)]
+    return [*rows, then_row(spec, preview.jobs)]
 
 
 def _process_rows(spec: JobSpec) -> list[Row]:
@@ -174,10 +174,12 @@ def _where(spec: JobSpec, values: Mapping[str, object], config: EngineConfig) ->
     return _Where(config.main_file.parent / shown, shown, shown_text(path, values))
 
 
-def _refusals(wanted: Wanted, values: Mapping[str, object], config: EngineConfig, where: _Where) -> list[str]:
+def _refusals(
+    preview: Preview, values: Mapping[str, object], config: EngineConfig, where: _Where
+) -> list[str]:
     """The reasons for which the run would be refused: unsupported features, and problems in preparing it."""
-    spec = wanted.job.spec
-    beyond = beyond_engine_of(wanted.job) or beyond_host_of(wanted.job, config, is_engine=True)
+    spec = preview.job.spec
+    beyond = beyond_engine_of(preview.job) or beyond_host_of(preview.job, config, is_engine=True)
     if beyond:
         return [beyond]
     if not isinstance(spec.action, StepsAction):
@@ -209,14 +211,14 @@ def _refusals_of(
 
 
 def _verdict(
-    wanted: Wanted, values: Mapping[str, object], view: View | None, config: EngineConfig, where: _Where
+    preview: Preview, values: Mapping[str, object], view: View | None, config: EngineConfig, where: _Where
 ) -> tuple[str, bool | None]:
     """Whether it would run, as text and as a truth value; None when only the run itself can show it."""
-    spec = wanted.job.spec
+    spec = preview.job.spec
     found = decided(spec.condition, values)
     if found is False:
         return f"would skip (if is false: {spec.condition})", False
-    refused = _refusals(wanted, values, config, where)
+    refused = _refusals(preview, values, config, where)
     if refused:
         return f"{WOULD_RUN}: no; {'; '.join(refused)}", False
     if isinstance(found, StillUnknownError):
@@ -231,7 +233,7 @@ def _verdict(
     if isinstance(decision, Hold) and active:
         first = active[0]
         since = f" since {first.started_at:%Y-%m-%d %H:%M:%SZ}" if first.started_at else ""
-        return f"would wait ({first.job} is {first.state.value}{since}, run {short(first.id)})", True
+        return f"would wait ({first.job}: {first.state.value}{since}, run {short(first.id)})", True
     return WOULD_RUN, True
 
 
@@ -256,21 +258,21 @@ def _previous(view: View | None, job: str) -> dict[str, object]:
     return {"previous_success": found[0].ended_at if found else None}
 
 
-def _as_run(wanted: Wanted) -> Run:
+def _as_run(preview: Preview) -> Run:
     return Run(
         id="",
-        job=wanted.job.spec.name,
-        digest=wanted.job.digest,
+        job=preview.job.spec.name,
+        digest=preview.job.digest,
         generation=None,
         trigger=TriggerKind.MANUAL,
         schedule_key=None,
-        scheduled_for=wanted.at,
-        params=wanted.params,
+        scheduled_for=preview.at,
+        params=preview.params,
         state=RunState.QUEUED,
-        queued_at=wanted.at,
-        not_before=wanted.at,
+        queued_at=preview.at,
+        not_before=preview.at,
         concurrency_key="",
-        concurrency_limit=wanted.job.spec.concurrency.limit,
+        concurrency_limit=preview.job.spec.concurrency.limit,
     )
 
 

@@ -13,6 +13,7 @@ from engine.dryrun.unknowns import (
     shown,
     shown_items,
     shown_text,
+    shown_value,
     steps_of,
 )
 from jobfile.expressions.params import bind_params
@@ -107,6 +108,9 @@ class _Filled:
     def text(self, text: str) -> str:
         return shown_text(text, self.values)
 
+    def value(self, text: str) -> object:
+        return shown_value(text, self.values)
+
     def items(self, text: str) -> tuple[str, ...]:
         return shown_items(text, self.values)
 
@@ -158,7 +162,7 @@ def limits_row(timeout: str, retry: RetrySpec) -> Row:
 
 def then_row(spec: JobSpec, jobs: Sequence[JobSpec]) -> Row:
     """A row for notifications, and for the jobs that start after this one."""
-    told = [
+    notified = [
         f"{event}: {', '.join(one.name for one in found)}" for event, found in sorted(spec.notify.items())
     ]
     starts = [
@@ -167,7 +171,7 @@ def then_row(spec: JobSpec, jobs: Sequence[JobSpec]) -> Row:
         for trigger in job.triggers
         if isinstance(trigger, AfterTrigger) and trigger.after == spec.name
     ]
-    return ("then", f"notify {'; '.join(told) or '-'}   starts {', '.join(starts) or '-'}")
+    return ("then", f"notify {'; '.join(notified) or '-'}   starts {', '.join(starts) or '-'}")
 
 
 def skipped_steps(spec: JobSpec, make_values: MakeValues) -> frozenset[str]:

@@ -4,7 +4,14 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from jobfile.expressions.expression import EvaluationError, evaluate
-from jobfile.expressions.template import evaluate_source, find_slots, parse_expression, render_items, to_text
+from jobfile.expressions.template import (
+    evaluate_source,
+    find_slots,
+    parse_expression,
+    render_items,
+    render_value,
+    to_text,
+)
 from jobfile.model.jobs import JobSpec, ParamSpec, StepSpec
 from jobfile.model.values import Value
 
@@ -124,6 +131,14 @@ def shown_text(text: str, values: Mapping[str, object]) -> str:
         parts += [text[at : slot.start], shown(slot.source, values)]
         at = slot.end
     return "".join([*parts, text[at:]])
+
+
+def shown_value(text: str, values: Mapping[str, object]) -> object:
+    """A text of `json`: the value with its type, if it is exactly one template."""
+    try:
+        return render_value(text, values)
+    except (StillUnknownError, EvaluationError):
+        return shown_text(text, values)
 
 
 def shown_items(text: str, values: Mapping[str, object]) -> tuple[str, ...]:

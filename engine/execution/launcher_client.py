@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
@@ -21,13 +21,14 @@ from engine.core.errors import JobfileError
 from engine.core.lifecycle import AttemptKey, Lost, StartError
 from engine.core.reasons import Reason
 from engine.execution.evidence_reader import REPLACED, Seen, look, look_for_end, supervisor_in
-from engine.execution.wishing import leave_wish
+from engine.execution.stop_requests import add_request
 from engine.host.clock import SystemClock
 from engine.host.holders import current_boot_id, why_gone
 from engine.host.keys import key_of
 from engine.ports import Alive, Evidence, LaunchOrder, NotStarted, Stop
 from engine.supervisor import groups
 from engine.supervisor.leftovers import end_marked, go_on, rouse
+from jobfile.model.dataclass import dataclass
 
 LAUNCHER = Path(__file__).parents[1] / "supervisor" / "__main__.py"
 START_TRIES = 30
@@ -187,7 +188,7 @@ class ProcessLauncher:
         False when no supervisor is there to read it. One request is enough; repeating it changes nothing.
         """
         seen = look(str(run_dir), self._key, boot_id=self._boot_id)
-        if not isinstance(seen, Seen) or not seen.is_held or not leave_wish(run_dir, how, self._key):
+        if not isinstance(seen, Seen) or not seen.is_held or not add_request(run_dir, how, self._key):
             return False
         supervisor = supervisor_in(run_dir, self._key, boot_id=self._boot_id)
         if supervisor is not None:

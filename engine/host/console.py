@@ -31,7 +31,7 @@ class Console:
         self._is_gone = False
         self._thread: threading.Thread | None = None
 
-    def tell(self, text: str) -> None:
+    def write(self, text: str) -> None:
         """Show a text soon. From any thread."""
         with self._changed:
             if self._is_gone or self._is_closing:

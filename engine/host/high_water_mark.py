@@ -64,7 +64,7 @@ def find_rewind(state_dir: Path, *, epoch: int, covered_until: datetime | None) 
     upto = f", accounting up to {noted:%Y-%m-%d %H:%M:%SZ}" if noted else ""
     message = (
         f"the ledger in {state_dir} is an older copy: it ends at engine {epoch}, and engine "
-        f"{noted_epoch} has run here{upto}. Runs made since then would be made again. "
+        f"{noted_epoch} has run here{upto}. Runs since then would be executed again. "
         "Put the newer ledger back, or continue from the copy with  jobfile up --accept-rewind"
     )
     return Rewind(noted_epoch, noted, message)

@@ -12,7 +12,6 @@ import os
 import select
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
@@ -21,6 +20,7 @@ from engine.host.holders import Process, current_boot_id, holders_of, holds, thi
 from engine.host.keys import find_key, keep_key, make_key
 from engine.host.ownership import LOCKS, SEARCH, WAKE, open_own, refuse_foreign_state
 from engine.supervisor.evidence import seal_text
+from jobfile.model.dataclass import dataclass
 
 LOCK = "engine.lock"
 ENGINE = "an engine"

@@ -51,7 +51,7 @@ SEARCH: Final = stat.S_IXGRP | stat.S_IXOTH
 it, and everything else in it is closed.
 """
 NAME_ONE: Final = "name one:  --state"
-MOST_TOLD: Final = 3
+MOST_LISTED: Final = 3
 """Maximum number of problems that one message names."""
 
 
@@ -76,11 +76,11 @@ def refuse_foreign_state(folder: Path) -> None:
     found = list(state_troubles(folder))
     if not found or found[0].help == NAME_ONE:  # a file; creating the folder reports that
         return
-    told = "; ".join(one.found for one in found[:MOST_TOLD])
-    more = f" (and {len(found) - MOST_TOLD} more)" if len(found) > MOST_TOLD else ""
+    them = "; ".join(one.found for one in found[:MOST_LISTED])
+    more = f" (and {len(found) - MOST_LISTED} more)" if len(found) > MOST_LISTED else ""
     ways = " && ".join(dict.fromkeys(one.help for one in found))
     raise NotOursError(
-        f"the state folder {folder} is not trusted: {told}{more}. If it came from elsewhere, for example in "
+        f"the state folder {folder} is not trusted: {them}{more}. If it came from elsewhere, for example in "
         "a repository or an archive, remove it: it decides what runs as you. If you made it yourself:  "
         f"{ways}"
     )

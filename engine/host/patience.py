@@ -92,6 +92,6 @@ def _asked(what: str, question: Callable[[], object]) -> _Question:
         if known is not None and (known.thread.is_alive() or not is_stale):
             return known
         if known is None and sum(one.thread.is_alive() for one in _open.values()) >= MOST_STUCK:
-            raise NoAnswerError(f"not asked: {MOST_STUCK} other files and folders do not answer")
+            raise NoAnswerError(f"not tried: {MOST_STUCK} other files and folders do not respond")
         _open[what] = asked = _Question(question)
         return asked

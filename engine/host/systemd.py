@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from jobfile.diagnostics.escapes import readable
 
 ALIVE_EVERY = 0.5
-"""A sign of life is due after this part of the watchdog's time: half, as
+"""A keep-alive is due after this part of the watchdog's time: half, as
 sd_watchdog_enabled(3) recommends.
 """
 
@@ -28,26 +28,26 @@ class Manager:
 
     def ready(self, status: str) -> None:
         """The engine has started, or has read its files again."""
-        self._tell("READY=1", f"STATUS={status}")
+        self._notify("READY=1", f"STATUS={status}")
 
     def status(self, status: str) -> None:
         """A line about the engine, for `systemctl status`."""
-        self._tell(f"STATUS={status}")
+        self._notify(f"STATUS={status}")
 
     def alive(self) -> None:
-        """A planning cycle has finished: the only sign of life."""
+        """A planning cycle has finished: the only keep-alive."""
         if self.alive_seconds is not None:
-            self._tell("WATCHDOG=1")
+            self._notify("WATCHDOG=1")
 
     def reloading(self, monotonic_microseconds: int) -> None:
         """The files are being read again; READY follows."""
-        self._tell("RELOADING=1", f"MONOTONIC_USEC={monotonic_microseconds}")
+        self._notify("RELOADING=1", f"MONOTONIC_USEC={monotonic_microseconds}")
 
     def stopping(self) -> None:
         """The engine ends; running jobs continue under their supervisors."""
-        self._tell("STOPPING=1")
+        self._notify("STOPPING=1")
 
-    def _tell(self, *lines: str) -> None:
+    def _notify(self, *lines: str) -> None:
         if not self._address:
             return
         # An address that begins with @ is in the abstract namespace: unix(7).

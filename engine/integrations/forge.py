@@ -129,7 +129,9 @@ class _NoRedirects(HTTPRedirectHandler):
 def _call(forge: Forge, method: str, url: str, body: Mapping[str, str] | None = None) -> Any:  # noqa: ANN401  JSON data
     where = urlsplit(url)
     if where.scheme != "https" and not (where.scheme == "http" and where.hostname in _LOOPBACK):
-        raise ForgeError(f"a token does not go over {where.scheme or 'nothing'}: {where.netloc} needs https")
+        raise ForgeError(
+            f"the token is not sent over {where.scheme or 'nothing'}: {where.netloc} needs https"
+        )
     data = None if body is None else json.dumps(body).encode()
     headers = {**forge.headers, "Content-Type": "application/json", "User-Agent": "jobfile"}
     request = Request(url, data=data, headers=headers, method=method)  # noqa: S310  the scheme was looked at

@@ -58,7 +58,7 @@ class _State:
     looks: dict[str, Looked] = field(default_factory=dict)
     good: dict[str, FileSet] = field(default_factory=dict)
     waiting: dict[str, asyncio.TimerHandle] = field(default_factory=dict)
-    told: dict[str, set[str]] = field(default_factory=dict)
+    published: dict[str, set[str]] = field(default_factory=dict)
 
 
 def make_server(clock: Clock) -> LanguageServer:
@@ -101,8 +101,8 @@ def _add_texts(server: LanguageServer, state: _State) -> None:
         waiting = state.waiting.pop(uri, None)
         if waiting is not None:
             waiting.cancel()
-        for told in state.told.pop(uri, set()) | {uri}:
-            _publish(server, told, [])
+        for published in state.published.pop(uri, set()) | {uri}:
+            _publish(server, published, [])
         state.looks.pop(uri, None)
 
 
@@ -118,22 +118,22 @@ def _look(server: LanguageServer, state: _State, uri: str) -> Looked:
         state.good[uri] = looked.files
     by_file: dict[str, list[types.Diagnostic]] = {name: [] for name, _ in found.files}
     is_ours = len(found.files) > 1 or is_job_file(path_of(uri), _text(server, uri))
-    told = (
+    published = (
         one
         for one in looked.diagnostics
         if one.suppressed is None and one.severity is not Severity.INFO and one.file in by_file
     )
-    shown, left_off = most_severe(told if is_ours else ())
+    shown, left_off = most_severe(published if is_ours else ())
     for one in shown:
         by_file[one.file].append(diagnostic_of(one, looked))
     if left_off:
         by_file[shown[0].file].append(left_off_note(left_off))
     for name, diagnostics in by_file.items():
         _publish(server, uri_of(name, uri), diagnostics)
-    now_told = {uri_of(name, uri) for name in by_file}
-    for gone in state.told.get(uri, set()) - now_told:
+    now_published = {uri_of(name, uri) for name in by_file}
+    for gone in state.published.get(uri, set()) - now_published:
         _publish(server, gone, [])
-    state.told[uri] = now_told
+    state.published[uri] = now_published
     return looked
 
 

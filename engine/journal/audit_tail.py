@@ -18,8 +18,8 @@ def note_start(store: AuditTrail, main_file: Path, *, by: str, now: datetime) ->
     current = store.current_generation()
     force = "nothing in force" if current is None else f"generation {current.number}, {current.digest}"
     with store.transaction():
-        told = f"jobfile {__version__}, {main_file}; {force}"
-        store.audit(actor=by, action="start", object=ENGINE, detail=told, now=now)
+        about = f"jobfile {__version__}, {main_file}; {force}"
+        store.audit(actor=by, action="start", object=ENGINE, detail=about, now=now)
 
 
 def note_stop(store: AuditTrail, *, running: int, now: datetime) -> None:
@@ -38,13 +38,13 @@ class AuditTail:
         self.record, self.head = store.past.newest_audit()
         self._seq = self.record
 
-    def tell_new(self) -> None:
+    def report_new(self) -> None:
         """Report the new records."""
         lines = self._store.past.audit_after(self._seq, limit=LINES_AT_ONCE)
         if not lines:
             return
         self._seq = lines[-1][0]
-        self._journal.tell(
+        self._journal.report(
             *(
                 DoneByOthers(actor=line.actor, action=line.action, object=line.object, detail=line.detail)
                 for _, line in lines

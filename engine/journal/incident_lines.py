@@ -26,7 +26,7 @@ from engine.core.vocabulary import seconds_text, short
 from jobfile.model.counts import many
 
 
-def tell_incident(
+def incident_text(
     event: EngineWasAway | ClockJumped | ClockHeld | ClockBelieved | RemovalsHeld | JobRenamed,
 ) -> str:
     """One line about the engine, its clock or its files."""
@@ -57,7 +57,7 @@ def tell_incident(
             assert_never(event)
 
 
-def tell_ledger(event: LedgerHeld | LedgerUnwritable | LedgerWritable) -> str:
+def ledger_text(event: LedgerHeld | LedgerUnwritable | LedgerWritable) -> str:
     """One line about the ledger."""
     match event:
         case LedgerHeld():
@@ -70,7 +70,7 @@ def tell_ledger(event: LedgerHeld | LedgerUnwritable | LedgerWritable) -> str:
             assert_never(event)
 
 
-def tell_upkeep(event: DiskHeld | DiskReleased | RunsPruned | OutputsDropped) -> str:
+def upkeep_text(event: DiskHeld | DiskReleased | RunsPruned | OutputsDropped) -> str:
     """One line about the disk and what was deleted from it."""
     match event:
         case DiskHeld():
@@ -87,7 +87,7 @@ def tell_upkeep(event: DiskHeld | DiskReleased | RunsPruned | OutputsDropped) ->
             assert_never(event)
 
 
-def tell_about_job(event: FellDueUnseen | SkipsInARow | JobPaused | ScheduleQuarantined) -> str:
+def job_event_text(event: FellDueUnseen | SkipsInARow | JobPaused | ScheduleQuarantined) -> str:
     """One line about a job, without its name, which the caller puts before it."""
     match event:
         case FellDueUnseen():

@@ -57,7 +57,7 @@ from engine.core.vocabulary import (
     seconds_text,
     short,
 )
-from engine.journal.incident_lines import tell_about_job, tell_incident, tell_ledger, tell_upkeep
+from engine.journal.incident_lines import incident_text, job_event_text, ledger_text, upkeep_text
 from jobfile.diagnostics.escapes import message
 from jobfile.model.counts import many
 from jobfile.render.style import PLAIN, Style
@@ -71,7 +71,7 @@ AboutRun = (
 )
 
 
-def tell_text(event: Event) -> str:
+def event_text(event: Event) -> str:
     """An event as a line of text: the run, the job, what happened."""
     match event:
         case EngineStarted() | EngineStopped() | LoopFailed() | NotShown() | DoneByOthers():
@@ -79,13 +79,13 @@ def tell_text(event: Event) -> str:
         case GenerationApplied() | ConfigRejected() | ConfigChanged() | ConfigAccepted() | RefUnread():
             return _line("", "", _about_config(event))
         case EngineWasAway() | ClockJumped() | ClockHeld() | ClockBelieved() | RemovalsHeld() | JobRenamed():
-            return _line("", "", tell_incident(event))
+            return _line("", "", incident_text(event))
         case DiskHeld() | DiskReleased() | RunsPruned() | OutputsDropped():
-            return _line("", "", tell_upkeep(event))
+            return _line("", "", upkeep_text(event))
         case LedgerHeld() | LedgerUnwritable() | LedgerWritable():
-            return _line("", "", tell_ledger(event))
+            return _line("", "", ledger_text(event))
         case FellDueUnseen() | SkipsInARow() | JobPaused() | ScheduleQuarantined():
-            return _line("", event.job, tell_about_job(event))
+            return _line("", event.job, job_event_text(event))
         case RowUnreadable():
             said = f"{event.found.words}; it is ignored, and the rest continues: jobfile doctor"
             return _line(event.found.run, "", said)
@@ -135,9 +135,9 @@ def _about_run(event: AboutRun) -> str:
 def _about_engine(event: EngineStarted | EngineStopped | LoopFailed | NotShown | DoneByOthers) -> str:
     match event:
         case EngineStarted():
-            told = f"engine {event.epoch} runs {event.main_file}, state in {event.state_dir}"
+            started = f"engine {event.epoch} runs {event.main_file}, state in {event.state_dir}"
             head = f"; audit: record {event.audit_record}, hash {event.audit_hash[:_HASH_DIGITS]}"
-            return told + (head if event.audit_hash else "")
+            return started + (head if event.audit_hash else "")
         case EngineStopped():
             left = f"; {event.running} still running" if event.running else ""
             return f"engine stopped{left}"
@@ -192,7 +192,7 @@ def _by_others(event: DoneByOthers) -> str:
     return f"{what} {done} by {event.actor}{detail}"
 
 
-def tell_json(event: Event, *, at: datetime) -> dict[str, object]:
+def event_json(event: Event, *, at: datetime) -> dict[str, object]:
     """An event as a JSON object: `at`, `event`, and the fields of the event."""
     plain = {name: _plain(getattr(event, name)) for name in event.__dataclass_fields__}
     return {"at": at.isoformat(), "event": type(event).__name__, **plain}
@@ -276,10 +276,10 @@ def _plain(value: object) -> object:
 
 def for_programs(events: Sequence[Event], now: datetime) -> str:
     """Events as JSON lines."""
-    return "".join(f"{json.dumps(tell_json(event, at=now))}\n" for event in events)
+    return "".join(f"{json.dumps(event_json(event, at=now))}\n" for event in events)
 
 
 def for_people(events: Sequence[Event], now: datetime, *, style: Style = PLAIN) -> str:
     """Events as lines of text, with the local time of this host."""
     at = f"{now.astimezone():%H:%M:%S %Z}"
-    return "".join(f"{at}  {style.states(message(tell_text(event)))}\n" for event in events)
+    return "".join(f"{at}  {style.states(message(event_text(event)))}\n" for event in events)

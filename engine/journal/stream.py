@@ -31,7 +31,7 @@ class EventStream:
         self._clock = clock
         self._lock = threading.Lock()
 
-    def tell(self, *events: Event) -> None:
+    def report(self, *events: Event) -> None:
         """Report events, in order. Never raises: reporting must not stop any work."""
         if not events:
             return

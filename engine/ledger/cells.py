@@ -413,7 +413,7 @@ def unreadable_row(table: str, row: Mapping[str, Any], why: str) -> Unreadable:
     )
 
 
-class MendedRow:
+class RowWithStandIns:
     """A row with stand-ins, in the form that readers of rows take."""
 
     def __init__(self, cells: Mapping[str, Any]) -> None:
@@ -433,19 +433,19 @@ class MendedRow:
         return list(self._cells)
 
 
-def mended_row(table: str, row: Mapping[str, Any], faults: Mapping[str, str]) -> MendedRow:
+def row_with_stand_ins(table: str, row: Mapping[str, Any], faults: Mapping[str, str]) -> RowWithStandIns:
     """The row with stand-ins for its unreadable columns: nothing in it counts as a success or as due."""
-    mended = dict(row) | {column: CELLS[table][column].stand_in for column in faults}
+    changed = dict(row) | {column: CELLS[table][column].stand_in for column in faults}
     if table == "run":
         if "id" in faults:
-            mended["id"] = f"row-{row['seq']}"
+            changed["id"] = f"row-{row['seq']}"
         why = f"its row cannot be read: {'; '.join(faults.values())}"
-        mended |= {"state": RunState.LOST.value, "resolved": "", "reason": UNREADABLE, "detail": why}
-        mended |= {"retry_at": None, "stop_requested": ""}
-        mended["ended_at"] = mended["queued_at"] if mended["ended_at"] is None else mended["ended_at"]
+        changed |= {"state": RunState.LOST.value, "resolved": "", "reason": UNREADABLE, "detail": why}
+        changed |= {"retry_at": None, "stop_requested": ""}
+        changed["ended_at"] = changed["queued_at"] if changed["ended_at"] is None else changed["ended_at"]
     if table == "schedule":
-        mended["rule"] = "[]"
-    return MendedRow(mended)
+        changed["rule"] = "[]"
+    return RowWithStandIns(changed)
 
 
 def _shown(value: object) -> str:

@@ -55,7 +55,7 @@ class LedgerGuard:
         self._failing: set[str] = set()
         self._began = 0.0
         self._failed = 0.0
-        self._is_told = False
+        self._is_reported = False
         self._bugs: dict[str, _Bug] = {}
         self._turns: dict[str, float] = {}
 
@@ -92,11 +92,11 @@ class LedgerGuard:
         with self._lock:
             self._failed = self._clock.elapsed()
             self._failing.add(loop)
-            if self._is_told:
+            if self._is_reported:
                 return
-            self._is_told, self._began = True, self._failed
+            self._is_reported, self._began = True, self._failed
         self._alarm(detail)
-        self._journal.tell(LedgerUnwritable(detail=detail))
+        self._journal.report(LedgerUnwritable(detail=detail))
 
     def note_bug(self, loop: str, message: str, *, is_whole_turn: bool) -> None:
         """Note that a loop met a bug; `is_whole_turn`: the bug kept it from doing anything in this turn."""
@@ -118,11 +118,11 @@ class LedgerGuard:
         with self._lock:
             self._failing.discard(loop)
             now = self._clock.elapsed()
-            if not self._is_told or self._failing or now - self._failed < CALM_SECONDS:
+            if not self._is_reported or self._failing or now - self._failed < CALM_SECONDS:
                 return
-            self._is_told = False
+            self._is_reported = False
         self._alarm("")
-        self._journal.tell(LedgerWritable(seconds=now - self._began))
+        self._journal.report(LedgerWritable(seconds=now - self._began))
 
     def _end_bug(self, loop: str) -> None:
         if loop not in self._bugs:  # the common case, at each turn of each loop: skip the lock

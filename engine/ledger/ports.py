@@ -1,6 +1,6 @@
 """The reading ports of a ledger: one for each kind of question. A view implements all of them.
 
-All times are aware datetimes in UTC. "Wanted at" is the nominal time of a run, `scheduled_for`.
+All times are aware datetimes in UTC. A run is for its nominal time, `scheduled_for`.
 """
 
 from __future__ import annotations
@@ -90,11 +90,11 @@ class History(Protocol):
         ...
 
     def runs_between(self, job: str, *, since: datetime, until: datetime, limit: int) -> tuple[Run, ...]:
-        """Runs of a job that were wanted in [since, until), newest first."""
+        """Runs of a job for times in [since, until), newest first."""
         ...
 
     def newest_run(self, job: str, *, until: datetime) -> Run | None:
-        """The run of a job that was wanted last, at or before `until`."""
+        """The run of a job for the latest time, at or before `until`."""
         ...
 
     def retries_of(self, run_id: str) -> tuple[Run, ...]:
@@ -102,7 +102,7 @@ class History(Protocol):
         ...
 
     def retries_between(self, *, since: datetime, until: datetime) -> tuple[Run, ...]:
-        """Manual retries of any run, wanted in [since, until), oldest first."""
+        """Manual retries of any run, for times in [since, until), oldest first."""
         ...
 
     def attempts(self, run_id: str) -> tuple[Attempt, ...]:
@@ -122,7 +122,7 @@ class History(Protocol):
         ...
 
     def count_runs(self, *, since: datetime, until: datetime) -> tuple[StateCount, ...]:
-        """Runs wanted in [since, until), counted by job, kind and state; in no particular order."""
+        """Runs for times in [since, until), counted by job, kind and state; in no particular order."""
         ...
 
     def pruned_requests(self, job: str, *, since: datetime, until: datetime) -> Mapping[RunState, int]:
@@ -165,7 +165,7 @@ class Overview(Protocol):
     def runs_in(
         self, *, since: datetime, until: datetime, jobs: Collection[str] | None, state: States, limit: int
     ) -> tuple[Run, ...]:
-        """Runs wanted in [since, until), newest first: of these jobs or of all, in these states or any."""
+        """Runs for times in [since, until), newest first: of these jobs or of all, in these states or any."""
         ...
 
 

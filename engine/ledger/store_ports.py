@@ -247,7 +247,7 @@ class Requesting(Accounting, Protocol):
     steps: Steps
 
 
-class Scheduling(Accounting, Protocol):
+class Scheduling(Requesting, Protocol):
     """For the scheduler: it accounts for what is due, and decides runs whose spread has passed."""
 
     incidents: Incidents

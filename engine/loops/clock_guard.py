@@ -79,10 +79,10 @@ class ClockGuard:
             held = self._is_held
             # The ledger may have times that a wrong clock has set, also one of an earlier engine.
             if not held and (was_held or jumped or self._is_first):
-                self._mend_waits(now.wall)
+                self._correct_waits(now.wall)
                 self._is_first = False
         for event in events:
-            self._journal.tell(event)
+            self._journal.report(event)
         return Look(now=now.wall, is_held=held, jumped=jumped)
 
     @property
@@ -107,21 +107,21 @@ class ClockGuard:
             )
         return [ClockJumped(seconds=seconds)]
 
-    def _mend_waits(self, now: datetime) -> None:
+    def _correct_waits(self, now: datetime) -> None:
         """Correct waiting times that a clock set while it was ahead: a manual run may start at once, and a
         retry waits at most for the longest delay of its job.
         """
-        mended: list[tuple[Run, datetime]] = []
+        corrected: list[tuple[Run, datetime]] = []
         for run in self._store.open_runs():
             if run.state is RunState.QUEUED and not run.trigger.is_scheduled and run.not_before > now:
-                mended.append((run, now))
+                corrected.append((run, now))
             elif run.state is RunState.RETRY_WAIT and run.retry_at is not None:
                 retry = self._store.definition(run.digest).retry
                 if run.retry_at - now > retry.max_delay:
-                    mended.append((run, now + retry_delay(retry, run_id=run.id, attempt=run.attempt)))
-        if mended:
+                    corrected.append((run, now + retry_delay(retry, run_id=run.id, attempt=run.attempt)))
+        if corrected:
             with self._store.transaction():
-                for run, at in mended:
+                for run, at in corrected:
                     self._store.incidents.wait_until(run, at)
 
     def _judge(self, now: Reading, events: list[Event]) -> None:

@@ -97,7 +97,7 @@ class Housekeeper:
             with self._store.transaction():
                 if self._store.past.resolve(attempt, found, state=state, detail=detail) and is_last:
                     self._store.past.set_outputs(attempt.key, outputs.values)
-            self._journal.tell(RunResolved(run=run, number=attempt.number, state=state, is_last=is_last))
+            self._journal.report(RunResolved(run=run, number=attempt.number, state=state, is_last=is_last))
 
     def prune(self, *, counts: bool) -> bool:
         """Delete one batch of runs that are too old or too many; return whether there may be more."""
@@ -120,7 +120,7 @@ class Housekeeper:
         for run in gone:
             run_folders.remove_run(self._config.run_dir(run.id), left[run.id])
         if gone:
-            self._journal.tell(RunsPruned(count=len(gone)))
+            self._journal.report(RunsPruned(count=len(gone)))
         return bool(gone)
 
     def compress(self) -> None:
@@ -163,7 +163,7 @@ class Housekeeper:
             with self._store.transaction():
                 self._store.past.note(_DROPPED, str(seq))
         if dropped:
-            self._journal.tell(OutputsDropped(count=count, bytes=dropped))
+            self._journal.report(OutputsDropped(count=count, bytes=dropped))
 
     def _sweep(self) -> None:
         """Delete old folders that belong to no run, of one shard a round: an
@@ -184,7 +184,7 @@ class Housekeeper:
         if is_low != self.is_disk_low:
             self.is_disk_low, self._is_disk_noted = is_low, False
             event: Event = DiskHeld(free_bytes=free) if is_low else DiskReleased(free_bytes=free)
-            self._journal.tell(event)
+            self._journal.report(event)
         if self._is_disk_noted:
             return
         now = self._clock.now()

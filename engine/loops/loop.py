@@ -139,4 +139,4 @@ class Loop:
         """Report a problem once, not at each repetition."""
         if message != self._last_trouble:
             self._last_trouble = message
-            self._journal.tell(LoopFailed(loop=self.name, message=message))
+            self._journal.report(LoopFailed(loop=self.name, message=message))

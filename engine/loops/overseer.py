@@ -38,5 +38,5 @@ class Overseer:
             )
             new, self._standing = standing.keys() - self._standing, set(standing)
             self._note("; ".join(words))
-            self._journal.tell(*(LoopFailed(loop=loop, message=STANDS_STILL) for loop in sorted(new)))
+            self._journal.report(*(LoopFailed(loop=loop, message=STANDS_STILL) for loop in sorted(new)))
         return OVERSEE_SECONDS

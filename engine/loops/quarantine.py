@@ -19,7 +19,7 @@ class Quarantine:
         self._store = store
         self._clock = clock
         self._journal = journal
-        self._told = 0
+        self._reported = 0
         self._is_noted = store.past.fact(SET_ASIDE, default="[]") == "[]"
 
     def begin(self) -> None:
@@ -30,13 +30,13 @@ class Quarantine:
     def tick(self) -> None:
         """Report the rows found since the last call, and end runs that could never start."""
         met = self._store.unreadable
-        if len(met) == self._told and self._is_noted:
+        if len(met) == self._reported and self._is_noted:
             return
         now = self._clock.now()
         with self._store.transaction():
-            for found in met[self._told :]:
+            for found in met[self._reported :]:
                 if found.seq:
                     self._store.set_aside(found, is_over=False, now=now)
             self._store.past.note(SET_ASIDE, json.dumps([found.words for found in met[:MAX_NOTED]]))
-        fresh, self._told, self._is_noted = met[self._told :], len(met), True
-        self._journal.tell(*(RowUnreadable(found=found) for found in fresh))
+        fresh, self._reported, self._is_noted = met[self._reported :], len(met), True
+        self._journal.report(*(RowUnreadable(found=found) for found in fresh))

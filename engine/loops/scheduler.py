@@ -15,6 +15,7 @@ from engine.ledger.store_ports import Scheduling
 from engine.loops.clock_guard import ClockGuard, Look
 from engine.ports import Clock, Journal
 from engine.transactions.account import Moment, account, decide_waiting
+from engine.transactions.boot import record_boot
 from engine.triggers.registry import watched_by
 from jobfile.schedule.occurrences import NotAdvancingError
 
@@ -37,6 +38,7 @@ class Scheduler:
         journal: Journal,
         before: Session | None,
         new_id: Callable[[], str],
+        boot_id: str,
         on_recorded: Callable[[], None],
         settle_ended: Callable[[], None] = lambda: None,
     ) -> None:
@@ -52,6 +54,8 @@ class Scheduler:
         self._guard = guard
         self._journal = journal
         self._new_id = new_id
+        self._unseen_boot_id = boot_id
+        """The start of the host whose jobs are still to be recorded; empty once that is done."""
         self._on_recorded = on_recorded
         self._followed: tuple[int, int] | None = None
         self._heap: list[tuple[datetime, int, Schedule]] = []
@@ -70,6 +74,7 @@ class Scheduler:
             return LONGEST_SLEEP_SECONDS
         self._note_absence(look)
         self._follow_generation()
+        self._note_boot()
         if self._followed is None:
             return LONGEST_SLEEP_SECONDS
         if self._heap and self._clock.now() - self._heap[0][0] > ON_TIME:
@@ -97,6 +102,18 @@ class Scheduler:
         if self._awake_at is not None and self._awake_at > look.now:
             self._awake_at = look.now
 
+    def _note_boot(self) -> None:
+        """Record the runs of jobs that start with the host, if this is the first engine since its start."""
+        if not self._unseen_boot_id:
+            return
+        number = 0 if self._followed is None else self._followed[0]
+        with self._store.transaction():
+            moment = Moment(now=self._clock.now(), generation=number, new_id=self._new_id)
+            events = record_boot(self._store, self._unseen_boot_id, moment)
+        self._unseen_boot_id = ""
+        self._journal.report(*events)
+        self._on_recorded()
+
     def _rest(self) -> float:
         next_times = [self._store.next_undecided(), self._heap[0][0] if self._heap else None]
         now = self._clock.now()
@@ -120,7 +137,7 @@ class Scheduler:
             except Exception as error:  # noqa: BLE001  one schedule must not stop the others
                 is_known = isinstance(error, NotAdvancingError)
                 message = str(error) if is_known else f"{type(error).__name__}: {error} (a bug in jobfile)"
-                self._journal.tell(ScheduleQuarantined(job=schedule.job, message=message))
+                self._journal.report(ScheduleQuarantined(job=schedule.job, message=message))
                 continue
             if at is not None:
                 heapq.heappush(self._heap, (at, schedule.id, schedule))
@@ -170,7 +187,7 @@ class Scheduler:
         self._push(fresh)
         for event in (*events, *away):
             if not isinstance(event, FellDueUnseen):
-                self._journal.tell(event)
+                self._journal.report(event)
         self._on_recorded()
 
     def _away(self, events: Sequence[Event], moment: Moment) -> tuple[Event, ...]:
@@ -231,5 +248,5 @@ class Scheduler:
             self._trouble = error
             return False
         for event in events:
-            self._journal.tell(event)
+            self._journal.report(event)
         return True

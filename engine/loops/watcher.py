@@ -35,7 +35,7 @@ DOUBT_SECONDS = 300.0
 
 MAX_NAMED = 5
 
-MAX_TOLD = 20
+MAX_LISTED = 20
 """Maximum number of findings kept with a rejection; `jobfile check` shows all."""
 
 
@@ -125,12 +125,16 @@ class Watcher:
 
     def _refuse(self, snapshot: Snapshot, compiled: Compiled | None, beyond: tuple[str, ...]) -> None:
         errors = [] if compiled is None else [one for one in compiled.diagnostics if one.is_error]
-        told = tuple(render_short(errors).splitlines()[:MAX_TOLD]) or beyond[:MAX_TOLD] or (snapshot.problem,)
+        lines = (
+            tuple(render_short(errors).splitlines()[:MAX_LISTED])
+            or beyond[:MAX_LISTED]
+            or (snapshot.problem,)
+        )
         with self._store.transaction():
-            self._store.reject(digest=_digest(snapshot), diagnostics=told, now=self._clock.now())
+            self._store.reject(digest=_digest(snapshot), diagnostics=lines, now=self._clock.now())
         generation = self._store.current_generation()
         running = None if generation is None else generation.number
-        self._journal.tell(ConfigRejected(running=running, diagnostics=told))
+        self._journal.report(ConfigRejected(running=running, diagnostics=lines))
 
     def _take(self, snapshot: Snapshot, compiled: Compiled) -> None:
         catalog = compiled.catalog
@@ -165,7 +169,7 @@ class Watcher:
         if was_refused and not events:
             events.append(ConfigAccepted(running=number or None))
         for event in events:
-            self._journal.tell(event)
+            self._journal.report(event)
         self._on_applied()
 
     def _is_doubtful(self, change: Change) -> bool:
@@ -176,16 +180,16 @@ class Watcher:
     def _doubt(self, snapshot: Snapshot, change: Change) -> None:
         """Do not apply yet: that many jobs are removed may mean that a folder is missing."""
         names = ", ".join(version.job for version in change.removed[:MAX_NAMED])
-        told = (
+        lines = (
             f"{len(change.removed)} jobs would be removed at once ({names}, …): not applied. "
             "If this is intended:  jobfile apply --yes-remove-many, or wait 5 minutes",
         )
         if self._doubted_since is None:
             with self._store.transaction():
-                self._store.reject(digest=_digest(snapshot), diagnostics=told, now=self._clock.now())
+                self._store.reject(digest=_digest(snapshot), diagnostics=lines, now=self._clock.now())
             self._doubted_since = self._clock.elapsed()
             jobs = len(self._store.jobs_in_force())
-            self._journal.tell(RemovalsHeld(removed=len(change.removed), jobs=jobs))
+            self._journal.report(RemovalsHeld(removed=len(change.removed), jobs=jobs))
 
 
 def _digest(snapshot: Snapshot) -> str:

@@ -176,7 +176,7 @@ class Worker:
         try:
             events += self._launch([*claimed, *unstarted])
         finally:  # after the launch: reporting must not delay starts
-            self._journal.tell(*events)
+            self._journal.report(*events)
         self._settle_aside(aside, now)
         self.had_work = bool(ended or claimed or unstarted)
         is_more = bool(claimed) and len(self._flights) < self._config.max_running
@@ -286,7 +286,7 @@ class Worker:
                 continue
             self._unsettled.discard(name)
             self._flights.pop(name, None)
-            self._journal.tell(*events)
+            self._journal.report(*events)
         if trouble is not None:
             raise PartialTurnError(f"{type(trouble).__name__}: {trouble}") from trouble
 
@@ -304,9 +304,9 @@ class Worker:
         if flight.attempt.step:
             return self._settled_step(flight.attempt, outcome, now)
         if flight.run is not None:
-            told = self._make_true(flight.run, outcome, now)
-            if told is not None:
-                return told
+            reports = self._make_true(flight.run, outcome, now)
+            if reports is not None:
+                return reports
         # The run that we know is outdated (cancelled, renamed, settled), or an
         # earlier engine started it: read it.
         run = self._store.run(flight.attempt.run_id)
@@ -357,10 +357,10 @@ class Worker:
         if isinstance(outcome, Ended):
             seconds = (outcome.ended_at - outcome.started_at).total_seconds()
         owe_for_run(self._store, settled, spec, now=now)
-        told: list[Event] = [RunSettled(run=settled, number=run.attempt, seconds=seconds)]
+        reports: list[Event] = [RunSettled(run=settled, number=run.attempt, seconds=seconds)]
         if outputs.undeclared:
-            told.append(OutputsUndeclared(run=settled, number=run.attempt, names=outputs.undeclared))
-        return told + pause_after_failures(self._store, settled, spec, now=now)
+            reports.append(OutputsUndeclared(run=settled, number=run.attempt, names=outputs.undeclared))
+        return reports + pause_after_failures(self._store, settled, spec, now=now)
 
     def _claim(self, now: datetime, events: list[Event], *, room: int) -> list[ToStart]:
         """End runs that could not start in time, and record attempts of runs and steps that may start now."""
@@ -371,7 +371,7 @@ class Worker:
             else:
                 events += stop_rest(self._courses, run, spec, now=now)
         for late in self._store.expire_waiting(now=now):
-            events.append(_told_late(late))
+            events.append(_late_event(late))
             owe_for_run(self._store, late, self._store.definition(late.digest), now=now)
         claimed = self._claim_steps(now, room)
         is_asking = True
@@ -486,6 +486,6 @@ class Worker:
         return self._store.definition(run.digest), self._store.definition_trouble(run.digest)
 
 
-def _told_late(run: Run) -> NotRunTold:
+def _late_event(run: Run) -> NotRunTold:
     at = run.scheduled_for
     return NotRunTold(job=run.job, first_at=at, last_at=at, count=1, state=run.state, reason=run.reason)

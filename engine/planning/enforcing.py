@@ -1,7 +1,6 @@
 """Puts a planned set of jobs in force: all of it, and only on the generation that it was planned from."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from engine.actions.beyond_host import beyond_host
@@ -10,7 +9,7 @@ from engine.config import EngineConfig
 from engine.core.errors import ErrorCode, JobfileError
 from engine.core.events import Event, GenerationApplied
 from engine.core.records import Generation
-from engine.journal.lines import tell_text
+from engine.journal.lines import event_text
 from engine.ledger.ports import View
 from engine.ledger.store_ports import Applying
 from engine.planning.saved import PlanRefusedError, SavedPlan
@@ -20,6 +19,7 @@ from jobfile import __version__
 from jobfile.model.canonical import Plain, canonical_json
 from jobfile.model.catalog import Catalog, removes_many
 from jobfile.model.counts import many
+from jobfile.model.dataclass import dataclass
 from jobfile.plan import Plan, Side, make_plan
 from jobfile.plan.as_json import to_json
 from jobfile.plan.values import Action
@@ -76,7 +76,9 @@ def refuse_stale(saved: SavedPlan, view: View, *, name: str) -> None:
     """Raise if a saved plan is for a different ledger or generation, or was applied already."""
     used = view.generation_of_plan(saved.id)
     if used is not None:
-        raise PlanRefusedError(f"{name} was applied already, as generation {used}; a plan is used once")
+        raise PlanRefusedError(
+            f"{name} was applied already, as generation {used}; a plan can be applied only once"
+        )
     if view.lineage() != saved.lineage:
         raise PlanRefusedError(
             f"{name} was made for another ledger than the one here (its lineage is {saved.lineage[:8]}, this "
@@ -150,7 +152,7 @@ def applied_to_text(events: Sequence[Event]) -> str:
     applied = _applied(events)
     if applied is None:
         return "nothing to apply: the files are what is in force"
-    return tell_text(applied).strip()
+    return event_text(applied).strip()
 
 
 def applied_to_json(events: Sequence[Event], intent: Intent) -> dict[str, object]:

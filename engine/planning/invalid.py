@@ -1,12 +1,12 @@
 """A side of a plan whose files have errors: as text, as Markdown and as JSON data."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from engine.planning.sides import InvalidSideError
 from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.diagnostics.escapes import printable
 from jobfile.diagnostics.source import Source
+from jobfile.model.dataclass import dataclass
 from jobfile.plan.markdown import render_invalid
 from jobfile.render.redact import without_secrets
 from jobfile.render.text import render_text, to_json

@@ -8,7 +8,6 @@ import json
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from jobfile.diagnostics.diagnostic import Severity
 from jobfile.model.canonical import VERSION as CANONICAL
 from jobfile.model.canonical import Plain, canonical_json, spec_from_json, to_plain
 from jobfile.model.catalog import Catalog, CompiledJob, build_catalog
+from jobfile.model.dataclass import dataclass
 from jobfile.model.jobs import Origin
 from jobfile.plan import Plan
 from jobfile.plan.as_json import to_json

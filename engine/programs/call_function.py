@@ -105,8 +105,8 @@ def write(target: str, result: object) -> None:
         return
     if not isinstance(result, Mapping):
         kind = type(result).__name__
-        told = f"note: `{target}` returned a value of type {kind}, which is ignored; outputs are a dict"
-        print(told, file=sys.stderr)
+        note = f"note: `{target}` returned a value of type {kind}, which is ignored; outputs are a dict"
+        print(note, file=sys.stderr)
         return
     try:
         text = json.dumps(dict(result), allow_nan=False)

@@ -128,6 +128,7 @@ def make_loops(parts: Parts) -> Duties:
             journal=journal,
             before=parts.before,
             new_id=parts.new_id,
+            boot_id=parts.boot_id,
             on_recorded=parts.on_recorded,
             settle_ended=settle_ended,
         ),

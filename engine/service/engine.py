@@ -36,7 +36,7 @@ class EngineService:
     ) -> None:
         """`ended` is set to request the end; a loop may set it too.
 
-        `manager` gets a sign of life with every finished planning cycle; `alarm` receives why the ledger
+        `manager` gets a keep-alive with every finished planning cycle; `alarm` receives why the ledger
         cannot be written, and '' when it can again.
         """
         self.threads: Final = Threads(
@@ -67,7 +67,7 @@ class EngineService:
         """Start every loop; return the result of compiling the files."""
         self._duties.housekeeper.watch_disk()  # before anything can start
         self.threads.add("housekeeper", self._duties.housekeeper.tick)
-        self._journal.tell(
+        self._journal.report(
             EngineStarted(
                 epoch=self._session.epoch,
                 pid=os.getpid(),
@@ -87,7 +87,7 @@ class EngineService:
         return compiled
 
     def plan(self) -> float:
-        """Run one planning cycle. Only a finished one is a sign of life for the service manager."""
+        """Run one planning cycle. Only a finished one is a keep-alive for the service manager."""
         try:
             is_held = self._duties.holds.on_schedules
             wait = LONGEST_SLEEP_SECONDS if is_held else self._duties.scheduler.tick()
@@ -124,4 +124,4 @@ class EngineService:
         running = self._duties.worker.running
         with contextlib.suppress(JobfileError):
             note_stop(self._session.store, running=running, now=self._clock.now())
-        self._journal.tell(EngineStopped(running=running))
+        self._journal.report(EngineStopped(running=running))

@@ -120,7 +120,7 @@ class Running:
         return wait
 
     def _beat(self) -> float:
-        self.audit.tell_new()
+        self.audit.report_new()
         now = self._clock.elapsed()
         if now >= self._next_beat:  # a command wakes all loops: not each wake-up needs a commit
             self._next_beat = now + self.duties.heartbeat.tick()
@@ -137,7 +137,7 @@ class Running:
                     events += withdraw(store, run, now=self._clock.now())
             if run is None or run.state.is_final or run.attempt == 0:
                 forget(state_dir, run_id)
-        self._journal.tell(*events)
+        self._journal.report(*events)
 
     def _adopt(self) -> None:
         """Take over the attempts of an earlier engine: running, ended unnoticed, or never started."""
@@ -147,4 +147,4 @@ class Running:
             run = self.session.store.run(live.attempt.run_id)
             is_alive = isinstance(self._launcher.evidence(folder, boot_id=live.attempt.boot_id), Alive)
             if is_alive and run is not None:
-                self._journal.tell(AttemptAdopted(run=run))
+                self._journal.report(AttemptAdopted(run=run))

@@ -17,7 +17,7 @@ from engine.journal.audit_tail import note_start
 from engine.ledger.opening import open_ledger
 from engine.ledger.store_ports import Store
 from engine.ports import Clock, Journal
-from engine.transactions.restore import accept_copy, told, would_run_again
+from engine.transactions.restore import accept_copy, again_text, would_run_again
 from jobfile import __version__
 
 
@@ -120,10 +120,10 @@ def _is_held_as_copy(
         accept_copy(store, by=user_name(), marks_missed=config.marks_missed, now=now)
         return False
     until = now if rewind is None or rewind.covered_until is None else rewind.covered_until
-    again = told(would_run_again(store, until=until, now=now))
+    again = again_text(would_run_again(store, until=until, now=now))
     if rewind is not None and hold is None:
         with store.transaction():
             store.incidents.begin_hold(RESTORED_HOLD, detail=again, now=now)
     message = "the ledger is an older copy" if rewind is None else rewind.message
-    journal.tell(LedgerHeld(detail=f"{message}; {again}"))
+    journal.report(LedgerHeld(detail=f"{message}; {again}"))
     return True

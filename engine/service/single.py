@@ -38,9 +38,9 @@ class SingleRun:
         return self._threads.trouble
 
     @property
-    def is_wanted_elsewhere(self) -> bool:
+    def should_yield(self) -> bool:
         """Whether an engine asks for the state folder."""
-        return self._threads.is_wanted_elsewhere.is_set()
+        return self._threads.should_yield.is_set()
 
     def start(self) -> None:
         """Start every loop."""

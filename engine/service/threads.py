@@ -37,7 +37,7 @@ class Threads:
         self._loops: dict[str, Loop] = {}
         self._ended = ended
         self.trouble: BaseException | None = None
-        self.is_wanted_elsewhere = threading.Event()
+        self.should_yield = threading.Event()
         """Whether an engine asks for the state folder: a command that runs jobs itself should give it up."""
         self.ledger = LedgerGuard(
             clock=clock, journal=journal, alarm=self._raise_alarm, on_bug=lambda bugs: lock.note(bug=bugs)
@@ -79,7 +79,7 @@ class Threads:
         if "-" in line:
             notice(line)
         elif line == YIELD:
-            self.is_wanted_elsewhere.set()
+            self.should_yield.set()
         else:
             self.wake(*(name for name in self._loops if name != "worker"))
 

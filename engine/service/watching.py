@@ -14,7 +14,8 @@ from engine.ledger.rows import source_to_text
 from engine.ledger.store_ports import Store
 from engine.loops.watcher import Watcher
 from engine.ports import Clock, Journal, SourceTree
-from engine.sources.folder import FolderTree, FolderWatch
+from engine.sources.folder import FolderTree
+from engine.sources.folder_watch import FolderWatch
 from engine.sources.git_tree import GitTree
 from engine.sources.shell_syntax import SyntaxChecker
 from jobfile.pipeline import Compiled
@@ -98,7 +99,7 @@ class Watching:
             while tree.advance():
                 watcher.settle(tree.snapshot())
             if tree.trouble and tree.trouble != known:
-                self._journal.tell(RefUnread(ref=self._config.git_ref, detail=tree.trouble))
+                self._journal.report(RefUnread(ref=self._config.git_ref, detail=tree.trouble))
             self._note_source(tree.commit, tree.trouble)
             return min(watcher.tick(), tree.poll_seconds)
 

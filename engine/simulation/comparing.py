@@ -43,7 +43,7 @@ def compare_to_text(
     return "\n".join(
         [
             head_line(after, after_setting),
-            f"before is {revision}; a job that does the same is left out",
+            f"before is {revision}; jobs that behave the same are left out",
             "",
             table(heads, found, width=width) if found else "no difference",
             "",

@@ -36,22 +36,22 @@ from engine.simulation.tally import JobTally, Load, Outcome, Return
 from jobfile.model.jobs import AfterTrigger
 from jobfile.schedule.occurrences import Fire, fires
 
-Tell = Callable[[datetime, str, SimRun], None]
+OnEvent = Callable[[datetime, str, SimRun], None]
 """Called for each event: the instant, the word for it, and its run."""
 
 _INSTANT: Final = timedelta.resolution
 _PACE: Final = timedelta(seconds=PACE_SECONDS)
 
 
-def simulate(setting: Setting, tell: Tell | None = None) -> Outcome:
+def simulate(setting: Setting, on_event: OnEvent | None = None) -> Outcome:
     """Simulate a setting. The same setting always has the same outcome."""
-    return _Simulation(setting, tell).run()
+    return _Simulation(setting, on_event).run()
 
 
 class _Simulation:
-    def __init__(self, setting: Setting, tell: Tell | None) -> None:
+    def __init__(self, setting: Setting, on_event: OnEvent | None) -> None:
         self.setting = setting
-        self.tell = tell
+        self.on_event = on_event
         assumed = setting.assumed
         self.subjects = [Subject(at, spec, assumed[spec.name]) for at, spec in enumerate(setting.jobs)]
         self.by_name = {one.spec.name: one for one in self.subjects}
@@ -203,8 +203,8 @@ class _Simulation:
     def leave_out(self, now: datetime, run: SimRun, state: RunState, reason: str) -> None:
         run.state, run.reason, run.ended_at, run.is_over = state, reason, now, True
         self.rows[run.subject.index].not_run[state.value, reason] += 1
-        if self.tell:
-            self.tell(now, state.value, run)
+        if self.on_event:
+            self.on_event(now, state.value, run)
 
     def give_up(self, now: datetime, about: object) -> None:
         assert isinstance(about, SimRun)
@@ -283,8 +283,8 @@ class _Simulation:
         run.began_at = now
         self.running += 1
         self.load.begin(now)
-        if self.tell:
-            self.tell(now, "started", run)
+        if self.on_event:
+            self.on_event(now, "started", run)
         length = subject.length
         if subject.assumed.steps:
             run.course = begin_course(run, self.setting, now=now)
@@ -338,8 +338,8 @@ class _Simulation:
             return
         run.state, run.reason, run.ended_at = RunState.RETRY_WAIT, reason, None
         run.id = f"{subject.spec.name}/{run.number}"
-        if self.tell:
-            self.tell(ended_at, "failed, retried", run)
+        if self.on_event:
+            self.on_event(ended_at, "failed, retried", run)
         wait = retry_delay(subject.spec.retry, run_id=run.id, attempt=run.attempt)
         self.at(now + wait, self.again, run)
 
@@ -367,8 +367,8 @@ class _Simulation:
             subject.failures_in_a_row += 1
             if subject.failures_in_a_row == subject.spec.pause_on_failure:
                 subject.paused_at = now
-        if self.tell:
-            self.tell(now, state.value, run)
+        if self.on_event:
+            self.on_event(now, state.value, run)
         for waiting in lane.waiting[:1]:
             self.make_ready(waiting)
         for follower, when in subject.followers:
@@ -390,14 +390,14 @@ class _Simulation:
         for run in self.unseen:
             self.settle(now, run)
         self.unseen.clear()
-        told: list[Return] = []
+        returns: list[Return] = []
         for subject in self.subjects:
             if subject.spec.enabled and subject.spec.schedule:
                 found = due(subject.rules, covered_until=about, now=now, pauses=own_pause(subject))
                 self.account(now, subject, found)
                 if found.unseen:
-                    told.append(Return.of(subject.spec.name, found))
-        self.outcome.absences.append((about + _INSTANT, now, told))
+                    returns.append(Return.of(subject.spec.name, found))
+        self.outcome.absences.append((about + _INSTANT, now, returns))
         self.schedule_from(now)
 
     def account(self, now: datetime, subject: Subject, found: Due) -> None:

@@ -33,13 +33,13 @@ _STYLE = """
 
 
 class Days:
-    """Counts what happens to each job on each day; give `tell` to the simulation."""
+    """Counts what happens to each job on each day; give `on_event` to the simulation."""
 
     def __init__(self) -> None:
         """Begin with no events."""
         self.counts: Counter[tuple[str, date, str]] = Counter()
 
-    def tell(self, at: datetime, what: str, run: SimRun) -> None:
+    def on_event(self, at: datetime, what: str, run: SimRun) -> None:
         """Count an event of a run."""
         if what != "started" and run.is_over:
             kind = "ran" if run.state is RunState.SUCCEEDED else "bad"

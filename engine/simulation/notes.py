@@ -117,7 +117,7 @@ def length_text(length: timedelta) -> str:
 
 def _part(count: int, of: int) -> str:
     if of and count * 2 in (of - 1, of, of + 1) and count > 2:
-        return "every second one"
+        return "every second run"
     return f"{count:,} of {of:,}"
 
 

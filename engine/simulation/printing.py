@@ -44,7 +44,7 @@ def head_line(outcome: Outcome, setting: Setting) -> str:
     """A line that says what was simulated, with which assumptions, and that nothing was started."""
     known = sum(one.is_known for one in setting.assumed.values())
     assumed = [one for one in setting.assumed.values() if not one.is_known]
-    grounds = [f"of history for {many(known, 'job')}"] if known else []
+    grounds = [f"from history for {many(known, 'job')}"] if known else []
     if assumed:
         lengths = sorted({one.length for one in assumed})
         said = " to ".join(map(length_text, dict.fromkeys((lengths[0], lengths[-1]))))
@@ -173,7 +173,7 @@ def _left_out(state: str, reason: str, count: int) -> dict[str, object]:
 
 
 class EventLines:
-    """Writes each event as a line of CSV; give `tell` to the simulation."""
+    """Writes each event as a line of CSV; give `on_event` to the simulation."""
 
     def __init__(self) -> None:
         """Start with the heads only."""
@@ -181,7 +181,7 @@ class EventLines:
         self._writer = csv.writer(self._text, lineterminator="\n")
         self._writer.writerow(("at", "event", "job", "scheduled_for", "trigger", "attempt", "reason"))
 
-    def tell(self, at: datetime, what: str, run: SimRun) -> None:
+    def on_event(self, at: datetime, what: str, run: SimRun) -> None:
         """Add an event of a run."""
         self._writer.writerow(
             (

@@ -5,6 +5,7 @@ __all__ = [
     "file_sets",
     "first_files",
     "folder",
+    "folder_watch",
     "git",
     "git_revisions",
     "git_tree",

@@ -4,13 +4,13 @@ import errno
 import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Final
 
 from engine.sources.includes import JobFiles, with_includes
 from jobfile.files.include import is_pattern
+from jobfile.model.dataclass import dataclass
 from jobfile.syntax.document import MAX_FILE_BYTES
 
 MAX_ENTRIES: Final = 50_000

@@ -3,7 +3,6 @@
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Final
@@ -13,6 +12,7 @@ from engine.ports import Snapshot
 from engine.sources.git import as_revision, git_bytes, top_of
 from engine.sources.includes import with_includes
 from jobfile.files.include import MAX_TREE_BYTES
+from jobfile.model.dataclass import dataclass
 from jobfile.syntax.document import MAX_FILE_BYTES
 
 _LINK: Final = b"120000"

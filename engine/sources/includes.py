@@ -2,13 +2,13 @@
 
 import errno
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from posixpath import normpath
 from typing import Protocol
 
 from jobfile.diagnostics.escapes import readable
 from jobfile.files.include import MAX_FILES, MAX_TREE_BYTES, leaves_folder, means, patterns_of
+from jobfile.model.dataclass import dataclass
 from jobfile.syntax.document import decode_source, parse_document
 
 

@@ -1,3 +1,3 @@
 """Single changes to the ledger, each inside the transaction of the caller."""
 
-__all__ = ["account", "apply", "clock", "conditions", "pause", "restore", "steps", "stop"]
+__all__ = ["account", "apply", "boot", "clock", "conditions", "pause", "restore", "steps", "stop"]

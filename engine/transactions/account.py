@@ -1,7 +1,7 @@
 """Account for due occurrences: occurrence -> decision -> record, inside the caller's transaction."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -18,6 +18,7 @@ from engine.triggers.kind import NotMade
 from engine.triggers.manual import requested
 from engine.triggers.registry import watched_by
 from jobfile.expressions.template import has_template, render_text
+from jobfile.model.dataclass import dataclass
 from jobfile.model.jobs import JobSpec
 from jobfile.model.values import Value
 from jobfile.schedule.occurrences import load_zone
@@ -83,10 +84,17 @@ def requested_run(
     now: datetime,
     requested_by: str = "",
     retry_of: str | None = None,
+    trigger: TriggerKind = TriggerKind.MANUAL,
 ) -> Run:
     """A requested run, before it is recorded; `at` is the time that it is for."""
     occurrence = requested(
-        spec.name, at=at, now=now, arguments=params, requested_by=requested_by, retry_of=retry_of
+        spec.name,
+        at=at,
+        now=now,
+        arguments=params,
+        requested_by=requested_by,
+        retry_of=retry_of,
+        trigger=trigger,
     )
     return _queued_run(occurrence, spec, id=id, digest=digest, generation=generation, now=now)
 

@@ -1,7 +1,7 @@
 """Put a catalog in force as the next generation, whole, inside the caller's transaction."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from engine.core.events import Event, GenerationApplied, JobRenamed, RunSettled
 from engine.core.lifecycle import RunState
@@ -15,6 +15,7 @@ from engine.transactions.rebind import rebind
 from engine.triggers.kind import Watched
 from engine.triggers.registry import WATCHED
 from jobfile.model.catalog import Catalog, CompiledJob
+from jobfile.model.dataclass import dataclass
 from jobfile.model.jobs import JobSpec
 from jobfile.plan.renames import renamed_names
 from jobfile.schedule.cron import CRON_SEMANTICS_VERSION

@@ -13,7 +13,7 @@ from jobfile.schedule.occurrences import fires
 RESTORED = Reason.RESTORED
 """The reason of occurrences that a user marked as missed because another ledger had accounted for them."""
 
-MAX_JOBS_TOLD = 12
+MAX_JOBS_NAMED = 12
 
 
 class Again(NamedTuple):
@@ -38,14 +38,14 @@ def would_run_again(store: Scheduling, *, until: datetime, now: datetime) -> tup
     return tuple(sorted(found))
 
 
-def told(found: tuple[Again, ...]) -> str:
+def again_text(found: tuple[Again, ...]) -> str:
     """The jobs that would run again, one line for each."""
     lines = [
         f"{one.job}: {one.unknown} unknown since {one.since:%Y-%m-%d %H:%M}Z, {one.again} would run again"
-        for one in found[:MAX_JOBS_TOLD]
+        for one in found[:MAX_JOBS_NAMED]
     ]
-    if len(found) > MAX_JOBS_TOLD:
-        lines.append(f"and {len(found) - MAX_JOBS_TOLD} more jobs")
+    if len(found) > MAX_JOBS_NAMED:
+        lines.append(f"and {len(found) - MAX_JOBS_NAMED} more jobs")
     return "; ".join(lines) or "no schedule of this copy has anything to catch up"
 
 

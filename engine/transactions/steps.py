@@ -306,8 +306,8 @@ def _end(store: Execution, run: Run, spec: JobSpec, verdict: Verdict, *, now: da
     )
     owe_for_run(store, settled, spec, now=now)
     seconds = None if run.begun_at is None else (now - run.begun_at).total_seconds()
-    told: list[Event] = [RunSettled(run=settled, number=run.attempt, seconds=seconds)]
-    return told + pause_after_failures(store, settled, spec, now=now)
+    reports: list[Event] = [RunSettled(run=settled, number=run.attempt, seconds=seconds)]
+    return reports + pause_after_failures(store, settled, spec, now=now)
 
 
 def _by_step(outputs: Iterable[Output]) -> dict[StepKey, dict[str, Value]]:

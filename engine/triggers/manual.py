@@ -27,11 +27,12 @@ def requested(
     arguments: Mapping[str, Value],
     requested_by: str = "",
     retry_of: str | None = None,
+    trigger: TriggerKind = TriggerKind.MANUAL,
 ) -> Occurrence:
-    """The occurrence that a user requests; `at` is the time that the run is for."""
+    """The occurrence that a user or an event requests; `at` is the time that the run is for."""
     return Occurrence(
         job=job,
-        trigger=TriggerKind.MANUAL,
+        trigger=trigger,
         schedule_key=None,
         scheduled_for=at,
         arguments=arguments,

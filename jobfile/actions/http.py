@@ -42,7 +42,14 @@ def request_of(setting: Setting) -> HttpAction:
         json=None if json is None else json.value,
         status=DEFAULT_STATUS if status is None else tuple(_range(one.text) for one in status.parts()),
         contains=None if contains is None else contains.text,
+        allow_private=private_hosts(setting),
     )
+
+
+def private_hosts(setting: Setting) -> tuple[str, ...]:
+    """The hosts inside that a request names, in one form."""
+    allowed = setting.part("allow_private")
+    return () if allowed is None else tuple(sorted({one.text.lower() for one in allowed.parts()}))
 
 
 def _range(text: str) -> tuple[int, int]:

@@ -56,6 +56,7 @@ from jobfile.checks.references import (
     check_webhook_path,
     check_webhook_paths,
 )
+from jobfile.checks.requests import check_headers, check_no_pointers, check_pointers, check_url
 from jobfile.checks.schedules import check_schedules
 from jobfile.checks.sections import check_calendars, check_channels, check_unused, check_vars
 from jobfile.checks.shells import check_bash_in_sh, check_failures_are_seen
@@ -113,6 +114,9 @@ PAYLOAD_CHECKS: tuple[Callable[[Payload], Iterator[Diagnostic]], ...] = (
     check_gained_rights,
     check_container,
     check_reserved_names,
+    check_url,
+    check_headers,
+    check_pointers,
 )
 """Rules about actions: for a job and each of its steps."""
 
@@ -132,6 +136,7 @@ JOB_CHECKS: tuple[Callable[[JobText], Iterator[Diagnostic]], ...] = (
     check_spread,
     check_expect,
     check_params,
+    check_no_pointers,
     check_params_apart,
     check_arguments,
     check_matrix,

@@ -1,17 +1,12 @@
 """JF631: keys that the language has but the engine cannot run yet. The caller passes these keys."""
 
 from collections.abc import Collection, Iterator
-from typing import Final
 
-from jobfile.actions.registry import KEYS
 from jobfile.checks.finding import finding
 from jobfile.compile import DEFAULT_QUEUE
 from jobfile.diagnostics.diagnostic import Diagnostic
-from jobfile.files.fileset import FileSet, Payload
+from jobfile.files.fileset import FileSet, JobText
 from jobfile.files.merged_settings import Setting
-
-RETRY_WORDS: Final = ("http:", "connect")
-"""Retry conditions that only apply to a request."""
 
 
 def check_beyond(files: FileSet, unable: Collection[str]) -> Iterator[Diagnostic]:
@@ -21,39 +16,24 @@ def check_beyond(files: FileSet, unable: Collection[str]) -> Iterator[Diagnostic
             setting = job.settings.get(key)
             if setting is not None and _is_used(key, setting):
                 yield _beyond(job, setting, key)
-        for step in job.steps.values():
-            for key in (one for one in KEYS if one in unable):
-                if key in step.settings:
-                    yield _beyond(step, step.settings[key], key)
-        if "retry" in unable:
-            parts: tuple[Payload, ...] = (job, *job.steps.values())
-            for part in parts:
-                for one in _conditions_of_requests(part):
-                    yield _beyond(part, one, f"retry on {one.text}", at_key=False)
 
 
 def _is_used(key: str, setting: Setting) -> bool:
-    """Whether the value has an effect: an empty one, or the default queue, has none."""
+    """Whether the value has an effect that the engine lacks: an empty one, or the default queue, has none."""
     if key == "queue":
         return setting.text != DEFAULT_QUEUE
-    return key != "retry" and (key == "if" or bool(setting.value))
+    if key == "triggers":
+        return any(one.part("boot") is None for one in setting.parts())
+    return key == "if" or bool(setting.value)
 
 
-def _conditions_of_requests(part: Payload) -> Iterator[Setting]:
-    retry = part.settings.get("retry")
-    when = None if retry is None else retry.part("when")
-    for one in () if when is None else when.parts():
-        if one.text.startswith(RETRY_WORDS):
-            yield one
-
-
-def _beyond(part: Payload, setting: Setting, key: str, *, at_key: bool = True) -> Diagnostic:
+def _beyond(job: JobText, setting: Setting, key: str) -> Diagnostic:
     return finding(
         setting,
         "JF631",
-        f"the engine cannot run `{key}` of {part.words} yet",
+        f"the engine cannot run `{key}` of {job.words} yet",
         label="valid, but the engine does not support it",
         notes=("the engine refuses all of these files, including the other jobs",),
         help=("remove it until the engine supports it",),
-        at_key=at_key,
+        at_key=True,
     )

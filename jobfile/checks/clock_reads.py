@@ -13,32 +13,33 @@ from jobfile.expressions.expression import Problem
 from jobfile.expressions.template import find_slots
 from jobfile.files.fileset import JobText, Payload
 from jobfile.files.merged_settings import Setting
+from jobfile.model.regex import regex
 from jobfile.shell.lexer import read_script
 from jobfile.shell.places import SLOT, Command, Script, Word
 from jobfile.shell.variables import head_of
 
-_NOW: Final = re.compile(r"\b(?:now|current_timestamp|sysdate|getdate)\s*+\(\s*+\)", re.IGNORECASE)
-_AGE_BEFORE: Final = re.compile(r"<=?\s*$")
-_STAMP_BEFORE: Final = re.compile(r"(?:[^<>!]=|\bvalues\s{0,9}\([^()]{0,200})\s{0,9}$", re.IGNORECASE)
-_MINUS: Final = re.compile(r"\s*+-")
-_GIVES_THE_TIME: Final = re.compile(r"-[a-zA-Z]*[fr].*|--(?:file|reference)(?:=.*)?", re.DOTALL)
+_NOW: Final = regex(r"\b(?:now|current_timestamp|sysdate|getdate)\s*+\(\s*+\)", re.IGNORECASE)
+_AGE_BEFORE: Final = regex(r"<=?\s*$")
+_STAMP_BEFORE: Final = regex(r"(?:[^<>!]=|\bvalues\s{0,9}\([^()]{0,200})\s{0,9}$", re.IGNORECASE)
+_MINUS: Final = regex(r"\s*+-")
+_GIVES_THE_TIME: Final = regex(r"-[a-zA-Z]*[fr].*|--(?:file|reference)(?:=.*)?", re.DOTALL)
 """Options with which `date` does not read the clock."""
-_GIVES_A_DATE: Final = re.compile(r"(?:-[a-zA-Z]*d|--date=?)(.*)", re.DOTALL)
-_RELATIVE: Final = re.compile(
+_GIVES_A_DATE: Final = regex(r"(?:-[a-zA-Z]*d|--date=?)(.*)", re.DOTALL)
+_RELATIVE: Final = regex(
     r"\b(?:ago|yesterday|today|tomorrow|now|last|next|day|days|week|weeks|month|months|year|hour|hours|minutes?)\b",
     re.IGNORECASE,
 )
-_FIXED: Final = re.compile(r"\d{4}-?\d\d-?\d\d|@\d")
-_TO_THE_SECOND: Final = re.compile(
+_FIXED: Final = regex(r"\d{4}-?\d\d-?\d\d|@\d")
+_TO_THE_SECOND: Final = regex(
     r"\+.*%[-_0^#]?(?:[sSTNcr]|:z).*|-I(?:s|n).*|--(?:iso-8601|rfc-3339)=(?:s|n).*", re.DOTALL
 )
 """A time to the second: a stamp or an age, not the day that a run is for."""
-_TELLERS: Final = frozenset({"echo", "printf", "logger"})
-_TELLER: Final = re.compile(
+_PRINTERS: Final = frozenset({"echo", "printf", "logger"})
+_PRINTER: Final = regex(
     r"_*(?:log|info|warn|warning|err|error|debug|say|msg|notice|die|fatal)(?:_?\w+)?", re.IGNORECASE
 )
 """Names of a script's own functions that write a log."""
-_LOG_FILE: Final = re.compile(r"\.log(?:\.gz)?$")
+_LOG_FILE: Final = regex(r"\.log(?:\.gz)?$")
 """A log is named for the day on which it is written."""
 _READERS_OF_LOGS: Final = frozenset({"tee", "logger", "mail", "mailx", "sendmail", "ts", "systemd-cat"})
 
@@ -119,8 +120,8 @@ class _Uses:
                 self._readers.setdefault(id(before), []).append(command)
         for read in script.notes.reads:
             self._reads.setdefault(read.name, []).append(read.start)
-        told = (one for one in script.commands if self._is_told(one))
-        self._told = sorted((word.start, word.end) for one in told for word in one.words)
+        told = (one for one in script.commands if self._is_logged(one))
+        self._logged = sorted((word.start, word.end) for one in told for word in one.words)
 
     def is_stamp(self, command: Command) -> bool:
         """Whether the output of `date` only says when something happened."""
@@ -128,29 +129,29 @@ class _Uses:
             return True
         holders = self._holders.get(id(command), ())
         return self._is_written(command) or (
-            bool(holders) and all(self._only_tells(one, word) for one, word in holders)
+            bool(holders) and all(self._is_only_logged(one, word) for one, word in holders)
         )
 
-    def _only_tells(self, command: Command, word: Word) -> bool:
+    def _is_only_logged(self, command: Command, word: Word) -> bool:
         """Whether a word with a time names a log, or is only written to one, also through a variable."""
         if _LOG_FILE.search(word.text):
             return True
         if not word.is_assignment:
-            return self._is_told(command)
+            return self._is_logged(command)
         uses = self._reads.get(word.text.partition("=")[0], ())
-        return bool(uses) and all(self._is_in_told(use) for use in uses)
+        return bool(uses) and all(self._is_in_logged(use) for use in uses)
 
-    def _is_in_told(self, at: int) -> bool:
-        index = bisect_right(self._told, (at, maxsize)) - 1
-        return index >= 0 and self._told[index][0] <= at < self._told[index][1]
+    def _is_in_logged(self, at: int) -> bool:
+        index = bisect_right(self._logged, (at, maxsize)) - 1
+        return index >= 0 and self._logged[index][0] <= at < self._logged[index][1]
 
-    def _is_told(self, command: Command) -> bool:
+    def _is_logged(self, command: Command) -> bool:
         """Whether a command writes its words to a log."""
         head = head_of(command)
         if head is None:
             return False
-        is_own = head.text in self._functions and _TELLER.fullmatch(head.text) is not None
-        return (head.name in _TELLERS or is_own) and self._is_written(command)
+        is_own = head.text in self._functions and _PRINTER.fullmatch(head.text) is not None
+        return (head.name in _PRINTERS or is_own) and self._is_written(command)
 
     def _is_written(self, command: Command) -> bool:
         """Whether the output goes to the log or to a file, and no program reads it."""

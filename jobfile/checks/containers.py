@@ -8,6 +8,7 @@ from jobfile.checks.finding import finding
 from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.files.fileset import JobText, Payload
 from jobfile.files.merged_settings import Setting
+from jobfile.model.regex import regex
 
 KEPT: Final = {
     "--detach": "its end would not be seen",
@@ -24,11 +25,11 @@ KEPT: Final = {
 }
 """Options of `run` that a job may not give, and why."""
 _SHORT: Final = {"d": "--detach", "t": "--tty", "i": "--interactive", "w": "--workdir", "a": "--attach"}
-_LETTERS: Final = re.compile(r"-([a-zA-Z]+)")
+_LETTERS: Final = regex(r"-([a-zA-Z]+)")
 _TAKES_VALUE: Final = frozenset("aceghlmpuvw")
 """Short options of `docker run` that take a value: the rest of the word is that value."""
-_MOUNT: Final = re.compile(r"[^:]+:/[^:]*(?::[a-zA-Z,]+)?")
-_IMAGE: Final = re.compile(r"[A-Za-z0-9][\w./:@-]*", re.ASCII)
+_MOUNT: Final = regex(r"[^:]+:/[^:]*(?::[a-zA-Z,]+)?")
+_IMAGE: Final = regex(r"[A-Za-z0-9][\w./:@-]*", re.ASCII)
 _UNREACHED: Final = ("nice", "io", "umask")
 """Keys that apply to a process of this machine alone."""
 

@@ -10,6 +10,7 @@ from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.expressions.expression import Problem
 from jobfile.files.fileset import JobText, Payload, StepText
 from jobfile.files.merged_settings import Setting, Settings, any_text
+from jobfile.model.regex import regex
 from jobfile.model.size import NO_LIMIT, format_size, meant_size, parse_size, why_no_size
 from jobfile.schedule.duration import meant_duration, parse_duration, why_no_duration
 
@@ -21,19 +22,19 @@ MIN_START_DEADLINE = 60
 MIN_MEMORY = 4 * 2**20
 """Minimum memory of a job in bytes; a shell needs about half of it."""
 
-_SECRET_SOURCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:/.+", re.ASCII)
-_EXIT = re.compile(r"exit:(\d{1,3})(?:-(\d{1,3}))?", re.ASCII)
-_UMASK = re.compile("0?[0-7]{3}", re.ASCII)
+_SECRET_SOURCE = regex(r"env:[A-Za-z_][A-Za-z0-9_]*|file:/.+", re.ASCII)
+_EXIT = regex(r"exit:(\d{1,3})(?:-(\d{1,3}))?", re.ASCII)
+_UMASK = regex("0?[0-7]{3}", re.ASCII)
 _SHELL_WORDS = ("|", "||", "&&", ";", "&", ">", ">>", "<", "2>", "2>&1", "cd")
-_SHELL_SIGNS = re.compile(r"(?<!\\)\$[A-Za-z_{(]|^\*\.\w+$|^[\w./-]+/\*$")
+_SHELL_SIGNS = regex(r"(?<!\\)\$[A-Za-z_{(]|^\*\.\w+$|^[\w./-]+/\*$")
 
-_TAKES_CODE = re.compile(
+_TAKES_CODE = regex(
     r"-E|-g|--?(?:i?name|i?path|i?wholename|i?regex|i?lname|glob|iglob|pattern|include|exclude"
     r"|filter|eval|expression|command|query|sql|format|jsonpath|template|regexp)"
 )
 """An option whose value the program reads as code or as a pattern."""
-_SCRIPT_OPTION = re.compile(r"-[a-z]{0,3}[cer]")
-_RUNS_SCRIPTS = re.compile(
+_SCRIPT_OPTION = regex(r"-[a-z]{0,3}[cer]")
+_RUNS_SCRIPTS = regex(
     r"(?:ba|da|z|k|mk|a|c|tc|fi)?sh|busybox|su|perl|ruby|node|php|lua|Rscript|python[\d.]*|psql|mysql|mariadb|sqlite3"
     r"|sed|e?grep"
 )
@@ -223,7 +224,7 @@ def literal_only(setting: Setting, key: str) -> Iterator[Diagnostic]:
         start=start,
         end=end if end > start else len(text),
         label="templates are filled in when a run starts, but this value is needed earlier",
-        help=("templates are allowed in run, command, env, http, working_dir and in keys",),
+        help=("allowed in run, command, env, http, working_dir, idempotency_key and concurrency.key",),
     )
     yield located(setting, problem)
 
@@ -379,7 +380,7 @@ def _unsafe_retry(payload: Payload, http: Setting, retry: Setting | None) -> Ite
             retry,
             "JF613",
             f"a retried {method} without an idempotency key may take effect twice",
-            label="a lost answer looks like a failure",
+            label="a lost response looks like a failure",
             help=('add  idempotency_key: "…"  to the job, and send it as a header',),
             at_key=True,
         )

@@ -30,7 +30,7 @@ def check_started_by_something(job: JobText) -> Iterator[Diagnostic]:
         yield finding(
             job.here,
             "JF619",
-            f"{job.words} only starts by hand or through the API",
+            f"{job.words} starts only by hand",
             label="no schedule and no trigger",
             at_key=True,
         )

@@ -202,8 +202,8 @@ def check_condition(payload: Payload) -> Iterator[Diagnostic]:
         yield finding(
             setting,
             "JF406",
-            f"`if` must be true or false, found {found.kind}",
-            label=f"this is {found.kind}",
+            f"`if` must be true or false, found {found.kind.words}",
+            label=f"this is {found.kind.words}",
             help=("compare it with something:  x != ''",),
         )
 
@@ -219,8 +219,8 @@ def check_loop(payload: Payload) -> Iterator[Diagnostic]:
         yield finding(
             setting,
             "JF404",
-            f"`for_each` needs a list, found {found.kind}",
-            label=f"this is {found.kind}",
+            f"`for_each` needs a list, found {found.kind.words}",
+            label=f"this is {found.kind.words}",
             help=("split a text:  params.names | split(',')",),
         )
 

@@ -1,6 +1,5 @@
 """Rules about time zones: a zone is a place with known clock changes."""
 
-import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -11,12 +10,13 @@ from jobfile.diagnostics.suggest import did_you_mean, suggest
 from jobfile.expressions.template import find_slots, has_template
 from jobfile.files.fileset import JobText, Payload
 from jobfile.files.merged_settings import Setting
+from jobfile.model.regex import regex
 from jobfile.schedule.zones import load_zone, zone_names
 
 FIXED_ZONES = frozenset(
     {"EST", "MST", "HST", "CET", "MET", "EET", "WET", "EST5EDT", "CST6CDT", "MST7MDT", "PST8PDT"}
 )
-"""Names that are a fixed offset without daylight saving time, or a leftover of old systems."""
+"""Names that are a fixed offset without daylight saving time, or an old name of no place."""
 _ZONE_MEANT = {
     "EST": "America/New_York",
     "EST5EDT": "America/New_York",
@@ -65,10 +65,10 @@ def check_zone_of_times(job: JobText) -> Iterator[Diagnostic]:
     )
 
 
-_TIME_NAMES: Final = re.compile(r"\brun\.(?:scheduled_at|started_at|previous_success)\b|\bdate\(")
-_NAMES_ZONE: Final = re.compile(r"\bin_zone\(|%[zZ]")
+_TIME_NAMES: Final = regex(r"\brun\.(?:scheduled_at|started_at|previous_success)\b|\bdate\(")
+_NAMES_ZONE: Final = regex(r"\bin_zone\(|%[zZ]")
 """With one of these, a template names the zone of its time."""
-_TIME_VARIABLES: Final = re.compile(
+_TIME_VARIABLES: Final = regex(
     r"\$\{?(JOBFILE_(?:SCHEDULED_AT|NOT_BEFORE|PREV_SUCCESS_AT|INTERVAL_START|INTERVAL_END))\b"
 )
 
@@ -106,7 +106,7 @@ def check_zone(setting: Setting) -> Iterator[Diagnostic]:
         yield finding(
             setting,
             "JF626",
-            f"zone `{name}` is a fixed offset or a leftover, not a place",
+            f"zone `{name}` is a fixed offset or an old name, not a place",
             label="fixed offset: no daylight saving time",
             help=(f"name a place, such as {meant}",),
         )
@@ -115,7 +115,7 @@ def check_zone(setting: Setting) -> Iterator[Diagnostic]:
 
 
 _NO_PLACES: Final = frozenset({"Factory", "localtime", "posixrules"})
-_OFFSET: Final = re.compile(r"Etc/GMT([+-])(\d{1,2})")
+_OFFSET: Final = regex(r"Etc/GMT([+-])(\d{1,2})")
 
 
 def _with_offset(setting: Setting, name: str) -> Iterator[Diagnostic]:

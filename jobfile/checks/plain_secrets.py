@@ -11,30 +11,31 @@ from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.expressions.expression import Problem
 from jobfile.files.fileset import FileSet, JobText, Payload
 from jobfile.files.merged_settings import Setting, map_at
+from jobfile.model.regex import regex
 
 MIN_LENGTH: Final = 8
 """A shorter value with a suspicious name is usually a word, not a secret."""
 MIN_ENTROPY: Final = 2.7
 """Bits per character; words have fewer, generated values more."""
 
-_NAME: Final = re.compile(
+_NAME: Final = regex(
     r"(?:^|[_.-])(?:pass(?:wd|word|phrase)?|pwd|secret|token|api_?key|access_?key|private_?key|credentials?|auth)"
     r"(?:$|[_.-]|[0-9])",
     re.IGNORECASE,
 )
-_ABOUT_IT: Final = re.compile(
+_ABOUT_IT: Final = regex(
     r"(?:^|[_.-])(?:ur[li]s?|endpoint|headers?|host(?:name)?|server|address|domain|port|file|path|dir|folder|names?"
     r"|ids?|user(?:name)?|type|kind|mode|method|algorithm|policy|issuer|provider|scopes?|audience|region|prefix|suffix"
     r"|ttl|expiry|expires|lifetime|days|min|max|length|size|count|version|enabled|required|command|cmd|stdin|prompt)$",
     re.IGNORECASE,
 )
 """The last word of a name that is about a secret, and is not the secret."""
-_OF_PROGRAMS: Final = re.compile(
+_OF_PROGRAMS: Final = regex(
     r"PGPASSWORD|MYSQL_PWD|REDISCLI_AUTH|SSHPASS|RESTIC_PASSWORD|BORG_PASSPHRASE|SMBPASS(?:WD)?|CURL_PASSWORD"
     r"|(?:MYSQL|MARIADB|POSTGRES)_(?:ROOT_)?PASSWORD|AWS_SECRET_ACCESS_KEY|ARM_CLIENT_SECRET|VAULT_TOKEN|CONSUL_HTTP_TOKEN"
 )
 """Variables whose value is a secret for a program, whatever it looks like."""
-_KNOWN: Final = re.compile(
+_KNOWN: Final = regex(
     r"\b(?:gh[pousr]_[A-Za-z0-9]{30,}|github_pat_[A-Za-z0-9_]{30,}|glpat-[A-Za-z0-9_-]{20,}"
     r"|xox[abprs]-[A-Za-z0-9-]{10,}|(?:AKIA|ASIA)[A-Z0-9]{16}\b|sk_live_[A-Za-z0-9]{16,}"
     r"|rk_live_[A-Za-z0-9]{16,}|AIza[A-Za-z0-9_-]{35}|npm_[A-Za-z0-9]{36}|pypi-[A-Za-z0-9_-]{40,}"
@@ -44,14 +45,12 @@ _KNOWN: Final = re.compile(
     r"|discord(?:app)?\.com/api/webhooks/[0-9]{10,25}/[A-Za-z0-9_-]{30,}"
     r"|(?<![0-9])[0-9]{8,10}:AA[A-Za-z0-9_-]{30,}|\.webhook\.office\.com/webhookb2/[0-9a-f-]{36}@[0-9a-f-]{36}"
 )
-_URL: Final = re.compile(
+_URL: Final = regex(
     r"\b[a-z][a-z0-9+.-]{0,30}://[^\s/:@'\"{}$]{0,200}:([^\s/@'\"{}$]{1,1000})@", re.IGNORECASE
 )
-_ASSIGNED: Final = re.compile(
-    r"(?:^|[\s;])(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=(['\"]?)([^\s'\"$`{};&|]+)\2"
-)
-_LONG_OPTION: Final = re.compile(r"--([a-z][a-z0-9-]{0,60})[= ](['\"]?)([^\s'\"$`{};&|-][^\s'\"$`{};&|]*)\2")
-_PLACEHOLDER: Final = re.compile(
+_ASSIGNED: Final = regex(r"(?:^|[\s;])(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=(['\"]?)([^\s'\"$`{};&|]+)\2")
+_LONG_OPTION: Final = regex(r"--([a-z][a-z0-9-]{0,60})[= ](['\"]?)([^\s'\"$`{};&|-][^\s'\"$`{};&|]*)\2")
+_PLACEHOLDER: Final = regex(
     r"change-?me|example|placeholder|x{3,}|<.*>|\*+|\.+|(?:your|my)[_-].*"
     r"|pass(?:wd|word|phrase)?|pw|secret|token|key|api[_-]?key|dummy|none|null",
     re.IGNORECASE,
@@ -69,30 +68,30 @@ class _Form(NamedTuple):
 
 _FORMS: Final = (
     _Form(
-        re.compile(rf"(?<!\S)(?:-[uU] ?|--(?:proxy-)?user[ =])['\"]?[^\s:'\"$`{{}}/]{{1,100}}:(?!/){_VALUE}"),
-        re.compile(r"\bcurl\b"),
+        regex(rf"(?<!\S)(?:-[uU] ?|--(?:proxy-)?user[ =])['\"]?[^\s:'\"$`{{}}/]{{1,100}}:(?!/){_VALUE}"),
+        regex(r"\bcurl\b"),
     ),
     _Form(
-        re.compile(rf"(?<!\S)-p{_VALUE}"),
-        re.compile(r"\b(?:mysql|mariadb)(?:dump|admin|-dump|-admin|import|check)?\b"),
+        regex(rf"(?<!\S)-p{_VALUE}"),
+        regex(r"\b(?:mysql|mariadb)(?:dump|admin|-dump|-admin|import|check)?\b"),
     ),
     _Form(
-        re.compile(rf"(?<!\S)-p ?{_VALUE}"),
-        re.compile(r"\bsshpass\s+(?:-[a-z]\s+)*$|\b(?:docker|podman|helm registry) login\b"),
+        regex(rf"(?<!\S)-p ?{_VALUE}"),
+        regex(r"\bsshpass\s+(?:-[a-z]\s+)*$|\b(?:docker|podman|helm registry) login\b"),
     ),
-    _Form(re.compile(rf"(?<!\S)-a {_VALUE}"), re.compile(r"\bredis-cli\b")),
-    _Form(re.compile(rf"(?<!\S)-pass(?:in|out)? ['\"]?pass:{_VALUE}"), re.compile(r"\bopenssl\b")),
-    _Form(re.compile(rf"(?<!\S)--(?:[a-z]{{1,20}}-)?(?:password|passwd)={_VALUE}")),
-    _Form(re.compile(rf"(?<![\w-])(?:{_OF_PROGRAMS.pattern})={_VALUE}")),
+    _Form(regex(rf"(?<!\S)-a {_VALUE}"), regex(r"\bredis-cli\b")),
+    _Form(regex(rf"(?<!\S)-pass(?:in|out)? ['\"]?pass:{_VALUE}"), regex(r"\bopenssl\b")),
+    _Form(regex(rf"(?<!\S)--(?:[a-z]{{1,20}}-)?(?:password|passwd)={_VALUE}")),
+    _Form(regex(rf"(?<![\w-])(?:{_OF_PROGRAMS.pattern})={_VALUE}")),
     _Form(
-        re.compile(
+        regex(
             rf"[?&](?:api_?key|access_?token|auth_?token|token|secret|passw(?:or)?d|sig|signature)={_VALUE}",
             re.IGNORECASE,
         ),
         must_look_random=True,
     ),
     _Form(
-        re.compile(
+        regex(
             rf"\bauthorization['\"]?: ?['\"]?(?:bearer|basic|token) {_VALUE}|"
             rf"\b(?:x-api-key|x-auth-token|private-token|api-key)['\"]?: ?{_VALUE.replace('secret', 'key')}",
             re.IGNORECASE,
@@ -100,11 +99,11 @@ _FORMS: Final = (
         must_look_random=True,
     ),
 )
-_PORTS: Final = re.compile(r"[\d.:\[\]]*\d:\d{1,5}(?:/(?:tcp|udp))?")
+_PORTS: Final = regex(r"[\d.:\[\]]*\d:\d{1,5}(?:/(?:tcp|udp))?")
 """What `docker run -p` takes."""
 _LONGEST_COMMAND: Final = 400
 """How far before an option its program is looked for, in characters."""
-_ENDS_COMMAND: Final = re.compile(r"(?<!\\)\n|[;|]|&&")
+_ENDS_COMMAND: Final = regex(r"(?<!\\)\n|[;|]|&&")
 
 
 _HINTS: Final = (

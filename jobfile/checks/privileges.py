@@ -11,7 +11,7 @@ from jobfile.checks.shells import script_read
 from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.expressions.expression import Problem
 from jobfile.files.fileset import JobText, Payload
-from jobfile.files.merged_settings import Setting
+from jobfile.files.merged_settings import Setting, any_text
 from jobfile.model.environment import is_reserved
 from jobfile.shell.places import Word
 from jobfile.shell.programs import heads
@@ -49,14 +49,14 @@ def check_gained_rights(payload: Payload) -> Iterator[Diagnostic]:
 def _programs(payload: Payload) -> Iterator[tuple[Setting, Word]]:
     """The programs in a script or command that gain privileges, with the places of their names."""
     command = payload.settings.get("command")
-    if command is not None:
+    if command is not None and any_text(command.value, _is_worth_reading):
         items = list(command.parts())
         words = [Word(start=0, text=item.text, end=len(item.text)) for item in items]
         for at in heads(words):
             if words[at].name in GAINS_RIGHTS:
                 yield items[at], words[at]
     setting = payload.settings.get("run")
-    if setting is None or not _WORTH_READING.search(setting.text):
+    if setting is None or not _is_worth_reading(setting.text):
         return
     script = script_read(payload)
     if script is None:
@@ -66,6 +66,10 @@ def _programs(payload: Payload) -> Iterator[tuple[Setting, Word]]:
             word = one.words[at]
             if is_certain and word.name in GAINS_RIGHTS and word.name not in script.notes.functions:
                 yield setting, word
+
+
+def _is_worth_reading(text: str) -> bool:
+    return _WORTH_READING.search(text) is not None
 
 
 def check_reserved_names(payload: Payload) -> Iterator[Diagnostic]:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final, Literal
 
 from jobfile.checks.finding import located
@@ -11,6 +11,7 @@ from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.expressions.template import find_slots
 from jobfile.files.fileset import FileSet, Payload
 from jobfile.files.merged_settings import Setting
+from jobfile.model.dataclass import dataclass
 from jobfile.shell.bashisms import BASHISMS, find_bashisms
 from jobfile.shell.lexer import read_script
 from jobfile.shell.payload import compiled_script

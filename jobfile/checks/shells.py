@@ -1,6 +1,5 @@
 """Rules about shell scripts: bash syntax in a script for sh, and ignored failures."""
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -13,8 +12,9 @@ from jobfile.expressions.expression import Problem, Scope
 from jobfile.expressions.scopes import type_of_param
 from jobfile.expressions.template import check_slot, find_slots, has_template
 from jobfile.files.fileset import JobText, Payload
-from jobfile.files.merged_settings import Setting
+from jobfile.files.merged_settings import Setting, any_text
 from jobfile.model.environment import ABOUT_THE_RUN, GIVEN, PASSED_ON, SET_FOR_EACH_RUN, param_variable
+from jobfile.model.regex import regex
 from jobfile.shell.bashisms import BASHISMS, COMMANDS, find_bashisms
 from jobfile.shell.failures import find_dropped
 from jobfile.shell.lexer import read_script
@@ -23,17 +23,17 @@ from jobfile.shell.places import Part, Script
 
 MAX_READ: Final = 128 * 1024
 """Maximum length of a checked script, in characters; longer ones are generated."""
-_WORTH_READING: Final = re.compile(rf"[^\w./ :,@%]|\b(?:trap|read|coproc|{'|'.join(sorted(COMMANDS))})\b")
+_WORTH_READING: Final = regex(rf"[^\w./ :,@%]|\b(?:trap|read|coproc|{'|'.join(sorted(COMMANDS))})\b")
 """Each construct in these rules has one of these; most scripts are one plain command."""
 MAX_SHOWN: Final = 30
 """Maximum characters of a construct that a message quotes."""
 _SHELLS: Final = {"sh": "sh", "dash": "sh", "bash": "bash"}
 """The programs whose language is known if `shell` is a list."""
 _STARTED_AS: Final = {name: list(words) for name, words in SHELLS.items()}
-_TAKES_SCRIPT: Final = re.compile(r"-[a-zA-Z]*c")
+_TAKES_SCRIPT: Final = regex(r"-[a-zA-Z]*c")
 _PIPEFAIL: Final = "pipefail"
-_ERREXIT: Final = re.compile(r"-[a-df-zA-Z]*e[a-zA-Z]*|errexit")
-_NOUNSET: Final = re.compile(r"-[a-tv-zA-Z]*u[a-zA-Z]*|nounset")
+_ERREXIT: Final = regex(r"-[a-df-zA-Z]*e[a-zA-Z]*|errexit")
+_NOUNSET: Final = regex(r"-[a-tv-zA-Z]*u[a-zA-Z]*|nounset")
 
 
 class ShellScript(NamedTuple):
@@ -73,12 +73,18 @@ def script_read(payload: Payload) -> Script | None:
 def _script_in_command(payload: Payload) -> ShellScript | None:
     """The script in `command: [sh, -c, SCRIPT]`."""
     command = payload.settings.get("command")
-    items = [] if command is None else list(command.parts())
+    if command is None or not any_text(command.value, _takes_script):
+        return None
+    items = list(command.parts())
     texts = [one.text for one in items]
     at = next((at for at, text in enumerate(texts) if at and _TAKES_SCRIPT.fullmatch(text)), 0)
     if not at or at + 1 >= len(items) or has_template(texts[at + 1]):
         return None
     return _script(items[at + 1], texts[: at + 1])
+
+
+def _takes_script(word: str) -> bool:
+    return _TAKES_SCRIPT.fullmatch(word) is not None
 
 
 def _script(setting: Setting, words: Sequence[str]) -> ShellScript | None:
@@ -158,13 +164,13 @@ def check_bash_in_sh(payload: Payload) -> Iterator[Diagnostic]:
         return
     text = read.setting.text
     reported = _reported_places(payload, text)
-    told: set[tuple[str, str]] = set()
+    seen: set[tuple[str, str]] = set()
     for part in parts:
         shown = _shown(part, text)
         is_reported = any(part.start <= at < part.end for at in reported)
-        if BASHISMS[part.what].is_refused or is_reported or (part.what, shown) in told:
+        if BASHISMS[part.what].is_refused or is_reported or (part.what, shown) in seen:
             continue
-        told.add((part.what, shown))
+        seen.add((part.what, shown))
         yield _only_bash(payload, read.setting, part, shown)
 
 

@@ -2,20 +2,22 @@
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from jobfile.diagnostics.diagnostic import CODES, Diagnostic, Severity, arrange
 from jobfile.diagnostics.source import Source
+from jobfile.model.dataclass import dataclass
+from jobfile.model.regex import regex
 
 _WORD: Final = "jobfile: allow"
-_COMMENT: Final = re.compile(
+_COMMENT: Final = regex(
     r"(?:^|(?<=\s))#\s*+jobfile:\s*+allow[ \t]++(JF\d{3}(?:[ \t,]++JF\d{3})*+)"
     r"[ \t]*+(?:[-:–—][ \t]*+)?(.*)$",
     re.MULTILINE,
 )
-_CODE: Final = re.compile(r"JF\d{3}")
-_NO_CONTENT: Final = re.compile(r"[ \t]*(?:#.*)?$")
+_CODE: Final = regex(r"JF\d{3}")
+_NO_CONTENT: Final = regex(r"[ \t]*(?:#.*)?$")
 
 
 @dataclass(frozen=True, slots=True)

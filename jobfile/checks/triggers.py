@@ -10,7 +10,7 @@ from jobfile.files.fileset import JobText, Payload
 from jobfile.files.merged_settings import Setting
 from jobfile.schedule.dates import parse_time
 
-KINDS = ("webhook", "file", "after")
+KINDS = ("webhook", "file", "after", "boot")
 
 
 def check_triggers(job: JobText) -> Iterator[Diagnostic]:
@@ -22,7 +22,7 @@ def check_triggers(job: JobText) -> Iterator[Diagnostic]:
                 trigger,
                 "JF102",
                 f"a trigger of {job.words} is empty",
-                label="needs one of `webhook`, `file`, `after`",
+                label="needs one of `webhook`, `file`, `after`, `boot`",
                 help=("write  triggers: [{after: other-job}]",),
             )
         elif len(kinds) > 1:

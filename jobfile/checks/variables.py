@@ -16,18 +16,19 @@ from jobfile.expressions.template import find_slots
 from jobfile.files.fileset import JobText, Payload
 from jobfile.files.merged_settings import Setting
 from jobfile.model.environment import PARAM_PREFIX, SET_FOR_EACH_RUN, param_variable
+from jobfile.model.regex import regex
 from jobfile.shell.places import Read
 from jobfile.shell.variables import is_set_by_bash, unknown_variables
 
 _OWN_PREFIX: Final = "JOBFILE_"
-_NAMED: Final = re.compile(r"(?<![\\$])\$(?:\{([A-Za-z_]\w*)[^}]*\}|([A-Z_][A-Z0-9_]+)\b)", re.ASCII)
+_NAMED: Final = regex(r"(?<![\\$])\$(?:\{([A-Za-z_]\w*)[^}]*\}|([A-Z_][A-Z0-9_]+)\b)", re.ASCII)
 """A variable in a text, in shell notation: in braces, or in capital letters."""
-_AS_A_PATH: Final = re.compile(r"(?:^|(?<=[:/ ,=]))\$([A-Za-z_]\w*)(?=[:/ ,]|$)", re.ASCII)
+_AS_A_PATH: Final = regex(r"(?:^|(?<=[:/ ,=]))\$([A-Za-z_]\w*)(?=[:/ ,]|$)", re.ASCII)
 """A variable in small letters in place of a folder or a word."""
-_COMMAND: Final = re.compile(r"(?<![\\$])\$\([A-Za-z/][^)]*\)|`[a-z/][^`]*`")
+_COMMAND: Final = regex(r"(?<![\\$])\$\([A-Za-z/][^)]*\)|`[a-z/][^`]*`")
 _READ_BY_A_SHELL: Final = frozenset({"PS0", "PS1", "PS2", "PS3", "PS4", "PROMPT_COMMAND", "ENV", "BASH_ENV"})
 """Variables whose values a shell itself expands."""
-_EXPANDERS: Final = re.compile(r"\b(?:envsubst|eval)\b")
+_EXPANDERS: Final = regex(r"\b(?:envsubst|eval)\b")
 """Words of a script that could expand a value later."""
 
 

@@ -92,8 +92,8 @@ def _compile_job(job: JobText) -> CompiledJob:
         notify=_notify(job),
         renamed_from=_text(settings, "renamed_from") or None,
     )
-    line = job.document.key_span(job.path).start.line
-    return CompiledJob(spec=spec, origin=Origin(file=job.document.source.name, line=line))
+    origin = Origin(file=job.document.source.name, line=job.document.line(job.path))
+    return CompiledJob(spec=spec, origin=origin)
 
 
 def _text(settings: Settings, key: str) -> str:

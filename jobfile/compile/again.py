@@ -23,6 +23,7 @@ from jobfile.expressions.scopes import (
 from jobfile.expressions.template import check_slot, parse_expression, with_constants
 from jobfile.model.jobs import (
     AfterTrigger,
+    BootTrigger,
     BusinessDayEntry,
     CronEntry,
     FileTrigger,
@@ -135,6 +136,8 @@ def _kinds(spec: JobSpec, outputs: Mapping[str, Sequence[ParamSpec]]) -> dict[st
                 found["file"] = FILE
             case WebhookTrigger():
                 found["webhook"] = {}
+            case BootTrigger():
+                found["boot"] = {}
             case AfterTrigger():
                 names = {**AFTER, **outputs_names("trigger", outputs.get(trigger.after, ()))}
                 old = found.get("after", names)

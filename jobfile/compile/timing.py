@@ -11,6 +11,7 @@ from jobfile.model.jobs import (
     AfterTrigger,
     AfterWhen,
     AtEntry,
+    BootTrigger,
     BusinessDayEntry,
     CalendarSpec,
     CronEntry,
@@ -170,6 +171,8 @@ def triggers_of(job: JobText) -> tuple[Trigger, ...]:
 
 
 def _trigger(setting: Setting) -> Trigger:
+    if setting.part("boot") is not None:
+        return BootTrigger()
     webhook, file, after = setting.part("webhook"), setting.part("file"), setting.part("after")
     if webhook is not None:
         return WebhookTrigger(webhook=webhook.value["path"], secret=webhook.value.get("secret"))

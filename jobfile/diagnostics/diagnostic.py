@@ -1,11 +1,12 @@
 """A user's mistake as a value: what was found, where, what was expected, what to do."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import StrEnum
 from typing import Final
 
 from jobfile.diagnostics.source import Span
+from jobfile.model.dataclass import dataclass
 from jobfile.model.values import Shown
 
 MAX_SHOWN: Final = 1_000
@@ -234,6 +235,9 @@ CODES: dict[str, Code] = {
         JF425 that step has not run yet
         JF428 sh ignores the result of a command
         JF432 a variable in PATH is not expanded
+        JF436 `from` is for outputs of a request
+        JF437 no request goes to this URL
+        JF438 an address inside that is not in allow_private
         JF439 a program runs code from the variable that gets this value
         JF501 default breaks its own rules
         JF502 the schedule sets no value for a required param

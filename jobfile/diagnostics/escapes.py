@@ -4,6 +4,8 @@ import codecs
 import re
 from typing import Final
 
+from jobfile.model.regex import regex
+
 READABLE = "readable"
 """A codec error handler: a character that the encoding lacks is written as an escape, never refused."""
 
@@ -13,14 +15,12 @@ def readable(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", READABLE).decode()
 
 
-_STEERING: Final = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]"
-)
+_STEERING: Final = regex(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 """Characters that move the cursor, begin a sequence, end a line or change the writing direction.
 
 C0 without TAB and LF, DEL, C1 (ECMA-48), the separators and controls of Unicode (UAX 9).
 """
-_OWN_COLOUR: Final = re.compile(r"\x1b\[(?:[0124]|22|39|3[1-7]|9[0-7])?m")
+_OWN_COLOUR: Final = regex(r"\x1b\[(?:[0124]|22|39|3[1-7]|9[0-7])?m")
 
 
 def printable(text: str) -> str:

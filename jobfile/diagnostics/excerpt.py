@@ -2,12 +2,12 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 from unicodedata import category, combining, east_asian_width
 
 from jobfile.diagnostics.source import Source, Span
+from jobfile.model.dataclass import dataclass
 
 CONTEXT_LINES: Final = 2
 """Lines shown above the marked one."""

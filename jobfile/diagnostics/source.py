@@ -1,8 +1,9 @@
 """A named text, and places in it."""
 
 from bisect import bisect_right
-from dataclasses import dataclass
 from functools import cached_property
+
+from jobfile.model.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -6,12 +6,13 @@ escape. Types are known before anything runs; there is no truthiness.
 
 from collections import ChainMap
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from functools import cached_property
 from typing import Final, assert_never
 
 from jobfile.expressions.filters import FILTERS, MAX_TEXT, EvaluationError
+from jobfile.model.dataclass import dataclass
 from jobfile.model.values import Shown
 
 MAX_INTEGER: Final = 2**63 - 1
@@ -30,6 +31,13 @@ class Kind(StrEnum):
     LIST = "list"
     SECRET = "secret"  # noqa: S105  a type's name
     ANY = "any"
+
+    @property
+    def words(self) -> str:
+        """The type in a message: a string, an integer, null."""
+        if self in (Kind.NULL, Kind.ANY):
+            return self.value
+        return f"an {self.value}" if self is Kind.INTEGER else f"a {self.value}"
 
 
 _NEVER_CODE: Final = frozenset({Kind.INTEGER, Kind.NUMBER, Kind.BOOLEAN, Kind.DATETIME})

@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final  # values are checked before they get here
+
+from jobfile.model.dataclass import dataclass
 
 MAX_TEXT: Final = 64 * 1024
 MAX_ITEMS: Final = 10_000

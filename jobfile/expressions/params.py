@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
 
 from jobfile.diagnostics.suggest import did_you_mean, suggest
 from jobfile.expressions.patterns import MAX_LENGTH, UnsupportedError, matches, size_of
+from jobfile.model.dataclass import dataclass
 from jobfile.model.jobs import ParamSpec, ParamType
+from jobfile.model.regex import regex
 from jobfile.model.values import Scalar, Value
 from jobfile.schedule.duration import parse_duration
 
@@ -20,10 +21,10 @@ SHOWN: Final = 60
 MAX_LISTED: Final = 20
 """Maximum allowed values that a message lists."""
 
-_INTEGER: Final = re.compile(r"-?(0|[1-9][0-9]{0,17})", re.ASCII)
-_NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]{0,300})(\.[0-9]{1,300})?([eE][+-]?[0-9]{1,3})?", re.ASCII)
-_EMAIL: Final = re.compile(r"[^\s@\"<>()\[\],;:\\]+@[^\s@\"<>()\[\],;:\\.]+(\.[^\s@\"<>()\[\],;:\\.]+)+")
-_URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s]+")
+_INTEGER: Final = regex(r"-?(0|[1-9][0-9]{0,17})", re.ASCII)
+_NUMBER: Final = regex(r"-?(0|[1-9][0-9]{0,300})(\.[0-9]{1,300})?([eE][+-]?[0-9]{1,3})?", re.ASCII)
+_EMAIL: Final = regex(r"[^\s@\"<>()\[\],;:\\]+@[^\s@\"<>()\[\],;:\\.]+(\.[^\s@\"<>()\[\],;:\\.]+)+")
+_URI: Final = regex(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s]+")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ Jinja2's tree is converted by a list of allowed nodes; any other node is refused
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from math import inf
 from typing import TYPE_CHECKING, Final
@@ -31,6 +31,8 @@ from jobfile.expressions.expression import (
 )
 from jobfile.expressions.filters import MAX_TEXT, as_text
 from jobfile.expressions.typecheck import check
+from jobfile.model.dataclass import dataclass
+from jobfile.model.regex import regex
 
 if TYPE_CHECKING:
     from jinja2 import nodes
@@ -40,8 +42,8 @@ MAX_BRACKETS: Final = 64
 MAX_NODES: Final = 512
 MAX_DEPTH: Final = 32
 
-_STATEMENT: Final = re.compile(r"\{%")
-_COMMENT: Final = re.compile(r"(?<!\$)\{#")
+_STATEMENT: Final = regex(r"\{%")
+_COMMENT: Final = regex(r"(?<!\$)\{#")
 _COMPARISONS: Final = {
     "eq": "==",
     "ne": "!=",
@@ -61,16 +63,16 @@ _REFUSED: Final = {
     "Slice": "a slice",
     "NSRef": "a namespace",
 }
-_OF_ANOTHER_TOOL: Final = re.compile(
+_OF_ANOTHER_TOOL: Final = regex(
     r"[-~]?\s*(?:[.$#/>^!&{@*]|(?:end|else|break|continue)\s*[-~]?$)|.*[\s(|][.$](?:[A-Za-z]|\s|$)|.*(?:\+\+|--)\s*$",
     re.DOTALL,
 )
 """Text that only Go templates, Handlebars, awk and similar tools have between braces."""
-_LIKE_ANOTHER_TOOL: Final = re.compile(
+_LIKE_ANOTHER_TOOL: Final = regex(
     r"(?:if|range|with|template|block|define|printf?|println|json|len|index|slice|html|js|call|eq|ne|lt|le|gt|ge"
     r"|join|split|upper|lower|title|truncate|table|tablerow|timefmt|each|unless|lookup|log)\s"
 )
-_OUR_NAMES: Final = re.compile(r"\b(?:params|vars|run|matrix|steps|secrets|trigger|item|event)\b")
+_OUR_NAMES: Final = regex(r"\b(?:params|vars|run|matrix|steps|secrets|trigger|item|event)\b")
 _IN_TEXT: Final = (Kind.STRING, Kind.INTEGER, Kind.NUMBER, Kind.DATETIME, Kind.ANY)
 
 
@@ -211,7 +213,7 @@ def check_text_type(slot: Slot, found: Type, *, is_whole: bool) -> tuple[Problem
             message=message,
             start=slot.start,
             end=slot.end,
-            label=f"this is {found.kind.value}",
+            label=f"this is {found.kind.words}",
             help=help_,
         ),
     )
@@ -257,6 +259,18 @@ def render_items(text: str, values: Mapping[str, object]) -> tuple[str, ...]:
         if isinstance(value, (tuple, list)):
             return tuple(to_text(item) for item in value)
     return (render_text(text, values),)
+
+
+def render_value(text: str, values: Mapping[str, object]) -> object:
+    """A text of `json` filled in: the value with its type, if it is exactly one template."""
+    slots, _ = find_slots(text)
+    if len(slots) == 1 and (slots[0].start, slots[0].end) == (0, len(text)):
+        value = evaluate(slots[0].expression, values)
+        if value is None or isinstance(value, (bool, int, float)):
+            return value
+        if isinstance(value, (tuple, list)):
+            return [one if isinstance(one, (bool, int, float)) else to_text(one) for one in value]
+    return render_text(text, values)
 
 
 def _statements(text: str) -> Iterable[Problem]:

@@ -129,14 +129,14 @@ class _Checker:
         if target.kind not in (Kind.LIST, Kind.STRING, Kind.ANY):
             self._wrong(f"a {target.kind.value} has no items")
         if index.kind not in (Kind.INTEGER, Kind.ANY):
-            self._wrong(f"a list index must be an integer, found {index.kind.value}")
+            self._wrong(f"a list index must be an integer, found {index.kind.words}")
         return _item_of(target)
 
     def _unary(self, node: Unary) -> Type:
         operand = self._used(node.operand)
         wanted = (Kind.BOOLEAN,) if node.sign == "not" else _NUMERIC
         if operand.kind not in (*wanted, Kind.ANY):
-            self._wrong(f"`{node.sign}` takes a {wanted[-1].value}, found {operand.kind.value}")
+            self._wrong(f"`{node.sign}` takes {wanted[-1].words}, found {operand.kind.words}")
         return operand
 
     def _binary(self, node: Binary) -> Type:
@@ -146,7 +146,7 @@ class _Checker:
         if node.sign == "~":
             for side in (left, right):
                 if side.kind in (Kind.LIST, Kind.NULL, Kind.BOOLEAN):
-                    self._wrong(f"`~` joins texts and numbers, found {side.kind.value}")
+                    self._wrong(f"`~` joins texts and numbers, found {side.kind.words}")
             kind_ = Kind.SECRET if Kind.SECRET in (left.kind, right.kind) else Kind.STRING
             return Type(kind_, is_trusted=_all_trusted(left, right))
         if Kind.ANY in (left.kind, right.kind):
@@ -175,14 +175,14 @@ class _Checker:
 
     def _need(self, sign: str, is_good: bool, left: Type, right: Type) -> None:
         if not is_good:
-            self._wrong(f"`{sign}` does not work between {left.kind.value} and {right.kind.value}")
+            self._wrong(f"`{sign}` does not work between {left.kind.words} and {right.kind.words}")
 
     def _conditional(self, node: Conditional) -> Type:
         test = self._used(node.test)
         if test.kind not in (Kind.BOOLEAN, Kind.ANY):
             self._say(
                 "JF406",
-                f"a condition must be boolean, found {test.kind.value}",
+                f"a condition must be boolean, found {test.kind.words}",
                 "",
                 help=("compare it with something:  x != ''",),
             )
@@ -204,7 +204,7 @@ class _Checker:
         if then.kind in _NUMERIC and otherwise.kind in _NUMERIC:
             return Type(Kind.NUMBER)
         self._wrong(
-            f"`if` and `else` need values of one type, found {then.kind.value} and {otherwise.kind.value}"
+            f"`if` and `else` need values of one type, found {then.kind.words} and {otherwise.kind.words}"
         )
         return _ANY
 
@@ -227,7 +227,7 @@ class _Checker:
             self._say("JF401", f"filter `{node.name}` takes {known.takes}, found {len(arguments)}", node.name)
             return _ANY
         if target.kind is not Kind.ANY and target.kind.value not in known.accepts:
-            self._wrong(f"filter `{node.name}` takes {' or '.join(known.accepts)}, found {target.kind.value}")
+            self._wrong(f"filter `{node.name}` takes {' or '.join(known.accepts)}, found {target.kind.words}")
             return _ANY
         found = _result(known.gives, target, arguments)
         is_trusted = _all_trusted(target, *arguments)

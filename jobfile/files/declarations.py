@@ -47,7 +47,7 @@ def param_of(name: str, setting: Setting) -> ParamSpec:
     """One declared input or output, from fields with a valid shape."""
     fields = setting.value or {}
     items = fields.get("items") or {}
-    pattern = setting.part("pattern")
+    pattern, pointer = setting.part("pattern"), setting.part("from")
     return ParamSpec(
         name=name,
         type=ParamType(fields["type"]),
@@ -65,4 +65,5 @@ def param_of(name: str, setting: Setting) -> ParamSpec:
         exclusive_maximum=fields.get("exclusiveMaximum"),
         format=fields.get("format"),
         max_items=fields.get("maxItems"),
+        pointer=None if pointer is None else pointer.text,
     )

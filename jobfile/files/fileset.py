@@ -1,7 +1,7 @@
 """A set of files for the checks and the compiler: its jobs and steps, with the settings in force for each."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from itertools import islice
 
@@ -34,6 +34,7 @@ from jobfile.files.merged_settings import (
     merged,
     merged_by_name,
 )
+from jobfile.model.dataclass import dataclass
 from jobfile.model.jobs import ParamSpec
 from jobfile.model.values import Scalar, Value
 from jobfile.syntax.document import Document
@@ -275,8 +276,9 @@ class JobText:
         for trigger in self.triggers:
             if trigger.part("file") is not None:
                 found["file"] = FILE
-            if trigger.part("webhook") is not None:
-                found["webhook"] = {}
+            for kind in ("webhook", "boot"):
+                if trigger.part(kind) is not None:
+                    found[kind] = {}
             after = after_name(trigger)
             if after is not None:
                 names = self._after_names(after)

@@ -1,10 +1,10 @@
 """The settings in force for a job after defaults are merged in, each with its place in a file."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any  # values of a document are not typed yet
 
 from jobfile.diagnostics.diagnostic import DocumentPath
+from jobfile.model.dataclass import dataclass
 from jobfile.syntax.document import Document
 
 MERGED_BY_NAME = ("env", "secrets")
@@ -22,7 +22,7 @@ class Setting:
     @property
     def text(self) -> str:
         """A scalar as written."""
-        return self.document.text(self.path)
+        return self.value if isinstance(self.value, str) else self.document.text(self.path)
 
     def is_below(self, path: DocumentPath) -> bool:
         """Whether it is inside the map at a path of its document."""

@@ -21,11 +21,11 @@ _BEGINNING: Final = re.compile(r"(?m)^([ \t]*+)(?=[^\s#%-]|-(?!--))")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mended:
+class Fixed:
     """A file's new content, and the fixed findings."""
 
     content: bytes
-    mended: tuple[Diagnostic, ...] = ()
+    fixed: tuple[Diagnostic, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,14 +44,14 @@ class _Look:
     shape: frozenset[tuple[object, ...]]
 
     def error_codes(self, before: Document | None = None) -> list[str]:
-        """The codes of errors, but those about the meaning of what was lost before."""
+        """The codes of errors, without those about the meaning of values that were lost before."""
         return [one.code for one in self.found if one.is_error and not self._was_hidden(one, before)]
 
     def _was_hidden(self, one: Diagnostic, before: Document | None) -> bool:
         return before is not None and before.is_lost(one.path) and _identity(one) not in self.shape
 
 
-def mend(name: str, content: bytes, *, unsafe: bool = False, files: Sequence[File] = ()) -> Mended:
+def fix_file(name: str, content: bytes, *, unsafe: bool = False, files: Sequence[File] = ()) -> Fixed:
     """Apply every fix that does not make the file worse; keep the byte order mark and line ends.
 
     `files` is the whole set that contains the file; the main one comes first.
@@ -59,8 +59,8 @@ def mend(name: str, content: bytes, *, unsafe: bool = False, files: Sequence[Fil
     rest = tuple(files) or ((name, content),)
     look = _look(name, content, rest)
     if look is None or not look.is_job_file:
-        return Mended(content=content)
-    mended: list[Diagnostic] = []
+        return Fixed(content=content)
+    fixed: list[Diagnostic] = []
     refused: set[tuple[object, ...]] = set()
     for _ in range(MAX_ROUNDS):
         if look is None:
@@ -71,12 +71,12 @@ def mend(name: str, content: bytes, *, unsafe: bool = False, files: Sequence[Fil
         refused |= {_identity(one) for one in wanted if one not in made}
         if not made:
             break
-        mended += made
+        fixed += made
         look = _after(look, made, unsafe=unsafe)
-    if look is None or not mended:
-        return Mended(content=content)
+    if look is None or not fixed:
+        return Fixed(content=content)
     mark = _MARK if content.startswith(_MARK) else b""
-    return Mended(content=mark + look.source.text.encode(), mended=tuple(mended))
+    return Fixed(content=mark + look.source.text.encode(), fixed=tuple(fixed))
 
 
 def _most(

@@ -103,7 +103,7 @@ def _first_job(given: ForeignText) -> Draft | None:
     left_out += ["the input after `%`"] if has_input else []
     left_out += [] if is_boot else invalid_schedule([when])
     settings: dict[str, Any] = {
-        **({} if is_boot else schedules_of([when])),
+        **({"triggers": [{"boot": True}]} if is_boot else schedules_of([when])),
         **present(timezone=zone, env=env),
         **action,
     }
@@ -113,9 +113,7 @@ def _first_job(given: ForeignText) -> Draft | None:
 
 
 def _notes(*, is_boot: bool, zone: str) -> Iterator[str]:
-    if is_boot:
-        yield "no schedule means `@reboot`: let the system start `jobfile run`, or choose a time"
-    elif not zone:
+    if not (is_boot or zone):
         yield "cron uses the time zone of the host; a job is in UTC unless it has `timezone`"
 
 
@@ -143,7 +141,7 @@ def _user(given: ForeignText, entry: _Entry) -> tuple[str, str]:
 
 
 def _unescaped(command: str) -> tuple[str, bool]:
-    """A command without what follows a bare `%`, which is its input; and whether something did."""
+    """A command without the part after a bare `%`, which cron passes as input; and whether there is one."""
     parts = re.split(r"(?<!\\)%", command, maxsplit=1)
     return parts[0].rstrip().replace("\\%", "%"), len(parts) > 1
 

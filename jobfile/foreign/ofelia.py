@@ -80,7 +80,7 @@ def _action(section: Section, kind: str, command: str, name: str) -> dict[str, A
 
 
 def _without_seconds(text: str) -> tuple[str, bool]:
-    """A schedule without its first of six fields, and whether that said more than second 0."""
+    """A schedule without the first of its six fields, the seconds; and whether that was not just 0."""
     fields = text.split()
     is_six = len(fields) == 6 and not text.startswith("@")
     return (" ".join(fields[1:]), fields[0] not in ("0", "00")) if is_six else (text, False)

@@ -64,7 +64,7 @@ def _first_job(given: ForeignText) -> Draft | None:
     left_out += ["`onFailure.report`"] if below(merged, "onFailure", "report") else []
     left_out += [] if is_boot else invalid_schedule([when])
     settings = {
-        **({} if is_boot else schedules_of([when])),
+        **({"triggers": [{"boot": True}]} if is_boot else schedules_of([when])),
         **present(timezone=zone, env=env, pass_env=unset_variables(text_of(command), env)),
         **({"enabled": False} if merged.get("enabled") is False else {}),
         **present(timeout=seconds(merged.get("executionTimeout"))),

@@ -2,19 +2,22 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass
 from datetime import date, datetime, timedelta
 from enum import Enum
 from functools import cache
 from types import NoneType, UnionType
 from typing import Any, get_args, get_origin  # plain JSON data has no narrower type than Any
 
+from jobfile.model.dataclass import dataclass
 from jobfile.model.hashing import sha256
 from jobfile.model.jobs import JobSpec, ScheduleEntry
 
 Plain = dict[str, Any]
 VERSION = 2
 """The version of the canonical text, and so of all digests. Since 2, a member of a union has its kind."""
+_PLAIN = (str, int, float, bool, NoneType)
+"""Classes of values that are plain data already."""
 TAG = "kind"
 """The key that names which member of a union a map is."""
 
@@ -33,9 +36,14 @@ def to_plain(value: object) -> Any:  # noqa: ANN401  JSON data
     if isinstance(value, date):
         return value.isoformat()
     if is_dataclass(value):
-        plain = ((one, to_plain(getattr(value, one.name))) for one in _fields(value.__class__))
-        found = {one.name: part for one, part in plain if not one.is_absent(part)}
-        return found if (kind := _tag(value.__class__)) is None else {TAG: kind, **found}
+        kind = _tag(value.__class__)
+        found: Plain = {} if kind is None else {TAG: kind}
+        for one in _fields(value.__class__):
+            given = getattr(value, one.name)
+            part = given if given.__class__ in _PLAIN else to_plain(given)
+            if not (one.may_be_absent and one.is_empty(part)):
+                found[one.name] = part
+        return found
     if isinstance(value, Mapping):
         return {str(key): to_plain(value[key]) for key in sorted(value)}
     if isinstance(value, Sequence):
@@ -127,12 +135,14 @@ class _Field:
     name: str
     kind: Any
     may_be_absent: bool
+    """Whether the field is left out when its value is None or empty."""
+    is_kept_empty: bool
+    """Whether its empty value is an ordinary one, because None is the missing one."""
     default: Callable[[], Any]
 
-    def is_absent(self, part: object) -> bool:
+    def is_empty(self, part: object) -> bool:
         """Whether plain data is the field's empty value: None if the field can be None, else an empty one."""
-        is_empty = not _has_none(self.kind) and part in ("", [], {})
-        return self.may_be_absent and (part is None or is_empty)
+        return part is None or (not part and not self.is_kept_empty and isinstance(part, (str, list, dict)))
 
     def value_of(self, plain: Plain) -> Any:  # noqa: ANN401  JSON data
         found = plain.get(self.name)
@@ -143,7 +153,10 @@ class _Field:
 
 @cache
 def _fields(kind: Any) -> tuple[_Field, ...]:  # noqa: ANN401  a class as a value
-    return tuple(_Field(one.name, one.type, _may_be_absent(one), _default_of(one)) for one in fields(kind))
+    return tuple(
+        _Field(one.name, one.type, _may_be_absent(one), _has_none(one.type), _default_of(one))
+        for one in fields(kind)
+    )
 
 
 def _default_of(one: "Field[Any]") -> Callable[[], Any]:

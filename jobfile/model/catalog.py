@@ -1,11 +1,11 @@
 """The catalog: all valid jobs at one moment."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
 from jobfile.model.canonical import canonical_json, digest, spec_to_json
+from jobfile.model.dataclass import dataclass
 from jobfile.model.jobs import JobSpec, Origin
 
 FEW_JOBS: Final = 5

@@ -1,11 +1,12 @@
 """Complete jobs: frozen values with defaults filled in; standard library types only."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import ClassVar
 
+from jobfile.model.dataclass import dataclass
 from jobfile.model.values import Scalar, Shown, Value
 
 DEFAULT_TIMEOUT = timedelta(hours=24)
@@ -46,6 +47,8 @@ class ParamSpec(Shown):
     exclusive_maximum: float | None = None
     format: str | None = None
     max_items: int | None = None
+    pointer: str | None = None
+    """Of an output of a request: where it is in the JSON of the response (RFC 6901); None: at its name."""
 
 
 class DayRule(StrEnum):
@@ -176,7 +179,15 @@ class AfterTrigger(Shown):
     when: AfterWhen = AfterWhen.SUCCEEDED
 
 
-Trigger = WebhookTrigger | FileTrigger | AfterTrigger
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class BootTrigger(Shown):
+    """The first start of the engine after a start of the host starts the job."""
+
+    KIND: ClassVar = "boot"
+    boot: bool = True
+
+
+Trigger = WebhookTrigger | FileTrigger | AfterTrigger | BootTrigger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -362,6 +373,8 @@ class HttpAction(Shown):
     json: object = None
     status: tuple[tuple[int, int], ...] = DEFAULT_STATUS
     contains: str | None = None
+    allow_private: tuple[str, ...] = ()
+    """Hosts inside, to which it may go, in small letters and sorted."""
 
 
 SimpleAction = ScriptAction | CommandAction | PythonAction | HttpAction

@@ -8,6 +8,7 @@ _KEYS: Final = {
     **{"min_length": "minLength", "max_length": "maxLength", "max_items": "maxItems"},
     **{"exclusive_minimum": "exclusiveMinimum", "exclusive_maximum": "exclusiveMaximum"},
     **{"from_day": "from", "until_day": "until", "arguments": "with", "closed": "except"},
+    "pointer": "from",
 }
 """Fields, alone or with the key above them, and their keys."""
 

@@ -93,12 +93,12 @@ def _type(about: _Schema) -> str:
         if joint in about:
             return " or ".join(dict.fromkeys(map(_type, about[joint])))
     if "const" in about:
-        return str(about["const"])
+        return _as_written(about["const"])
     if "type" not in about:
         return "anything"
     types = about["type"] if isinstance(about["type"], list) else [about["type"]]
-    told = [_of_type(one, about, types) for one in types]
-    return " or ".join(dict.fromkeys(filter(None, told)))
+    forms = [_of_type(one, about, types) for one in types]
+    return " or ".join(dict.fromkeys(filter(None, forms)))
 
 
 def _of_type(type_: str, about: _Schema, types: list[str]) -> str:

@@ -67,5 +67,5 @@ def _shared(setting: Setting) -> Cause | None:
 
 
 def _place(section: str, setting: Setting) -> Cause:
-    line = setting.document.key_span(setting.path).start.line
-    return Cause(section, Origin(file=setting.document.source.name, line=line))
+    origin = Origin(file=setting.document.source.name, line=setting.document.line(setting.path))
+    return Cause(section, origin)

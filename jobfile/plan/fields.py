@@ -116,7 +116,7 @@ def _action(above: Path, old: Action | None, new: Action | None) -> Iterator[Fie
         present = [(side, one) for side, one in (("before", old), ("after", new)) if one is not None]
         # The same order in both directions of time.
         for side, value in sorted(present, key=lambda one: KEYS.index(key_of(one[1]))):
-            told, kind = _told(value)
+            told, kind = _as_written(value)
             sides = {"before": None, "after": None, side: told}
             yield FieldChange((*above, key_of(value)), sides["before"], sides["after"], kind)
         return
@@ -141,8 +141,8 @@ def _steps(path: Path, old: StepsAction, new: StepsAction) -> Iterator[FieldChan
     for name in {**before, **after}:
         one, other = before.get(name), after.get(name)
         if one is None or other is None:
-            told = [None if step is None else _told(step.action)[0] for step in (one, other)]
-            kind = _told((one or other).action)[1]  # type: ignore[union-attr]  # one of them is there
+            told = [None if step is None else _as_written(step.action)[0] for step in (one, other)]
+            kind = _as_written((one or other).action)[1]  # type: ignore[union-attr]  # one of them is there
             yield FieldChange((*path, name), told[0], told[1], kind)
         else:
             yield from _differences((*path, name), one, other)
@@ -151,7 +151,7 @@ def _steps(path: Path, old: StepsAction, new: StepsAction) -> Iterator[FieldChan
         yield FieldChange((*path, "order"), tuple(before), tuple(after))
 
 
-def _told(action: Action) -> tuple[object, Kind]:
+def _as_written(action: Action) -> tuple[object, Kind]:
     """The action as written in the file."""
     if isinstance(action, StepsAction):
         return tuple(step.name for step in action.steps), Kind.VALUE

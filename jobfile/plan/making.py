@@ -41,8 +41,8 @@ def make_plan(
         else:
             same.append(new.spec.name)
     for old, new in pairs.renamed:
-        told = [one for one in changed_fields(old.spec, new.spec) if one.path != ("renamed_from",)]
-        changes.append(_change(Action.RENAME, old, new, told, now))
+        changed = [one for one in changed_fields(old.spec, new.spec) if one.path != ("renamed_from",)]
+        changes.append(_change(Action.RENAME, old, new, changed, now))
     for new in pairs.added:
         one = _change(Action.ADD, None, new, whole_fields(new.spec), now)
         guess = pairs.guessed.get(new.spec.name)

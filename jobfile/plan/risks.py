@@ -86,10 +86,10 @@ def risks_of_all(
 
 def _refused(beyond: Mapping[str, Sequence[str]]) -> Risk:
     """The engine puts a whole set in force, or nothing."""
-    told = [f"{', '.join(f'`{key}`' for key in keys)} of {job}" for job, keys in beyond.items()]
-    more = f" and of {many(len(told) - MOST_NAMED, 'more job')}" if len(told) > MOST_NAMED else ""
+    jobs = [f"{', '.join(f'`{key}`' for key in keys)} of {job}" for job, keys in beyond.items()]
+    more = f" and of {many(len(jobs) - MOST_NAMED, 'more job')}" if len(jobs) > MOST_NAMED else ""
     message = (
-        f"the engine would refuse the whole change: it cannot run {'; '.join(told[:MOST_NAMED])}{more} yet"
+        f"the engine would refuse the whole change: it cannot run {'; '.join(jobs[:MOST_NAMED])}{more} yet"
     )
     return Risk("RISK13", message, {"beyond": {job: list(keys) for job, keys in beyond.items()}})
 
@@ -206,9 +206,9 @@ def _wider(asked: _Asked) -> Iterator[Risk]:
 
 
 def _way_in(asked: _Asked) -> Iterator[Risk]:
-    told = [field for field in asked.change.fields if "secrets" in field.path]
-    if told and asked.before is not None and asked.after is not None:
-        names = sorted({field.path[-1] for field in told})
+    changed = [field for field in asked.change.fields if "secrets" in field.path]
+    if changed and asked.before is not None and asked.after is not None:
+        names = sorted({field.path[-1] for field in changed})
         yield Risk("RISK08", f"a different source for {', '.join(names)}", {"secrets": names})
     ways = [{one.webhook: one.secret for one in _webhooks(job)} for job in (asked.before, asked.after)]
     for path in sorted(ways[0].keys() & ways[1].keys()):

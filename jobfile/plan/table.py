@@ -1,10 +1,10 @@
 """The table of changes for comments and pages: a row for each group, and for each job with its own entry."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from jobfile.model.dataclass import dataclass
 from jobfile.model.jobs import Origin
 from jobfile.plan.group_text import cause_text, first_changed, group_lines, group_title, note_text, runs_of
 from jobfile.plan.groups import Group, Own, group_changes

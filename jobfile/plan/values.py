@@ -1,7 +1,7 @@
 """A plan: the changes between two sets of jobs, and their effects on future runs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from fractions import Fraction
@@ -10,6 +10,7 @@ from typing import NamedTuple
 from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.files.fileset import FileSet
 from jobfile.model.catalog import Catalog, CompiledJob
+from jobfile.model.dataclass import dataclass
 
 DAYS = 30
 """How far ahead runs are counted and compared."""
@@ -235,7 +236,7 @@ class LeftOut(NamedTuple):
 class Plan:
     """The full meaning of a change of job files, as of one instant.
 
-    A plan that is `left_out` of was filtered: `jobs` and `same` have only the selected jobs.
+    A plan with `left_out` was filtered: `jobs` and `same` have only the selected jobs.
     """
 
     now: datetime

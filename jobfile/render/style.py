@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from typing import Final
+
+from jobfile.model.dataclass import dataclass
 
 _RESET: Final = "\x1b[0m"
 
@@ -53,7 +54,7 @@ ALARMS: Final = (
     "LOW",
     "NO",
     "NO ENGINE",
-    "NO SIGN OF LIFE",
+    "NO HEARTBEAT",
     "NOT BELIEVED",
     "NOT RUNNING",
     "NOTHING STARTS",

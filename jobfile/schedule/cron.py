@@ -5,10 +5,12 @@ say so.
 """
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 
+from jobfile.model.dataclass import dataclass
 from jobfile.model.jobs import DayRule
+from jobfile.model.regex import regex
 from jobfile.schedule.cron_fields import (
     DAY_OF_MONTH,
     FIELDS,
@@ -39,9 +41,9 @@ ALIASES = {
 MONTH_LENGTHS = ((31,), (28, 29), (31,), (30,), (31,), (30,), (31,), (31,), (30,), (31,), (30,), (31,))
 """The possible lengths of the months, January first."""
 
-_WORDS = re.compile(r"[^ \t]+")
-_CRON_WORD = re.compile(r"[\d*?,/#LW-]+|(?:[a-z]{3}[,#L\d-]?+)++", re.ASCII | re.IGNORECASE)
-_ZONE_PREFIX = re.compile(r"(?:CRON_)?TZ=([^ \t]*)", re.ASCII)
+_WORDS = regex(r"[^ \t]+")
+_CRON_WORD = regex(r"[\d*?,/#LW-]+|(?:[a-z]{3}[,#L\d-]?+)++", re.ASCII | re.IGNORECASE)
+_ZONE_PREFIX = regex(r"(?:CRON_)?TZ=([^ \t]*)", re.ASCII)
 ALL_WEEKDAYS = 0b1111111
 _EVERY_DAY = (2 << 31) - 2
 FIVE_WEEKS = 0b10000001000000100000010000001
@@ -257,7 +259,7 @@ def _parse_alias(text: str, words: list[tuple[str, int]], days: DayRule) -> Cron
             start=start,
             end=end,
             label="a machine can start at any time",
-            help=("remove `schedule`, and call  jobfile run JOB  when the machine starts",),
+            help=("remove `schedule`, and write  triggers: [{boot: true}]",),
         )
     if alias == "@every":
         period = rest[0][0] if rest else "10m"

@@ -1,8 +1,9 @@
 """Parses one field of a cron expression: numbers, names, ranges, steps, special days; explains mistakes."""
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
+
+from jobfile.model.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,18 +1,18 @@
 """Parses dates, times of day and date-times in strict forms, the same everywhere."""
 
-import re
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
+from jobfile.model.regex import regex
 from jobfile.schedule.zones import load_zone
 
 DATE_FORM: Final = "YYYY-MM-DD"
 TIME_FORM: Final = "HH:MM"
 MOMENT_FORM: Final = "YYYY-MM-DDTHH:MM, with optional seconds and Z or an offset"
 
-_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_TIME: Final = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
-_MOMENT: Final = re.compile(
+_DATE: Final = regex(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_TIME: Final = regex(r"([01][0-9]|2[0-3]):([0-5][0-9])")
+_MOMENT: Final = regex(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9])?(Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])?"
 )
 YEARS: Final = range(1970, 2400)

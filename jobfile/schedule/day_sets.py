@@ -6,11 +6,12 @@ is the last day.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date
 from functools import lru_cache
 from typing import Protocol
 
+from jobfile.model.dataclass import dataclass
 from jobfile.model.jobs import CalendarSpec, OnClosed
 from jobfile.schedule.cron import ALL_WEEKDAYS, FIVE_WEEKS, CronExpression
 

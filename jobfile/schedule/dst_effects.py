@@ -1,8 +1,8 @@
 """Explains the effects of clock changes on an entry: local times that do not exist, or occur twice."""
 
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
+from jobfile.model.dataclass import dataclass
 from jobfile.model.jobs import AtEntry, BusinessDayEntry, CronEntry, ScheduleEntry
 from jobfile.schedule.local_times import (
     EPOCH_DAY,

@@ -5,17 +5,19 @@ from datetime import timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from jobfile.model.regex import regex
+
 if TYPE_CHECKING:
     from fractions import Fraction
 
 _UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
-_SHAPE = re.compile(r"(?:(\d{1,9})d)?(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s)?", re.ASCII)
+_SHAPE = regex(r"(?:(\d{1,9})d)?(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s)?", re.ASCII)
 
 MAX_DURATION = timedelta(days=3_660)
 """Ten years: a longer one is a typing mistake. This is still far from overflow."""
 
 EXPECTED = "a number with a unit: 30s, 5m, 2h, 1h30m, 7d"
-_LONG_SHAPE = re.compile(r"(?:\d+d)?(?:\d+h)?(?:\d+m)?(?:\d+s)?", re.ASCII)
+_LONG_SHAPE = regex(r"(?:\d+d)?(?:\d+h)?(?:\d+m)?(?:\d+s)?", re.ASCII)
 """A duration with any number of digits."""
 
 _SECONDS = {**_UNITS, "w": 604_800}
@@ -35,8 +37,8 @@ _NAMES = {
     "y": ("y", "yr", "yrs", "year", "years"),
 }
 """Names for units that users know from other tools."""
-_WORDED = re.compile("([0-9]{1,18}(?:[.][0-9]{1,18})?) ?([A-Za-z\u00b5\u03bc]{1,12})")
-_GAP = re.compile(r"(?<=\d) (?=[dhms])|(?<=[dhms]) (?=\d)", re.ASCII)
+_WORDED = regex("([0-9]{1,18}(?:[.][0-9]{1,18})?) ?([A-Za-z\u00b5\u03bc]{1,12})")
+_GAP = regex(r"(?<=\d) (?=[dhms])|(?<=[dhms]) (?=\d)", re.ASCII)
 """A blank next to a unit; never one between two digits."""
 
 

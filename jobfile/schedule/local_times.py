@@ -11,10 +11,11 @@ clock shows its time. After a larger change the new time is used at once.
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 
+from jobfile.model.dataclass import dataclass
 from jobfile.model.jobs import BusinessDayEntry, CalendarSpec, CronEntry, DayRule, OnClosed
 from jobfile.schedule.cron import CronExpression, parse_cron
 from jobfile.schedule.day_sets import (

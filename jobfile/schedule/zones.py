@@ -1,13 +1,14 @@
 """Time zones from the `tzdata` package, never from the host, and the instants at which clocks change."""
 
 import pkgutil
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
 import tzdata  # type: ignore[import-untyped]  # the package has no types
+
+from jobfile.model.dataclass import dataclass
 
 TZDATA_VERSION: Final[str] = tzdata.IANA_VERSION
 """Stored with every generation: the version of the rules that turned local times into instants."""

@@ -76,7 +76,7 @@ def length(key: str, *, scale: int = 1, note: str = "") -> Advise:
 
 
 def switch(key: str, *, is_opposite: bool = False) -> Advise:
-    """A key that is true or false, here or in the other tool the other way round."""
+    """A boolean key; in one of the two tools it may mean the opposite."""
 
     def advise(word: Word) -> Advice:
         is_on = _is_on(word.value) is not is_opposite

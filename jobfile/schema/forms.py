@@ -1,9 +1,10 @@
 """The two kinds of file that users write, job files and case files: the maps with fixed keys in each."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from jobfile.diagnostics.diagnostic import DocumentPath
+from jobfile.model.dataclass import dataclass
 
 Kind = str
 """The kind of a map with fixed keys: its definition in the schema, or `file` for the whole file."""

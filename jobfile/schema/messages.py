@@ -4,12 +4,13 @@ import json
 import re
 import shlex
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from itertools import chain
 
 from jobfile.diagnostics.diagnostic import Diagnostic, DocumentPath, Edit, Fix, arrange
 from jobfile.diagnostics.source import Span
 from jobfile.diagnostics.suggest import did_you_mean, suggest
+from jobfile.model.dataclass import dataclass
+from jobfile.model.regex import regex
 from jobfile.schema.forms import Form, quoted
 from jobfile.schema.unknown_keys import Keys, unknown_keys
 from jobfile.syntax.document import Document
@@ -215,7 +216,7 @@ def _wrong_version(document: Document, one: Violation) -> Diagnostic:
     )
 
 
-_SHELL_SYNTAX = re.compile(r"[|&;<>()$`*?\[\]{}~#!\n]|^[A-Za-z_][A-Za-z0-9_]*=")
+_SHELL_SYNTAX = regex(r"[|&;<>()$`*?\[\]{}~#!\n]|^[A-Za-z_][A-Za-z0-9_]*=")
 
 
 def _command_as_text(document: Document, one: Violation, form: Form) -> Diagnostic:

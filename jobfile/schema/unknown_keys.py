@@ -1,14 +1,15 @@
 """Finds keys that are unknown at their place, and suggests what was meant."""
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from jobfile.diagnostics.diagnostic import Diagnostic, DocumentPath, Edit, Fix
 from jobfile.diagnostics.source import Span
 from jobfile.diagnostics.suggest import did_you_mean, fold, suggest
+from jobfile.model.dataclass import dataclass
+from jobfile.model.regex import regex
 from jobfile.schema.forms import Form, Kind, quoted, word_for
 from jobfile.syntax.document import Document
 
@@ -28,11 +29,11 @@ FEW_KEYS = 8
 """Maximum keys listed in a message; if there are more, it names the page that lists them."""
 
 
-_QUOTED_KEY = re.compile(r"`([a-z_]+)[`:.]")
+_QUOTED_KEY = regex(r"`([a-z_]+)[`:.]")
 """A key as a help text quotes it."""
-_SETTING = re.compile(r"write `(([a-z_]+): [^`]+)`(?:, or leave it out.*)?")
+_SETTING = regex(r"write `(([a-z_]+): [^`]+)`(?:, or leave it out.*)?")
 """A help that gives one setting, with its value."""
-_PLACEHOLDER = re.compile(r"\b[A-Z]{3,}\b")
+_PLACEHOLDER = regex(r"\b[A-Z]{3,}\b")
 """A word in a help that the reader replaces."""
 
 
@@ -119,8 +120,8 @@ def meant_keys(document: Document, path: DocumentPath, *, keys: Keys, form: Form
     if any(fold(stray.key) == fold(key) for key in stray.valid):
         return tuple(nearest)
     advice = _advice(stray)
-    told = () if advice is None else (advice.rename, *_QUOTED_KEY.findall(" ".join(advice.help)))
-    named = tuple(dict.fromkeys(key for key in told if key in stray.valid))
+    suggested = () if advice is None else (advice.rename, *_QUOTED_KEY.findall(" ".join(advice.help)))
+    named = tuple(dict.fromkeys(key for key in suggested if key in stray.valid))
     return named or tuple(nearest)
 
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from typing import Final, NamedTuple
 
+from jobfile.model.regex import regex
 from jobfile.shell.places import Command, Part, Script, Word
 from jobfile.shell.variables import ONLY_BASH, assigned_names, head_of
 
@@ -121,10 +122,10 @@ _OPTIONS: Final = {
     "type": "afptP",
 }
 """Options that only bash has, of commands that both shells have."""
-_SIGNALS: Final = re.compile(r"ERR|DEBUG|RETURN|SIG[A-Z0-9]+")
+_SIGNALS: Final = regex(r"ERR|DEBUG|RETURN|SIG[A-Z0-9]+")
 _UNARY: Final = frozenset({"-N", "-R", "-o", "-a"})
-_FORMAT: Final = re.compile(r"(?<!%)(?:%%)*%[-+ #0-9.*]*(?:q|Q|\()")
-_BY_ITSELF: Final = re.compile(r"[A-Za-z_]\w*(?P<array>\[.*\])?(?P<more>\+)?=", re.ASCII | re.DOTALL)
+_FORMAT: Final = regex(r"(?<!%)(?:%%)*%[-+ #0-9.*]*(?:q|Q|\()")
+_BY_ITSELF: Final = regex(r"[A-Za-z_]\w*(?P<array>\[.*\])?(?P<more>\+)?=", re.ASCII | re.DOTALL)
 
 
 def find_bashisms(script: Script, given: Collection[str] = ()) -> list[Part]:

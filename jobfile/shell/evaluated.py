@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
+from jobfile.model.regex import regex
+
 FIXED_VALUES: Final = (
     "choose between fixed values:  {{ 'a' if params.x == 'a' else 'b' }}",
     "limit the values of the param:  enum: [a, b]",
@@ -58,7 +60,7 @@ _REASONS: Final[Mapping[str, str]] = {
 }
 """What evaluates the variables, and patterns of their full names."""
 _TABLE: Final = tuple(
-    (re.compile("|".join(names.split()), re.ASCII), reason) for reason, names in _REASONS.items()
+    (regex("|".join(names.split()), re.ASCII), reason) for reason, names in _REASONS.items()
 )
 
 

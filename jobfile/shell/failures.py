@@ -38,7 +38,7 @@ _DOERS: Final = frozenset(
 )
 """Programs that act, so that a failure is not an answer such as "no"."""
 _ASKS: Final = re.compile(r"(?:is|has|can|check|test|should|needs?)[-_.].*")
-_TELLERS: Final = frozenset({"echo", "printf", "logger"})
+_PRINTERS: Final = frozenset({"echo", "printf", "logger"})
 _SAYS_FAILED: Final = re.compile(r"fail|error|unable|could not|cannot|went wrong|problem", re.IGNORECASE)
 _ENDS: Final = frozenset({"exit", "return", "false", "kill", "exec"})
 
@@ -63,7 +63,7 @@ class Dropped(NamedTuple):
 def find_dropped(script: Script, *, dialect: str, has_pipefail: bool, has_errexit: bool) -> list[Dropped]:
     """Every failure that the shell would ignore and the author would want to know about, in order."""
     commands = sorted(script.commands, key=lambda one: one.words[0].start)
-    found = [*_not_waited_for(script), *_only_told(commands)]
+    found = [*_not_waited_for(script), *_only_printed(commands)]
     if not has_pipefail and not _cares_for_pipes(script):
         found += _in_pipes(script, _PIPEFAIL_WAYS[dialect])
     if has_errexit:
@@ -151,11 +151,11 @@ def _not_waited_for(script: Script) -> Iterator[Dropped]:
             )
 
 
-def _only_told(commands: Sequence[Command]) -> Iterator[Dropped]:
+def _only_printed(commands: Sequence[Command]) -> Iterator[Dropped]:
     """`command || echo failed`: the failure is printed, and then ignored."""
     for index, command in enumerate(commands):
         head = head_of(command)
-        if head is None or command.follows != "||" or head.text not in _TELLERS or command.is_condition:
+        if head is None or command.follows != "||" or head.text not in _PRINTERS or command.is_condition:
             continue
         tried = next((one for one in reversed(commands[:index]) if one.after == "||"), None)
         follows = next((one for one in commands[index + 1 :] if one.follows == command.after), None)

@@ -3,9 +3,10 @@
 import re
 from typing import Final
 
+from jobfile.model.regex import regex
 from jobfile.shell.places import Evaluated, Notes, Part, Read, Word
 
-_BASH_FORM: Final = re.compile(
+_BASH_FORM: Final = regex(
     r"(?P<indirect>![A-Za-z_])|#?\w+(?:(?P<array>\[)|(?P<replace>/)|(?P<case>[\^,~])|(?P<change>@[A-Za-z])"
     r"|(?P<part>:(?![-=+?])))",
     re.ASCII,
@@ -19,17 +20,17 @@ _FORMS: Final = {
     "change": "${x@Q}",
     "part": "${x:1}",
 }
-_ARITHMETIC_NAME: Final = re.compile(
+_ARITHMETIC_NAME: Final = regex(
     r"(?<![\w$#{])([A-Za-z_]\w*)(?=(\s*(?:=(?!=)|\+\+|--|(?:[-+*/%&|^]|<<|>>)=))?)", re.ASCII
 )
 """A variable in arithmetic, and the operator after it that assigns to it."""
-_BASH_ARITHMETIC: Final = re.compile(
+_BASH_ARITHMETIC: Final = regex(
     r"\*\*|\b[A-Za-z_]\w*+\s*+(?:\+\+|--)(?!\s*[\w$(])|(?:\+\+|--)[A-Za-z_]|\b\d+#|,", re.ASCII
 )
-_BARE_NAME: Final = re.compile(r"(?<!\w)[A-Za-z_]\w*", re.ASCII)
+_BARE_NAME: Final = regex(r"(?<!\w)[A-Za-z_]\w*", re.ASCII)
 """A variable in arithmetic, without a dollar."""
-_EXPANDED: Final = re.compile(r"\$\{?(\w+)", re.ASCII)
-_EXPANSION: Final = re.compile(r"\$(?:\((?:[^()]|\([^()]*\))*\)|\{[^{}]*\}|\w+)", re.ASCII)
+_EXPANDED: Final = regex(r"\$\{?(\w+)", re.ASCII)
+_EXPANSION: Final = regex(r"\$(?:\((?:[^()]|\([^()]*\))*\)|\{[^{}]*\}|\w+)", re.ASCII)
 """A simple expansion in arithmetic; its names are read elsewhere."""
 _GUARDS: Final = ("-", "=", "+")
 

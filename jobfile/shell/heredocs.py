@@ -2,8 +2,8 @@
 
 from abc import ABC
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from jobfile.model.dataclass import dataclass
 from jobfile.shell.bash import BREAKS, BashWords
 from jobfile.shell.places import BrokenError, LostError, Place, Word
 from jobfile.shell.quoting import Dialect

@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from typing import Final
 
+from jobfile.model.dataclass import dataclass
+from jobfile.model.regex import regex
 from jobfile.shell.calls import Part, begins_free, sourced, ssh_code, su_code
 from jobfile.shell.evaluated import FIXED_VALUES, evaluated_by
 from jobfile.shell.places import SLOT, Command, Script, Word
@@ -60,25 +62,23 @@ _NAMES: Final = frozenset(
 """Commands that take names. Bash evaluates subscripts in them: `a[$(command)]` runs the command."""
 _SOURCES: Final = frozenset({"source", "."})
 _ASSIGNS: Final = frozenset({"declare", "typeset", "local", "readonly", "export"})
-_EVALUATES: Final = re.compile(r"[-+][b-hj-mo-zB-Z]*[aAin][A-Za-z]*")
+_EVALUATES: Final = regex(r"[-+][b-hj-mo-zB-Z]*[aAin][A-Za-z]*")
 """Their options after which bash evaluates the assigned value: arrays, integers, references."""
-_LITERAL_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\+?=(?!\()", re.ASCII)
+_LITERAL_NAME: Final = regex(r"[A-Za-z_][A-Za-z0-9_]*\+?=(?!\()", re.ASCII)
 _EVALUATED: Final = frozenset({"RANDOM", "SRANDOM", "OPTIND", "HISTCMD", "SECONDS"})
 """Variables that are arithmetic in bash."""
-_GIVES: Final = re.compile(
-    r"(?:--?[a-z][a-z-]*=?)?([A-Za-z_][A-Za-z0-9_]*)(?:\[.*\])?\+?=", re.ASCII | re.DOTALL
-)
+_GIVES: Final = regex(r"(?:--?[a-z][a-z-]*=?)?([A-Za-z_][A-Za-z0-9_]*)(?:\[.*\])?\+?=", re.ASCII | re.DOTALL)
 """`NAME=`, also as an option's argument in the same word: `--env=NAME=`."""
 _COMPARISONS: Final = frozenset({"-eq", "-ne", "-lt", "-le", "-gt", "-ge"})
 _VARIABLE_TESTS: Final = frozenset({"-v", "-R"})
-_NAMED_BY_VALUE: Final = re.compile(rf"[A-Za-z0-9_]*{SLOT}[A-Za-z0-9_{SLOT}]*(\[.*\])?\+?=", re.DOTALL)
+_NAMED_BY_VALUE: Final = regex(rf"[A-Za-z0-9_]*{SLOT}[A-Za-z0-9_{SLOT}]*(\[.*\])?\+?=", re.DOTALL)
 _PROGRAM_FIRST: Final[Mapping[str, frozenset[str]]] = {
     "awk": frozenset({"-F", "-v", "-i", "-l", "--assign", "--field-separator"}),
     "sed": frozenset({"-l"}),
     "jq": frozenset({"--arg", "--argjson", "--slurpfile", "--rawfile", "--indent", "-L"}),
 }
 """Programs whose first operand is a program, and their options that take the next word."""
-_OPTION_WITH_VALUE: Final = re.compile(rf"--(?!command|eval|exec|rsh)[a-z-]+={SLOT}")
+_OPTION_WITH_VALUE: Final = regex(rf"--(?!command|eval|exec|rsh)[a-z-]+={SLOT}")
 _TWO_WORDS: Final = frozenset({"--arg", "--argjson", "--slurpfile", "--rawfile"})
 _QUERIES: Final[Mapping[str, tuple[str, ...]]] = {
     "psql": ("-c", "--command"),

@@ -5,20 +5,20 @@ The rules are those of POSIX.1-2017, volume XCU: 2.2 (quoting), 2.3 (tokens), 2.
 that is not understood is refused, so that a misread script can never let a value become code.
 """
 
-import re
 from collections.abc import Sequence
 from typing import Final
 
+from jobfile.model.regex import regex
 from jobfile.shell.bash import ARRAY
 from jobfile.shell.grammar import Frame, Next
 from jobfile.shell.heredocs import Heredocs
 from jobfile.shell.places import BrokenError, LostError, Place, Script
 from jobfile.shell.quoting import Dialect
 
-_REDIRECTION: Final = re.compile(r"<<<|<<-?|<>|<&|>>|>&|>\||<|>")
-_SEPARATOR: Final = re.compile(r";;&|;;|;&|&&|\|\||\|&|[;&|\n]")
-_IDENTIFIER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_EMPTY_BRACKETS: Final = re.compile(r"(?:[ \t]|\\\n)*\)")
+_REDIRECTION: Final = regex(r"<<<|<<-?|<>|<&|>>|>&|>\||<|>")
+_SEPARATOR: Final = regex(r";;&|;;|;&|&&|\|\||\|&|[;&|\n]")
+_IDENTIFIER: Final = regex(r"[A-Za-z_][A-Za-z0-9_]*")
+_EMPTY_BRACKETS: Final = regex(r"(?:[ \t]|\\\n)*\)")
 
 
 def read_script(text: str, slots: Sequence[tuple[int, int]], dialect: Dialect = "bash") -> Script:

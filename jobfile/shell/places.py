@@ -1,9 +1,11 @@
 """The places of templates in a shell script, and the result of reading the script."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Final, NamedTuple
+
+from jobfile.model.dataclass import dataclass
 
 SLOT: Final = "\0"
 """Placeholder for a template in the text of a word."""

@@ -14,23 +14,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 
+from jobfile.model.regex import regex
 from jobfile.shell.places import SLOT, Command, Word
 
 Dialect = Literal["sh", "bash"]
-_SHELL: Final = re.compile(r"[-+][abd-zA-Z]*c[A-Za-z]*")
-_EXPRESSION: Final = re.compile(r"-[A-Za-z0-9]*[eE]")
+_SHELL: Final = regex(r"[-+][abd-zA-Z]*c[A-Za-z]*")
+_EXPRESSION: Final = regex(r"-[A-Za-z0-9]*[eE]")
 MAX_HEADS: Final = 100
 """Maximum wrappers of one command that are followed; above it, any word can be a command."""
 _FAMILIES: Final = (
-    (re.compile(r"(sh|bash|rbash|dash|[mok]?ksh|pdksh|zsh|ash|busybox|fish|t?csh)[0-9.-]*"), _SHELL),
-    (re.compile(r"python[0-9.]*t?|pypy[0-9.]*"), re.compile(r"-[A-Za-z]*c.*")),
-    (re.compile(r"(perl|ruby|lua|luajit)[0-9.]*"), _EXPRESSION),
-    (re.compile(r"(node|nodejs|bun)[0-9.]*"), re.compile(r"-(e|p|pe|r)|--(eval|print|require)")),
-    (re.compile(r"php[0-9.]*"), re.compile(r"-[rBREc]|--run")),
-    (re.compile(r"[gmn]?awk|original-awk"), re.compile(r"-e|--source")),
+    (regex(r"(sh|bash|rbash|dash|[mok]?ksh|pdksh|zsh|ash|busybox|fish|t?csh)[0-9.-]*"), _SHELL),
+    (regex(r"python[0-9.]*t?|pypy[0-9.]*"), regex(r"-[A-Za-z]*c.*")),
+    (regex(r"(perl|ruby|lua|luajit)[0-9.]*"), _EXPRESSION),
+    (regex(r"(node|nodejs|bun)[0-9.]*"), regex(r"-(e|p|pe|r)|--(eval|print|require)")),
+    (regex(r"php[0-9.]*"), regex(r"-[rBREc]|--run")),
+    (regex(r"[gmn]?awk|original-awk"), regex(r"-e|--source")),
 )
 """Names of interpreters, and their options that are followed by code."""
-_ANY_PROGRAM: Final = re.compile(r"-e|-[A-Za-z]*c|-[abefhklmnpuvx]*c[abefhklmnpuvx]*")
+_ANY_PROGRAM: Final = regex(r"-e|-[A-Za-z]*c|-[abefhklmnpuvx]*c[abefhklmnpuvx]*")
 """The options followed by code, for a word that can be any interpreter."""
 _TAKES_PROGRAM: Final = frozenset({"flock", "script", "runuser", "sg", "expect"})
 """Programs with an option -c like that of a shell."""
@@ -103,9 +104,9 @@ _ORDINARY: Final = frozenset(
 )
 """Programs and builtins that run no command from their arguments, except where other lists say so."""
 _WHOLE_OPTIONS: Final = {
-    "xargs": re.compile(r"-[0rtpxoie]+|-[0rtpxo]*[IiLlnPsdEea].+|--(null|no-run-if-empty|verbose|exit)"),
-    "flock": re.compile(r"-[nxseuoF]+|--(nonblock|nb|shared|exclusive|close|no-fork|verbose)"),
-    "sudo": re.compile(r"-[EHnSkKibPA]+|--(preserve-env|set-home|non-interactive|login)"),
+    "xargs": regex(r"-[0rtpxoie]+|-[0rtpxo]*[IiLlnPsdEea].+|--(null|no-run-if-empty|verbose|exit)"),
+    "flock": regex(r"-[nxseuoF]+|--(nonblock|nb|shared|exclusive|close|no-fork|verbose)"),
+    "sudo": regex(r"-[EHnSkKibPA]+|--(preserve-env|set-home|non-interactive|login)"),
 }
 """Options of wrappers that take no argument."""
 _FIND_RUNS: Final = frozenset({"-exec", "-execdir", "-ok", "-okdir"})
@@ -118,7 +119,7 @@ _STDIN_IS_CODE: Final = frozenset(
     "su at batch parallel crontab m4 tclsh wish expect sftp ftp gdb lldb "  # noqa: SIM905  words
     "R julia ghci iex groovysh pwsh".split()
 )
-_FILE_IS_STDIN: Final = re.compile(r"(-f|--file=|--makefile=)(-|/dev/stdin)")
+_FILE_IS_STDIN: Final = regex(r"(-f|--file=|--makefile=)(-|/dev/stdin)")
 _READS_FILE: Final = frozenset({"make", "gmake", "awk", "gawk", "mawk", "nawk", "sed"})
 
 

@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Final, Literal
 
+from jobfile.model.regex import regex
 from jobfile.shell.forms import expanded_names, note_arithmetic, note_expansion, note_parameter, read_since
 from jobfile.shell.grammar import Frame
 from jobfile.shell.places import (
@@ -28,14 +29,14 @@ from jobfile.shell.places import (
 Dialect = Literal["sh", "bash"]
 MAX_DEPTH: Final = 40
 """Maximum depth of nested brackets and expansions."""
-_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9@*#?$!-]")
+_NAME: Final = regex(r"[A-Za-z_][A-Za-z0-9_]*|[0-9@*#?$!-]")
 """A name after `$`. Only one digit: `$10` is `$1` followed by 0 (XCU 2.6.2)."""
-_IDENTIFIER_PART: Final = re.compile(r"\w+", re.ASCII)
-_PARAMETER: Final = re.compile(r"[#!]?(\w+|[@*#?$!-])(\[[\w@*$+-]*\])?:?([-=+?])?", re.ASCII)
-_OLD_ARITHMETIC: Final = re.compile(r"[A-Za-z0-9_$+*/% -]*\]")
-_PLAIN: Final = re.compile(r"[A-Za-z0-9_./:,%-]+")
-_ONLY_A_FILE: Final = re.compile(r"\(\s*<(?![<(&])")
-_CONTINUATIONS: Final = re.compile(r"(?:\\\n)+")
+_IDENTIFIER_PART: Final = regex(r"\w+", re.ASCII)
+_PARAMETER: Final = regex(r"[#!]?(\w+|[@*#?$!-])(\[[\w@*$+-]*\])?:?([-=+?])?", re.ASCII)
+_OLD_ARITHMETIC: Final = regex(r"[A-Za-z0-9_$+*/% -]*\]")
+_PLAIN: Final = regex(r"[A-Za-z0-9_./:,%-]+")
+_ONLY_A_FILE: Final = regex(r"\(\s*<(?![<(&])")
+_CONTINUATIONS: Final = regex(r"(?:\\\n)+")
 _DELICATE: Final = frozenset("}\"'`$\\")
 """Signs that end a `${ }` or begin a construct in it, unless they are quoted."""
 

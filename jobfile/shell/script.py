@@ -7,11 +7,11 @@ for any value. A place where a shell would run the value as code is refused.
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
 from jobfile.expressions.expression import Problem
+from jobfile.model.dataclass import dataclass
 from jobfile.shell.injection import ALWAYS_WORKS, find_evaluated, find_rereads
 from jobfile.shell.lexer import read_script
 from jobfile.shell.places import Place, Script
@@ -185,11 +185,11 @@ def _misplaced(
         elif kind in ("list", "null"):
             ways = ["use  command:  where a list becomes several arguments"]
             ways += ["make it text:  {{ x | join(' ') }}"] if kind == "list" else []
-            yield _problem("JF416", f"a {kind} in a script", slot, f"this is {kind}", ways)
+            yield _problem("JF416", f"a {kind} in a script", slot, f"this is a {kind}", ways)
         elif place is Place.ARITHMETIC and kind != "integer":
             yield _problem(
                 "JF414",
-                f"{kind} in shell arithmetic",
+                f"a {kind} in shell arithmetic",
                 slot,
                 "bash would evaluate it as code",
                 ["declare the param as  type: integer"],

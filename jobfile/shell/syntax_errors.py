@@ -1,15 +1,15 @@
 """A shell's syntax error in a script, as a problem of the job file."""
 
-import re
 from collections.abc import Sequence
 from typing import Final
 
 from jobfile.expressions.expression import Problem
+from jobfile.model.regex import regex
 
 MAX_MESSAGE: Final = 200
-_NUMBERED: Final = re.compile(r"^[^\s:]+: (?:line )?(\d+): (.*)$")
-_OTHER: Final = re.compile(r"(?:line |\[)(\d+)")
-_PREFIX: Final = re.compile(r"^(?:[^\s:]+: )*(?:[Ss]yntax|parse) error(?: at line \d+)?: *")
+_NUMBERED: Final = regex(r"^[^\s:]+: (?:line )?(\d+): (.*)$")
+_OTHER: Final = regex(r"(?:line |\[)(\d+)")
+_PREFIX: Final = regex(r"^(?:[^\s:]+: )*(?:[Ss]yntax|parse) error(?: at line \d+)?: *")
 
 
 def read_complaint(said: str) -> tuple[int, str]:

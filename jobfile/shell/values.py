@@ -7,9 +7,11 @@ found. docs/security.md lists what is not followed.
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Final, NamedTuple
 
+from jobfile.model.dataclass import dataclass
+from jobfile.model.regex import regex
 from jobfile.shell.lexer import read_script
 from jobfile.shell.places import SLOT, Body, Command, Script, Word
 from jobfile.shell.programs import Inner, heads, literal_scripts
@@ -22,7 +24,7 @@ ASSIGNS: Final = frozenset({"declare", "typeset", "local", "readonly", "export"}
 """Commands whose operands can be assignments."""
 ARITHMETIC: Final = frozenset({"RANDOM", "SRANDOM", "OPTIND", "HISTCMD", "SECONDS"})
 """Integer variables of bash: an assigned value is evaluated."""
-_COUNTS: Final = re.compile(r"-[a-hj-mo-zA-Z]*[in][A-Za-z]*")
+_COUNTS: Final = regex(r"-[a-hj-mo-zA-Z]*[in][A-Za-z]*")
 """Options of `declare` that make a variable an integer, or a reference to another one."""
 _PRINTS_ARGUMENTS: Final = frozenset(
     {"echo", "printf", "basename", "dirname", "realpath", "readlink", "yes", "print", "expr"}
@@ -36,10 +38,10 @@ _PRINTS_PROGRAM: Final = frozenset({"sed", "awk", "gawk", "mawk", "jq", "perl"})
 _COPIES: Final = frozenset({"cp", "mv", "install", "ln"})
 _TAKES_NEXT: Final = {"read": "dinNptu", "mapfile": "dnOsuCc", "readarray": "dnOsuCc"}
 """The commands that read into variables, and their option letters that take the next word."""
-_IDENTIFIER: Final = re.compile(r"[A-Za-z_]\w*", re.ASCII)
-_POSITIONAL: Final = re.compile(r"[0-9]+|[@*]")
-_LITERAL_NAME: Final = re.compile(r"[A-Za-z_]\w*(\[[\w@*]*\])?\+?=", re.ASCII)
-_REPLACED: Final = re.compile(r"(?:-I|-i|--replace=)(.+)")
+_IDENTIFIER: Final = regex(r"[A-Za-z_]\w*", re.ASCII)
+_POSITIONAL: Final = regex(r"[0-9]+|[@*]")
+_LITERAL_NAME: Final = regex(r"[A-Za-z_]\w*(\[[\w@*]*\])?\+?=", re.ASCII)
+_REPLACED: Final = regex(r"(?:-I|-i|--replace=)(.+)")
 
 FileKey = tuple[str, tuple[str, ...]]
 

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from typing import Final
 
+from jobfile.model.regex import regex
 from jobfile.shell.places import SLOT, Command, Read, Script, Word
 
 ONLY_BASH: Final = frozenset(
@@ -21,9 +22,9 @@ _BY_BASH: Final = frozenset(
     {"HOSTNAME", "SHLVL", "SHELL", "TERM", "COLUMNS", "LINES", "OPTERR", "PS0", "HISTCMD", "MAILCHECK"}
 )
 """Variables set by bash that are also often in the environment."""
-_ALL_BASH: Final = re.compile(r"(?:BASH|COMP|HIST|READLINE)_?[A-Z_]*")
-_IDENTIFIER: Final = re.compile(r"[A-Za-z_]\w*", re.ASCII)
-_OWN: Final = re.compile(r"JF_\d+", re.ASCII)
+_ALL_BASH: Final = regex(r"(?:BASH|COMP|HIST|READLINE)_?[A-Z_]*")
+_IDENTIFIER: Final = regex(r"[A-Za-z_]\w*", re.ASCII)
+_OWN: Final = regex(r"JF_\d+", re.ASCII)
 """The variables that jobfile puts into a script for templates."""
 _GIVERS: Final = frozenset(
     "read getopts export local readonly declare typeset mapfile readarray printf wait".split()  # noqa: SIM905  words
@@ -34,7 +35,7 @@ _OPENERS: Final = frozenset({"eval", ".", "source"})
 
 _READS_ARRAY: Final = frozenset({"mapfile", "readarray"})
 _DECLARES: Final = frozenset({"declare", "typeset", "local", "readonly", "export", "read"})
-_ARRAY_OPTION: Final = re.compile(r"[-+][b-zB-Z]*[aA][A-Za-z]*")
+_ARRAY_OPTION: Final = regex(r"[-+][b-zB-Z]*[aA][A-Za-z]*")
 
 
 def unknown_variables(

@@ -6,7 +6,7 @@ places are needed, is read a second time by the careful reader. This is the only
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from itertools import islice
 from typing import Any, Final, Protocol, TypeAlias
@@ -29,6 +29,7 @@ from yaml.scanner import Scanner
 
 from jobfile.diagnostics.diagnostic import Diagnostic, DocumentPath
 from jobfile.diagnostics.source import Position, Source, Span
+from jobfile.model.dataclass import dataclass
 from jobfile.syntax.error_context import Stumble, Token
 from jobfile.syntax.hidden_characters import check_characters, has_forbidden, has_hidden
 from jobfile.syntax.located_reader import (
@@ -65,6 +66,8 @@ _LIBRARY_FAULTS: Final = (yaml.YAMLError, ValueError, OverflowError, RecursionEr
 """What a YAML parser can raise: its own errors, and its faults with numbers, nesting and buffers."""
 
 
+NAMES_DEPTH: Final = 2
+"""The depth of the maps of named things in a file, such as `jobs`."""
 ANY_NAME: Final = "*"
 """Stands for every name in a map."""
 
@@ -82,6 +85,8 @@ class Document:
     tree: dict[str, Any]
     known: Index | None = field(default=None, repr=False, compare=False)
     lost: frozenset[DocumentPath] = frozenset()
+    name_lines: tuple[int, ...] = field(default=(), repr=False, compare=False)
+    """The line of each name in the maps of the file, such as `jobs`, in order; () if `known` has them."""
 
     def span(self, path: DocumentPath) -> Span:
         """The place of the value at a path, or of the nearest value above it if there is none."""
@@ -94,6 +99,10 @@ class Document:
         if mark is None or mark.key is None:
             return self.span(path)
         return self.source.span(*mark.key)
+
+    def line(self, path: DocumentPath) -> int:
+        """The line of the key of a map's entry. For a name in a map of the file nothing is read again."""
+        return self._lines.get(path) or self.key_span(path).start.line
 
     def text(self, path: DocumentPath) -> str:
         """A scalar as text: as written if it is plain, else its value; empty for a list or map."""
@@ -178,6 +187,11 @@ class Document:
                 yield self.source.text[span.start.offset : span.end.offset]
 
     @cached_property
+    def _lines(self) -> dict[DocumentPath, int]:
+        names = ((key, name) for key, part in self.tree.items() if isinstance(part, dict) for name in part)
+        return dict(zip(names, self.name_lines, strict=True)) if self.name_lines else {}
+
+    @cached_property
     def _touched(self) -> dict[DocumentPath, list[DocumentPath]]:
         """What is lost at and below each path."""
         found: dict[DocumentPath, list[DocumentPath]] = {}
@@ -232,9 +246,10 @@ def parse_document(
     forbidden = check_characters(source)
     if forbidden:
         return None, forbidden
-    tree = None if has_hidden(source.text) else read_quickly(source.text, parser)
+    lines: list[int] = []
+    tree = None if has_hidden(source.text) else read_quickly(source.text, parser, lines=lines)
     if tree is not None:
-        return Document(source, tree), ()
+        return Document(source, tree, name_lines=tuple(lines)), ()
     reading = read_carefully(source, read_events(source, parser))
     is_useful = all(problem.code in _HARMLESS for problem in reading.problems)
     if is_useful and isinstance(reading.tree, dict):
@@ -276,24 +291,30 @@ class _UnusualError(Exception):
     """The text has something that only the careful reader handles, such as an anchor or a mistake."""
 
 
-def read_quickly(text: str, parser: ParserFactory) -> dict[str, Any] | None:
-    """The tree of an ordinary text; None for any other, right or wrong."""
+def read_quickly(
+    text: str, parser: ParserFactory, *, lines: list[int] | None = None
+) -> dict[str, Any] | None:
+    """The tree of an ordinary text; None for any other, right or wrong.
+
+    `lines` gets the line of each name in the maps of the file.
+    """
     try:
-        return _QuickReader(parser(text).get_event).document()
+        return _QuickReader(parser(text).get_event, [] if lines is None else lines).document()
     except (_UnusualError, *_LIBRARY_FAULTS):
         return None
 
 
 class _QuickReader:
-    """Builds the tree and nothing else.
+    """Builds the tree, and of places only the lines of names: plans show them for every job.
 
     It compares classes with `is`, which is twice as fast as `match` here.
     """
 
-    __slots__ = ("get", "nodes")
+    __slots__ = ("get", "lines", "nodes")
 
-    def __init__(self, get: Callable[[], Any]) -> None:
+    def __init__(self, get: Callable[[], Any], lines: list[int]) -> None:
         self.get = get
+        self.lines = lines
         self.nodes = 1
 
     def document(self) -> dict[str, Any]:
@@ -312,10 +333,13 @@ class _QuickReader:
     def mapping(self, depth: int) -> dict[str, Any]:
         get = self.get
         tree: dict[str, Any] = {}
+        is_of_names = depth == NAMES_DEPTH
         while (event := get()).__class__ is ScalarEvent:
             key = event.value
             if key in tree or event.anchor or event.tag or (event.style and not key.isprintable()):
                 raise _UnusualError
+            if is_of_names:
+                self.lines.append(event.start_mark.line + 1)  # type: ignore[union-attr]  # each event has it
             event = get()
             is_scalar = event.__class__ is ScalarEvent
             tree[key] = _scalar(event) if is_scalar else self.container(event, depth)

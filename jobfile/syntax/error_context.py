@@ -1,24 +1,24 @@
 """Where a YAML parser failed, with the text and tokens around that place. This module does not parse."""
 
-import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, NamedTuple
 
 from jobfile.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
 from jobfile.diagnostics.source import Source
+from jobfile.model.dataclass import dataclass
+from jobfile.model.regex import regex
 
 MAX_NAMED: Final = 60
 """Maximum characters of a text that a message quotes."""
 
-_INDENT: Final = re.compile(r"[ \t]*")
-_LEAD: Final = re.compile(
+_INDENT: Final = regex(r"[ \t]*")
+_LEAD: Final = regex(
     r"[ \t]*+(?:-[ \t]++)*+"
     r"(?:(?:\"[^\"\n]*\"[ \t]*+|'[^'\n]*'[ \t]*+|[^\s\"'#\[\]{}&*!|>%@`:][^:#\n]*):[ \t]+)?"
 )
-_STOPS: Final = re.compile(r"\{\{|\}\}|[ \t]#")
-_FLOW_STOPS: Final = re.compile(r"\{\{|\}\}|[ \t]#|[,\[\]{}]")
+_STOPS: Final = regex(r"\{\{|\}\}|[ \t]#")
+_FLOW_STOPS: Final = regex(r"\{\{|\}\}|[ \t]#|[,\[\]{}]")
 
 
 class Token(NamedTuple):

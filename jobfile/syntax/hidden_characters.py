@@ -1,22 +1,22 @@
 """Finds characters that make a file look different from what a parser reads; runs before parsing."""
 
-import re
 from typing import Final
 from unicodedata import category, name
 
 from jobfile.diagnostics.diagnostic import Diagnostic, Edit, Fix
 from jobfile.diagnostics.source import Source
+from jobfile.model.regex import regex
 
 MAX_REPORTED: Final = 5
 """Maximum characters reported one by one in a file; the rest are counted."""
 
 _HARMLESS_BYTES: Final = bytes([*b"\t\n", *range(0x20, 0x7F)])
-_FORBIDDEN: Final = re.compile(
+_FORBIDDEN: Final = regex(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff\ud800-\udfff]"
     "|\r(?!\n)"
 )
-_NO_BREAK_SPACE: Final = re.compile("(?m)^[ \t]*(\xa0)|(\xa0)(?=:)|(?<=:)(\xa0)")
-_HIDDEN: Final = re.compile("[\xad\u061c\u180e\u200b-\u200f\u2060-\u2065\ufff9-\ufffb\U000e0000-\U000e007f]")
+_NO_BREAK_SPACE: Final = regex("(?m)^[ \t]*(\xa0)|(\xa0)(?=:)|(?<=:)(\xa0)")
+_HIDDEN: Final = regex("[\xad\u061c\u180e\u200b-\u200f\u2060-\u2065\ufff9-\ufffb\U000e0000-\U000e007f]")
 _LINE_ENDS: Final = "\r\x85\u2028\u2029"
 _REORDERING: Final = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff"
 

@@ -6,17 +6,19 @@ from functools import lru_cache
 from math import isfinite
 from typing import Final
 
+from jobfile.model.regex import regex
+
 _STARTS: Final = frozenset("-0123456789tfn~")
 _CONSTANTS: Final = {"true": True, "false": False, "null": None, "~": None}
-_NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,17})(\.[0-9]+)?([eE][-+]?[0-9]+)?")
+_NUMBER: Final = regex(r"-?(?:0|[1-9][0-9]{0,17})(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 
-_BLANKS: Final = re.compile(r"[ \t]*")
-_BREAKS: Final = re.compile(r"(?:\r?\n[ \t]*)+")
-_JOIN: Final = re.compile(r"\\\r?\n(?:[ \t]*\r?\n)*[ \t]*")
-_ESCAPE: Final = re.compile(r"\\(?:x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|[^\r\n])")
-_QUOTED_PAIR: Final = re.compile("''")
-_WORDS: Final = re.compile(r"[^\\'\r\n \t]*")
-_NEVER: Final = re.compile(r"(?!)")
+_BLANKS: Final = regex(r"[ \t]*")
+_BREAKS: Final = regex(r"(?:\r?\n[ \t]*)+")
+_JOIN: Final = regex(r"\\\r?\n(?:[ \t]*\r?\n)*[ \t]*")
+_ESCAPE: Final = regex(r"\\(?:x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|[^\r\n])")
+_QUOTED_PAIR: Final = regex("''")
+_WORDS: Final = regex(r"[^\\'\r\n \t]*")
+_NEVER: Final = regex(r"(?!)")
 
 
 def core_value(text: str) -> str | int | float | bool | None:
@@ -37,7 +39,7 @@ def core_value(text: str) -> str | int | float | bool | None:
     return value if isfinite(value) else text
 
 
-_OTHER: Final = re.compile(
+_OTHER: Final = regex(
     r"(?:y|n|yes|no|on|off|true|false|null)"
     r"|[-+]?0[0-7_]+|[-+]?0[xb][0-9a-f_]+|0o[0-7]+|[-+]?[0-9]+_[0-9_]*"
     r"|[-+]?[1-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9]*)?|[-+]?\.(?:inf|nan)|[-+]?\.[0-9]+|\+[0-9.]+"

@@ -3,12 +3,12 @@
 It does not parse: the raw text, the parser's message, its marks and its tokens are enough.
 """
 
-import re
 from collections.abc import Callable
 from typing import Final
 
 from jobfile.diagnostics.diagnostic import Diagnostic, Edit, Fix, Label
 from jobfile.diagnostics.source import Source
+from jobfile.model.regex import regex
 from jobfile.syntax.error_context import (
     Stumble,
     Token,
@@ -21,10 +21,10 @@ from jobfile.syntax.error_context import (
 )
 from jobfile.syntax.indicators import find_cron, find_escape, find_reserved, find_tag, find_template
 
-_GLUED_KEY: Final = re.compile(r"[^\s:#\"'\[\]{},]+(:)(?=[^\s:/])")
-_KEY_LINE: Final = re.compile(r"(?m)^[ \t]*(?:- +)?[\w.-]+:(?:[ \r\n]|$)")
-_OPENING: Final = re.compile(r"(?:[:\-,\[{(]|^)[ \t]*$")
-_WORD: Final = re.compile(r"[^\s:#]+")
+_GLUED_KEY: Final = regex(r"[^\s:#\"'\[\]{},]+(:)(?=[^\s:/])")
+_KEY_LINE: Final = regex(r"(?m)^[ \t]*(?:- +)?[\w.-]+:(?:[ \r\n]|$)")
+_OPENING: Final = regex(r"(?:[:\-,\[{(]|^)[ \t]*$")
+_WORD: Final = regex(r"[^\s:#]+")
 _BLOCK_ENDS: Final = ("expected key", "expected '-'", "<block end>", "document start")
 
 

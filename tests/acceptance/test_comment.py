@@ -160,7 +160,9 @@ def test_ours_is_found_among_many_and_others_are_left_alone(service: Service, ad
 
 
 @pytest.mark.parametrize("code", [401, 403, 404, 422, 500])
-def test_a_service_that_refuses_is_told_without_the_token(service: Service, address: str, code: int) -> None:
+def test_a_service_that_refuses_is_reported_without_the_token(
+    service: Service, address: str, code: int
+) -> None:
     service.fails_with = code
     ended, said = comment(service, address, f"{MARKER}\none\n")
     assert ended == 1

@@ -26,7 +26,7 @@ from tests.acceptance.warm import Jobfile
 JOBS = 'version: 1\njobs:\n  a: {{schedule: {{every: 1h}}, command: [echo, "{word}"]}}\n'
 
 
-def test_an_engine_tells_what_commands_do_to_it(tmp_path: Path) -> None:
+def test_an_engine_reports_what_commands_do_to_it(tmp_path: Path) -> None:
     put(tmp_path, JOBS.format(word="one"))
     with engine(tmp_path):
         pass
@@ -54,7 +54,7 @@ def test_an_engine_tells_what_commands_do_to_it(tmp_path: Path) -> None:
         assert words in told
 
 
-def test_files_that_come_back_unchanged_are_told_to_be_good_again(tmp_path: Path) -> None:
+def test_files_that_come_back_unchanged_are_reported_as_good_again(tmp_path: Path) -> None:
     put(tmp_path, JOBS.format(word="one"))
     with engine(tmp_path):
         (tmp_path / "jobs.yaml").rename(tmp_path / "away")
@@ -97,15 +97,15 @@ def test_a_state_folder_behind_a_link_is_warned_of(tmp_path: Path, is_linked: bo
 def test_what_a_reader_missed_while_it_stood_still_is_counted() -> None:
     read, write = os.pipe()
     console = Console(write, when_lost=lambda count: f"{count} lost\n")
-    console.tell("x" * 200_000)  # more than a pipe holds: the console's thread stands still
+    console.write("x" * 200_000)  # more than a pipe holds: the console's thread stands still
     until(lambda: not console._waiting, "the first text")
     for _ in range(MAX_WAITING + 7):
-        console.tell("line\n")
+        console.write("line\n")
     content = b""
     while not content.endswith(b"lost\n"):
         content += os.read(read, 65_536)
     assert content == b"x" * 200_000 + b"line\n" * MAX_WAITING + b"7 lost\n"
-    console.tell("after\n")
+    console.write("after\n")
     console.close()
     assert os.read(read, 99) == b"after\n"
     os.close(read)
@@ -115,10 +115,10 @@ def test_what_a_reader_missed_while_it_stood_still_is_counted() -> None:
 def test_the_end_does_not_wait_for_a_reader_that_stands_still() -> None:
     read, write = os.pipe()
     console = Console(write)
-    console.tell("x" * 200_000)
+    console.write("x" * 200_000)
     began = time.monotonic()
     console.close()
     assert time.monotonic() - began < 2 * CLOSE_SECONDS + 3
-    console.tell("too late")
+    console.write("too late")
     assert len(os.read(read, 300_000)) <= 200_000
     os.close(read)

@@ -77,7 +77,7 @@ COMMANDS = (
 )
 
 
-def test_a_review_executes_git_alone_writes_nothing_and_tells_nothing(
+def test_a_review_executes_git_alone_writes_nothing_and_prints_nothing(
     trap: Trap, service: Service, address: str
 ) -> None:
     env = {

@@ -341,7 +341,7 @@ def test_a_link_in_a_commit_is_no_job_file(tmp_path: Path, keys: Path) -> None:
         snapshot_at(trap.main, "HEAD")
 
 
-def test_a_repository_of_another_user_is_told_with_what_to_do(
+def test_a_repository_of_another_user_is_shown_with_what_to_do(
     tmp_path: Path, keys: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trap = Trap(tmp_path, keys)
@@ -352,7 +352,7 @@ def test_a_repository_of_another_user_is_told_with_what_to_do(
         snapshot_at(trap.main, "HEAD")
 
 
-def test_a_partial_clone_is_told_and_nothing_is_fetched(tmp_path: Path, keys: Path) -> None:
+def test_a_partial_clone_is_reported_and_nothing_is_fetched(tmp_path: Path, keys: Path) -> None:
     trap = Trap(tmp_path, keys)
     git(trap.upstream, "config", "uploadpack.allowFilter", "true")
     clone = tmp_path / "partial"

@@ -74,7 +74,7 @@ def restored(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("is_marked", [True, False])
-def test_f56_an_older_copy_of_the_ledger_runs_nothing_before_somebody_accepts_it(
+def test_f56_an_older_copy_of_the_ledger_runs_nothing_before_a_user_accepts_it(
     tmp_path: Path, restored: Path, is_marked: bool
 ) -> None:
     shutil.copytree(restored, tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("wake", "control"))
@@ -106,7 +106,7 @@ def test_f56_an_older_copy_of_the_ledger_runs_nothing_before_somebody_accepts_it
     check_every_instant(tmp_path)
 
 
-def test_f57_a_second_engine_is_refused_with_a_reason_and_disturbs_nobody(tmp_path: Path) -> None:
+def test_f57_a_second_engine_is_refused_with_a_reason_and_disturbs_nothing(tmp_path: Path) -> None:
     put(tmp_path, TICKS)
     with engine(tmp_path) as first:
         second = say(tmp_path, "up")
@@ -174,7 +174,7 @@ def _has_ended(gate: Path, boss: int) -> bool:
     return is_gone(boss)
 
 
-def test_f60_what_cannot_be_started_is_told_and_its_schedule_goes_on(tmp_path: Path) -> None:
+def test_f60_what_cannot_be_started_is_reported_and_its_schedule_continues(tmp_path: Path) -> None:
     every = "schedule: {every: 1s}, timeout: 1m"
     (tmp_path / "plain").write_text("no program\n")
     put(

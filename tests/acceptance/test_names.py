@@ -212,7 +212,7 @@ def test_a_reason_may_be_any_bytes_and_is_kept_readable(tmp_path: Path, locales:
 
 
 @pytest.mark.parametrize("name", [b"Gr\xf6\xdfe.yaml", b"\xff.yaml"])
-def test_an_included_file_with_such_a_name_is_refused_in_words_and_the_engine_goes_on(
+def test_an_included_file_with_such_a_name_is_refused_in_words_and_the_engine_continues(
     tmp_path: Path, locales: Path, name: bytes
 ) -> None:
     """Whether it was there at the start or comes later: the set is refused, `status` says so, and when the

@@ -198,7 +198,7 @@ def test_a_job_that_does_not_want_to_end_ends_at_its_timeout_with_all_its_proces
     until(lambda: all(map(is_gone, below)), "all of its processes are gone", patience=10)
 
 
-def test_bytes_that_are_no_text_are_kept_as_they_are_and_told_as_text(folder: Path) -> None:
+def test_bytes_that_are_no_text_are_kept_as_they_are_and_shown_as_text(folder: Path) -> None:
     ended, _ = ran(folder, "bytes")
     assert ended.state is RunState.SUCCEEDED
     kept = OutputTail(attempt_dir(folder, ended.id)).read()

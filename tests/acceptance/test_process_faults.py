@@ -233,7 +233,7 @@ def test_f07_an_end_between_its_result_and_its_record_is_settled_once(tmp_path: 
     assert [attempt.exit_code for attempt in attempts_of(tmp_path, run_id)] == [3]
 
 
-def test_f13_a_wait_for_the_next_try_goes_on_while_nobody_is_there(tmp_path: Path) -> None:
+def test_f13_a_wait_for_the_next_try_continues_while_no_engine_runs(tmp_path: Path) -> None:
     retry = "    retry: {attempts: 2, delay: 3s, jitter: none}\n"
     write(tmp_path, a_job("a", "exit 8", retry))
     first = start_ready(tmp_path)

@@ -31,7 +31,7 @@ def matches(shown: str, line: str) -> bool:
     return re.fullmatch(".*".join(map(re.escape, shown.split("…"))), line) is not None
 
 
-def test_the_first_minute_goes_as_it_is_told(tmp_path: Path) -> None:
+def test_the_first_minute_goes_as_the_readme_says(tmp_path: Path) -> None:
     type_and_compare(session(), tmp_path)
 
 

@@ -149,7 +149,7 @@ def fill(disk: Path) -> Path:
     return filler
 
 
-def test_f53_a_full_disk_stops_starts_and_not_supervision_and_all_is_made_up_for(
+def test_f53_a_full_disk_stops_starts_and_not_supervision_and_all_is_caught_up(
     tmp_path: Path, disk: Path
 ) -> None:
     engine = Engine(tmp_path, disk / "state")
@@ -200,7 +200,7 @@ def test_a_disk_that_a_job_filled_with_its_temporary_files_heals_by_itself(
         engine.close()
 
 
-def test_an_engine_that_is_to_stop_its_jobs_on_a_full_disk_ends_and_says_that_they_go_on(
+def test_an_engine_that_is_to_stop_its_jobs_on_a_full_disk_ends_and_says_that_they_continue(
     tmp_path: Path, disk: Path
 ) -> None:
     engine = Engine(tmp_path, disk / "state", "--stop-jobs")
@@ -245,7 +245,7 @@ def test_f54_a_sync_that_fails_reports_no_success_and_the_file_is_checked_before
         engine.close()
 
 
-def test_an_engine_whose_ledger_is_damaged_ends_and_its_jobs_go_on(tmp_path: Path) -> None:
+def test_an_engine_whose_ledger_is_damaged_ends_and_its_jobs_continue(tmp_path: Path) -> None:
     control = Outside(tmp_path / "control")
     state = tmp_path / "state"
     put(tmp_path, JOBS.format(folder=tmp_path))

@@ -100,7 +100,7 @@ def test_f43_files_that_are_gone_change_nothing_and_a_mass_removal_is_asked_abou
         assert (generation(folder), ask(folder, "status")["jobs"]) == (2, 10)
 
 
-def test_f44_two_broken_files_are_both_told_and_mended_as_one_generation(tmp_path: Path) -> None:
+def test_f44_two_broken_files_are_both_reported_and_fixed_as_one_generation(tmp_path: Path) -> None:
     main = (
         f"version: 1\ninclude: [a.yaml, b.yaml]\njobs: {{tick: {{schedule: {EVERY_SECOND}, run: 'true'}}}}\n"
     )
@@ -123,7 +123,7 @@ def test_f44_two_broken_files_are_both_told_and_mended_as_one_generation(tmp_pat
     assert ask(tmp_path, "report")["missed"] == 0
 
 
-def test_f45_an_edit_that_nobody_tells_of_is_found_by_looking(tmp_path: Path) -> None:
+def test_f45_an_edit_that_without_an_event_is_found_by_looking(tmp_path: Path) -> None:
     """The watch is a hint that may be lost (a full queue, a network folder): the poll is the truth."""
     put(tmp_path, many(1))
     ledger(tmp_path).parent.mkdir()
@@ -151,7 +151,7 @@ def test_f45_an_edit_that_nobody_tells_of_is_found_by_looking(tmp_path: Path) ->
     store.close()
 
 
-def test_f46_f47_a_pause_outlives_engines_and_edits_and_is_told_by_every_answer(tmp_path: Path) -> None:
+def test_f46_f47_a_pause_outlives_engines_and_edits_and_is_reported_by_every_answer(tmp_path: Path) -> None:
     text = f"version: 1\njobs: {{a: {{schedule: {EVERY_SECOND}, run: 'true'}}}}\n"
     put(tmp_path, text)
     process = Jobfile([JOBFILE, "up"], cwd=tmp_path, stdout=subprocess.DEVNULL)
@@ -178,7 +178,7 @@ def test_f46_f47_a_pause_outlives_engines_and_edits_and_is_told_by_every_answer(
     assert report["skipped"] > 0
 
 
-def test_an_engine_that_stood_still_tells_that_it_was_away(tmp_path: Path) -> None:
+def test_an_engine_that_stood_still_shows_that_it_was_away(tmp_path: Path) -> None:
     put(tmp_path, f"version: 1\njobs: {{a: {{schedule: {EVERY_SECOND}, catchup: none, run: 'true'}}}}\n")
     with engine(tmp_path) as process:
         until(lambda: runs(tmp_path), "a run")
@@ -194,7 +194,7 @@ def test_an_engine_that_stood_still_tells_that_it_was_away(tmp_path: Path) -> No
     assert report["missed"] == incident["occurrences"]
 
 
-def test_a_clock_behind_the_ledger_is_not_believed_until_somebody_says_so(tmp_path: Path) -> None:
+def test_a_clock_behind_the_ledger_is_not_believed_until_a_user_accepts_it(tmp_path: Path) -> None:
     """A clock that was ten hours ahead has accounted for them; now it is right."""
     put(tmp_path, f"version: 1\njobs: {{a: {{schedule: {EVERY_SECOND}, run: 'true'}}}}\n")
     with engine(tmp_path):
@@ -237,7 +237,7 @@ def test_a_clock_behind_the_ledger_is_not_believed_until_somebody_says_so(tmp_pa
     assert ask(tmp_path, "report")["adds_up"]
 
 
-def test_what_people_ask_wrongly_is_told(tmp_path: Path) -> None:
+def test_wrong_questions_of_users_are_reported(tmp_path: Path) -> None:
     put(tmp_path, many(2))
     with engine(tmp_path):
         pass
@@ -254,5 +254,5 @@ def test_what_people_ask_wrongly_is_told(tmp_path: Path) -> None:
         "paused": False,
         "was_paused": True,
     }
-    assert "nothing to accept" in say(tmp_path, "clock", "accept").stdout
+    assert "the engine believes the clock already" in say(tmp_path, "clock", "accept").stdout
     assert ask(tmp_path, "clock")["believed"] is True

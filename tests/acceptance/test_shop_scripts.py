@@ -300,7 +300,7 @@ def orders_of(shop, day=YESTERDAY):
     return rows(shop / "var" / "shop.db", f"SELECT * FROM orders WHERE order_id LIKE '{day:%Y%m%d}-%'")
 
 
-def test_a_batch_that_is_not_all_there_is_tried_again_until_it_is(shop):
+def test_a_batch_that_is_not_all_there_is_retried_until_it_is(shop):
     codes, counts = [], []
     for stage in (None, "cut", "short", "whole", "whole"):
         if stage:

@@ -144,7 +144,7 @@ def soak(folder: Path, *, wanted: int, longest: float) -> Faults:
 
 
 @pytest.mark.timeout(SOAK_MINUTES * 60 + 900)
-def test_thousands_of_runs_are_recorded_truly_whoever_is_killed(tmp_path: Path) -> None:
+def test_thousands_of_runs_are_recorded_truly_whatever_is_killed(tmp_path: Path) -> None:
     print(f"JOBFILE_SEED={SEED}")
     write_jobs(tmp_path)
     if SOAK_MINUTES:

@@ -72,7 +72,7 @@ def test_f08_a_supervisor_that_is_killed_takes_its_job_with_it(tmp_path: Path, i
     assert lines_of(tmp_path / "executed") == [f"{run_id}-{number}" for number in range(1, ended.attempt + 1)]
 
 
-def test_f08_a_supervisor_that_was_killed_while_nobody_was_there_is_found(tmp_path: Path) -> None:
+def test_f08_a_supervisor_that_was_killed_while_no_engine_ran_is_found(tmp_path: Path) -> None:
     write(tmp_path, a_job("a", "exec sleep 61"))
     first = start_ready(tmp_path)
     run_id = submit(tmp_path, "a")

@@ -54,7 +54,7 @@ MASKS = (0o000, 0o027, 0o077, 0o277)
 
 
 @pytest.mark.parametrize("umask", MASKS, ids=oct)
-def test_jobs_make_files_as_the_engine_was_told_to_and_the_engine_keeps_its_own_closed(
+def test_jobs_make_files_as_the_engine_was_started_and_the_engine_keeps_its_own_closed(
     tmp_path: Path, umask: int
 ) -> None:
     made = (

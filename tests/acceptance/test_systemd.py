@@ -63,12 +63,12 @@ def ended(engine: "subprocess.Popen[bytes]") -> int:
     return engine.wait(timeout=20)
 
 
-def test_start_reload_signs_of_life_and_end_are_told(tmp_path: Path, address: str, told: Told) -> None:
+def test_start_reload_keep_alives_and_end_are_reported(tmp_path: Path, address: str, told: Told) -> None:
     engine = started(tmp_path, address, WATCHDOG_USEC="400000")
     try:
         until(lambda: told.has("READY=1"), "ready")
         assert ask(tmp_path, "status")["generation"] == 1
-        until(lambda: told.has("WATCHDOG=1", 4), "signs of life")
+        until(lambda: told.has("WATCHDOG=1", 4), "keep-alives")
         (tmp_path / "jobs.yaml").write_text(JOBS.replace("1h", "2h"))
         engine.send_signal(signal.SIGHUP)
         until(lambda: told.has("RELOADING=1") and told.has("READY=1", 2), "reload")
@@ -86,7 +86,7 @@ def test_start_reload_signs_of_life_and_end_are_told(tmp_path: Path, address: st
 def test_a_planner_that_stands_still_gives_no_sign_of_life(tmp_path: Path, address: str, told: Told) -> None:
     engine = started(tmp_path, address, WATCHDOG_USEC="400000")
     try:
-        until(lambda: told.has("WATCHDOG=1", 2), "signs of life")
+        until(lambda: told.has("WATCHDOG=1", 2), "keep-alives")
         # Whoever holds the ledger keeps the planner from finishing; the other threads go on.
         code = (
             "import sqlite3, sys; db = sqlite3.connect('.jobfile/ledger.db', isolation_level=None); "
@@ -108,12 +108,12 @@ def test_a_planner_that_stands_still_gives_no_sign_of_life(tmp_path: Path, addre
             assert seen[1] == seen[2]
             holder.stdin.close()
         count = len(told.lines)
-        until(lambda: told.has("WATCHDOG=1") and len(told.lines) > count, "signs of life again")
+        until(lambda: told.has("WATCHDOG=1") and len(told.lines) > count, "keep-alives again")
     finally:
         ended(engine)
 
 
-def test_without_a_manager_nothing_is_told_and_nothing_fails(tmp_path: Path) -> None:
+def test_without_a_manager_nothing_is_reported_and_nothing_fails(tmp_path: Path) -> None:
     for environ in ({}, {"NOTIFY_SOCKET": str(tmp_path / "nobody")}, {"NOTIFY_SOCKET": "@"}):
         manager = Manager(environ, pid=1)
         manager.ready("x")

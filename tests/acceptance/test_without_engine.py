@@ -90,7 +90,7 @@ def over(command: "subprocess.Popen[bytes]") -> tuple[int, str, str]:
 
 
 @pytest.mark.parametrize("how", ALL, ids=lambda one: one.name)
-def test_a_command_that_is_killed_while_its_job_runs_stands_in_nobodys_way(
+def test_a_command_that_is_killed_while_its_job_runs_blocks_nothing(
     tmp_path: Path, how: signal.Signals
 ) -> None:
     put(tmp_path, JOBS)
@@ -119,7 +119,7 @@ BLOCKED = "signal.pthread_sigmask(signal.SIG_BLOCK, (1, 2, 15))"
 
 @pytest.mark.parametrize("changed", [IGNORED, BLOCKED], ids=["ignored", "blocked"])
 @pytest.mark.parametrize("how", TOLD, ids=lambda one: one.name)
-def test_a_command_ends_when_it_is_told_to_whatever_its_parent_made_of_the_signal(
+def test_a_command_ends_when_it_is_asked_to_whatever_its_parent_made_of_the_signal(
     tmp_path: Path, how: signal.Signals, changed: str
 ) -> None:
     """A hangup that is ignored stays so (nohup), and Ctrl-C, which shells ignore in background commands."""
@@ -138,7 +138,7 @@ def test_a_command_ends_when_it_is_told_to_whatever_its_parent_made_of_the_signa
 
 
 @pytest.mark.parametrize("how", TOLD, ids=lambda one: one.name)
-def test_a_command_that_is_the_first_process_of_a_container_ends_when_it_is_told_to(
+def test_a_command_that_is_the_first_process_of_a_container_ends_when_it_is_asked_to(
     tmp_path: Path, how: signal.Signals
 ) -> None:
     put(tmp_path, JOBS)
@@ -236,7 +236,7 @@ def test_an_engine_starts_during_a_run_and_takes_it_over(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("how", TOLD, ids=lambda one: one.name)
-def test_with_an_engine_a_run_goes_on_when_its_command_is_told_to_end(
+def test_with_an_engine_a_run_goes_on_when_its_command_is_asked_to_end(
     tmp_path: Path, how: signal.Signals
 ) -> None:
     put(tmp_path, JOBS)

@@ -19,7 +19,9 @@ def a_past(folder: Path, text: str, *, first_id: int = 1) -> World:
     return World(folder, text, at=BEGAN, first_id=first_id)
 
 
-def test_a_dead_engine_is_told_by_every_answer_and_by_its_exit_code(jobfile: Jobfile, tmp_path: Path) -> None:
+def test_a_dead_engine_is_reported_by_every_answer_and_by_its_exit_code(
+    jobfile: Jobfile, tmp_path: Path
+) -> None:
     world = a_past(tmp_path, a_file(schedule=HOURLY))
     world.pass_time(seconds=3600)
     world.finish()
@@ -28,7 +30,7 @@ def test_a_dead_engine_is_told_by_every_answer_and_by_its_exit_code(jobfile: Job
     said = jobfile("did", "hello")
     assert said.code == 6
     assert said.out.startswith(
-        f"hello: overdue, it has not run: no engine is running {since}; `jobfile up` then"
+        f"hello: overdue, it has not run: no engine has been running {since}; `jobfile up` then"
     )
     answer = jobfile("did", "hello", "--json").json
     fits(answer, "did")
@@ -36,7 +38,10 @@ def test_a_dead_engine_is_told_by_every_answer_and_by_its_exit_code(jobfile: Job
     story = jobfile("why", "hello", f"{DUE[2]:%Y-%m-%dT%H:%MZ}", "--json").json
     fits(story, "why")
     assert story["state"] == "overdue"
-    assert f"has not run: no engine is running {since}; `jobfile up` then runs it late" in story["headline"]
+    assert (
+        f"has not run: no engine has been running {since}; `jobfile up` then runs it late"
+        in story["headline"]
+    )
     said = jobfile("report")
     assert said.code == 1
     assert (
@@ -54,25 +59,22 @@ def test_a_dead_engine_is_told_by_every_answer_and_by_its_exit_code(jobfile: Job
     assert status["overdue"] == 2
 
 
-def test_a_run_whose_process_is_gone_is_told_without_an_engine(jobfile: Jobfile, tmp_path: Path) -> None:
+def test_a_run_whose_process_is_gone_is_reported_without_an_engine(jobfile: Jobfile, tmp_path: Path) -> None:
     world = a_past(tmp_path, a_file(schedule='"0 0 1 1 *"'))
     run = world.run_by_hand("hello")
     world.crash()
-    said = "it ended, or was killed, and no engine has recorded it yet"
+    said = "its process has ended, and no engine has recorded this yet"
     answer = jobfile("did", "hello")
     assert answer.code == 4
     assert said in answer.out
     assert said in " ".join(jobfile("why", "hello", run.scheduled_for.isoformat()).out.split())
     assert said in jobfile("runs").out
     status = jobfile("status")
-    assert "1 of the running has ended, or was killed" in status.out
+    assert "1 of the running has ended, and no engine has recorded this" in status.out
     assert jobfile("status", "--json").json["unsettled"] == 1
     report = jobfile("report", "--since", "2000-01-01")
     assert report.code == 1
-    assert (
-        ": 1 open run has ended, or was killed, and nothing records it; start one with  jobfile up\n"
-        in report.out
-    )
+    assert ": 1 open run has ended, and nothing records this; start one with  jobfile up\n" in report.out
     told = jobfile("report", "--since", "2000-01-01", "--json")
     fits(told.json, "report")
     assert (told.code, told.json["unsettled"], told.json["open"], told.json["adds_up"]) == (1, 1, 1, True)
@@ -98,7 +100,7 @@ def test_a_run_is_named_by_the_beginning_of_its_id_everywhere(jobfile: Jobfile) 
     assert jobfile("did", older[:6], "-p", "name=x").code == 64
 
 
-def test_show_tells_a_job_as_a_run_had_it(jobfile: Jobfile, tmp_path: Path) -> None:
+def test_show_shows_a_job_as_a_run_had_it(jobfile: Jobfile, tmp_path: Path) -> None:
     jobfile("run", "bad")
     run = jobfile("runs", "--json").json["runs"][0]["id"]
     (tmp_path / "jobs.yaml").write_text("version: 1\njobs: {}\n")
@@ -163,7 +165,7 @@ def test_a_job_that_is_only_in_the_file_is_known_and_was_not_expected(
     assert jobfile("did", "flaky").code == 64
 
 
-def test_runs_that_did_not_happen_are_told_whoever_keeps_their_record(
+def test_runs_that_did_not_happen_are_reported_wherever_their_record_is(
     jobfile: Jobfile, tmp_path: Path
 ) -> None:
     text = a_file(schedule="{every: 1m}") + "  calm:\n    schedule: {every: 50m}\n    command: ['true']\n"
@@ -285,7 +287,7 @@ def test_next_says_when_a_job_is_paused_and_when_nothing_starts(jobfile: Jobfile
     world.crash()
     until, since = BEGAN + timedelta(hours=19), BEGAN + timedelta(hours=9)
     paused = f"hello is paused by anna until {until:%Y-%m-%d %H:%M} JST: vendor outage\n"
-    stopped = f"nothing starts now: no engine is running since {since:%Y-%m-%d %H:%M} JST\n"
+    stopped = f"nothing starts now: no engine has been running since {since:%Y-%m-%d %H:%M} JST\n"
     assert jobfile("next", "hello").out.endswith(paused + stopped)
     assert f"\n{paused}" in jobfile("next").out
     assert "paused" not in jobfile("next", "calm").out

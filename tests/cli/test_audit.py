@@ -73,7 +73,7 @@ EDITS: dict[str, tuple[str, int]] = {
 @pytest.mark.parametrize("edit", EDITS)
 def test_the_first_break_is_named(jobfile: Jobfile, ledger: Path, edit: str) -> None:
     whole = jobfile("audit", "verify")
-    assert (whole.code, whole.out[:45]) == (0, "the audit is whole: 4 records; the newest is ")
+    assert (whole.code, whole.out[:46]) == (0, "the audit is intact: 4 records; the newest is ")
     script, at = EDITS[edit]
     do(ledger, script)
     said = jobfile("audit", "verify")
@@ -83,7 +83,7 @@ def test_the_first_break_is_named(jobfile: Jobfile, ledger: Path, edit: str) -> 
     assert (found.code, found.json["whole"], found.json["broken_at"]) == (1, False, at)
 
 
-def test_what_the_chain_cannot_tell_a_noted_hash_does(jobfile: Jobfile, ledger: Path) -> None:
+def test_what_the_chain_cannot_show_a_noted_hash_does(jobfile: Jobfile, ledger: Path) -> None:
     head = jobfile("audit", "verify", "--json").json["head"]
     assert head["record"] == 4
     assert jobfile("audit", "verify", "--head", head["hash"]).code == 0
@@ -100,7 +100,7 @@ def test_what_the_chain_cannot_tell_a_noted_hash_does(jobfile: Jobfile, ledger: 
         assert jobfile(*words).code == 64
 
 
-def test_an_engine_tells_the_newest_hash_as_it_starts(jobfile: Jobfile, ledger: Path) -> None:
+def test_an_engine_shows_the_newest_hash_as_it_starts(jobfile: Jobfile, ledger: Path) -> None:
     first = jobfile("up", "--for", "1s").out.splitlines()[0]
     told = re.search(r"; audit: record (\d+), hash ([0-9a-f]{16})$", first)
     assert told

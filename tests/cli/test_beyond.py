@@ -15,7 +15,6 @@ HEAD = (
     "version: 1\nqueues: {q: {slots: 1}}\nchannels: {c: {command: [x]}}\njobs:\n  plain: {run: echo hello}\n"
 )
 BEYOND: tuple[tuple[str, str], ...] = (
-    ("http", "http: {url: 'https://example.com'}"),
     ("expect", "run: x, schedule: '0 4 * * *', expect: {done_by: '09:00'}"),
     ("triggers", "run: x, triggers: [{after: plain}]"),
     ("matrix", "run: x, matrix: {a: [b, c]}"),
@@ -24,18 +23,20 @@ BEYOND: tuple[tuple[str, str], ...] = (
     ("idempotency_key", "run: x, idempotency_key: '{{ run.id }}'"),
     ("artifacts", "run: x, artifacts: ['*.csv']"),
     ("notify", "run: x, notify: {failed: [c]}"),
-    ("retry", "run: x, retry: {attempts: 2, when: [connect]}"),
 )
 FINE = (
     "run: x, queue: default",
     "run: x, priority: 0",
     "run: x, triggers: []",
+    "run: x, triggers: [{boot: true}]",
     "run: x, outputs: {a: {type: string}}",
     "run: x, outputs: {}",
     "run: x, if: run.trigger == 'schedule'",
     "steps: {one: {run: echo}, two: {command: [x], for_each: '[1]', if: 'true'}}",
     "run: x, expect: {}",
-    "run: x, retry: {attempts: 2, when: [timeout, 'exit:7']}",
+    "run: x, retry: {attempts: 2, when: [timeout, 'exit:7', connect]}",
+    "http: {url: 'https://example.com'}, retry: {attempts: 2, when: [connect, 'http:5xx']}",
+    "steps: {one: {run: x}, two: {http: {url: 'https://example.com'}}}",
     "run: x",
     "command: [x]",
 )
@@ -60,23 +61,6 @@ def test_check_speaks_of_what_the_engine_refuses(key: str, keys: str) -> None:
     needs, told = both(keys)
     assert needs
     assert told == [key]
-
-
-@pytest.mark.parametrize(
-    ("key", "keys"),
-    [
-        ("http", "steps: {one: {run: x}, two: {http: {url: 'https://example.com'}}}"),
-        ("when", "steps: {one: {run: x, retry: {attempts: 2, when: [connect]}}}"),
-    ],
-)
-def test_what_a_step_needs_is_told_at_the_step(key: str, keys: str) -> None:
-    content = f"{HEAD}  job: {{{keys}}}\n".encode()
-    compiled = compile_files([("jobs.yaml", content)], unable=UNABLE)
-    assert compiled.catalog is not None
-    assert needs_of(compiled.catalog.job("job").spec)  # type: ignore[union-attr]  # it is there
-    (told,) = [one for one in compiled.diagnostics if one.code == "JF631"]
-    assert told.path[2] == "steps"
-    assert key in told.path
 
 
 @pytest.mark.parametrize("keys", FINE)

@@ -292,7 +292,7 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("text", "code", "words"), MISTAKES, ids=lambda one: one[:40])
-def test_a_mistake_in_a_case_file_is_told_with_its_place(
+def test_a_mistake_in_a_case_file_is_shown_with_its_place(
     jobfile: Jobfile, tmp_path: Path, text: str, code: str, words: str
 ) -> None:
     put(tmp_path, f"version: 1\n{text}\n")

@@ -36,7 +36,7 @@ def git(folder: Path, *arguments: str) -> None:
     subprocess.run(["git", "-C", folder, *who, *arguments], check=True, capture_output=True)
 
 
-def test_fix_mends_what_is_safe_and_tells_what_is_left(jobfile: Jobfile, tmp_path: Path) -> None:
+def test_fix_fixes_what_is_safe_and_shows_what_is_left(jobfile: Jobfile, tmp_path: Path) -> None:
     (tmp_path / "jobs.yaml").write_text(BAD.replace("0 4 * * *", "0 24 * * *"))
     said = jobfile("check", "--fix")
     assert re.fullmatch(r"fixed jobs.yaml: .*\n", said.err)
@@ -46,7 +46,7 @@ def test_fix_mends_what_is_safe_and_tells_what_is_left(jobfile: Jobfile, tmp_pat
     assert (again.code, again.out, again.err) == (said.code, said.out, "")
 
 
-def test_fix_unsafe_mends_all_that_can_be(jobfile: Jobfile, tmp_path: Path) -> None:
+def test_fix_unsafe_fixes_all_that_can_be(jobfile: Jobfile, tmp_path: Path) -> None:
     (tmp_path / "jobs.yaml").write_text("version: 1\njobs:\n  a:\n\trun: echo hi\n")
     assert jobfile("check", "--fix").code == 1
     assert (tmp_path / "jobs.yaml").read_text() == "version: 1\njobs:\n  a:\n\trun: echo hi\n"
@@ -57,7 +57,7 @@ def test_fix_unsafe_mends_all_that_can_be(jobfile: Jobfile, tmp_path: Path) -> N
     assert jobfile("check", "--unsafe").code == 64
 
 
-def test_a_mended_file_keeps_its_mode_its_mark_and_its_line_ends(jobfile: Jobfile, tmp_path: Path) -> None:
+def test_a_fixed_file_keeps_its_mode_its_mark_and_its_line_ends(jobfile: Jobfile, tmp_path: Path) -> None:
     (tmp_path / "there").mkdir()
     real = tmp_path / "there" / "real.yaml"
     real.write_bytes(b"\xef\xbb\xbf" + BAD.replace("\n", "\r\n").encode())
@@ -101,7 +101,7 @@ def test_what_cannot_be_replaced_stays_and_leaves_nothing_behind(nobodys_folder:
     assert os.listdir(nobodys_folder) == ["jobs.yaml"]
 
 
-def test_a_good_file_is_not_written_and_one_that_cannot_be_read_is_told(
+def test_a_good_file_is_not_written_and_one_that_cannot_be_read_is_reported(
     jobfile: Jobfile, tmp_path: Path
 ) -> None:
     before = (tmp_path / "jobs.yaml").stat()

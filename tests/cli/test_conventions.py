@@ -181,8 +181,8 @@ def test_what_is_so_already_is_no_error(jobfile: Jobfile) -> None:
         ("apply", "--yes"): "nothing to apply",
         ("pause", "good"): "good is paused already, by ",
         ("resume", "good"): "good was not paused",
-        ("cancel", run): "over already, cancelled",
-        ("clock", "accept"): "nothing to accept",
+        ("cancel", run): "was over already: cancelled",
+        ("clock", "accept"): "the engine believes the clock already",
     }.items():
         assert jobfile(*command).code == 0
         again = jobfile(*command)

@@ -93,7 +93,7 @@ def test_each_key_has_a_type_a_default_and_an_example_that_a_file_can_have(kind:
         ("http", "json", "anything"),
     ],
 )
-def test_the_form_of_a_value_is_told_in_words(kind: str, name: str, type_: str) -> None:
+def test_the_form_of_a_value_is_shown_in_words(kind: str, name: str, type_: str) -> None:
     assert next((key.type for key in keys_of(kind) if key.name == name), "") == type_
 
 

@@ -69,7 +69,7 @@ def test_check_prints_one_line_about_a_good_file(jobfile: Jobfile) -> None:
     assert (said.code, said.out, said.err) == (0, "no errors in 1 file, 4 jobs\n", "")
 
 
-def test_check_tells_all_mistakes_in_each_form(jobfile: Jobfile, tmp_path: Path) -> None:
+def test_check_shows_all_mistakes_in_each_form(jobfile: Jobfile, tmp_path: Path) -> None:
     (tmp_path / "jobs.yaml").write_text(
         JOBS.replace("retry:", "retires:").replace('"0 4 * * *"', '"0 24 * * *"')
     )
@@ -106,7 +106,7 @@ def test_a_warning_fails_only_a_strict_check(jobfile: Jobfile, tmp_path: Path) -
     assert "JF619" in jobfile("check", "--level", "info").out
 
 
-def test_show_tells_where_each_value_comes_from(jobfile: Jobfile, tmp_path: Path) -> None:
+def test_show_shows_where_each_value_comes_from(jobfile: Jobfile, tmp_path: Path) -> None:
     (tmp_path / "jobs.yaml").write_text(
         "version: 1\ndefaults: {timeout: 1h}\njobs:\n  a:\n    run: echo hi\n"
     )
@@ -162,7 +162,7 @@ def test_the_schema_is_printed_as_it_is_shipped(jobfile: Jobfile) -> None:
     assert jobfile("schema", "--cases").out == (SCHEMAS / "cases.schema.json").read_text()
 
 
-def test_explain_tells_about_codes_and_keys(jobfile: Jobfile) -> None:
+def test_explain_explains_codes_and_keys(jobfile: Jobfile) -> None:
     assert jobfile("explain", "jf110").out.startswith("# JF110 not a duration")
     assert "JF303  error" in jobfile("explain").out
     assert "timeout" in jobfile("explain", "keys", "job").out
@@ -180,7 +180,7 @@ def test_a_wrong_command_gets_the_near_one(jobfile: Jobfile) -> None:
     assert jobfile("--help").code == 0
 
 
-def test_show_tells_where_each_value_of_a_step_comes_from(jobfile: Jobfile, tmp_path: Path) -> None:
+def test_show_shows_where_each_value_of_a_step_comes_from(jobfile: Jobfile, tmp_path: Path) -> None:
     (tmp_path / "jobs.yaml").write_text(
         "version: 1\ndefaults: {timeout: 2h}\njobs:\n  a:\n    steps:\n"
         "      one: {run: echo}\n      two:\n        retry: {attempts: 2, delay: 90s}\n        run: echo\n"
@@ -202,7 +202,7 @@ ASKED = (
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("command", ASKED, ids=" ".join)
-def test_what_is_no_file_of_its_own_is_refused_and_not_told(
+def test_what_is_no_file_of_its_own_is_refused_and_not_shown(
     jobfile: Jobfile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], kind: str
 ) -> None:
     monkeypatch.setenv("CANARY", "hush-91")

@@ -203,7 +203,7 @@ def test_the_last_part_is_that_many_lines(lines: list[bytes], is_ended: bool, co
     assert last_part(output, None) == output
 
 
-def test_why_gives_programs_what_it_tells_users(jobfile: Jobfile) -> None:
+def test_why_gives_programs_what_it_shows_users(jobfile: Jobfile) -> None:
     jobfile("run", "bad")
     run = jobfile("runs", "--json").json["runs"][0]
     jobfile("retry", run["id"])

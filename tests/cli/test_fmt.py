@@ -61,7 +61,7 @@ def test_line_ends_and_a_byte_order_mark_stay(jobfile: Jobfile, tmp_path: Path) 
     assert written == b"\xef\xbb\xbf" + LAID_OUT.replace("\n", "\r\n").encode()
 
 
-def test_a_file_with_mistakes_is_told_and_left_alone(jobfile: Jobfile, tmp_path: Path) -> None:
+def test_a_file_with_mistakes_is_reported_and_left_alone(jobfile: Jobfile, tmp_path: Path) -> None:
     text = ODD + "    a:\n        run: again\n"
     (tmp_path / "jobs.yaml").write_text(text)
     said = jobfile("fmt", "jobs.yaml", "missing.yaml")

@@ -41,7 +41,7 @@ def test_a_link_is_not_written_through(
 
 
 @pytest.mark.parametrize("writer", WRITERS)
-def test_a_file_is_written_anew_and_the_systems_links_are_followed(
+def test_a_file_is_written_again_and_the_systems_links_are_followed(
     jobfile: Jobfile, tmp_path: Path, writer: str
 ) -> None:
     (tmp_path / "out").write_text("x" * 1_000_000)

@@ -100,7 +100,7 @@ def test_the_help_ends_with_examples_and_exit_codes(jobfile: Jobfile, name: str)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_the_exit_codes_that_a_command_names_are_told(name: str) -> None:
+def test_the_exit_codes_that_a_command_names_are_reported(name: str) -> None:
     tree = ast.parse((FOLDER / f"{name.replace('-', '_')}.py").read_text())
     named = {
         getattr(exit_codes, one.name)

@@ -30,7 +30,7 @@ def test_a_screen_of_jobs(jobfile: Jobfile, tmp_path: Path) -> None:
     (tmp_path / "jobs.yaml").write_text(TEXT.replace("deploy", "release"))
     since, last = (f"{at:%Y-%m-%d %H:%M} UTC" for at in (world.clock.now(), DUE[1]))
     assert jobfile("list").out == (
-        f"NOTHING STARTS, no engine is running since {since}; start one with  jobfile up\n"
+        f"NOTHING STARTS, no engine has been running since {since}; start one with  jobfile up\n"
         f"job      state   last 10  {'expected at':<20}  next    owner  tags       notes\n"
         f"backup   failed  ✓✗       {last}  paused  ops    db, night  paused by anna: vendor outage\n"
         f"deploy   none   {'':<58}removed from the file, not applied yet\n"

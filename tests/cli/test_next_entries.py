@@ -26,7 +26,7 @@ KINDS = {
 once, at 2026-10-25 02:30, Europe/Oslo
   Sun 2026-10-25 02:30 CEST  00:30Z   in 24d 0h   02:30 occurs twice: this is the first
   none after that
-gaps and folds in 366 days: none
+affected by clock changes in 366 days: none
 """,
     ),
     "thrice": (
@@ -38,7 +38,7 @@ until 2027-03-28 inclusive
   Thu 2026-12-31 23:59:30 CET   22:59:30Z
   Sun 2027-03-28 03:30 CEST  01:30Z
   none after that
-gaps and folds in 366 days: none
+affected by clock changes in 366 days: none
 """,
     ),
     "over": (
@@ -57,7 +57,7 @@ at 18:00 on the 3rd open day of each month (calendar bank), Europe/Oslo (fixed: 
   Thu 2026-12-03 18:00 CET   17:00Z
   Wed 2027-01-06 18:00 CET   17:00Z
   Wed 2027-02-03 18:00 CET   17:00Z
-gaps and folds in 366 days: none
+affected by clock changes in 366 days: none
 """,
     ),
     "last": (
@@ -70,7 +70,7 @@ from 2027-03-01 on
   Sun 2027-05-30 02:30 CEST  00:30Z
   Sun 2027-06-27 02:30 CEST  00:30Z
   Sun 2027-07-25 02:30 CEST  00:30Z
-gaps and folds in 366 days: 2027-03-28 (gap), none in a fold
+affected by clock changes in 366 days: 2027-03-28 (time skipped)
 """,
     ),
     "open-days": (
@@ -82,7 +82,7 @@ from 2026-12-24 to 2026-12-28 inclusive
   Sun 2026-12-27 09:00 CET   08:00Z
   Mon 2026-12-28 09:00 CET   08:00Z
   none after that
-gaps and folds in 366 days: none
+affected by clock changes in 366 days: none
 """,
     ),
     "month-end": (
@@ -91,13 +91,13 @@ gaps and folds in 366 days: none
 at 17:00 on the last day of the month, Europe/Oslo (fixed: one run per local day), \
 on the previous open day if that day is closed (calendar bank), \
 started up to 20 minutes later by a fixed delay
-  runs start 13m46s later: the place of month-end in its spread of 20m
+  runs start 13m46s later: the delay of month-end within its spread of 20m
   Fri 2026-10-30 17:00 CET   16:00Z   in 29d 16h
   Mon 2026-11-30 17:00 CET   16:00Z
   Thu 2026-12-31 17:00 CET   16:00Z
   Fri 2027-01-29 17:00 CET   16:00Z
   Fri 2027-02-26 17:00 CET   16:00Z
-gaps and folds in 366 days: none
+affected by clock changes in 366 days: none
 """,
     ),
     "quarter": (
@@ -111,7 +111,7 @@ every 90 days, until 2027-06-30 inclusive (Europe/Oslo)
   Mon 2027-01-04 06:00 CET   05:00Z
   Wed 2027-03-03 01:00 CET   00:00Z
   Thu 2027-04-01 06:00 CEST  04:00Z
-gaps and folds in 366 days: none
+affected by clock changes in 366 days: none
 """,
     ),
 }  # fmt: skip
@@ -126,7 +126,7 @@ def job_file(jobfile: Jobfile, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_next_tells_of_every_kind_of_schedule(jobfile: Jobfile, name: str) -> None:
+def test_next_shows_every_kind_of_schedule(jobfile: Jobfile, name: str) -> None:
     said = jobfile("next", name, *NOW)
     assert (said.code, said.out, said.err) == (0, KINDS[name][1], "")
 
@@ -159,7 +159,7 @@ def test_next_shows_a_part_and_says_that_there_is_more(jobfile: Jobfile) -> None
     )
     assert jobfile("next", "third", *NOW, "--until", "20d").out.splitlines()[-2:] == [
         "  none after that in that time",
-        "gaps and folds in 366 days: none",
+        "affected by clock changes in 366 days: none",
     ]
     assert jobfile("next", *NOW, "--until", "2026-09-30").code == 64
     assert jobfile("next", "third", "--tag", "x").code == 64
@@ -172,7 +172,7 @@ every day at 02:30, America/New_York (fixed: one run per local day)
   Sat 2026-03-07 02:30 EST   07:30Z
   Sun 2026-03-08 03:00 EDT   07:00Z   02:30 does not exist: first instant after the gap
   Mon 2026-03-09 02:30 EDT   06:30Z
-gaps and folds in 366 days: 2026-03-08 (gap), none in a fold
+affected by clock changes in 366 days: 2026-03-08 (time skipped)
 """,
     ("0 4 13 * fri",): """\
 at 04:00 on the 13th or on Friday, UTC
@@ -180,7 +180,7 @@ at 04:00 on the 13th or on Friday, UTC
   Fri 2026-03-13 04:00 UTC   04:00Z
   Fri 2026-03-20 04:00 UTC   04:00Z
   Fri 2026-03-27 04:00 UTC   04:00Z
-gaps and folds in 366 days: none
+affected by clock changes in 366 days: none
 Both day fields are restricted: cron fires on either. In a job file say which is meant, with
   days: either   or, for days that match both,   days: both
 """,
@@ -190,7 +190,7 @@ at 04:00 on the 13th if it is Friday, UTC
   Fri 2026-11-13 04:00 UTC   04:00Z
   Fri 2027-08-13 04:00 UTC   04:00Z
   Fri 2028-10-13 04:00 UTC   04:00Z
-gaps and folds in 366 days: none
+affected by clock changes in 366 days: none
 """,
     ("90m",): """\
 every 1 hour 30 minutes
@@ -198,7 +198,7 @@ every 1 hour 30 minutes
   Thu 2026-03-05 15:00 UTC   15:00Z
   Thu 2026-03-05 16:30 UTC   16:30Z
   Thu 2026-03-05 18:00 UTC   18:00Z
-gaps and folds in 366 days: none
+affected by clock changes in 366 days: none
 """,
 }
 FROM = ("--now", "2026-03-05T12:00Z", "--limit", "4")
@@ -228,7 +228,7 @@ def test_an_expression_is_explained_to_programs(
     assert len(found["fires"]) == 4
 
 
-def test_a_wrong_expression_is_told_with_its_place(jobfile: Jobfile) -> None:
+def test_a_wrong_expression_is_shown_with_its_place(jobfile: Jobfile) -> None:
     said = jobfile("explain-schedule", "0 25 * * *")
     assert said.code == 64
     assert said.err.splitlines() == [
@@ -298,7 +298,8 @@ def test_while_the_file_has_errors_the_jobs_in_force_are_shown(jobfile: Jobfile,
     }
     (tmp_path / "jobs.yaml").write_text("version: 1\njobs: {a: {rum: x}, b: {run: y, timeout: 5 x}}\n")
     line = (
-        "jobs.yaml has 2 errors; this is generation 1, which is in force. To see the errors:  jobfile check\n"
+        "jobs.yaml has 2 errors; the answer is from generation 1, which is in force."
+        " To see the errors:  jobfile check\n"
     )
     for asked, before in good.items():
         said = jobfile(*asked)

@@ -71,7 +71,7 @@ PAINTED = {
     "doctor": ("32", "ok "),
     "test": ("31", "FAIL"),
     "generations": ("32", "+4"),
-    "audit verify": ("32", "the audit is whole"),
+    "audit verify": ("32", "the audit is intact"),
     "fmt --diff loose.yaml": ("32", "+  a:"),
     "plan": ("33", "~ bad"),
     "check -f wrong.yaml": ("31", "error[JF101]"),

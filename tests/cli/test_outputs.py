@@ -29,7 +29,7 @@ def giving(jobfile: Jobfile) -> Jobfile:
     return jobfile
 
 
-def test_a_run_tells_what_it_gave(giving: Jobfile) -> None:
+def test_a_run_shows_what_it_gave(giving: Jobfile) -> None:
     run = giving("run", "count", "--json")
     fits(run.json, "run")
     said = giving("outputs", "count")
@@ -50,10 +50,10 @@ def test_a_run_with_a_wrong_output_failed_and_says_why(giving: Jobfile) -> None:
     assert said.code == 1
     assert "output `rows`: expected an integer, found `seven`" in said.err
     assert giving("outputs", "short").out.startswith("run ")
-    assert giving("outputs", "short").out.endswith("of short gave no outputs\n")
+    assert giving("outputs", "short").out.endswith("of short has returned no outputs\n")
 
 
-def test_a_job_that_declares_no_outputs_is_told(giving: Jobfile) -> None:
+def test_a_job_that_declares_no_outputs_is_reported(giving: Jobfile) -> None:
     assert giving("outputs", "plain").code == 64
     assert giving("run", "plain").code == 0
     assert giving("outputs", "plain").out.endswith("of plain has no outputs: its job declares none\n")

@@ -135,7 +135,7 @@ def test_without_engine_and_git_there_is_nothing_to_compare_with(jobfile: Jobfil
     assert "nothing to compare with" in said.err
 
 
-def test_errors_are_told_in_the_form_that_was_asked_for(jobfile: Jobfile, repository: Path) -> None:
+def test_errors_are_reported_in_the_form_that_was_asked_for(jobfile: Jobfile, repository: Path) -> None:
     put(repository, "version: 1\njobs: {a: {command: 7}}\n")
     told = jobfile("plan", "--json").json
     jsonschema.validate(told, SCHEMA)
@@ -298,7 +298,7 @@ def test_a_saved_plan_is_what_is_applied_once(jobfile: Jobfile, repository: Path
     assert (said.code, said.out.startswith("generation 2 applied")) == (0, True)
     assert "jobs.yaml was changed since then; the plan is applied as it was saved" in said.err
     assert "45 4" in jobfile("plan").out
-    refused(jobfile, "was applied already, as generation 2; a plan is used once")
+    refused(jobfile, "was applied already, as generation 2; a plan can be applied only once")
     newest = jobfile("generations", "--json").json["generations"][0]
     assert newest["plan"] == json.loads(path.read_text())["id"]
 
@@ -433,7 +433,7 @@ def test_drift_is_what_the_engine_does_otherwise(jobfile: Jobfile, repository: P
     assert "differs from what is applied (1 job): jobfile plan" in status
 
 
-def test_a_pause_survives_an_apply_and_is_told_in_the_plan(jobfile: Jobfile, repository: Path) -> None:
+def test_a_pause_survives_an_apply_and_is_reported_in_the_plan(jobfile: Jobfile, repository: Path) -> None:
     assert jobfile("apply", "--yes").code == 0
     assert jobfile("pause", "good", "--why", "vendor outage").code == 0
     put(repository, OTHER)

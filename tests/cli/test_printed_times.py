@@ -105,7 +105,9 @@ def _check_zone(command: str, text: str, at: datetime, of_job: ZoneInfo) -> None
     assert text.startswith(f"{in_zone:%Y-%m-%d %H:%M}") or zone.endswith("Z")
 
 
-def test_the_runs_of_a_repeated_hour_are_told_apart_and_found_again(jobfile: Jobfile, tmp_path: Path) -> None:
+def test_the_runs_of_a_repeated_hour_are_distinguished_and_found_again(
+    jobfile: Jobfile, tmp_path: Path
+) -> None:
     began = datetime(2026, 10, 24, 23, 0, tzinfo=UTC)
     a_past(tmp_path, "Europe/Oslo", began)
     runs = jobfile("runs", "hello", "--limit", "20").out.splitlines()[1:]
@@ -117,7 +119,7 @@ def test_the_runs_of_a_repeated_hour_are_told_apart_and_found_again(jobfile: Job
     assert all(len(stories[text]) == times.count(text) for text in times)
 
 
-def test_a_pause_is_read_and_told_in_the_zone_of_its_job(jobfile: Jobfile, tmp_path: Path) -> None:
+def test_a_pause_is_read_and_reported_in_the_zone_of_its_job(jobfile: Jobfile, tmp_path: Path) -> None:
     (tmp_path / "jobs.yaml").write_text(JOB.format(zone="Asia/Tokyo"))
     jobfile("apply", "--yes")
     day = (datetime.now(UTC) + timedelta(days=2)).date()

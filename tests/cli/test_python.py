@@ -90,7 +90,7 @@ def test_a_coroutine_is_awaited_and_any_mapping_counts(functions: Jobfile, funct
         ("broken:run", "exit code 1", "No module named 'no_such_module'"),
     ],
 )
-def test_each_way_to_fail_is_told_plainly(functions: Jobfile, function: str, how: str, told: str) -> None:
+def test_each_way_to_fail_is_reported_plainly(functions: Jobfile, function: str, how: str, told: str) -> None:
     job(function)
     said = functions("run", "call")
     assert said.code == 1
@@ -106,12 +106,12 @@ def test_a_traceback_begins_in_the_function(functions: Jobfile) -> None:
     assert lines[1].endswith('reports.py", line 8, in fails')
 
 
-def test_the_search_path_is_told_when_a_module_is_missing(functions: Jobfile, tmp_path: Path) -> None:
+def test_the_search_path_is_reported_when_a_module_is_missing(functions: Jobfile, tmp_path: Path) -> None:
     job("no_such:run")
     assert f"looks in:\n  {tmp_path}\n" in functions("run", "call").out
 
 
-def test_params_that_the_function_does_not_take_are_told_before_it_is_called(functions: Jobfile) -> None:
+def test_params_that_the_function_does_not_take_are_reported_before_it_is_called(functions: Jobfile) -> None:
     job("reports:report", "      nmaes: {type: string, default: x}\n")
     said = functions("run", "call")
     assert "report(account, names=(), dry=False)" in said.out
@@ -140,7 +140,7 @@ def test_an_interpreter_without_jobfile_is_enough(functions: Jobfile, tmp_path: 
     assert functions("run", "call").code == 0
 
 
-def test_a_chosen_interpreter_that_is_missing_is_told(
+def test_a_chosen_interpreter_that_is_missing_is_reported(
     functions: Jobfile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("JOBFILE_PYTHON", "/no/such/python")

@@ -78,7 +78,7 @@ def test_a_run_prints_its_output_and_exits_as_it_ended(jobfile: Jobfile) -> None
     assert "exit code 7" in said.err
 
 
-def test_a_retry_is_told_and_followed(jobfile: Jobfile) -> None:
+def test_a_retry_is_reported_and_followed(jobfile: Jobfile) -> None:
     said = jobfile("run", "flaky")
     assert said.code == 0
     assert "next attempt in" in said.err
@@ -197,7 +197,7 @@ def test_a_secret_reaches_the_job_and_nothing_else(jobfile: Jobfile, tmp_path: P
             assert b"s3cret-value" not in path.read_bytes().replace(b"= s3cret-value", b""), path
 
 
-def test_runs_logs_and_why_tell_of_a_run(jobfile: Jobfile) -> None:
+def test_runs_logs_and_why_show_a_run(jobfile: Jobfile) -> None:
     jobfile("run", "bad")
     listed = jobfile("runs", "--json", "--limit", "5").json
     fits(listed, "runs")
@@ -268,7 +268,7 @@ def test_cancel_ends_a_running_run_with_and_without_an_engine(jobfile: Jobfile, 
         until(jobfile, "slow", "running")
         assert jobfile("cancel", run_id, "--why", "too slow").code == 0
         assert until(jobfile, "slow", "cancelled")["id"] == run_id
-        assert "over already" in jobfile("cancel", run_id).out
+        assert "was over already: " in jobfile("cancel", run_id).out
         second = jobfile("run", "slow", "--detach").out.strip()
         until(jobfile, "slow", "running")
     assert (
@@ -307,7 +307,7 @@ def test_with_manual_apply_only_apply_changes_what_is_in_force(jobfile: Jobfile,
     assert jobfile("apply").code == 1
 
 
-def test_a_state_folder_that_cannot_be_one_is_told_clearly(jobfile: Jobfile, tmp_path: Path) -> None:
+def test_a_state_folder_that_cannot_be_one_is_reported_clearly(jobfile: Jobfile, tmp_path: Path) -> None:
     (tmp_path / "state").touch()
     said = jobfile("up", "--for", "1s", "--state", "state")
     assert said.code == 1
@@ -362,7 +362,7 @@ def test_a_full_disk_stops_nothing_but_what_cannot_be_recorded(tmp_path: Path) -
         ("disk_hold", "space    LOW DISK SPACE, starts are suspended: why"),
     ],
 )
-def test_status_tells_what_holds_the_engine_back(
+def test_status_shows_what_holds_the_engine_back(
     jobfile: Jobfile, tmp_path: Path, kind: str, told: str
 ) -> None:
     assert jobfile("apply", "--yes").code == 0

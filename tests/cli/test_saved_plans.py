@@ -160,7 +160,7 @@ def test_a_forged_plan_is_refused_even_with_the_right_seal(
         assert "\x1b" not in said.out + said.err, edit
 
 
-def test_a_plan_whose_key_is_lost_or_another_is_made_anew(
+def test_a_plan_whose_key_is_lost_or_another_is_made_again(
     jobfile: Jobfile, saved: Path, tmp_path: Path
 ) -> None:
     key = tmp_path / ".jobfile" / KEY

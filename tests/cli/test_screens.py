@@ -120,7 +120,7 @@ ELSEWHERE = {
 
 STEADY = (
     (r"(?<=hash )[0-9a-f]{64}", "h" * 64),
-    (r"(?:yes|no), says the system|the system cannot tell", "yes, says the system"),
+    (r"(?:yes|no), according to the system|the system cannot tell", "yes, according to the system"),
     (r"found /\S*/sh\b", "found /usr/bin/sh"),
     (r"digest [0-9a-f]{7,64}", "digest …"),
     (r"\b\d+(?:\.\d+)? [KMGT]i?B\b", "84.1 GB"),

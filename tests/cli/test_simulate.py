@@ -83,7 +83,7 @@ def test_events_are_read_from_a_file_and_never_waited_for(jobfile: Jobfile, tmp_
         assert (said.code, "--event: cannot read" in said.err) == (64, True)
 
 
-def test_a_month_is_told_in_numbers_notes_and_load(jobfile: Jobfile) -> None:
+def test_a_month_is_reported_in_numbers_notes_and_load(jobfile: Jobfile) -> None:
     said = jobfile(*MARCH, *LENGTHS, *DOWN)
     assert (said.code, said.err) == (0, "")
     lines = said.out.splitlines()
@@ -205,7 +205,7 @@ def test_a_wrong_option_says_what_to_write(jobfile: Jobfile, arguments: tuple[st
 @pytest.mark.parametrize(
     "line", ["nonsense", "[]", '{"at": "2026-03-01"}', '{"job": "x", "at": "now", "y": 1}']
 )
-def test_a_wrong_event_is_told_with_its_line(jobfile: Jobfile, tmp_path: Path, line: str) -> None:
+def test_a_wrong_event_is_shown_with_its_line(jobfile: Jobfile, tmp_path: Path, line: str) -> None:
     (tmp_path / "events.jsonl").write_text(f"\n{line}\n")
     said = jobfile(*MARCH, "--event", "events.jsonl")
     assert said.code == 64
@@ -224,7 +224,7 @@ def test_lengths_come_from_history_where_there_is_one(jobfile: Jobfile, tmp_path
     assert known["b"] == (False, 60)
     assert known["a"][0] is True
     assert 0.3 <= known["a"][1] < 5
-    assert "of history for 1 job, 1m assumed for 1 job" in jobfile("simulate", "--days", "1").out
+    assert "from history for 1 job, 1m assumed for 1 job" in jobfile("simulate", "--days", "1").out
 
 
 def test_without_history_no_job_is_assumed_to_run_into_its_timeout(jobfile: Jobfile, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.answers.findings import AREAS, CODES, MAX_TOLD, Finding, Severity
+from engine.answers.findings import AREAS, CODES, MAX_LISTED, Finding, Severity
 from engine.core.lifecycle import AttemptKey, RunState
 from engine.core.records import CLOCK_HOLD, DISK_HOLD, RESTORED_HOLD, Owed
 from engine.doctor.disk import check_room
@@ -74,10 +74,10 @@ def test_a_world_that_is_asked_leaves_no_trace(patient: Patient) -> None:
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.suffix != ".db-shm"} == before
 
 
-def test_many_of_one_kind_are_counted_and_not_all_told(patient: Patient) -> None:
+def test_many_of_one_kind_are_counted_and_not_all_listed(patient: Patient) -> None:
     patient.write("delete from run where state = 'missed'")
     found = [one for area in patient.examine() for one in area.findings if one.code == "invariant.I1"]
-    assert len(found) == MAX_TOLD + 1
+    assert len(found) == MAX_LISTED + 1
     assert "more like that" in found[-1].found
 
 
@@ -241,12 +241,12 @@ def two_schedules_of_a_job_are_in_force_at_once(patient: Patient) -> None:
     )
 
 
-@brings("invariant.I9", "and the ledger is in 0")
+@brings("invariant.I9", "but the ledger is in 0")
 def the_clock_epoch_went_back(patient: Patient) -> None:
     patient.write("update meta set value = '0' where key = 'clock_epoch'")
 
 
-@brings("invariant.I9", "and the ledger is in 2")
+@brings("invariant.I9", "but the ledger is in 2")
 def the_clock_epoch_went_ahead_of_what_is_in_force(patient: Patient) -> None:
     patient.write("update meta set value = '2' where key = 'clock_epoch'")
 
@@ -266,7 +266,7 @@ def a_run_stands_otherwise_than_its_last_attempt(patient: Patient) -> None:
     patient.write("update run set state = 'timed_out' where state = 'failed'")
 
 
-@brings("invariant.I11", "3 runs are active under `x`, and 2 may be")
+@brings("invariant.I11", "3 runs are active under `x`; at most 2 may be")
 def more_runs_are_active_than_may_be(patient: Patient) -> None:
     patient.write(
         "update run set state = 'running', concurrency_key = 'x', concurrency_limit = 2 "
@@ -601,7 +601,7 @@ def the_zone_rules_are_others(patient: Patient) -> None:
 # Notifications and engine
 
 
-@brings("notifications.owed", "2 notifications are owed")
+@brings("notifications.owed", "2 notifications are waiting")
 def nobody_sends_what_is_owed(patient: Patient) -> None:
     long_ago = patient.world.clock.now() - 30 * MINUTE
     with patient.world.store.transaction():
@@ -609,7 +609,7 @@ def nobody_sends_what_is_owed(patient: Patient) -> None:
             patient.world.store.outbox.add(Owed(name, long_ago, "failure", "mail", "hourly", "", "{}"))
 
 
-@brings("engine.stopped", "no engine is running since")
+@brings("engine.stopped", "no engine has been running since")
 def the_engine_was_stopped(patient: Patient) -> None:
     patient.no_engine_runs()
     world = patient.world
@@ -624,7 +624,7 @@ def the_engine_was_killed(patient: Patient) -> None:
     patient.no_engine_runs()
 
 
-@brings("engine.silent", "no sign of life for 1m00s")
+@brings("engine.silent", "its last heartbeat was 1m00s ago")
 def the_engine_stands_still(patient: Patient) -> None:
     patient.world.clock.advance(seconds=60)
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from engine.answers.findings import MAX_TOLD, Finding
+from engine.answers.findings import MAX_LISTED, Finding
 from engine.answers.invariants import stories
 from engine.answers.invariants.checking import check_invariants
 from engine.answers.invariants.liveness import OVERDUE, check_liveness, is_awake
@@ -28,7 +28,7 @@ WAITS = (
 
 
 def stuck(patient: Patient, *, max_running: int = 100) -> list[str]:
-    """What is told of runs that could have moved."""
+    """What is reported about runs that could have continued."""
     view, now = patient.world.view, patient.world.clock.now()
     found = check_liveness(view, now=now, is_running=True, max_running=max_running)
     return [one.found for one in found if "is still queued" in one.found]
@@ -48,7 +48,7 @@ def test_an_engine_is_awake_while_it_is_heard_of_and_not_fresh(patient: Patient)
     assert not is_awake(view, now=fresh.started_at + OVERDUE)
 
 
-def test_a_run_that_could_move_is_told_unless_nothing_may_start(patient: Patient) -> None:
+def test_a_run_that_could_move_is_reported_unless_nothing_may_start(patient: Patient) -> None:
     patient.write(WAITS.format("schedule"))
     assert len(stuck(patient)) == 1
     running = len(patient.world.view.soundness.live_attempts())
@@ -92,20 +92,20 @@ def test_how_the_last_attempt_may_stand_is_said_of_every_state() -> None:
     assert set(LAST_ATTEMPT) == set(RunState)
 
 
-def test_a_word_that_is_no_state_is_told_once_and_stops_nothing(patient: Patient) -> None:
+def test_a_word_that_is_no_state_is_reported_once_and_stops_nothing(patient: Patient) -> None:
     patient.write(f"update run set state = 'whim' where id = {A_MISSED}")
     codes = [one.code for one in check_rows(patient.world.view.soundness)]
     assert codes == ["invariant.I4"]
 
 
-def test_of_many_crowds_the_first_are_told_and_the_rest_counted(patient: Patient) -> None:
-    for number in range(MAX_TOLD + 1):
+def test_of_many_crowds_the_first_are_reported_and_the_rest_counted(patient: Patient) -> None:
+    for number in range(MAX_LISTED + 1):
         patient.write(
             f"update run set state = 'running', concurrency_key = 'key-{number}', concurrency_limit = 1 "
             f"where id in (select id from run where state = 'missed' limit 2)"
         )
     found = [one.found for one in check_rows(patient.world.view.soundness) if one.code == "invariant.I11"]
-    assert len(found) == MAX_TOLD + 1
+    assert len(found) == MAX_LISTED + 1
     assert found[-1] == "and 1 more like that"
 
 
@@ -169,7 +169,7 @@ class Unreadable:
         return getattr(self._view, name)
 
 
-def test_a_check_that_cannot_read_says_so_and_the_others_go_on(patient: Patient) -> None:
+def test_a_check_that_cannot_read_says_so_and_the_others_continue(patient: Patient) -> None:
     patient.write("update run set state = 'timed_out' where state = 'failed'")
     now = patient.world.clock.now()
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.answers.findings import CODES, MAX_TOLD, Examined, Finding, told
+from engine.answers.findings import CODES, MAX_LISTED, Examined, Finding, limited
 from engine.cli.output import PIPE_WIDTH
 from engine.doctor.reporting import diagnosis_to_json, diagnosis_to_text
 from tests.cli.test_files import fits
@@ -46,7 +46,7 @@ def test_what_is_sound_is_one_line_for_each_area() -> None:
     )
 
 
-def test_what_is_not_sound_is_told_with_its_code_and_what_to_type() -> None:
+def test_what_is_not_sound_is_shown_with_its_code_and_what_to_type() -> None:
     assert diagnosis_to_text(BROKEN, width=PIPE_WIDTH) == (
         "ok       ledger file: 1.2 MiB, tables of version 4\n"
         "NOT OK   invariants I1-I12: 2 runs, 2 attempts, 1 schedule, 0 gap records\n"
@@ -91,18 +91,20 @@ def test_every_code_is_in_the_form_that_the_schema_promises() -> None:
         fits(diagnosis_to_json((Examined(area="engine", looked_at="", findings=(finding,)),)), "doctor")
 
 
-@pytest.mark.parametrize("count", [0, 1, MAX_TOLD, MAX_TOLD + 1, MAX_TOLD + 1234])
-@pytest.mark.parametrize("total", [0, 5, MAX_TOLD + 1, 20_000])
-def test_of_many_findings_of_a_kind_ten_are_told_and_how_many_more_there_are(count: int, total: int) -> None:
+@pytest.mark.parametrize("count", [0, 1, MAX_LISTED, MAX_LISTED + 1, MAX_LISTED + 1234])
+@pytest.mark.parametrize("total", [0, 5, MAX_LISTED + 1, 20_000])
+def test_of_many_findings_of_a_kind_ten_are_reported_and_how_many_more_there_are(
+    count: int, total: int
+) -> None:
     def found(code: str, number: int) -> list[Finding]:
         return [Finding(code=code, found=f"run {one}", help="look") for one in range(number)]
 
-    said = list(told([*found("invariant.I1", 1), *found("invariant.I6", count)], total=total))
-    first, rest = max(1, total) - MAX_TOLD, max(count, total) - MAX_TOLD
+    said = list(limited([*found("invariant.I1", 1), *found("invariant.I6", count)], total=total))
+    first, rest = max(1, total) - MAX_LISTED, max(count, total) - MAX_LISTED
     more = [("invariant.I1", first), ("invariant.I6", rest if count else 0)]
     assert said == [
         *found("invariant.I1", 1),
-        *found("invariant.I6", min(count, MAX_TOLD)),
+        *found("invariant.I6", min(count, MAX_LISTED)),
         *(
             Finding(code=code, found=f"and {number:,} more like that", help="look")
             for code, number in more

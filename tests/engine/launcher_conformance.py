@@ -45,7 +45,7 @@ def test_nothing_is_known_of_an_attempt_that_was_never_launched(world: LaunchWor
     assert world.evidence(world.order("none", "exit 0")) == NotStarted()
 
 
-def test_success_is_a_recorded_exit_code_nought(world: LaunchWorld) -> None:
+def test_success_is_a_recorded_exit_code_0(world: LaunchWorld) -> None:
     order = world.order("good", "exit 0")
     world.launcher.launch(order)
     world.plays(order, exit_code=0)
@@ -76,7 +76,7 @@ def test_an_exit_code_is_the_true_one(world: LaunchWorld) -> None:
     assert ended.exit_code == 7
 
 
-def test_death_by_a_signal_is_told_as_such(world: LaunchWorld) -> None:
+def test_death_by_a_signal_is_named_as_such(world: LaunchWorld) -> None:
     order = world.order("killed", "kill -9 $$")
     world.launcher.launch(order)
     world.plays(order, signal=9)

@@ -38,7 +38,7 @@ from engine.host.high_water_mark import find_rewind, note_high_water
 from engine.host.lock import EngineLock, file_system, is_engine_running, make_private_file, make_state_dir
 from engine.host.wake import MANY_WAKES, PAUSE_SECONDS, WakePipe, poke
 from engine.journal.file import LogFile
-from engine.journal.lines import tell_json, tell_text
+from engine.journal.lines import event_json, event_text
 from engine.journal.shown import Shown, lost_line
 from engine.journal.stream import EventStream
 from engine.testing import FakeClock
@@ -46,7 +46,7 @@ from tests.builders import HOUR, NOON, a_run
 from tests.known import ROOT
 
 
-def test_one_engine_holds_the_lock_and_the_second_is_told_who(tmp_path: Path) -> None:
+def test_one_engine_holds_the_lock_and_the_second_names_it(tmp_path: Path) -> None:
     assert not is_engine_running(tmp_path)
     lock = EngineLock.take(tmp_path)
     assert is_engine_running(tmp_path)
@@ -118,7 +118,7 @@ def test_a_line_that_comes_in_two_parts_is_one(tmp_path: Path) -> None:
     pipe.close()
 
 
-def test_a_line_that_somebody_else_has_read_is_a_hint_less(
+def test_a_line_that_another_process_has_read_is_a_hint_less(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     heard: list[str] = []
@@ -217,9 +217,9 @@ TOLD = [
 @pytest.mark.parametrize(
     ("event", "line"), TOLD, ids=[f"{index}-{type(event).__name__}" for index, (event, _) in enumerate(TOLD)]
 )
-def test_events_are_told_in_one_line_and_as_json(event: Event, line: str) -> None:
-    assert tell_text(event) == line
-    told = json.loads(json.dumps(tell_json(event, at=NOON)))
+def test_events_are_reported_in_one_line_and_as_json(event: Event, line: str) -> None:
+    assert event_text(event) == line
+    told = json.loads(json.dumps(event_json(event, at=NOON)))
     assert (told["event"], told["at"]) == (type(event).__name__, NOON.isoformat())
 
 
@@ -241,7 +241,7 @@ def test_a_console_says_itself_how_many_lines_it_lost(as_json: bool) -> None:
 def test_foreign_text_cannot_steer_the_terminal(tmp_path: Path) -> None:
     shown: list[str] = []
     journal = EventStream(LogFile(tmp_path / "log"), Shown(shown.append), clock=FakeClock(NOON))
-    journal.tell(LoopFailed(loop="worker", message="\x1b[2Jgone\u202e"))
+    journal.report(LoopFailed(loop="worker", message="\x1b[2Jgone\u202e"))
     assert "\x1b" not in "".join(shown)
     assert "\u202e" not in "".join(shown)
     assert json.loads((tmp_path / "log").read_text())["message"] == "\x1b[2Jgone\u202e"
@@ -249,7 +249,7 @@ def test_foreign_text_cannot_steer_the_terminal(tmp_path: Path) -> None:
 
 def test_a_journal_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
     journal = EventStream(LogFile(tmp_path / "no" / "log"), clock=FakeClock(NOON))
-    journal.tell(EngineStopped(running=0))
+    journal.report(EngineStopped(running=0))
 
 
 class Broken:
@@ -266,7 +266,7 @@ def test_a_sink_with_a_bug_is_left_out_and_the_others_say_so() -> None:
     last: list[str] = []
     stream = EventStream(Shown(first.append), Broken(), Shown(last.append), clock=FakeClock(NOON))
     for number in range(3):
-        stream.tell(EngineStopped(running=number), EngineStopped(running=number))
+        stream.report(EngineStopped(running=number), EngineStopped(running=number))
     assert first == last
     assert len("".join(first).splitlines()) == 7
     assert sum("sink broken: RuntimeError: oops (a bug in jobfile)" in one for one in first) == 1
@@ -295,7 +295,7 @@ def test_the_shelves_of_runs_are_spread_where_the_file_system_does_that(tmp_path
             runs.rmdir()
 
 
-def test_a_folder_of_runs_that_cannot_be_made_stops_nobody(tmp_path: Path) -> None:
+def test_a_folder_of_runs_that_cannot_be_made_stops_nothing(tmp_path: Path) -> None:
     (tmp_path / "runs").touch()
     make_runs_dir(tmp_path / "runs")
     make_runs_dir(tmp_path / "away" / "runs")
@@ -346,7 +346,7 @@ def test_wakes_for_which_there_was_work_are_no_flood(tmp_path: Path, monkeypatch
     pipe.close()
 
 
-def test_a_file_in_place_of_the_pipe_is_told_and_never_written(tmp_path: Path) -> None:
+def test_a_file_in_place_of_the_pipe_is_reported_and_never_written(tmp_path: Path) -> None:
     (tmp_path / "wake").write_text("mine")
     poke(tmp_path)
     with pytest.raises(JobfileError, match="is not a named pipe"):

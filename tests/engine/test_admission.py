@@ -75,11 +75,12 @@ def test_latest_keeps_one_waiting_the_newest() -> None:
 
 
 @given(st.sampled_from(TriggerKind), st.sampled_from(CatchupMode), st.none() | policies)
-def test_the_policy_is_the_jobs_own_and_what_is_made_up_for_one_by_one_queues(
+def test_the_policy_is_the_jobs_own_and_what_is_caught_up_one_by_one_queues(
     trigger: TriggerKind, mode: CatchupMode, own: OverlapPolicy | None
 ) -> None:
     spec = a_job(catchup=CatchupSpec(mode=mode), concurrency=ConcurrencySpec(on_overlap=own))
-    default = OverlapPolicy.QUEUE if trigger is TriggerKind.MANUAL else OverlapPolicy.SKIP
+    is_event = trigger in (TriggerKind.MANUAL, TriggerKind.BOOT)
+    default = OverlapPolicy.QUEUE if is_event else OverlapPolicy.SKIP
     is_promised = trigger is TriggerKind.CATCHUP and mode is CatchupMode.ALL
     assert policy_for(spec, trigger) is (OverlapPolicy.QUEUE if is_promised else own or default)
 

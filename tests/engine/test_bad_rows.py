@@ -217,7 +217,7 @@ def test_a_bad_row_concerns_itself_alone(
         code, said = say(folder, *answer)
         assert "Traceback" not in said
         assert "a bug in jobfile" not in said, answer
-        assert code != 70 or "does not add up" in said, (answer, said)
+        assert code != 70 or "do not add up" in said, (answer, said)
     assert say(folder, "did", "healthy-3")[0] == 0
 
 
@@ -283,7 +283,7 @@ def told(world: World) -> list[Unreadable]:
     "damage",
     ["params = '{'", "params = '[1]'", "stop_requested = 'hard'", "attempt = -3", "id = '../../../evil'"],
 )
-def test_a_waiting_run_that_cannot_be_read_is_lost_and_told_once(world: World, damage: str) -> None:
+def test_a_waiting_run_that_cannot_be_read_is_lost_and_reported_once(world: World, damage: str) -> None:
     next_instant(world)
     waiting = world.run_by_hand("one")
     change(world, f"update run set {damage} where id = '{waiting.id}'")

@@ -152,7 +152,7 @@ def test_each_state_verdict_and_severity_has_a_tone() -> None:
         (": running since 02:30", ["running"]),
         ("3 missed: the engine was not running", ["missed"]),
         ("failed-orders: runs/failed/x, `failed`, unfailed", []),
-        ("NOT RUNNING, was killed; NO SIGN OF LIFE for 3m", ["NOT RUNNING", "NO SIGN OF LIFE"]),
+        ("NOT RUNNING, was killed; NO HEARTBEAT for 3m", ["NOT RUNNING", "NO HEARTBEAT"]),
     ],
 )
 def test_states_and_alarms_in_a_sentence_are_painted_and_names_are_not(text: str, painted: list[str]) -> None:

@@ -230,7 +230,7 @@ def test_a_day_to_come_is_not_over() -> None:
     assert (found.answer, found.line) == (Answer.NOT_OVER, said)
 
 
-def test_the_data_of_an_answer_has_its_items_and_what_was_asked_for_since() -> None:
+def test_the_data_of_an_answer_has_its_items_and_what_was_requested_since() -> None:
     found = replace(about(Rows(), run=GOOD), asked_since=replace(GOOD, id="b" * 32))
     gap = Item(NOON, RunState.MISSED, "engine_down", is_scheduled=True)
     found = replace(found, items=(*found.items, gap), states=(*found.states, "missed"))
@@ -343,7 +343,7 @@ def test_a_test_by_hand_does_not_hide_that_the_scheduled_run_failed(tmp_path: Pa
     assert answer.asked_since.id == run.id
 
 
-def test_what_was_asked_for_since_is_not_told_when_it_came_out_alike(tmp_path: Path) -> None:
+def test_what_was_requested_since_is_not_reported_when_it_came_out_alike(tmp_path: Path) -> None:
     world = World(tmp_path, a_file(schedule=NIGHTLY), at=NOON)
     world.pass_time(seconds=14 * 3600)
     world.finish()
@@ -358,7 +358,7 @@ def test_what_was_asked_for_since_is_not_told_when_it_came_out_alike(tmp_path: P
     assert "a run requested by anna" in newest(world).line
 
 
-def test_what_was_asked_for_since_with_other_params_is_not_told(tmp_path: Path) -> None:
+def test_what_was_requested_since_with_other_params_is_not_reported(tmp_path: Path) -> None:
     text = a_file("params: {customer: {type: string, default: none}}", schedule=NIGHTLY)
     world = World(tmp_path, text, at=NOON)
     world.pass_time(seconds=14 * 3600)
@@ -373,7 +373,7 @@ def test_what_was_asked_for_since_with_other_params_is_not_told(tmp_path: Path) 
     assert since == [{"customer": "B"}, {"customer": "none"}, None]
 
 
-def test_a_request_for_the_instant_of_a_run_that_was_made_up_for_is_told(tmp_path: Path) -> None:
+def test_a_request_for_the_instant_of_a_run_that_was_caught_up_is_reported(tmp_path: Path) -> None:
     world = World(tmp_path, a_file(schedule=NIGHTLY), at=NOON)
     down(world, seconds=15 * 3600)
     world.finish()
@@ -386,7 +386,7 @@ def test_a_request_for_the_instant_of_a_run_that_was_made_up_for_is_told(tmp_pat
     assert answer.asked_since.id == again.id
 
 
-def test_a_request_that_was_made_before_about_a_later_time_is_not_told_as_since(tmp_path: Path) -> None:
+def test_a_request_that_was_made_before_about_a_later_time_is_not_reported_as_since(tmp_path: Path) -> None:
     world = World(tmp_path, a_file(schedule=NIGHTLY), at=NOON)
     ask(world, at=NOON + 20 * HOUR)
     world.finish(exit_code=1)

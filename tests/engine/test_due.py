@@ -262,7 +262,7 @@ def test_what_runs_is_what_the_policy_says(
     )
 
 
-def test_how_a_pause_is_told() -> None:
+def test_how_a_pause_is_reported() -> None:
     """Who paused it, and why if they said so; the engine was there meanwhile."""
     for reason, detail in (("", "anna"), ("vendor outage", "anna: vendor outage")):
         pause = Pause("hello", "cli", "anna", reason, NOON, NOON + HOUR, None, "")
@@ -290,7 +290,7 @@ def test_what_does_not_run_says_why(mode: CatchupMode, reasons: list[str]) -> No
 # The edges, where one instant decides
 
 
-def test_what_lies_exactly_at_the_end_of_the_window_is_made_up_for() -> None:
+def test_what_lies_exactly_at_the_end_of_the_window_is_caught_up() -> None:
     for mode, entries, now in (
         (CatchupMode.ALL, every(minutes=10), NOON + 3 * HOUR),
         (CatchupMode.LAST, cron("0 14 5 3 *"), NOON + 3 * HOUR),
@@ -302,7 +302,7 @@ def test_what_lies_exactly_at_the_end_of_the_window_is_made_up_for() -> None:
         assert NOON + 2 * HOUR not in [one.fire.at for one in later.to_run]
 
 
-def test_all_that_is_found_exactly_in_time_runs_whatever_is_made_up_for() -> None:
+def test_all_that_is_found_exactly_in_time_runs_whatever_is_caught_up() -> None:
     rules = Rules(entries=every(seconds=5), catchup=CatchupSpec(mode=CatchupMode.LAST))
     late = timedelta(seconds=5) + ON_TIME
     assert len(due(rules, covered_until=NOON, now=NOON + late).to_run) == 3

@@ -80,7 +80,7 @@ def test_each_skip_is_an_event_and_the_third_in_a_row_one_more(tmp_path: Path) -
     assert sum(isinstance(one, SkipsInARow) for one in world.journal.events) == 2
 
 
-def test_a_disabled_job_is_told_as_disabled_and_a_changed_schedule_as_changed(tmp_path: Path) -> None:
+def test_a_disabled_job_is_shown_as_disabled_and_a_changed_schedule_as_changed(tmp_path: Path) -> None:
     world = World(tmp_path, a_file(schedule='"0 * * * *"'), at=NOON)
     world.edit(a_file(schedule='"30 * * * *"'))
     world.edit(a_file("enabled: false", schedule='"30 * * * *"'))
@@ -140,7 +140,7 @@ def test_what_is_due_at_this_moment_has_not_run_yet(tmp_path: Path) -> None:
     assert ": has not run: " in story(world, NOON + HOUR).split("\n")[0]
 
 
-def test_requests_of_which_only_the_sum_is_kept_are_told_in_order(tmp_path: Path) -> None:
+def test_requests_of_which_only_the_sum_is_kept_are_shown_in_order(tmp_path: Path) -> None:
     world = World(tmp_path, a_file(schedule='"0 3 * * *"'), at=NOON)
     for code in (0, 1, 0):
         world.run_by_hand("hello")
@@ -156,7 +156,7 @@ def test_requests_of_which_only_the_sum_is_kept_are_told_in_order(tmp_path: Path
     assert answer.line.endswith("(1 failed, 2 succeeded)")
 
 
-def test_a_program_that_was_never_executed_is_told_as_such(tmp_path: Path) -> None:
+def test_a_program_that_was_never_executed_is_named_as_such(tmp_path: Path) -> None:
     world = World(tmp_path, a_file("working_dir: away", schedule='"0 13 * * *"'), at=NOON)
     world.pass_time(seconds=3600)
     lines = story(world, NOON + HOUR).split("\n")

@@ -133,7 +133,7 @@ emptying.Litter(f"{sys.argv[2]}/tmp", ".tmp.1").take_away()
 """
 
 
-def test_rights_that_a_job_took_from_itself_hold_nobody_up() -> None:
+def test_rights_that_a_job_took_from_itself_delay_nothing() -> None:
     with tempfile.TemporaryDirectory() as name:
         os.chmod(name, 0o755)
         run = Path(name) / "shelf" / "run"

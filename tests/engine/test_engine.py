@@ -71,7 +71,7 @@ def test_a_queued_occurrence_starts_when_the_way_is_free(tmp_path: Path) -> None
     world.check()
 
 
-def test_a_failed_attempt_is_tried_again_after_its_wait(tmp_path: Path) -> None:
+def test_a_failed_attempt_is_retried_after_its_wait(tmp_path: Path) -> None:
     world = World(tmp_path, hourly("retry: {attempts: 2, delay: 60s, jitter: none}"))
     world.pass_time(seconds=3600)
     world.finish(exit_code=7)
@@ -205,7 +205,7 @@ def test_catchup_all_runs_the_newest_in_order_up_to_its_limit(tmp_path: Path) ->
     assert [state for _, state, _ in world.states()[4:]] == ["succeeded", "succeeded"]
 
 
-def test_catchup_none_records_each_as_missed_and_goes_on(tmp_path: Path) -> None:
+def test_catchup_none_records_each_as_missed_and_continues(tmp_path: Path) -> None:
     world = four_hours_down(tmp_path, "none")
     assert [row[1:] for row in world.states()[2:]] == [("missed", "engine_down")] * 4
     world.pass_time(seconds=20 * 60)
@@ -358,7 +358,7 @@ def test_a_disabled_job_is_not_started_by_its_schedule(tmp_path: Path) -> None:
     assert world.report().total.expected == 0
 
 
-def test_a_stop_is_told_at_each_look_and_hardens_when_asked(tmp_path: Path) -> None:
+def test_a_stop_is_reported_at_each_look_and_hardens_when_asked(tmp_path: Path) -> None:
     world = World(tmp_path, HOURLY)
     world.pass_time(seconds=3600)
     (run,) = world.runs()
@@ -428,7 +428,7 @@ def test_what_the_engine_cannot_run_yet_is_refused_in_one_line_and_changes_nothi
     world.edit(BEYOND)
     (told,) = [event for event in world.journal.events if isinstance(event, ConfigRejected)]
     assert told.diagnostics == (
-        "jobs.yaml:5: job `probe` is valid, but this engine cannot run `http`, `expect` yet; remove it",
+        "jobs.yaml:5: job `probe` is valid, but this engine cannot run `expect` yet; remove it",
     )
     assert [version.job for version in world.view.jobs_in_force()] == ["hello"]
     world.pass_time(seconds=3600)

@@ -107,7 +107,9 @@ def test_an_end_that_is_written_for_another_job_changes_nothing(world: Real) -> 
     assert ended.exit_code == 7
 
 
-def test_an_end_that_is_forged_when_the_supervisor_is_dead_is_no_end_and_that_is_told(world: Real) -> None:
+def test_an_end_that_is_forged_when_the_supervisor_is_dead_is_no_end_and_that_is_reported(
+    world: Real,
+) -> None:
     order = waits(world, "orphan", exit_code=0)
     lies = forged(order)
     os.kill(supervisor_of(order.run_dir), signal.SIGKILL)
@@ -133,7 +135,7 @@ def test_even_a_sealed_end_does_not_count_while_the_supervisor_lives(world: Real
 
 
 @pytest.mark.parametrize("how", ["LOCK_EX", "LOCK_SH"])
-def test_what_is_locked_by_somebody_else_is_not_alive(world: Real, how: str) -> None:
+def test_what_is_locked_by_another_process_is_not_alive(world: Real, how: str) -> None:
     over = world.launch("over", "exit 3")
     ended = world.end_of(over)
     with Holder(evidence_of(over), how):
@@ -150,7 +152,7 @@ def test_what_is_locked_by_somebody_else_is_not_alive(world: Real, how: str) -> 
         assert isinstance(world.evidence(killed), Lost)
 
 
-def test_what_somebody_locks_before_it_is_begun_was_not_begun(world: Real) -> None:
+def test_what_another_process_locks_before_it_is_begun_was_not_begun(world: Real) -> None:
     order = world.order("next", "exit 0")
     order.run_dir.parent.mkdir(parents=True)
     new = Path(beside(str(order.run_dir), NEW))
@@ -200,7 +202,7 @@ def put_junk(path: Path) -> None:
 @pytest.mark.parametrize(
     "put", [put_copy, put_link, put_folder, put_pipe, put_link_to_itself, put_sparse, put_junk]
 )
-def test_evidence_that_is_replaced_while_it_runs_is_mended(world: Real, put: object) -> None:
+def test_evidence_that_is_replaced_while_it_runs_is_fixed(world: Real, put: object) -> None:
     order = waits(world, "replaced", exit_code=6)
     put(evidence_of(order))  # type: ignore[operator]
     found = world.evidence(order)

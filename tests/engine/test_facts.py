@@ -221,7 +221,7 @@ def test_an_engine_ran_at_an_instant_unless_its_record_or_the_silence_denies_it(
 
 
 @pytest.mark.parametrize(
-    ("kind", "began", "ended", "is_told"),
+    ("kind", "began", "ended", "is_reported"),
     [
         ("clock_hold", NOON, None, True),
         ("clock_hold", NOON, NOON, True),
@@ -233,11 +233,11 @@ def test_an_engine_ran_at_an_instant_unless_its_record_or_the_silence_denies_it(
     ],
 )
 def test_a_clock_that_was_not_believed_then_is_a_fact(
-    kind: str, began: datetime, ended: datetime | None, is_told: bool
+    kind: str, began: datetime, ended: datetime | None, is_reported: bool
 ) -> None:
     incident = Incident(kind, began, ended, "too early", 0, 0, "")
     said = f"not believed from {began:%Y-%m-%d %H:%M} UTC: too early"
-    assert labelled(facts(Rows(incidents=[incident])), "clock") == ([said] if is_told else [])
+    assert labelled(facts(Rows(incidents=[incident])), "clock") == ([said] if is_reported else [])
 
 
 def test_files_that_were_rejected_then_are_a_fact_with_their_first_finding() -> None:
@@ -266,7 +266,7 @@ PAUSE = Pause("hello", "hand", "anna", "outage", NOON, None, None, "")
         (PAUSE._replace(until=NOON), []),
     ],
 )
-def test_a_pause_at_an_instant_is_told_with_its_end(pause: Pause, texts: list[str]) -> None:
+def test_a_pause_at_an_instant_is_shown_with_its_end(pause: Pause, texts: list[str]) -> None:
     assert labelled(facts(Rows(pauses=[pause])), "paused") == texts
 
 
@@ -313,7 +313,7 @@ def told(rows: Rows, run: Run = RUN) -> list[str]:
     return [f"{label}| {text}" for label, text in run_facts(view, run, UTC_ZONE)]
 
 
-def test_a_run_is_told_with_what_it_was_asked_for_and_what_came_of_it() -> None:
+def test_a_run_is_shown_with_what_was_requested_and_its_result() -> None:
     run = replace(
         RUN, state=RunState.LOST, resolved="succeeded", retry_of=TWO, params={"day": "monday", "dry": True}
     )
@@ -341,13 +341,13 @@ def test_a_run_is_told_with_what_it_was_asked_for_and_what_came_of_it() -> None:
     assert told(Rows()) == ["run| 11111111, manual, failed"]
 
 
-def test_outputs_are_told_with_their_step_and_item() -> None:
+def test_outputs_are_shown_with_their_step_and_item() -> None:
     assert labelled(told(Rows(given=[Output("rows", 7), Output("day", "monday", "load", 2)])), "outputs") == [
         "rows=7, load[2].day=monday"
     ]
 
 
-def test_the_time_of_the_next_attempt_is_told_of_a_run_that_waits_for_it() -> None:
+def test_the_time_of_the_next_attempt_is_reported_of_a_run_that_waits_for_it() -> None:
     waits = replace(RUN, state=RunState.RETRY_WAIT, retry_at=NOON + MINUTE)
     assert labelled(told(Rows(), waits), "next attempt") == ["2026-03-05 12:01 UTC"]
     assert labelled(told(Rows(), replace(waits, retry_at=None)), "next attempt") == []

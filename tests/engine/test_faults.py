@@ -23,7 +23,7 @@ from engine.core.events import (
     SkipsInARow,
 )
 from engine.core.lifecycle import RunState
-from engine.journal.lines import tell_text
+from engine.journal.lines import event_text
 from jobfile.schedule.occurrences import load_zone
 from tests.builders import DAY, HOUR, MINUTE, NOON
 from tests.engine.world import World
@@ -152,8 +152,8 @@ def test_f23_f24_a_stalled_engine_takes_the_path_of_one_that_was_down(
     (away,) = told(world, EngineWasAway)
     assert isinstance(away, EngineWasAway)
     assert away.since == NOON + MINUTE
-    assert "the engine was running but could not decide" in tell_text(away)
-    assert "not running" not in tell_text(away)
+    assert "the engine was running but could not decide" in event_text(away)
+    assert "not running" not in event_text(away)
     world.check()
 
 
@@ -190,7 +190,7 @@ def test_the_end_of_an_absence_says_no_more_of_it_than_is_known(
     world.clock.advance(seconds=3600)
     world.late = late
     world.boot()
-    text = tell_text(told(world, EngineWasAway)[-1])
+    text = event_text(told(world, EngineWasAway)[-1])
     assert said in text
     assert late or text.endswith(said)
 
@@ -253,7 +253,7 @@ def test_f27_a_daily_job_is_not_run_again_when_the_clock_is_set_back(tmp_path: P
     world.check()
 
 
-def test_f28_an_absurd_clock_changes_nothing_and_is_forgotten_when_it_is_mended(tmp_path: Path) -> None:
+def test_f28_an_absurd_clock_changes_nothing_and_is_forgotten_when_it_is_fixed(tmp_path: Path) -> None:
     world = World(tmp_path, a_file(), at=NOON)
     covered = world.store.covered_in_force()
     away = (datetime.fromisoformat("2099-01-01T00:00:00+00:00") - NOON).total_seconds()
@@ -493,7 +493,7 @@ def test_f43_many_are_more_than_five_and_more_than_a_fifth(
     assert len(told(world, RemovalsHeld)) == (in_force == before)
 
 
-def test_f43_the_doubt_begins_anew_when_the_files_change(tmp_path: Path) -> None:
+def test_f43_the_doubt_begins_again_when_the_files_change(tmp_path: Path) -> None:
     world = World(tmp_path, many(40), at=NOON)
     world.edit(many(10))
     world.clock.advance(seconds=200)
@@ -543,7 +543,7 @@ def test_f44_a_set_with_an_error_is_refused_whole_and_nothing_is_missed(tmp_path
     world.check()
 
 
-def test_f46_a_pause_is_one_gap_record_and_nothing_of_it_is_made_up_for(tmp_path: Path) -> None:
+def test_f46_a_pause_is_one_gap_record_and_nothing_of_it_is_caught_up(tmp_path: Path) -> None:
     world = World(tmp_path, a_file(), at=NOON + 30 * MINUTE)
     world.pause("hello")
     for _ in range(72):
@@ -575,7 +575,7 @@ def test_f47_a_pause_outlives_engines_and_edits(tmp_path: Path) -> None:
     world.check()
 
 
-def test_a_pause_with_an_end_ends_by_itself_even_while_nobody_is_there(tmp_path: Path) -> None:
+def test_a_pause_with_an_end_ends_by_itself_even_while_no_engine_runs(tmp_path: Path) -> None:
     world = World(tmp_path, a_file("catchup: none"), at=NOON)
     world.pause("hello", minutes=150)
     down(world, seconds=4.5 * 3600)

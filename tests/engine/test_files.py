@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from engine.ports import SourceTree
-from engine.sources.folder import FolderTree, FolderWatch, revision_of
+from engine.sources.folder import FolderTree, revision_of
+from engine.sources.folder_watch import FolderWatch
 from engine.testing import GivenTree
 from jobfile.pipeline import compile_files
 
@@ -50,7 +51,7 @@ def files(request: pytest.FixtureRequest, tmp_path: Path) -> Given | Real:
     return made
 
 
-def test_a_tree_tells_what_is_in_its_files(files: Given | Real) -> None:
+def test_a_tree_shows_what_is_in_its_files(files: Given | Real) -> None:
     tree: SourceTree = files.tree
     assert "cannot read" in tree.snapshot().problem
     files.write(GOOD)
@@ -138,7 +139,7 @@ def test_the_commit_is_read_from_gits_own_files(tmp_path: Path) -> None:
     "head",
     ["ref: /proc/self/environ", "ref: ../../secret", "ref: refs/../../secret", "token=abc", "ref: refs/x"],
 )
-def test_what_is_no_commit_is_not_told_as_one(tmp_path: Path, head: str) -> None:
+def test_what_is_no_commit_is_not_reported_as_one(tmp_path: Path, head: str) -> None:
     (tmp_path / "secret").write_text("hush")
     (tmp_path / "here" / ".git" / "refs").mkdir(parents=True)
     (tmp_path / "here" / ".git" / "refs" / "x").symlink_to(tmp_path / "secret")
@@ -166,7 +167,7 @@ def test_included_files_are_read_with_the_main_one(tmp_path: Path) -> None:
     assert names_of(tree, tmp_path) == ["jobs.yaml", "jobs/a.yaml", "jobs/b.yaml", "jobs/deep/c.yaml"]
 
 
-def test_a_link_is_told_and_not_read_wherever_it_leads(tmp_path: Path) -> None:
+def test_a_link_is_reported_and_not_read_wherever_it_leads(tmp_path: Path) -> None:
     folder, other = tmp_path / "repo", tmp_path / "elsewhere"
     folder.mkdir()
     other.mkdir()
@@ -184,7 +185,7 @@ def test_a_link_is_told_and_not_read_wherever_it_leads(tmp_path: Path) -> None:
     assert [one.code for one in found if one.is_error] == ["JF023", "JF023"]
 
 
-def test_a_link_that_leads_to_itself_is_told_too(tmp_path: Path) -> None:
+def test_a_link_that_leads_to_itself_is_reported_too(tmp_path: Path) -> None:
     (tmp_path / "jobs.yaml").write_text("version: 1\ninclude: [loop.yaml, a.yaml]\n")
     (tmp_path / "a.yaml").write_text(GOOD)
     (tmp_path / "loop.yaml").symlink_to(tmp_path / "loop.yaml")
@@ -194,7 +195,7 @@ def test_a_link_that_leads_to_itself_is_told_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("pattern", ["jobs/*.yaml", "jobs/c.yaml", "**/*.yaml"])
-def test_a_link_to_nothing_that_an_include_means_is_told(tmp_path: Path, pattern: str) -> None:
+def test_a_link_to_nothing_that_an_include_means_is_reported(tmp_path: Path, pattern: str) -> None:
     (tmp_path / "jobs").mkdir()
     (tmp_path / "jobs" / "a.yaml").write_text(GOOD)
     (tmp_path / "jobs" / "c.yaml").symlink_to("gone.yaml")
@@ -228,7 +229,7 @@ def test_a_change_in_the_folder_of_an_included_file_is_noticed(tmp_path: Path) -
 def test_a_watch_that_is_being_taken_away_says_nothing(tmp_path: Path) -> None:
     script = (
         "import sys, queue\n"
-        "import engine.sources.folder\n"
+        "import engine.sources.folder_watch\n"
         "from watchdog.observers.api import ObservedWatch\n"
         "from watchdog.observers.inotify import InotifyEmitter\n"
         "watch = ObservedWatch(sys.argv[1], recursive=False)\n"

@@ -31,7 +31,7 @@ BUG = "ValueError: oops (a bug in jobfile)"
 
 
 class CountedManager(Manager):
-    """A service manager that counts the signs of life."""
+    """A service manager that counts the keep-alives."""
 
     def __init__(self) -> None:
         super().__init__({}, pid=0)
@@ -98,7 +98,7 @@ def test_a_loop_that_repeats_a_bug_turns_status_and_at_last_the_watchdog(bench: 
     assert (engine_bug(state), bench.is_well()) == ("", True)
 
 
-def test_a_loop_that_does_its_duty_for_all_but_one_run_is_not_started_anew(bench: Bench) -> None:
+def test_a_loop_that_does_its_duty_for_all_but_one_run_is_not_started_again(bench: Bench) -> None:
     clock, guard = bench.clock, bench.guard
     for _ in range(5):
         guard.note_bug("worker", BUG, is_whole_turn=False)

@@ -72,7 +72,7 @@ def test_a_supervisor_that_is_killed_takes_its_job_with_it_and_the_attempt_is_lo
     until(lambda: is_gone(job))
 
 
-def test_a_launcher_process_that_is_killed_disturbs_nobody(world: Real) -> None:
+def test_a_launcher_process_that_is_killed_disturbs_nothing(world: Real) -> None:
     order = world.launch("before", "sleep 0.7; exit 3")
     world.started(order)
     assert world.launcher._process is not None
@@ -241,7 +241,7 @@ def test_a_wish_is_heard_at_once_and_written_once(tmp_path: Path, monkeypatch: p
     assert Path(beside(str(order.run_dir), CONTROL)).read_bytes().splitlines() == lines
 
 
-def test_a_wish_that_is_told_anew_is_heard(world: Real) -> None:
+def test_a_request_that_is_repeated_is_heard(world: Real) -> None:
     """Somebody took the first away after it was heard: the second stands where it stood."""
     order = world.launch("again", "trap : TERM; while :; do sleep 0.05; done", kill_grace_seconds=600.0)
     world.started(order)
@@ -254,7 +254,7 @@ def test_a_wish_that_is_told_anew_is_heard(world: Real) -> None:
     assert (ended.stopped, ended.signal) == (True, signal.SIGKILL)
 
 
-def test_what_is_no_file_holds_nobody_up(world: Real) -> None:
+def test_what_is_no_file_delays_nothing(world: Real) -> None:
     order = world.launch("pipes", "until [ -e gate ]; do sleep 0.02; done; exit 4")
     world.started(order)
     os.mkfifo(beside(str(order.run_dir), CONTROL))
@@ -345,7 +345,7 @@ def test_a_job_holds_no_handle_of_its_supervisor(world: Real) -> None:
     assert world.output(order).split() == [b"0", b"1", b"2", b"3"]  # ls itself reads the folder
 
 
-def test_what_nobody_could_have_left_there_is_no_result_and_stops_nobody(world: Real) -> None:
+def test_what_nobody_could_have_left_there_is_no_result_and_stops_nothing(world: Real) -> None:
     """A job may write what it likes into its own folder, with a checksum too."""
     order = world.launch("liar", "exit 0")
     truth = (world.end_of(order), evidence_of(order).read_bytes())
@@ -474,7 +474,7 @@ HOG = "x = []\nwhile True: x.append(bytearray(1 << 20))"
 
 
 @pytest.mark.parametrize(("tail", "reason"), [("", "killed"), ("; exit 3", "told")])
-def test_what_the_system_kills_for_want_of_memory_is_told_as_that(
+def test_what_the_system_kills_because_memory_ran_out_is_named_as_that(
     world: Real, tail: str, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with limited("memory", 60 << 20) as group, monkeypatch.context() as patch:
@@ -553,7 +553,7 @@ def test_an_order_that_died_with_the_launcher_is_known_to_be_nobodys(world: Real
 
 
 @pytest.mark.parametrize("wrong", [{"script": "echo \ud800"}, {"argv": ("a\0b",)}], ids=["script", "argv"])
-def test_what_no_supervisor_can_prepare_is_told_and_not_tried_for_ever(
+def test_what_no_supervisor_can_prepare_is_reported_and_not_retried_forever(
     world: Real, wrong: dict[str, object]
 ) -> None:
     order = world.order("odd", "", **wrong)

@@ -24,7 +24,7 @@ from engine.core.events import (
 from engine.core.records import DISK_HOLD
 from engine.host.lock import EngineLock, engine_trouble, make_private_file
 from engine.journal.file import LogFile
-from engine.journal.lines import tell_text
+from engine.journal.lines import event_text
 from engine.journal.stream import EventStream
 from engine.ledger.health import (
     BUG_CALM_SECONDS,
@@ -64,7 +64,7 @@ class Duties:
         return 15.0
 
 
-def test_many_loops_that_cannot_write_are_one_trouble_and_its_end_is_told_once() -> None:
+def test_many_loops_that_cannot_write_are_one_trouble_and_its_end_is_reported_once() -> None:
     duties = Duties()
     loops = [duties.loop(name) for name in ("worker", "scheduler", "heartbeat")]
     duties.error = StoreUnwritableError("the disk is full")
@@ -84,8 +84,8 @@ def test_many_loops_that_cannot_write_are_one_trouble_and_its_end_is_told_once()
         LedgerUnwritable(detail="the disk is full"),
         LedgerWritable(seconds=10 + CALM_SECONDS),
     ]
-    assert "NOTHING STARTS: the disk is full" in tell_text(duties.journal.events[0])
-    assert "is writable again after 15s" in tell_text(duties.journal.events[1])
+    assert "NOTHING STARTS: the disk is full" in event_text(duties.journal.events[0])
+    assert "is writable again after 15s" in event_text(duties.journal.events[1])
 
 
 AROUND = tuple(
@@ -146,7 +146,7 @@ def test_a_loop_that_does_not_end_is_not_waited_for() -> None:
     assert loop.join()
 
 
-def test_a_trouble_that_comes_and_goes_is_not_told_as_often() -> None:
+def test_a_trouble_that_comes_and_goes_is_not_reported_as_often() -> None:
     duties = Duties()
     loop = duties.loop("worker")
     for turn in range(10):
@@ -168,7 +168,7 @@ STEPS = st.one_of(
 
 
 @given(st.lists(STEPS, max_size=40))
-def test_what_a_guard_tells_is_what_its_loops_last_said(steps: list[tuple[str, str, str]]) -> None:
+def test_what_a_guard_shows_is_what_its_loops_last_said(steps: list[tuple[str, str, str]]) -> None:
     """Held to a model that keeps all that was said and looks through it after each step."""
     clock, journal = FakeClock(NOON), KeptJournal()
     alarms: list[str] = []
@@ -176,7 +176,7 @@ def test_what_a_guard_tells_is_what_its_loops_last_said(steps: list[tuple[str, s
     guard = LedgerGuard(clock=clock, journal=journal, alarm=alarms.append, on_bug=bugs.append)
     failing: set[str] = set()
     last_failure = began = 0.0
-    is_told = False
+    is_reported = False
     known: dict[str, tuple[str, float, float | None]] = {}
     expected_alarms: list[str] = []
     expected_bugs: list[str] = []
@@ -189,8 +189,8 @@ def test_what_a_guard_tells_is_what_its_loops_last_said(steps: list[tuple[str, s
             guard.note_failure(name, detail)
             failing.add(name)
             last_failure = now
-            if not is_told:
-                is_told, began = True, now
+            if not is_reported:
+                is_reported, began = True, now
                 expected_alarms.append(detail)
                 expected_events.append(LedgerUnwritable(detail=detail))
         elif what == "does":
@@ -202,8 +202,8 @@ def test_what_a_guard_tells_is_what_its_loops_last_said(steps: list[tuple[str, s
                 if now - last >= BUG_CALM_SECONDS:
                     del known[name]
                     expected_bugs.append("; ".join(f"{one}: {known[one][0]}" for one in sorted(known)))
-            if is_told and not failing and now - last_failure >= CALM_SECONDS:
-                is_told = False
+            if is_reported and not failing and now - last_failure >= CALM_SECONDS:
+                is_reported = False
                 expected_alarms.append("")
                 expected_events.append(LedgerWritable(seconds=now - began))
         else:
@@ -229,7 +229,7 @@ def test_a_damaged_ledger_ends_the_engine_and_another_trouble_does_not() -> None
     assert duties.ended == [duties.error]
 
 
-def test_a_full_ledger_is_told_as_such_and_nothing_is_half_written(tmp_path: Path) -> None:
+def test_a_full_ledger_is_shown_as_such_and_nothing_is_half_written(tmp_path: Path) -> None:
     store = _a_store(tmp_path)
     pages = store._db.pragma("page_count")
     store._db.pragma(f"max_page_count={pages}")
@@ -243,7 +243,7 @@ def test_a_full_ledger_is_told_as_such_and_nothing_is_half_written(tmp_path: Pat
     store.close()
 
 
-def test_a_ledger_that_is_damaged_under_way_is_told_as_that(tmp_path: Path) -> None:
+def test_a_ledger_that_is_damaged_under_way_is_named_as_that(tmp_path: Path) -> None:
     store = _a_store(tmp_path)
     with store.transaction():
         store.add_definition(compiled(a_job()))
@@ -280,9 +280,9 @@ def test_a_journal_on_a_full_disk_raises_nothing(tmp_path: Path) -> None:
     """/dev/full takes nothing, as a disk without room."""
     journal = EventStream(LogFile(Path("/dev/full")), clock=FakeClock(NOON))
     for _ in range(3):
-        journal.tell(RunsPruned(count=1))
+        journal.report(RunsPruned(count=1))
     missing = EventStream(LogFile(tmp_path / "missing" / "log"), clock=FakeClock(NOON))
-    missing.tell(RunsPruned(count=1))
+    missing.report(RunsPruned(count=1))
 
 
 @contextmanager
@@ -331,7 +331,7 @@ def test_a_clock_that_is_not_believed_is_noted_and_released_as_soon_as_the_ledge
     assert world.store.incidents.hold() is None
 
 
-def test_a_set_of_files_that_is_doubted_is_told_as_soon_as_the_ledger_takes_it(tmp_path: Path) -> None:
+def test_a_set_of_files_that_is_doubted_is_shown_as_soon_as_the_ledger_takes_it(tmp_path: Path) -> None:
     jobs = [f"  job-{number}: {{command: ['true']}}\n" for number in range(40)]
     world = World(tmp_path, "version: 1\njobs:\n" + "".join(jobs))
     world.tree.text = "version: 1\njobs:\n" + "".join(jobs[:10])

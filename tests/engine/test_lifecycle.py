@@ -93,8 +93,8 @@ def test_an_attempt_is_named_by_run_step_item_and_number(
 
 
 @pytest.mark.parametrize("kind", TriggerKind)
-def test_only_a_user_asks_for_a_run_that_no_schedule_named(kind: TriggerKind) -> None:
-    assert kind.is_scheduled == (kind is not TriggerKind.MANUAL)
+def test_a_run_of_a_user_or_an_event_is_not_scheduled(kind: TriggerKind) -> None:
+    assert kind.is_scheduled == (kind not in {TriggerKind.MANUAL, TriggerKind.BOOT})
 
 
 @pytest.mark.parametrize(

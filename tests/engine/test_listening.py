@@ -27,7 +27,7 @@ def test_a_text_larger_than_a_pipe_is_given_and_taken() -> None:
     assert heard("cat", text=text, most=len(text)).out == text
 
 
-def test_a_slow_program_is_ended_and_told_in_words() -> None:
+def test_a_slow_program_is_ended_and_reported_in_words() -> None:
     assert heard("sleep 60 & sleep 60", seconds=0.2).trouble == "did not end within 0 s"
 
 

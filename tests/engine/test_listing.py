@@ -228,7 +228,9 @@ def test_without_an_engine_what_was_due_is_overdue_and_pauses_are_not(tmp_path: 
     hourly = one(found, "hourly")
     assert (hourly.state, hourly.marks[-1].at) == ("overdue", NOON + HOUR)
     assert one(found, "often").state == "none"
-    assert list_to_text(found, width=200).startswith("NOTHING STARTS, no engine is running since 2026-03-05")
+    assert list_to_text(found, width=200).startswith(
+        "NOTHING STARTS, no engine has been running since 2026-03-05"
+    )
     world.clock.advance(seconds=8 * 3600)
     assert one(listed(world, presence=dead(world)), "often").marks[-1].at == NOON + 500 * MINUTE
 

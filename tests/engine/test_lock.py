@@ -103,7 +103,7 @@ def test_what_one_process_wrote_counts_for_no_other_that_holds_the_lock(tmp_path
         assert lock_holder(tmp_path) is None
 
 
-def test_an_engine_puts_right_what_somebody_changed_of_its_lock_and_its_key(tmp_path: Path) -> None:
+def test_an_engine_puts_right_what_another_process_changed_of_its_lock_and_its_key(tmp_path: Path) -> None:
     lock = EngineLock.take(tmp_path)
     key = find_key(tmp_path)
     for change in (b"", b"x" * TROUBLE_BYTES, b"1\n"):

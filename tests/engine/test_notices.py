@@ -40,7 +40,7 @@ SETS = tuple(
 
 
 @pytest.mark.parametrize("state", RunState)
-def test_each_end_calls_for_its_event_where_somebody_listens(state: RunState) -> None:
+def test_each_end_calls_for_its_event_where_a_channel_listens(state: RunState) -> None:
     for (heard, job), previous in product(SETS, ("", *EVENTS)):
         found = notices(job, state, previous=previous)
         called = {CALLED[state]} if state in CALLED else set()

@@ -63,7 +63,7 @@ def test_what_a_job_writes_comes_back_with_its_type(
         ("[" * 9_000, {}, "line 1"),
     ],
 )
-def test_what_is_wrong_is_told(text: str, values: dict[str, Value], problem: str | None) -> None:
+def test_what_is_wrong_is_reported(text: str, values: dict[str, Value], problem: str | None) -> None:
     found = read_outputs([N], text)
     assert found.values == values
     assert (found.problems == ()) if problem is None else (problem in found.problems[0])

@@ -76,7 +76,7 @@ def test_without_an_engine_what_was_due_is_overdue(
     world.pass_time(seconds=60)
     world.clock.advance(seconds=hours * 3600)
     answer, story = overdue(world, presence(world))
-    why_not = f"no engine is running since 2026-03-05 12:01 UTC; {upshot}"
+    why_not = f"no engine has been running since 2026-03-05 12:01 UTC; {upshot}"
     assert answer.line == f"hello: overdue, it has not run: {why_not} (scheduled for 2026-03-05 13:00 UTC)"
     assert story.headline == f"hello, 2026-03-05 13:00 UTC: has not run: {why_not}"
     assert (
@@ -122,7 +122,7 @@ def test_a_ledger_that_cannot_be_written_and_a_silent_engine_are_named(tmp_path:
     answer, _ = overdue(world, presence(world, is_locked=True, trouble="database or disk is full"))
     assert "it has not run: the engine cannot write its ledger: database or disk is full" in answer.line
     answer, _ = overdue(world, presence(world, is_locked=True))
-    assert "the engine has shown no sign of life for 1h01m" in answer.line
+    assert "the engine has had no heartbeat for 1h01m" in answer.line
     answer, _ = overdue(world, RUNNING)
     assert "the engine is running but has not decided about it" in answer.line
 
@@ -136,7 +136,7 @@ def test_a_single_run_that_holds_the_lock_is_no_engine(tmp_path: Path) -> None:
     assert not presence(world, is_locked=True).is_running
     world.clock.advance(seconds=3700)
     answer, _ = overdue(world, presence(world, is_locked=True))
-    assert "no engine is running since 2026-03-05 12:00 UTC" in answer.line
+    assert "no engine has been running since 2026-03-05 12:00 UTC" in answer.line
 
 
 def test_within_the_grace_nothing_is_overdue(tmp_path: Path) -> None:
@@ -144,7 +144,9 @@ def test_within_the_grace_nothing_is_overdue(tmp_path: Path) -> None:
     world.clock.advance(seconds=3600 + GRACE.total_seconds())
     answer, story, report = asked(world, presence(world))
     assert answer.answer is Answer.NOT_OVER
-    assert answer.line.startswith("hello: it has not run: no engine is running since 2026-03-05 12:00 UTC")
+    assert answer.line.startswith(
+        "hello: it has not run: no engine has been running since 2026-03-05 12:00 UTC"
+    )
     assert not story.is_overdue
     assert report.total.is_well
     world.clock.advance(seconds=1)
@@ -166,7 +168,7 @@ def test_a_paused_job_and_a_spread_are_not_overdue(tmp_path: Path) -> None:
     world.clock.advance(seconds=3 * 3600)
     answer, _, report = asked(world, presence(world))
     assert answer.answer is Answer.NOT_OVER
-    assert "it has not run: the job is paused by anna, and no engine is running" in answer.line
+    assert "it has not run: the job is paused by anna, and no engine has been running since" in answer.line
     assert report.total.verdicts == {"open": 3}
     (tmp_path / "spread").mkdir()
     text = a_file(schedule="{cron: '0 * * * *', spread: 50m}")
@@ -181,14 +183,16 @@ def test_a_paused_job_and_a_spread_are_not_overdue(tmp_path: Path) -> None:
 def queued(world: World) -> str:
     """A run that is asked for while no place is free, so that it waits."""
     world.run_by_hand("hello")
-    return "it has not run: no engine is running since 2026-03-05 12:00 UTC; `jobfile up` then starts it"
+    return (
+        "it has not run: no engine has been running since 2026-03-05 12:00 UTC; `jobfile up` then starts it"
+    )
 
 
 def waiting_for_another_try(world: World) -> str:
     """A run whose first attempt failed."""
     world.run_by_hand("hello")
     world.finish(exit_code=1)
-    since = "no engine is running since 2026-03-05 12:00 UTC"
+    since = "no engine has been running since 2026-03-05 12:00 UTC"
     return f"its next attempt has not started: {since}; `jobfile up` then starts attempt 2"
 
 
@@ -222,7 +226,7 @@ def test_a_run_whose_process_is_gone_is_not_called_running_without_a_word(tmp_pa
     (run,) = world.runs()
     gone = presence(world)._replace(fates={run.id: "it ended with exit code 0, which will be recorded"})
     answer, story, report = asked(world, gone)
-    said = "it ended, or was killed, and no engine has recorded it yet: it ended with exit code 0"
+    said = "its process has ended, and no engine has recorded this yet: it ended with exit code 0"
     assert answer.answer is Answer.NOT_OVER
     assert f"not over: running, {said}" in answer.line
     assert f"running, {said}" in story.headline

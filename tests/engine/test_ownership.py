@@ -80,7 +80,7 @@ def test_what_is_open_to_anybody_else_is_refused(
         refuse_foreign_state(state)
 
 
-def test_the_command_that_is_told_mends_it(tmp_path: Path) -> None:
+def test_the_command_that_is_shown_fixes_it(tmp_path: Path) -> None:
     state = a_state(tmp_path / "a state")
     for spoil in ("the folder may be read", "the ledger may be written", "no pipe"):
         SPOILED[spoil](state)

@@ -214,14 +214,14 @@ def _fail(error: BaseException) -> None:
     raise error
 
 
-def test_a_loop_that_repeats_a_bug_is_told_until_it_is_well_again() -> None:
+def test_a_loop_that_repeats_a_bug_is_reported_until_it_is_well_again() -> None:
     engine = _Engine()
     engine.error = ValueError("oops")
     engine.turns(seconds=10)
     assert engine.bugs == ["worker: ValueError: oops (a bug in jobfile)"]
     assert not engine.guard.is_stuck
     engine.turns(seconds=STUCK_SECONDS)
-    assert engine.guard.is_stuck, "the service manager is told no sign of life any more"
+    assert engine.guard.is_stuck, "the service manager gets no keep-alive any more"
     engine.error = None
     engine.turns(seconds=4)
     assert not engine.guard.is_stuck

@@ -41,7 +41,10 @@ def test_without_a_lock_no_engine_runs_since_its_end_or_its_last_sign_of_life(tm
     world.clock.advance(seconds=60)
     found = presence(world, is_locked=False, trouble="the disk is full")
     assert found == Presence(is_running=False, since=NOON + MINUTE, fates=FATES)
-    assert (found.is_idle, found.obstacle(ZONE)) == (True, "no engine is running since 2026-03-05 21:01 JST")
+    assert (found.is_idle, found.obstacle(ZONE)) == (
+        True,
+        "no engine has been running since 2026-03-05 21:01 JST",
+    )
     world.heartbeat.end("stopped")
     assert presence(world, is_locked=False).since == NOON + 2 * MINUTE
 
@@ -86,7 +89,7 @@ def test_a_command_that_holds_the_lock_is_no_engine(tmp_path: Path) -> None:
 def test_trouble_comes_before_a_hold_and_a_hold_before_silence(tmp_path: Path) -> None:
     world = World(tmp_path, a_file(), at=NOON)
     world.clock.advance(seconds=SILENT.total_seconds() + 1)
-    silent = "the engine has shown no sign of life for 36s"
+    silent = "the engine has had no heartbeat for 36s"
     assert presence(world) == Presence(is_running=True, trouble=silent, fates=FATES)
     for kind, words in (
         (DISK_HOLD, "the engine starts nothing, because disk space is low: because"),
@@ -125,8 +128,8 @@ def test_an_engine_that_ended_its_session_and_holds_its_lock_yet_is_not_silent(t
 
 ENDED = Ended(started_at=NOON, ended_at=NOON, exit_code=3)
 KILLED = Ended(started_at=NOON, ended_at=NOON, signal=9)
-GONE = "its evidence is gone, and it will be recorded as lost"
-UNSEEN = "its end was not observed, and it will be recorded as lost"
+GONE = "its evidence is gone, so it will be recorded as lost"
+UNSEEN = "its end was not observed, so it will be recorded as lost"
 
 
 @pytest.mark.parametrize(
@@ -142,7 +145,7 @@ UNSEEN = "its end was not observed, and it will be recorded as lost"
         (
             StartError(at=NOON, reason="start_error"),
             AttemptState.STARTING,
-            "it could not be started, and will fail",
+            "it could not be started, and will be recorded as failed",
         ),
         (ENDED, AttemptState.RUNNING, "it ended with exit code 3, which will be recorded"),
         (KILLED, AttemptState.RUNNING, "it ended with signal 9, which will be recorded"),
@@ -153,5 +156,5 @@ def test_the_fate_of_an_attempt_is_what_its_evidence_says(
 ) -> None:
     attempt = Attempt(run_id="a" * 32, number=1, state=state, boot_id="b", created_at=NOON)
     assert fate_of(evidence, attempt) == fate
-    said = f"it ended, or was killed, and no engine has recorded it yet: {fate}; `jobfile up` settles it"
+    said = f"its process has ended, and no engine has recorded this yet: {fate}; `jobfile up` records it"
     assert unsettled_words(fate) == said

@@ -215,7 +215,7 @@ record  when                     who   what   of     why
 def test_a_whole_audit_says_its_newest_hash_and_whether_the_noted_one_is_in_it() -> None:
     links = a_chain()
     head = links[-1].hash
-    whole = f"the audit is whole: 2 records; the newest is 2, hash {head}"
+    whole = f"the audit is intact: 2 records; the newest is 2, hash {head}"
     data = {
         "format": 1,
         "whole": True,
@@ -294,9 +294,13 @@ def test_the_clock_is_believed_unless_its_own_hold_is_open(
 
 @pytest.mark.parametrize(
     ("is_synchronized", "words"),
-    [(True, "yes, says the system"), (False, "no, says the system"), (None, "the system cannot tell")],
+    [
+        (True, "yes, according to the system"),
+        (False, "no, according to the system"),
+        (None, "the system cannot tell"),
+    ],
 )
-def test_what_is_known_of_the_clock_is_told_in_words_and_data(
+def test_what_is_known_of_the_clock_is_shown_in_words_and_data(
     is_synchronized: bool | None, words: str
 ) -> None:
     clock = Clock(now=NOON, is_synchronized=is_synchronized, hold=OPEN, events=(JUMPED, OPEN))
@@ -326,7 +330,7 @@ believed      NO: too early
 
 @pytest.mark.parametrize(
     ("is_accepted", "words"),
-    [(True, "the clock is accepted"), (False, "the clock is believed; nothing to accept")],
+    [(True, "the clock is accepted"), (False, "the engine believes the clock already")],
 )
 def test_a_clock_is_accepted_or_there_was_nothing_to_accept(is_accepted: bool, words: str) -> None:
     assert accepted_to_text(is_accepted=is_accepted) == words
@@ -356,7 +360,7 @@ def test_a_page_on_a_terminal_has_its_examples_indented_and_no_marks() -> None:
     assert explained.page_to_text(page) == shown
 
 
-def test_a_key_is_told_with_its_form_its_default_its_values_and_an_example() -> None:
+def test_a_key_is_shown_with_its_form_its_default_its_values_and_an_example() -> None:
     assert (
         explained.keys_to_text("after", width=WIDE)
         == """\
@@ -510,8 +514,8 @@ def test_why_there_is_no_output(attempts: tuple[Attempt, ...], when_over: str, w
 )
 def test_a_pause_says_which_runs_continue_and_in_which_state(state: RunState, words: str) -> None:
     pause = Pause("hello", "hand", "anna", "", NOON, None, None, "")
-    going_on = (replace(RUN, state=state), a_run(id=B))
-    paused = Paused(pause=pause, was_paused=False, zone=TOKYO, going_on=going_on, presence=RUNNING)
+    still_open = (replace(RUN, state=state), a_run(id=B))
+    paused = Paused(pause=pause, was_paused=False, zone=TOKYO, still_open=still_open, presence=RUNNING)
     assert (
         paused_to_text(paused)
         == f"""\
@@ -525,16 +529,16 @@ def test_a_pause_does_not_say_that_a_run_continues_which_is_over() -> None:
     pause = Pause("hello", "hand", "anna", "", NOON, None, None, "")
     run = replace(RUN, state=RunState.RUNNING)
     presence = Presence(is_running=False, fates={run.id: "it ended with exit code 3"})
-    paused = Paused(pause=pause, was_paused=False, zone=TOKYO, going_on=(run,), presence=presence)
+    paused = Paused(pause=pause, was_paused=False, zone=TOKYO, still_open=(run,), presence=presence)
     assert paused_to_text(paused).splitlines()[1] == (
-        "run aaaaaaaa is recorded as running; it ended, or was killed, and no engine has recorded it yet: "
-        "it ended with exit code 3; `jobfile up` settles it"
+        "run aaaaaaaa is recorded as running; its process has ended, and no engine has recorded this yet: "
+        "it ended with exit code 3; `jobfile up` records it"
     )
 
 
 def test_a_pause_with_an_end_says_it_in_the_zone_of_the_job() -> None:
     pause = Pause("hello", "hand", "anna", "", NOON, NOON + HOUR, None, "")
-    paused = Paused(pause=pause, was_paused=False, zone=TOKYO, going_on=(), presence=RUNNING)
+    paused = Paused(pause=pause, was_paused=False, zone=TOKYO, still_open=(), presence=RUNNING)
     assert paused_to_text(paused) == "hello is paused until 2026-03-05 22:00 JST"
     data = {
         "format": 1,
@@ -573,7 +577,7 @@ def test_a_resume_says_whether_the_job_was_paused(was_paused: bool, words: str) 
         (
             None,
             Presence(is_running=False, since=NOON),
-            "nothing starts now: no engine is running since 2026-03-05 21:00 JST",
+            "nothing starts now: no engine has been running since 2026-03-05 21:00 JST",
         ),
         (None, Presence(is_running=True, trouble="the disk is full"), "nothing starts now: the disk is full"),
     ],
@@ -604,7 +608,7 @@ def test_a_report_shows_only_the_verdicts_that_occurred_and_always_the_successes
     assert (
         report_to_text(found, width=WIDE)
         == """\
-2026-03-05 12:00:00 UTC to 2026-03-05 13:00:00 UTC, 2 of the expected runs requested by hand
+2026-03-05 12:00:00 UTC to 2026-03-05 13:00:00 UTC, 2 of the expected runs were requested by hand
 
 job    expected  succeeded  fixed by hand  lost
 job-1        11         10              ·     1
@@ -652,15 +656,14 @@ FULL = Presence(is_running=True, trouble="the disk is full")
             0,
             1,
             NEVER_RAN,
-            "NO ENGINE: 1 open run has ended, or was killed, and nothing records it; "
-            "start one with  jobfile up",
+            "NO ENGINE: 1 open run has ended, and nothing records this; start one with  jobfile up",
         ),
         (
             1,
             2,
             NEVER_RAN,
-            "NO ENGINE: 1 run is due and nothing starts it; 2 open runs have ended, or were killed, "
-            "and nothing records it; start one with  jobfile up",
+            "NO ENGINE: 1 run is due and nothing starts it; 2 open runs have ended, "
+            "and nothing records this; start one with  jobfile up",
         ),
     ],
 )

@@ -57,8 +57,8 @@ def test_an_output_is_named_after_its_step_and_item() -> None:
     ("outputs", "is_declared", "state", "text"),
     [
         (GIVEN, True, RunState.RUNNING, "rows           7\ncheck.ok       true\nload[3].names  x,y"),
-        ((), True, RunState.SUCCEEDED, "run aaaaaaaa of hello gave no outputs"),
-        ((), True, RunState.RUNNING, "run aaaaaaaa of hello has given no outputs yet"),
+        ((), True, RunState.SUCCEEDED, "run aaaaaaaa of hello has returned no outputs"),
+        ((), True, RunState.RUNNING, "run aaaaaaaa of hello has returned no outputs yet"),
         ((), False, RunState.RUNNING, "run aaaaaaaa of hello has no outputs: its job declares none"),
     ],
 )
@@ -355,7 +355,10 @@ def test_a_list_of_jobs_that_never_ran_has_three_columns_and_no_legend() -> None
     [
         (
             {"presence": Presence(is_running=False, since=NOON)},
-            ["NOTHING STARTS, no engine is running since 2026-03-05 12:00 UTC; start one with  jobfile up"],
+            [
+                "NOTHING STARTS, no engine has been running since 2026-03-05 12:00 UTC;"
+                " start one with  jobfile up"
+            ],
         ),
         ({"presence": Presence(is_running=True, trouble="it is full")}, ["NOTHING STARTS, it is full"]),
         ({"has_file": False}, ["jobs.yaml cannot be read or has errors:  jobfile check"]),

@@ -45,7 +45,7 @@ def kinds(tmp_path: Path) -> Path:
         ("/dev/null", "it is a device"),
     ],
 )
-def test_no_file_is_told_as_what_it_is(kinds: Path, name: str, why: str) -> None:
+def test_no_file_is_shown_as_what_it_is(kinds: Path, name: str, why: str) -> None:
     with pytest.raises(OSError, match="a job file must be a regular file") as caught:
         read_limited(kinds / name)
     assert caught.value.strerror is not None

@@ -71,9 +71,9 @@ def test_what_nobody_has_decided_about_waits_for_the_engine(
     assert item_words(view, item, presence, zone=UTC_ZONE, now=NOW) == said
 
 
-def test_a_run_whose_process_is_gone_says_what_comes_of_it_before_anything_else() -> None:
+def test_a_run_whose_process_is_gone_says_what_happens_to_it_before_anything_else() -> None:
     fate = Presence(is_running=True, fates={TWO: "it has ended"})
-    assert words(ACTIVE, presence=fate).startswith("it ended, or was killed, and no engine has recorded it")
+    assert words(ACTIVE, presence=fate).startswith("its process has ended, and no engine has recorded this")
     assert words(replace(ACTIVE, id=THREE), presence=fate) == ""
 
 

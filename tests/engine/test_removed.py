@@ -94,7 +94,7 @@ def test_a_job_that_is_paused_changed_or_renamed_is_still_tried_again(tmp_path: 
     world.check()
 
 
-def test_a_run_that_somebody_asks_for_of_a_disabled_job_is_tried_again(tmp_path: Path) -> None:
+def test_a_run_that_a_user_requests_of_a_disabled_job_is_retried(tmp_path: Path) -> None:
     world = World(tmp_path, a_file(enabled="false"))
     run = world.run_by_hand("job")
     world.finish(exit_code=1)

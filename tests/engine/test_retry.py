@@ -61,7 +61,7 @@ def test_every_verdict_is_a_legal_move(
 
 
 @given(outcomes)
-def test_success_comes_only_from_a_recorded_exit_code_nought(outcome: Outcome) -> None:
+def test_success_comes_only_from_a_recorded_exit_code_0(outcome: Outcome) -> None:
     run = a_run(state=RunState.RUNNING, attempt=1)
     verdict = settle(run, outcome, spec=a_job(), now=NOON)
     is_clean = (
@@ -74,7 +74,7 @@ def test_success_comes_only_from_a_recorded_exit_code_nought(outcome: Outcome) -
     assert (verdict.run_state is RunState.SUCCEEDED) == is_clean
 
 
-def test_a_lost_attempt_is_tried_again_only_when_the_job_may_run_twice() -> None:
+def test_a_lost_attempt_is_retried_only_when_the_job_may_run_twice() -> None:
     lost = Lost(at=NOON, reason="supervisor_killed")
     retry = RetrySpec(attempts=3)
     careful, brave = a_job(retry=retry), a_job(retry=retry, idempotent=True)
@@ -148,7 +148,7 @@ def test_backoff_grows_as_it_is_named() -> None:
     assert waits(Backoff.FIXED) == [10, 10, 10, 10]
 
 
-def test_a_kill_for_want_of_memory_has_its_own_reason_and_counts_as_a_signal() -> None:
+def test_a_kill_because_memory_ran_out_has_its_own_reason_and_counts_as_a_signal() -> None:
     spec = a_job(retry=RetrySpec(attempts=3, when=("signal",)))
     run = a_run(spec, state=RunState.RUNNING, attempt=1)
     killed = settle(run, ended(None, signal=9, out_of_memory=True), spec=spec, now=NOON)
@@ -188,7 +188,7 @@ NAMED = {
 
 @pytest.mark.parametrize("condition", NAMED)
 @pytest.mark.parametrize("end", ENDS)
-def test_an_end_is_tried_again_when_it_is_named(condition: str, end: str) -> None:
+def test_an_end_is_retried_when_it_is_named(condition: str, end: str) -> None:
     for when in ((condition,), ("exit:250", condition), (condition, "exit:250")):
         spec = a_job(retry=RetrySpec(attempts=2, when=when))
         verdict = settle(a_run(state=RunState.RUNNING, attempt=1), ENDS[end], spec=spec, now=NOON)

@@ -67,7 +67,7 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
 
 
 @pytest.mark.parametrize("what", BAD)
-def test_what_is_no_secret_is_refused_at_once_and_its_value_never_told(tmp_path: Path, what: str) -> None:
+def test_what_is_no_secret_is_refused_at_once_and_its_value_never_shown(tmp_path: Path, what: str) -> None:
     make, reason = BAD[what]
     make(tmp_path / "token")
     began = time.monotonic()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from engine.core.lifecycle import Run, RunState, TriggerKind
@@ -69,6 +69,15 @@ UNTIL = NOON + 40 * MINUTE
 
 
 @settings(max_examples=25, deadline=None)
+@example(
+    Given(  # what is caught up keeps its place among the runs that wait
+        "version: 1\njobs:\n  job-0:\n    schedule: {every: 3m}\n"
+        "    concurrency: {on_overlap: queue}\n    command: ['true']\n",
+        (935,),
+        (0.0,),
+        ((600, 1_300),),
+    )
+)
 @given(given_worlds)
 def test_a_simulation_is_what_the_engine_does(given: Given) -> None:
     catalog = compile_files([("jobs.yaml", given.text.encode())]).catalog

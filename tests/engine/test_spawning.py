@@ -263,7 +263,7 @@ def test_a_signal_that_comes_to_a_process_before_its_program_is_not_swallowed(
     assert os.waitstatus_to_exitcode(status) == -signal.SIGUSR2
 
 
-def test_what_cannot_be_executed_is_told_with_its_stage_and_leaves_nothing(
+def test_what_cannot_be_executed_is_shown_with_its_stage_and_leaves_nothing(
     nothing: int, bench: Bench, tmp_path: Path
 ) -> None:
     plain = tmp_path / "plain"
@@ -289,7 +289,7 @@ def test_what_cannot_be_executed_is_told_with_its_stage_and_leaves_nothing(
         assert set(children_of(os.getpid())) <= before
 
 
-def test_evidence_that_does_not_last_is_told_before_anything_else(nothing: int, bench: Bench) -> None:
+def test_evidence_that_does_not_last_is_reported_before_anything_else(nothing: int, bench: Bench) -> None:
     cases = [
         ({"file": bench.rouses}, errno.ESPIPE),
         ({"new": b"/away/new"}, errno.ENOENT),
@@ -367,7 +367,7 @@ def test_the_first_place_that_can_be_executed_is_taken(nothing: int, bench: Benc
     assert bench.said_by(call(nothing, b"echo", b"hello", paths=places)) == ("hello\n", 0)
 
 
-def test_where_no_process_can_be_made_that_is_told(way: str) -> None:
+def test_where_no_process_can_be_made_that_is_reported(way: str) -> None:
     """The limit counts a user's processes, and does not hold root back: so somebody else asks."""
     code = (
         "import os, resource, sys, tempfile; sys.path.insert(0, sys.argv[1])\n"

@@ -150,14 +150,16 @@ def test_a_job_that_is_paused_and_enabled_in_the_file_is_counted(tmp_path: Path)
 
 
 @pytest.mark.parametrize("kind", [CLOCK_HOLD, RESTORED_HOLD, DISK_HOLD])
-def test_each_hold_is_told(tmp_path: Path, kind: str) -> None:
+def test_each_hold_is_reported(tmp_path: Path, kind: str) -> None:
     world = World(tmp_path, a_file(), at=NOON)
     with world.store.transaction():
         world.store.incidents.begin_hold(kind, detail="because", now=NOON)
     assert [one.kind for one in status(world).holds] == [kind]
 
 
-def test_the_newest_absences_are_told_and_why_of_the_last_in_which_something_was_due(tmp_path: Path) -> None:
+def test_the_newest_absences_are_reported_and_why_of_the_last_in_which_something_was_due(
+    tmp_path: Path,
+) -> None:
     world = World(tmp_path, a_file(), at=NOON)
     for _ in range(RECENT + 1):
         down(world, seconds=2 * 3600)

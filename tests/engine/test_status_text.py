@@ -29,7 +29,7 @@ CALM = replace(
 TEXT = """\
 engine   running since 2026-03-05 11:00 UTC (process 42)
 applied  generation 3, 1 job, 2026-03-05 12:00 UTC by anna, commit cccccccccccc
-file     jobs.yaml is what is applied
+file     jobs.yaml matches what is applied
 runs     2 running, 1 waiting
 disk     20.5 GB free"""
 JST = ZoneInfo("Asia/Tokyo")
@@ -76,7 +76,7 @@ def test_a_calm_system_has_five_lines() -> None:
         (
             {"now": NOON + MINUTE},
             "engine",
-            ["running since 2026-03-05 11:00 UTC (process 42), NO SIGN OF LIFE for 1m00s"],
+            ["running since 2026-03-05 11:00 UTC (process 42), NO HEARTBEAT for 1m00s"],
         ),
         ({"trouble": "the disk is full"}, "ledger", ["NOTHING STARTS: the disk is full"]),
         ({"stuck": "worker since noon"}, "STUCK", ["worker since noon; see engine.log"]),
@@ -191,16 +191,16 @@ def test_a_calm_system_has_five_lines() -> None:
             {"unsettled": 1},
             "runs",
             [
-                "2 running, 1 waiting; 1 of the running has ended, or was killed, and no engine has "
-                "recorded it yet: jobfile up"
+                "2 running, 1 waiting; 1 of the running has ended, and no engine has "
+                "recorded this yet: jobfile up"
             ],
         ),
         (
             {"unsettled": 2},
             "runs",
             [
-                "2 running, 1 waiting; 2 of the running have ended, or was killed, and no engine has "
-                "recorded it yet: jobfile up"
+                "2 running, 1 waiting; 2 of the running have ended, and no engine has "
+                "recorded this yet: jobfile up"
             ],
         ),
         ({"free_bytes": LOW_DISK_BYTES}, "disk", [f"{LOW_DISK_BYTES / 1e9:.1f} GB free"]),
@@ -226,7 +226,7 @@ def test_what_changes_one_line_and_how(fields: dict[str, Any], label: str, texts
     [JUMP, AWAY._replace(occurrences=0), AWAY._replace(ended_at=None)],
     ids=["jump", "none", "open"],
 )
-def test_an_absence_is_told_only_when_it_is_over_and_something_fell_due(incident: Incident) -> None:
+def test_an_absence_is_reported_only_when_it_is_over_and_something_fell_due(incident: Incident) -> None:
     assert status_to_text(replace(CALM, incidents=(incident,)), width=80) == TEXT
 
 

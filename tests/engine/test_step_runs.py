@@ -145,7 +145,7 @@ def test_a_step_as_json_has_null_for_what_is_absent() -> None:
     assert step_to_json(whole) == {"step": "load", "state": "failed", "attempts": 4, **data}
 
 
-def test_a_step_whose_turn_came_while_nobody_was_there_starts_with_the_next_engine(world: World) -> None:
+def test_a_step_whose_turn_came_while_no_engine_ran_starts_with_the_next_engine(world: World) -> None:
     world.run_by_hand("etl")
     for name in world.launcher.running():
         world.launcher.finish(name)
@@ -194,7 +194,7 @@ def test_the_timeout_of_the_job_limits_each_step_to_what_is_left_of_it(tmp_path:
     assert left == {"extract": 60.0, "side": 60.0, "each": 40.0}
 
 
-def test_why_tells_each_step_in_the_order_of_the_file(world: World) -> None:
+def test_why_shows_each_step_in_the_order_of_the_file(world: World) -> None:
     world.run_by_hand("etl")
     end(world, "side")
     end(world)

@@ -129,7 +129,7 @@ def test_a_request_is_withdrawn_that_never_started_or_that_nothing_would_start_a
     assert is_withdrawn(run, by_command=by_command) is expected
 
 
-def test_what_is_withdrawn_is_cancelled_once_and_told_once(tmp_path: Path) -> None:
+def test_what_is_withdrawn_is_cancelled_once_and_reported_once(tmp_path: Path) -> None:
     world = World(tmp_path, TEXT, at=NOON, max_running=0)
     run = replace(world.run_by_hand("long"), requested_by="anna")
     now = NOON + timedelta(seconds=1)

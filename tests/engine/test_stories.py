@@ -285,7 +285,7 @@ def told(world: World, found: Presence) -> str:
 
 
 @pytest.mark.parametrize("name", PLOTS)
-def test_every_answer_tells_the_story_in_the_same_words_as_before(
+def test_every_answer_shows_the_story_in_the_same_words_as_before(
     name: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     plot = PLOTS[name]

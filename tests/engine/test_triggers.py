@@ -193,7 +193,7 @@ def test_a_schedule_without_a_past_covers_no_known_interval() -> None:
     assert trigger_of(run).environment(run, spec, UTC_ZONE)["JOBFILE_INTERVAL_START"] == ""
 
 
-def test_instants_are_told_in_the_zone_of_the_job() -> None:
+def test_instants_are_reported_in_the_zone_of_the_job() -> None:
     zone = load_zone("Asia/Tokyo")
     assert zone is not None
     spec = a_job(schedule=every(hours=1))

@@ -112,7 +112,7 @@ def here() -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_what_is_not_executed_is_told_with_its_true_reason(here: Path, name: str) -> None:
+def test_what_is_not_executed_is_shown_with_its_true_reason(here: Path, name: str) -> None:
     make, program, words = CASES[name]
     make(here)
     parts = copy_of_supervisor(here)  # the clone may be closed to others
@@ -136,14 +136,14 @@ def test_what_is_not_executed_is_told_with_its_true_reason(here: Path, name: str
     assert done.stdout.count("\n") == 1
 
 
-def test_a_file_system_that_executes_nothing_is_told(here: Path) -> None:
+def test_a_file_system_that_executes_nothing_is_reported(here: Path) -> None:
     mount = f"mount -t tmpfs -o noexec none {here}; cp /bin/true {here}/it"
     code = ["unshare", "-m", "sh", "-ec", f'{mount}; exec "$0" "$@"', sys.executable, "-c", TRY]
     done = subprocess.run([*code, ROOT, here, "./it", "0"], capture_output=True, text=True)
     assert "its file system is mounted `noexec`" in done.stdout, done
 
 
-def test_what_is_being_written_is_told(here: Path) -> None:
+def test_what_is_being_written_is_reported(here: Path) -> None:
     shutil.copy("/bin/true", here / "it")
     with (here / "it").open("r+b"):
         done = subprocess.run(
@@ -157,7 +157,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixtu
     yield from real_world(tmp_path, monkeypatch, way=request.param)
 
 
-def test_a_supervisor_tells_it_wherever_the_program_was_looked_for(world: Real) -> None:
+def test_a_supervisor_shows_it_wherever_the_program_was_looked_for(world: Real) -> None:
     folder = world.folder / "bin"
     folder.mkdir()
     script(folder / "windows", b"#!/bin/sh\r\n")

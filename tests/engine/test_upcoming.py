@@ -65,7 +65,7 @@ def test_the_next_fires_are_at_most_so_many_up_to_an_instant(
         *("hello", True, NOON, until),
         is_all,
     )
-    effects = ["gaps and folds in 366 days: none"] if hours else []
+    effects = ["affected by clock changes in 366 days: none"] if hours else []
     words, *lines = fires_to_text(found, width=WIDE).split("\n")
     assert (words == "no schedule: started by hand") is (not entries)
     assert lines[len(hours) :] == [*([ending] if ending else []), *effects]
@@ -76,10 +76,10 @@ def test_a_schedule_is_its_words_a_line_for_each_fire_and_the_changes_of_its_clo
     entry = replace(NIGHTLY[0], spread=30 * MINUTE)
     found = fires((entry, *at(NOON + timedelta(seconds=90, microseconds=5))), limit=2)
     lines = [
-        "  runs start 7m later: the place of hello in its spread of 30m",
+        "  runs start 7m later: the delay of hello within its spread of 30m",
         "  Thu 2026-03-05 12:01:30 UTC   12:01:30Z   in 1m30s",
         "  Fri 2026-03-06 02:30 CET   01:30Z",
-        "gaps and folds in 366 days: 2026-03-29 (gap), 2026-10-25 (fold)",
+        "affected by clock changes in 366 days: 2026-03-29 (time skipped); 2026-10-25 (time occurs twice)",
     ]
     text = fires_to_text(found, width=WIDE).split("\n")
     assert text[1:] == lines
@@ -144,7 +144,7 @@ TWO_DAY_FIELDS = "Both day fields are restricted: cron fires on either."
 
 
 @pytest.mark.parametrize(
-    ("entries", "asks", "is_told"),
+    ("entries", "asks", "is_reported"),
     [
         (cron("0 2 1 * mon"), True, True),
         (cron("0 2 1 * mon"), False, False),
@@ -155,10 +155,10 @@ TWO_DAY_FIELDS = "Both day fields are restricted: cron fires on either."
     ],
 )
 def test_two_day_fields_are_asked_about(
-    entries: tuple[ScheduleEntry, ...], asks: bool, is_told: bool
+    entries: tuple[ScheduleEntry, ...], asks: bool, is_reported: bool
 ) -> None:
     text = explained_to_text(fires(entries), asks_days=asks, width=WIDE)
-    assert (TWO_DAY_FIELDS in text) is is_told
+    assert (TWO_DAY_FIELDS in text) is is_reported
 
 
 @pytest.mark.parametrize(
@@ -192,14 +192,19 @@ def test_the_data_of_an_expression_says_how_it_follows_the_clock(
 @pytest.mark.parametrize(
     ("entries", "line"),
     [
-        (cron("30 2 29 3 *", "Europe/Oslo"), "2026-03-29 (gap), none in a fold"),
-        (cron("30 2 25 10 *", "Europe/Oslo"), "none in a gap, 2026-10-25 (fold)"),
-        ((*NIGHTLY, *cron("45 2 * * *", "Europe/Oslo")), "2026-03-29 (gap), 2026-10-25 (fold)"),
+        (cron("30 2 29 3 *", "Europe/Oslo"), "2026-03-29 (time skipped)"),
+        (cron("30 2 25 10 *", "Europe/Oslo"), "2026-10-25 (time occurs twice)"),
+        (
+            (*NIGHTLY, *cron("45 2 * * *", "Europe/Oslo")),
+            "2026-03-29 (time skipped); 2026-10-25 (time occurs twice)",
+        ),
     ],
 )
-def test_each_day_with_a_gap_or_a_fold_is_named_once(entries: tuple[ScheduleEntry, ...], line: str) -> None:
+def test_each_day_with_a_skipped_or_repeated_time_is_named_once(
+    entries: tuple[ScheduleEntry, ...], line: str
+) -> None:
     text = fires_to_text(fires(entries, now=NOON), width=WIDE)
-    assert text.split("\n")[-1] == f"gaps and folds in 366 days: {line}"
+    assert text.split("\n")[-1] == f"affected by clock changes in 366 days: {line}"
 
 
 ZONES = (
@@ -213,7 +218,7 @@ ZONES = (
 @pytest.mark.parametrize("is_gap", [True, False])
 def test_only_some_of_the_days_are_named(is_gap: bool) -> None:
     """A schedule with an entry in one zone, then in two, and so on."""
-    kind = "gap" if is_gap else "fold"
+    kind, words = ("gap", "time skipped") if is_gap else ("fold", "time occurs twice")
     spring = datetime(2018, 3, 1, tzinfo=UTC)
     days: set[str] = set()
     entries: tuple[ScheduleEntry, ...] = ()
@@ -226,6 +231,6 @@ def test_only_some_of_the_days_are_named(is_gap: bool) -> None:
         line = fires_to_text(fires(entries, now=spring), width=WIDE).split("\n")[-1]
         more = f" and {len(days) - MAX_SHOWN} more" if len(days) > MAX_SHOWN else ""
         named = ", ".join(sorted(days)[:MAX_SHOWN])
-        assert f" {named}{more} ({kind})" in line if days else f"none in a {kind}" in line
+        assert f" {named}{more} ({words})" in line if days else words not in line
         counts.add(len(days))
     assert {MAX_SHOWN - 1, MAX_SHOWN, MAX_SHOWN + 1} <= counts

@@ -78,7 +78,7 @@ output| jobfile logs {world.runs()[0].id[:8]}"""
     )
 
 
-def test_the_story_of_a_run_that_was_made_up_for_late(tmp_path: Path) -> None:
+def test_the_story_of_a_run_that_was_caught_up_late(tmp_path: Path) -> None:
     world = World(tmp_path, ONCE, at=NOON)
     down(world, seconds=2 * 3600)
     world.finish(exit_code=2)
@@ -178,7 +178,7 @@ def test_the_neighbours_of_an_instant_are_found_as_far_as_forty_days_away(tmp_pa
     assert "previous|" not in story(world, march + 41 * DAY)
 
 
-def test_the_story_of_a_run_that_somebody_asked_for(tmp_path: Path) -> None:
+def test_the_story_of_a_run_that_a_user_requests(tmp_path: Path) -> None:
     text = ONCE.replace("    command", "    params: {dry: {type: boolean, default: false}}\n    command")
     world = World(tmp_path, text, at=NOON)
     run = ask(world, dry=True)
@@ -198,7 +198,7 @@ output| jobfile logs {run.id[:8]}"""
 
 
 @pytest.mark.parametrize("code", [0, 1])
-def test_a_retry_by_hand_is_told_alike_by_all_answers(tmp_path: Path, code: int) -> None:
+def test_a_retry_by_hand_is_reported_alike_by_all_answers(tmp_path: Path, code: int) -> None:
     world = World(tmp_path, ONCE.replace("    command", "    catchup: none\n    command"), at=NOON)
     down(world, seconds=2 * 3600)
     (missed,) = world.runs()
@@ -369,7 +369,7 @@ def test_an_engine_that_ran_and_could_not_write_was_not_away(tmp_path: Path) -> 
 def test_an_engine_that_did_not_believe_its_clock_was_there_until_its_end(
     tmp_path: Path, minutes: int, was_there: bool
 ) -> None:
-    """Its signs of life are not written down then, and its end is."""
+    """Its heartbeats are not recorded then, but its end is."""
     world = World(tmp_path, a_file("catchup: none"), at=NOON)
     world.clock.advance(seconds=minutes * 60)
     now = world.clock.now()
@@ -393,7 +393,7 @@ def test_an_engine_that_did_not_believe_its_clock_was_there_until_its_end(
         ("start_deadline", "overlap", "it could not start in time: blocked by another run"),
     ],
 )
-def test_a_reason_is_told_in_words(reason: str, detail: str, words: str) -> None:
+def test_a_reason_is_shown_in_words(reason: str, detail: str, words: str) -> None:
     assert reason_words(reason, detail) == words
 
 

@@ -258,9 +258,9 @@ class ToldJournal:
         self.view: View | None = None
         self.troubles: list[str] = []
 
-    def tell(self, *events: Event) -> None:
+    def report(self, *events: Event) -> None:
         if self._log is not None:
-            self._log.tell(*events)
+            self._log.report(*events)
         for event in events:
             self._promise(event)
 

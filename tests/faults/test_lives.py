@@ -106,7 +106,7 @@ def test_a_disk_that_fails_at_any_step_leaves_nothing_half_written_and_the_end_a
 @pytest.mark.parametrize(
     ("plot", "seed"), [("work", 1), ("times", 100_001), ("brief", 200_001), ("stages", 300_001)]
 )
-def test_f55_after_a_power_cut_nothing_that_was_told_is_lost_and_nothing_is_invented(
+def test_f55_after_a_power_cut_nothing_that_was_reported_is_lost_and_nothing_is_invented(
     place: Path, plot: str, seed: int
 ) -> None:
     assert_good(live(place, plot, "CUT", CUTS, seed), at_least=500)

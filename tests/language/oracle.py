@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from jobfile.diagnostics.diagnostic import CODES, Diagnostic
 from jobfile.diagnostics.source import Source, Span
-from jobfile.fixing.fix_loop import mend
+from jobfile.fixing.fix_loop import fix_file
 from jobfile.model.canonical import spec_from_json, spec_to_json
 from jobfile.pipeline import Compiled, File, compile_files
 from jobfile.render.ci import render_github, render_gitlab, render_sarif, render_summary
@@ -86,11 +86,11 @@ def _is_mended(files: Sequence[File], looked: Compiled) -> None:
         return
     for name, content in files:
         for unsafe in (False, True):
-            mended = mend(name, content, unsafe=unsafe, files=files)
-            assert bool(mended.mended) == (mended.content != content)
-            if not mended.mended:
+            fixed = fix_file(name, content, unsafe=unsafe, files=files)
+            assert bool(fixed.fixed) == (fixed.content != content)
+            if not fixed.fixed:
                 continue
-            after = compile_files([(one, mended.content if one == name else old) for one, old in files])
+            after = compile_files([(one, fixed.content if one == name else old) for one, old in files])
             assert after.sources.get(name) is not None
             if looked.catalog is not None:
                 assert after.catalog is not None, "a fix made a good file bad"

@@ -130,8 +130,8 @@ def test_a_safe_fix_does_what_it_says(text, code, line, column):
     source = Source("jobs.yaml", text)
     for fix in (fix for one in parse_document(source)[1] for fix in one.fixes if fix.safe):
         (edit,) = fix.edits
-        mended = text[: edit.span.start.offset] + edit.text + text[edit.span.end.offset :]
-        assert code not in [one.code for one in parse_document(Source("jobs.yaml", mended))[1]]
+        fixed = text[: edit.span.start.offset] + edit.text + text[edit.span.end.offset :]
+        assert code not in [one.code for one in parse_document(Source("jobs.yaml", fixed))[1]]
 
 
 def test_a_template_is_quoted_with_the_quotes_that_fit():

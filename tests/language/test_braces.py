@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobfile.expressions.template import as_literal, evaluate_source, find_slots, render_items, render_text
-from jobfile.fixing.fix_loop import mend
+from jobfile.fixing.fix_loop import fix_file
 from jobfile.model.jobs import CommandAction, JobSpec, ScriptAction
 from jobfile.pipeline import check_files, compile_files
 
@@ -71,10 +71,10 @@ def test_the_message_names_the_way_and_the_fix_writes_it(braces: str, form: str)
     (advice,) = errors[0].help
     said, _, literal = advice.partition(":  ")
     assert said == "for literal braces, write"
-    mended = mend("jobs.yaml", text.encode())
-    assert literal in mended.content.decode()
-    after = [one for one in check_files([("jobs.yaml", mended.content)]).diagnostics if one.is_error]
-    assert not [one for one in after if one.code in ("JF401", "JF402")], mended.content.decode()
+    fixed = fix_file("jobs.yaml", text.encode())
+    assert literal in fixed.content.decode()
+    after = [one for one in check_files([("jobs.yaml", fixed.content)]).diagnostics if one.is_error]
+    assert not [one for one in after if one.code in ("JF401", "JF402")], fixed.content.decode()
 
 
 @pytest.mark.parametrize(

@@ -325,11 +325,11 @@ def test_seconds_are_found_at_the_end_at_which_the_rest_is_good(
         ("@hours", "@hourly"),
     ],
 )
-def test_a_certain_mistake_has_a_fix_that_corrects_it(text: str, mended: str) -> None:
+def test_a_certain_mistake_has_a_fix_that_corrects_it(text: str, fixed: str) -> None:
     found = problem(text)
     assert found.fix is not None
-    assert text[: found.start] + found.fix + text[found.end :] == mended
-    assert isinstance(parse_cron(mended), CronExpression)
+    assert text[: found.start] + found.fix + text[found.end :] == fixed
+    assert isinstance(parse_cron(fixed), CronExpression)
 
 
 def test_a_text_of_more_than_128_characters_is_refused() -> None:

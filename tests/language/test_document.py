@@ -14,6 +14,7 @@ from jobfile.render.text import render_text
 from jobfile.syntax.document import (
     MAX_FILE_BYTES,
     PARSER,
+    Document,
     PurePythonParser,
     decode_source,
     parse_document,
@@ -29,6 +30,7 @@ from jobfile.syntax.located_reader import (
     MAX_SCALAR_BYTES,
     read_carefully,
 )
+from tests.known import known_files
 
 SHOP = """# yaml-language-server: $schema=.jobfile.schema.json
 version: 1
@@ -236,6 +238,18 @@ def test_the_quick_and_the_careful_reader_agree(text):
 
 
 # Places
+
+
+def test_the_line_of_a_name_is_that_of_its_key_and_needs_no_second_reading():
+    texts = [*EXAMPLES, *(path.read_text() for path in known_files("tests/language/cases/ok", "*.yaml"))]
+    for text, document in ((text, parse(text)[0]) for text in texts):
+        lines = []
+        if document is None or read_quickly(text, PARSER, lines=lines) is None:
+            continue
+        alone = Document(Source("jobs.yaml", ""), document.tree, name_lines=tuple(lines))
+        for section, part in document.tree.items():
+            for path in [(section, name) for name in part] if isinstance(part, dict) else ():
+                assert document.key_span(path).start.line == document.line(path) == alone.line(path)
 
 
 def leaves(value, path=()):

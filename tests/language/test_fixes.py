@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from jobfile.diagnostics.diagnostic import Diagnostic, Edit, Fix
 from jobfile.diagnostics.source import Source
 from jobfile.fixing.edits import apply_fixes
-from jobfile.fixing.fix_loop import mend
+from jobfile.fixing.fix_loop import fix_file
 from jobfile.pipeline import check_file
 from tests.known import known_files
 
@@ -98,40 +98,40 @@ def test_what_no_fix_covers_stays_and_nothing_is_lost(fixes):
 GOOD = "version: 1\njobs:\n  a:\n    run: echo hi\n    timeout: 5m\n"
 
 
-def mended(text, *, unsafe=False):
-    return mend("jobs.yaml", text.encode(), unsafe=unsafe).content.decode()
+def fixed(text, *, unsafe=False):
+    return fix_file("jobs.yaml", text.encode(), unsafe=unsafe).content.decode()
 
 
 def test_fixes_of_all_stages_are_applied_one_after_the_other():
     bad = GOOD.replace("version: 1\n", "").replace("timeout: 5m", "timeuot:5 minutes")
-    assert mended(bad, unsafe=True) == GOOD
-    codes = [one.code for one in mend("jobs.yaml", bad.encode(), unsafe=True).mended]
+    assert fixed(bad, unsafe=True) == GOOD
+    codes = [one.code for one in fix_file("jobs.yaml", bad.encode(), unsafe=True).fixed]
     assert codes == ["JF016", "JF102", "JF101", "JF110"]
 
 
 def test_a_fix_that_causes_a_mistake_is_not_applied_and_the_others_are():
     bad = GOOD.replace("timeout: 5m", "timeuot: [5m]")
-    assert mended(bad) == bad
-    assert mended(bad.replace("version: 1\n", "")) == bad
+    assert fixed(bad) == bad
+    assert fixed(bad.replace("version: 1\n", "")) == bad
 
 
 def test_byte_order_mark_and_line_ends_stay():
     bad = "\ufeff" + GOOD.replace("version: 1\n", "").replace("timeout", "timeuot").replace("\n", "\r\n")
-    assert mended(bad) == "\ufeff" + GOOD.replace("\n", "\r\n")
+    assert fixed(bad) == "\ufeff" + GOOD.replace("\n", "\r\n")
 
 
 def test_a_good_file_and_one_that_is_no_text_stay_as_they_are():
-    assert mend("jobs.yaml", GOOD.encode()).content == GOOD.encode()
-    assert mend("jobs.yaml", b"\xff\xfe").content == b"\xff\xfe"
+    assert fix_file("jobs.yaml", GOOD.encode()).content == GOOD.encode()
+    assert fix_file("jobs.yaml", b"\xff\xfe").content == b"\xff\xfe"
 
 
 @pytest.mark.parametrize("unsafe", [False, True], ids=["safe", "all"])
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
 def test_fixing_ends_and_makes_no_file_worse(path, unsafe):
     before = path.read_bytes()
-    once = mend("jobs.yaml", before, unsafe=unsafe)
-    assert bool(once.mended) == (once.content != before)
-    assert mend("jobs.yaml", once.content, unsafe=unsafe).content == once.content
+    once = fix_file("jobs.yaml", before, unsafe=unsafe)
+    assert bool(once.fixed) == (once.content != before)
+    assert fix_file("jobs.yaml", once.content, unsafe=unsafe).content == once.content
     old, new = check_file("jobs.yaml", before), check_file("jobs.yaml", once.content)
     assert old.document is None or new.document is not None
     errors = [sum(one.is_error for one in checked.diagnostics) for checked in (old, new)]
@@ -142,5 +142,5 @@ def test_fixing_ends_and_makes_no_file_worse(path, unsafe):
 def test_every_offered_fix_is_applied_or_known_not_to_be(path):
     found = check_file("jobs.yaml", path.read_bytes()).diagnostics
     offered = [one.code for one in found if one.fixes]
-    made = [one.code for one in mend("jobs.yaml", path.read_bytes(), unsafe=True).mended]
+    made = [one.code for one in fix_file("jobs.yaml", path.read_bytes(), unsafe=True).fixed]
     assert not offered or made

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from engine.sources.shell_syntax import SyntaxChecker
 from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.diagnostics.source import Source
-from jobfile.fixing.fix_loop import mend
+from jobfile.fixing.fix_loop import fix_file
 from jobfile.fixing.format import format_source
 from jobfile.foreign.foreign_text import ForeignText
 from jobfile.foreign.recogniser import recognise
@@ -102,7 +102,7 @@ def test_its_first_job_as_a_job_file_has_no_error(path: Path) -> None:
 @pytest.mark.parametrize("unsafe", [False, True], ids=["safe", "unsafe"])
 def test_no_fix_changes_it(path: Path, *, unsafe: bool) -> None:
     content = path.read_bytes()
-    assert mend(path.name, content, unsafe=unsafe).content == content
+    assert fix_file(path.name, content, unsafe=unsafe).content == content
     source = Source(path.name, content.decode().removeprefix("\ufeff"))
     done = format_source(source)
     assert done.text == source.text
@@ -162,7 +162,7 @@ def changed(tree: Any, chance: random.Random) -> Any:
 
 
 @given(st.sampled_from(TREES), st.randoms(use_true_random=False))
-def test_a_file_with_values_of_the_wrong_types_is_told_without_a_bug(
+def test_a_file_with_values_of_the_wrong_types_is_reported_without_a_bug(
     tree: Any, chance: random.Random
 ) -> None:
     content = json.dumps(changed(tree, chance), indent=1).encode()
@@ -172,7 +172,7 @@ def test_a_file_with_values_of_the_wrong_types_is_told_without_a_bug(
 
 
 @given(st.sampled_from(FILES), st.randoms(use_true_random=False))
-def test_a_file_with_lines_moved_and_characters_put_in_is_told_without_a_bug(
+def test_a_file_with_lines_moved_and_characters_put_in_is_reported_without_a_bug(
     path: Path, chance: random.Random
 ) -> None:
     lines = path.read_bytes().decode().splitlines(keepends=True)
@@ -189,7 +189,7 @@ def test_a_file_with_lines_moved_and_characters_put_in_is_told_without_a_bug(
     content = "".join(lines).encode()
     assert len(looked(path, content).diagnostics) < 60
     if looked(path, content).diagnostics[:1] and looked(path, content).diagnostics[0].code == "JF024":
-        assert mend(path.name, content, unsafe=True).content == content
+        assert fix_file(path.name, content, unsafe=True).content == content
 
 
 # --- merge conflicts
@@ -213,7 +213,7 @@ def test_a_merge_conflict_is_named_and_nothing_else_is_said(text: str) -> None:
     (found,) = check_files([("jobs.yaml", text.encode())]).diagnostics
     assert found.code == "JF025"
     assert [label.text for label in found.related] == ["the other side begins here", "the conflict ends here"]
-    assert mend("jobs.yaml", text.encode(), unsafe=True).content == text.encode()
+    assert fix_file("jobs.yaml", text.encode(), unsafe=True).content == text.encode()
 
 
 def test_several_conflicts_are_counted() -> None:
@@ -247,7 +247,7 @@ def test_marks_inside_a_script_are_its_own() -> None:
     ],
 )
 def test_a_file_without_a_key_of_job_files_at_its_top_is_not_changed(text: str) -> None:
-    assert mend("a.yaml", text.encode(), unsafe=True).content == text.encode()
+    assert fix_file("a.yaml", text.encode(), unsafe=True).content == text.encode()
 
 
 @pytest.mark.parametrize(
@@ -263,8 +263,8 @@ def test_a_file_without_a_key_of_job_files_at_its_top_is_not_changed(text: str) 
         ('"jobs":\n  a: {run: {{ run.id }}}\n', 'version: 1\n"jobs":\n  a: {run: "{{ run.id }}"}\n'),
     ],
 )
-def test_a_job_file_is_still_mended(text: str, after: str) -> None:
-    done = mend("a.yaml", text.encode()).content.decode()
+def test_a_job_file_is_still_fixed(text: str, after: str) -> None:
+    done = fix_file("a.yaml", text.encode()).content.decode()
     assert done == after or done.startswith("{version: 1, jobs: {a: {")
 
 

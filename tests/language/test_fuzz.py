@@ -101,7 +101,7 @@ def broken(draw: st.DrawFn) -> bytes:
 @pytest.mark.timeout(0)
 @examples(400)
 @given(broken())
-def test_files_that_somebody_broke(content: bytes) -> None:
+def test_broken_files(content: bytes) -> None:
     examine(split_files(content), mends=SECONDS > 0)
 
 

@@ -264,7 +264,7 @@ def test_nothing_that_is_left_makes_it_raise(changes: dict[Path, object], has_sh
         ("a: {run: x, triggers: [{after: b}]}, b: 5", ["JF103"]),
     ],
 )
-def test_what_is_told_about_a_job_with_several_mistakes(jobs: str, expected: list[str]) -> None:
+def test_what_is_reported_about_a_job_with_several_mistakes(jobs: str, expected: list[str]) -> None:
     text = f"version: 1\nqueues: {{db: {{slots: 1}}}}\njobs: {{{jobs}, z: {{run: x, queue: db}}}}\n"
     found = check_files([("jobs.yaml", text.encode())]).diagnostics
     assert [one.code for one in found if one.severity != "info"] == expected

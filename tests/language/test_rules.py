@@ -41,7 +41,7 @@ def test_a_known_form_of_secret_is_reported_everywhere(value: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "is_told"),
+    ("name", "value", "is_reported"),
     [
         ("PASSWORD", "Xk39fj2LQz", True),
         ("DB_PASSWORD", "correct-Horse7battery", True),
@@ -66,8 +66,8 @@ def test_a_known_form_of_secret_is_reported_everywhere(value: str) -> None:
         ("PGPASSWORD", "{{ run.id }}", False),
     ],
 )
-def test_a_telling_name_with_a_value_that_looks_generated(name: str, value: str, is_told: bool) -> None:
-    assert job(f"env: {{{name}: '{value}'}}, run: echo") == (["JF605"] if is_told else [])
+def test_a_telling_name_with_a_value_that_looks_generated(name: str, value: str, is_reported: bool) -> None:
+    assert job(f"env: {{{name}: '{value}'}}, run: echo") == (["JF605"] if is_reported else [])
 
 
 @pytest.mark.parametrize(
@@ -219,7 +219,7 @@ def test_the_fix_for_a_crowd_gives_a_spread_that_fits(cron: str, message: str, s
 
 
 @pytest.mark.parametrize(
-    ("script", "is_told"),
+    ("script", "is_reported"),
     [
         ("report --day $(date +%F)", True),
         ("x=$(date); report $x", True),
@@ -264,9 +264,9 @@ def test_the_fix_for_a_crowd_gives_a_spread_that_fits(cron: str, message: str, s
         ("# date", False),
     ],
 )
-def test_reading_the_clock_is_reported_where_runs_are_made_up_for(script: str, is_told: bool) -> None:
+def test_reading_the_clock_is_reported_where_runs_are_caught_up(script: str, is_reported: bool) -> None:
     text = f"jobs:\n  a:\n    schedule: '0 4 * * *'\n    run: |\n      {script}\n"
-    assert ("JF610" in codes(text)) is is_told
+    assert ("JF610" in codes(text)) is is_reported
     assert "JF610" not in codes(text.replace("run: |", "catchup: none\n    run: |"))
     assert "JF610" not in codes(text.replace("    schedule: '0 4 * * *'\n", ""))
 
@@ -461,7 +461,7 @@ def test_a_length_that_is_too_long_is_called_that(key: str, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("retry", "is_told"),
+    ("retry", "is_reported"),
     [
         ("{attempts: 1000, delay: 0s}", True),
         ("{attempts: 10, delay: 0s}", True),
@@ -473,10 +473,10 @@ def test_a_length_that_is_too_long_is_called_that(key: str, text: str) -> None:
         ("100", False),
     ],
 )
-def test_many_tries_without_a_pause_are_reported(retry: str, is_told: bool) -> None:
-    assert ("JF629" in job(f"retry: {retry}, run: echo")) == is_told
+def test_many_tries_without_a_pause_are_reported(retry: str, is_reported: bool) -> None:
+    assert ("JF629" in job(f"retry: {retry}, run: echo")) == is_reported
     steps = f"jobs: {{a: {{steps: {{one: {{run: echo, retry: {retry}}}}}}}}}\n"
-    assert ("JF629" in codes(steps)) == is_told
+    assert ("JF629" in codes(steps)) == is_reported
 
 
 @pytest.mark.parametrize("hours", range(1, 15))
@@ -504,7 +504,7 @@ def test_a_name_of_utc_is_fine(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "is_told"),
+    ("words", "is_reported"),
     [
         ("find, /var/log, -name, '*.log', -delete", False),
         ("find, /var/log, '*.log'", True),
@@ -523,5 +523,5 @@ def test_a_name_of_utc_is_fine(name: str) -> None:
         ("echo, a, '|', wc", True),
     ],
 )
-def test_a_word_that_the_program_reads_itself_needs_no_shell(words: str, is_told: bool) -> None:
-    assert ("JF623" in codes(f"jobs:\n  a:\n    command: [{words}]\n")) is is_told
+def test_a_word_that_the_program_reads_itself_needs_no_shell(words: str, is_reported: bool) -> None:
+    assert ("JF623" in codes(f"jobs:\n  a:\n    command: [{words}]\n")) is is_reported

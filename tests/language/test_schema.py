@@ -31,7 +31,7 @@ def findings(text):
     return validate(document_of(text)).diagnostics
 
 
-def mended(text, fix):
+def fixed(text, fix):
     for edit in sorted(fix.edits, key=lambda edit: edit.span.start.offset, reverse=True):
         text = text[: edit.span.start.offset] + edit.text + text[edit.span.end.offset :]
     return text
@@ -680,7 +680,7 @@ def test_a_mistake_is_one_finding_at_its_place(text, code, line, column, message
 def test_a_fix_removes_its_finding(text):
     for found in findings(text):
         for fix in found.fixes:
-            assert findings(mended(text, fix)) == ()
+            assert findings(fixed(text, fix)) == ()
 
 
 @pytest.mark.parametrize("text", [row[0] for row in BAD])
@@ -744,14 +744,14 @@ def test_one_unknown_key_in_many_places_is_one_finding(places):
     (one,) = found
     assert one.span.start.line == 3
     assert one.message == f"unknown key `retrry` in job `a0`, and {places - 1} more"
-    assert findings(mended(text, one.fixes[0])) == ()
+    assert findings(fixed(text, one.fixes[0])) == ()
 
 
 def test_a_mistake_that_aliases_repeat_is_fixed_once():
     jobs = "".join(f"  a{n}: *same\n" for n in range(9))
     text = f"version: 1\nx-same: &same {{run: x, retrry: 2}}\njobs:\n{jobs}"
     (one,) = findings(text)
-    assert findings(mended(text, one.fixes[0])) == ()
+    assert findings(fixed(text, one.fixes[0])) == ()
 
 
 # --- two validators, one answer

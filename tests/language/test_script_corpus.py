@@ -113,7 +113,7 @@ def test_no_fine_script_has_an_error(name: str) -> None:
     assert errors == {}
 
 
-def test_hardly_a_fine_script_has_a_warning_that_nobody_wants() -> None:
+def test_hardly_a_fine_script_has_a_useless_warning() -> None:
     unwanted = {
         f"{name}/{one.name}": sorted({each.code for each in said} - one.wanted)
         for name in FINE

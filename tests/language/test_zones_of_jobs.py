@@ -58,7 +58,7 @@ def test_naming_the_zone_for_the_job_means_the_same() -> None:
 
 
 @pytest.mark.parametrize(
-    ("script", "is_told"),
+    ("script", "is_reported"),
     [
         ("echo {{ run.id }}", False),
         ("echo {{ run.scheduled_at }}", True),
@@ -69,8 +69,8 @@ def test_naming_the_zone_for_the_job_means_the_same() -> None:
         ("echo hello", False),
     ],
 )
-def test_a_difference_is_reported_only_where_a_time_is_written(script: str, is_told: bool) -> None:
+def test_a_difference_is_reported_only_where_a_time_is_written(script: str, is_reported: bool) -> None:
     keys = 'timezone: UTC, schedule: {cron: "0 4 * * *", timezone: Asia/Tokyo}'
     text = f'version: 1\njobs:\n  a: {{{keys}, run: "{script}"}}\n'
     codes = {one.code for one in compile_files([("jobs.yaml", text.encode())]).diagnostics}
-    assert ("JF435" in codes) == is_told
+    assert ("JF435" in codes) == is_reported

@@ -375,7 +375,7 @@ def test_the_outline_has_what_a_file_declares(client: Client) -> None:
         ('    schedule: {cron: "0 4 * * *"}\n    timeout: 5 x', '"0 4 *', "at 04:00"),
     ],
 )
-def test_a_schedule_is_told_in_words_also_beside_mistakes(
+def test_a_schedule_is_shown_in_words_also_beside_mistakes(
     client: Client, text: str, after: str, expected: str
 ) -> None:
     whole = f"version: 1\njobs:\n  b: {{rum: x}}\n  a:\n{text}\n    run: x\n"
@@ -384,7 +384,7 @@ def test_a_schedule_is_told_in_words_also_beside_mistakes(
     assert told.count("\n- ") >= 3, "the next fires"
 
 
-def test_a_schedule_with_a_mistake_is_not_told(client: Client) -> None:
+def test_a_schedule_with_a_mistake_is_not_reported(client: Client) -> None:
     for text in ('    schedule: "0 4 * * 9"', '    schedule: "0 4 * * *"\n    timezone: Mars/Base'):
         whole = f"version: 1\njobs:\n  a:\n{text}\n    run: x\n"
         assert client.hover(cursor('"0 4', whole)) == ""

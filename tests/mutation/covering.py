@@ -33,7 +33,13 @@ COVERING: Mapping[str, tuple[Group, ...]] = {
     for path, *groups in (
         ("engine/core/due.py", ("tests/engine/test_due.py",), _SMALL, _ENGINE, _SIMULATION),
         ("engine/core/admission.py", ("tests/engine/test_admission.py",), _ENGINE, _SIMULATION),
-        ("engine/core/retry.py", ("tests/engine/test_retry.py",), _SMALL, _ENGINE, _SIMULATION),
+        (
+            "engine/core/retry.py",
+            ("tests/engine/test_retry.py", "tests/engine/test_refusals.py"),
+            _SMALL,
+            _ENGINE,
+            _SIMULATION,
+        ),
         (
             "engine/core/lifecycle.py",
             ("tests/engine/test_lifecycle.py", "tests/engine/test_attempt_key.py"),
@@ -68,7 +74,7 @@ COVERING: Mapping[str, tuple[Group, ...]] = {
         ),
         ("engine/core/steps.py", ("tests/engine/test_steps.py",), ("tests/engine/test_step_runs.py",)),
         ("engine/transactions/steps.py", ("tests/engine/test_step_runs.py",)),
-        ("engine/core/outputs.py", ("tests/engine/test_outputs.py",)),
+        ("engine/core/outputs.py", ("tests/engine/test_outputs.py", "tests/engine/test_refusals.py")),
         ("engine/core/notices.py", ("tests/engine/test_notices.py",), _ENGINE),
         ("engine/notifications/noting.py", ("tests/engine/test_notifications.py",), _ENGINE),
         (

@@ -419,13 +419,13 @@ def test_a_risk_is_reported_in_one_direction(before: list[str], after: list[str]
         assert code not in risks_of(plan_of(other, one, facts=BUSY))
 
 
-@pytest.mark.parametrize(("time", "is_told"), [("59 0", False), ("0 1", False), ("1 1", True)])
+@pytest.mark.parametrize(("time", "is_reported"), [("59 0", False), ("0 1", False), ("1 1", True)])
 def test_a_run_is_moved_up_to_half_of_its_usual_distance_and_else_it_will_not_happen(
-    time: str, is_told: bool
+    time: str, is_reported: bool
 ) -> None:
     plan = plan_of(hello('schedule: "0 13 * * *"'), hello(f'schedule: "{time} * * *"'))
     said = [message for message, _ in risks_with(plan, "RISK05") if "will not happen" in message]
-    assert bool(said) is is_told
+    assert bool(said) is is_reported
 
 
 PARAMS = "params: {a: {type: string, default: x}}"

@@ -643,7 +643,7 @@ def test_the_newest_of_several_is_given(open_ledger: OpenLedger) -> None:
     assert ids([run]) == [4]
 
 
-def test_of_runs_that_were_wanted_at_once_the_one_recorded_last_is_the_newest(
+def test_of_runs_for_the_same_time_the_one_recorded_last_is_the_newest(
     open_ledger: OpenLedger,
 ) -> None:
     ledger = open_ledger()

@@ -297,7 +297,7 @@ def test_nothing_is_written_outside_a_transaction(open_ledger: OpenLedger, name:
 
 
 @pytest.mark.parametrize("failure", [KeyboardInterrupt, SystemExit, GeneratorExit, ValueError])
-def test_whatever_ends_a_transaction_undoes_it_and_goes_on(
+def test_whatever_ends_a_transaction_undoes_it_and_continues(
     open_ledger: OpenLedger, failure: type[BaseException]
 ) -> None:
     ledger = open_ledger()

@@ -11,7 +11,7 @@ from datetime import datetime
 from itertools import chain, groupby
 from typing import Final
 
-from engine.answers.findings import Finding, told
+from engine.answers.findings import Finding, limited
 from engine.core.records import Gap, Schedule, SetKey
 from engine.core.vocabulary import short
 from engine.ledger.soundness_ports import Soundness
@@ -25,7 +25,7 @@ def check_coverage(look: Soundness) -> Iterator[Finding]:
     others = [one for one in look.tzdata_versions() if one != TZDATA_VERSION]
     hint = f" (with the zone rules of tzdata {others[0]} it may have been right)" if others else ""
     sets = (_check_set(look, key, hint) for key in look.set_keys())
-    yield from told(chain.from_iterable(sets))
+    yield from limited(chain.from_iterable(sets))
 
 
 @dataclass
@@ -71,7 +71,7 @@ def _check_set(look: Soundness, key: SetKey, hint: str) -> Iterator[Finding]:
     covered = max((one.covered_until for one in schedules), default=None)
     runs = look.instants(key)
     run = next(runs, None)
-    for instant, owners in _wanted(schedules):
+    for instant, owners in _expected_instants(schedules):
         while run is not None and run[0] < instant:
             yield _phantom(key, run, covered, hint)
             run = next(runs, None)
@@ -96,7 +96,7 @@ def _walk(look: Soundness, schedule: Schedule) -> _Walk:
     return _Walk(gaps, next(gaps, None))
 
 
-def _wanted(schedules: tuple[Schedule, ...]) -> Iterator[tuple[datetime, list[int]]]:
+def _expected_instants(schedules: tuple[Schedule, ...]) -> Iterator[tuple[datetime, list[int]]]:
     """Every instant up to the coverage, with the schedules that name it, oldest first."""
 
     def of(index: int, schedule: Schedule) -> Iterator[tuple[datetime, int]]:
@@ -140,7 +140,7 @@ def _phantom(key: SetKey, run: tuple[datetime, str], covered: datetime | None, h
         found=f"{about}, after all that is accounted for"
         if is_early
         else f"{about}, which no schedule named{hint}",
-        help=f"`jobfile why {key.job} {_utc(at)}` shows its story; {REPORT_IT}",
+        help=f"`jobfile why {key.job} {_utc(at)}` shows what is known; {REPORT_IT}",
         job=key.job,
         run=run_id,
     )

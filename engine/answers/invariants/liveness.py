@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
-from engine.answers.findings import MAX_TOLD, Finding, told
+from engine.answers.findings import MAX_LISTED, Finding, limited
 from engine.answers.invariants.coverage import REPORT_IT
 from engine.answers.presence import SILENT
 from engine.core.lifecycle import Run, TriggerKind
@@ -24,7 +24,7 @@ that a new one gets to start.
 
 def check_liveness(view: View, *, now: datetime, is_running: bool, max_running: int) -> Iterator[Finding]:
     """Open runs that nothing will ever change, and due work that the engine leaves undone."""
-    found = view.soundness.ownerless(limit=MAX_TOLD)
+    found = view.soundness.ownerless(limit=MAX_LISTED)
     limbo = (
         Finding(
             code="invariant.I8",
@@ -35,9 +35,9 @@ def check_liveness(view: View, *, now: datetime, is_running: bool, max_running: 
         )
         for one in found
     )
-    yield from told(limbo, total=found[0].total if found else 0)
+    yield from limited(limbo, total=found[0].total if found else 0)
     if is_running and is_awake(view, now=now):
-        yield from told(_overdue(view, now=now, max_running=max_running))
+        yield from limited(_overdue(view, now=now, max_running=max_running))
 
 
 def is_awake(view: View, *, now: datetime) -> bool:
@@ -61,14 +61,14 @@ def _overdue(view: View, *, now: datetime, max_running: int) -> Iterator[Finding
             yield Finding(
                 code="invariant.I8",
                 found=f"an occurrence fell due {late} ago, and the engine has not accounted for it",
-                help="`jobfile status` shows whether the engine is well; start it again if it is not",
+                help="`jobfile status` shows whether the engine works; restart it if it does not",
                 job=schedule.job,
             )
     if view.soundness.hold(DISK_HOLD) is not None or len(view.soundness.live_attempts()) >= max_running:
         return
     newest = view.soundness.newest_intent()
     is_pacing = newest is not None and newest > before
-    for run in view.soundness.overdue(before=before, limit=MAX_TOLD + 1):
+    for run in view.soundness.overdue(before=before, limit=MAX_LISTED + 1):
         if run.trigger is not TriggerKind.CATCHUP or not is_pacing:
             yield _stuck(run, now=now)
 
@@ -78,8 +78,8 @@ def _stuck(run: Run, *, now: datetime) -> Finding:
     late = seconds_text((now - due_at).total_seconds())
     return Finding(
         code="invariant.I8",
-        found=f"run {short(run.id)} could have moved {late} ago, and is still {run.state.value}",
-        help="`jobfile status` shows whether the engine is well; start it again if it is not",
+        found=f"run {short(run.id)} could have continued {late} ago, but is still {run.state.value}",
+        help="`jobfile status` shows whether the engine works; restart it if it does not",
         job=run.job,
         run=run.id,
     )

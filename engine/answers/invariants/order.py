@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from engine.answers.findings import Finding, told
+from engine.answers.findings import Finding, limited
 from engine.answers.invariants.coverage import REPORT_IT
 from engine.core.records import Schedule, Session
 from engine.ledger.soundness_ports import Soundness
@@ -10,8 +10,8 @@ from engine.ledger.soundness_ports import Soundness
 
 def check_order(look: Soundness) -> Iterator[Finding]:
     """Schedules and sessions that are out of order."""
-    yield from told(_schedules(look))
-    yield from told(_sessions(look))
+    yield from limited(_schedules(look))
+    yield from limited(_sessions(look))
 
 
 def _schedules(look: Soundness) -> Iterator[Finding]:
@@ -35,13 +35,13 @@ def _wrong(one: Schedule, before: Schedule | None, clock_epoch: int) -> str:
     if one.covered_until < one.active_from:
         return "is accounted for up to an instant before it began"
     if one.active_until is not None and one.covered_until != one.active_until:
-        return "has ended, and is not accounted for up to its end"
+        return "has ended, but is not accounted for up to its end"
     if before is not None and (before.active_until is None or one.active_from < before.active_until):
         return f"began before schedule {before.id} of the same set had ended"
     if one.clock_epoch > clock_epoch:
-        return f"is of clock epoch {one.clock_epoch}, and the ledger is in {clock_epoch}"
+        return f"is of clock epoch {one.clock_epoch}, but the ledger is in {clock_epoch}"
     if one.active_until is None and one.clock_epoch != clock_epoch:
-        return f"is in force in clock epoch {one.clock_epoch}, and the ledger is in {clock_epoch}"
+        return f"is in force in clock epoch {one.clock_epoch}, but the ledger is in {clock_epoch}"
     return ""
 
 

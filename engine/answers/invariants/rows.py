@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from engine.answers.findings import MAX_TOLD, Finding, told
+from engine.answers.findings import MAX_LISTED, Finding, limited
 from engine.answers.invariants.coverage import REPORT_IT
 from engine.core.lifecycle import AttemptState, RunState
 from engine.core.records import Suspect
@@ -32,12 +32,12 @@ LAST_ATTEMPT: Final[Mapping[RunState, frozenset[AttemptState | None]]] = {
 
 def check_rows(look: Contradictions) -> Iterator[Finding]:
     """Runs whose rows contradict each other."""
-    yield from _suspects("invariant.I4", look.half_ended(limit=MAX_TOLD))
-    yield from _suspects("invariant.I5", look.misnumbered(limit=MAX_TOLD))
-    yield from _suspects("invariant.I6", look.executed_twice(limit=MAX_TOLD))
-    yield from _suspects("invariant.I7", look.unproven(limit=MAX_TOLD))
-    yield from told(_check_last_states(look))
-    yield from told(_check_crowds(look))
+    yield from _suspects("invariant.I4", look.half_ended(limit=MAX_LISTED))
+    yield from _suspects("invariant.I5", look.misnumbered(limit=MAX_LISTED))
+    yield from _suspects("invariant.I6", look.executed_twice(limit=MAX_LISTED))
+    yield from _suspects("invariant.I7", look.unproven(limit=MAX_LISTED))
+    yield from limited(_check_last_states(look))
+    yield from limited(_check_crowds(look))
 
 
 def _suspects(code: str, found: tuple[Suspect, ...]) -> Iterator[Finding]:
@@ -51,7 +51,7 @@ def _suspects(code: str, found: tuple[Suspect, ...]) -> Iterator[Finding]:
         )
         for one in found
     )
-    yield from told(findings, total=found[0].total if found else 0)
+    yield from limited(findings, total=found[0].total if found else 0)
 
 
 def _help(code: str, one: Suspect) -> str:
@@ -74,16 +74,16 @@ def _check_last_states(look: Contradictions) -> Iterator[Finding]:
         runs = f"run {short(one.run_id)} is" if one.runs == 1 else f"{one.runs:,} runs are"
         yield Finding(
             code="invariant.I10",
-            found=f"{runs} {one.run_state} {last}: no legal move leads there",
+            found=f"{runs} {one.run_state} {last}: no legal transition leads there",
             help=f"`jobfile logs {short(one.run_id)}` shows one; {REPORT_IT}",
             run=one.run_id,
         )
 
 
 def _check_crowds(look: Contradictions) -> Iterator[Finding]:
-    for one in look.crowds(limit=MAX_TOLD + 1):
+    for one in look.crowds(limit=MAX_LISTED + 1):
         yield Finding(
             code="invariant.I11",
-            found=f"{one.active} runs are active under `{one.concurrency_key}`, and {one.limit} may be",
+            found=f"{one.active} runs are active under `{one.concurrency_key}`; at most {one.limit} may be",
             help=f"`jobfile runs --in running` shows them; {REPORT_IT}",
         )

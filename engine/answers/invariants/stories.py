@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Final
 
 from engine.answers.expected import INSTANT, NOT_ACCOUNTED
-from engine.answers.findings import Finding, told
+from engine.answers.findings import Finding, limited
 from engine.answers.invariants.coverage import REPORT_IT
 from engine.answers.why import why
 from engine.core.records import Schedule
@@ -27,7 +27,7 @@ def check_stories(view: View, *, now: datetime) -> Iterator[Finding]:
     """Instants for which `why` fails or does not know that a run was expected."""
     newest = (view.soundness.schedules(key)[-1:] for key in view.soundness.set_keys())
     chosen = islice((one for found in newest for one in found), MAX_SCHEDULES)
-    yield from told(finding for schedule in chosen for finding in _check(view, schedule, now))
+    yield from limited(finding for schedule in chosen for finding in _check(view, schedule, now))
 
 
 def _check(view: View, schedule: Schedule, now: datetime) -> Iterator[Finding]:

@@ -15,11 +15,11 @@ from engine.cli.place import (
     why_option,
 )
 from engine.cli.planning import (
-    apply_and_tell,
+    apply_and_print,
     open_store,
     planned,
     print_plan,
-    told,
+    valid_side,
 )
 from engine.host.environment import user_name
 from engine.planning.enforcing import (
@@ -85,7 +85,7 @@ def command(
     main_file = place.main_file
     if revision is None:
         refuse_unsafe_files(place, is_strict=is_strict)
-    after = told(lambda: revision_side(main_file, revision) if revision else worktree_side(main_file))
+    after = valid_side(lambda: revision_side(main_file, revision) if revision else worktree_side(main_file))
     refuse_what_cannot_run(after.catalog, place.config)
     open_store(place).close()
     view = place.view()
@@ -108,7 +108,7 @@ def command(
         revision=after.revision,
         note=UNCOMMITTED if after.is_dirty else "",
     )
-    return apply_and_tell(place, intent, as_json=as_json)
+    return apply_and_print(place, intent, as_json=as_json)
 
 
 def _apply_saved(
@@ -140,4 +140,4 @@ def _apply_saved(
         plan_id=saved.id,
         note=f"a saved plan, {UNCOMMITTED}" if saved.plan["to"]["dirty"] else "a saved plan",
     )
-    return apply_and_tell(place, intent, as_json=as_json)
+    return apply_and_print(place, intent, as_json=as_json)

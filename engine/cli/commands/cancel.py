@@ -34,9 +34,9 @@ LOOK_SECONDS = 0.05
 @json_option
 @place_options
 def command(run: str, *, kill: bool, why: str, as_json: bool, place: Place) -> int:
-    """End RUN: SIGTERM to its processes, SIGKILL after the job's kill_grace. Who and why is recorded.
+    """End RUN: SIGTERM to its processes, SIGKILL after the job's kill_grace.
 
-    A run that is over already stays as it is.
+    The audit records who cancelled the run, and why. A run that is over stays as it is.
     """
     view = place.view()
     found = find_run(view, run)
@@ -46,8 +46,8 @@ def command(run: str, *, kill: bool, why: str, as_json: bool, place: Place) -> i
     if as_json:
         print_json(one_run_to_json(after))
     else:
-        already = "over already, " if found.state.is_final else ""
-        click.echo(f"run {short(after.id)} of {after.job}: {already}{after.state.value}")
+        already = " was over already" if found.state.is_final else ""
+        click.echo(f"run {short(after.id)} of {after.job}{already}: {after.state.value}")
     return GOOD
 
 

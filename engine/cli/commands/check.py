@@ -21,7 +21,7 @@ FORMATS = ("text", "json", "jsonl", "short", "github", "gitlab", "sarif")
 class NothingToCheckError(UnreadableFileError):
     """No file could be read; each was reported."""
 
-    is_told = True
+    is_reported = True
 
 
 @click.command("check")
@@ -90,7 +90,7 @@ def command(
 ) -> int:
     """Find every mistake in job FILEs and what they include, or in the main file. Starts nothing.
 
-    For an included FILE, only problems in that file are reported. DIR stands for its jobs.yaml, or if
+    For an included FILE, only problems in that file are reported. DIR means its jobs.yaml, or if
     it has none, for its YAML files with `jobs`. No secret is read.
     """
     own_allow, own_deny = project_lints(place.main_file.absolute().parent)
@@ -99,17 +99,17 @@ def command(
     lints = read_lints(level=level, strict=strict, allow=allow, deny=deny)
     if unsafe and not fix:
         raise click.UsageError("--unsafe needs --fix; give both")
-    mend = ("unsafe" if unsafe else "safe") if fix else ""
-    checked = check_sets(files or (str(place.main_file),), place, overrides=split_params(given), fix=mend)
+    fixes = ("unsafe" if unsafe else "safe") if fix else ""
+    checked = check_sets(files or (str(place.main_file),), place, overrides=split_params(given), fix=fixes)
     for problem in checked.unreadable:
         hint = "" if files or os.path.lexists(place.main_file) else "; make one with  jobfile init"
         click.echo(message(f"error: cannot read {problem}{hint}"), err=True)
     changed = _changed(checked.contents, changed_since)
-    told = [one for one in checked.diagnostics if lints.is_shown(one)]
-    told.sort(key=lambda one: one.file not in changed)
+    selected = [one for one in checked.diagnostics if lints.is_shown(one)]
+    selected.sort(key=lambda one: one.file not in changed)
     form = "json" if as_json else form
     # Of the formats only SARIF can mark a finding as suppressed by a comment in the file.
-    shown = [one for one in told if form == "sarif" or one.suppressed is None]
+    shown = [one for one in selected if form == "sarif" or one.suppressed is None]
     sources = without_secrets(checked.diagnostics, checked.sources)
     if checked.names or not checked.unreadable:
         print_diagnostics(shown, sources, form=form, files=checked.names, jobs=checked.jobs)
@@ -117,7 +117,7 @@ def command(
         raise NothingToCheckError("; ".join(checked.unreadable))
     if checked.unreadable:
         return UNREADABLE
-    return NOT_WELL if any(map(lints.is_bad, told)) else GOOD
+    return NOT_WELL if any(map(lints.is_bad, selected)) else GOOD
 
 
 def _changed(files: Mapping[str, bytes], revision: str | None) -> frozenset[str]:

@@ -25,7 +25,10 @@ from jobfile.pages.reference import reference
 @click.command("explain")
 @click.argument("words", nargs=-1, metavar="[CODE | keys KIND]")
 @click.option(
-    "--markdown", "as_markdown", is_flag=True, help="With keys: print Markdown, without KIND of all kinds."
+    "--markdown",
+    "as_markdown",
+    is_flag=True,
+    help="With keys: print Markdown, for all kinds if there is no KIND.",
 )
 @json_option
 def command(words: tuple[str, ...], *, as_markdown: bool, as_json: bool) -> int:
@@ -68,7 +71,7 @@ def _keys(words: tuple[str, ...], *, as_markdown: bool, as_json: bool) -> int:
         click.echo(reference(), nl=False)
         return GOOD
     if len(words) != 1 or words[0] not in KINDS:
-        raise click.UsageError(f"keys of what? One of {', '.join(KINDS)}")
+        raise click.UsageError(f"name the kind of keys: one of {', '.join(KINDS)}")
     if as_markdown:
         click.echo(reference(words), nl=False)
     elif as_json:

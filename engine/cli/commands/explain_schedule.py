@@ -20,7 +20,7 @@ from jobfile.model.jobs import DayRule
 @click.option(
     "--days",
     type=click.Choice(["either", "both"]),
-    help="If both are restricted: fire on days that match either, or both "
+    help="If both day fields are restricted: fire on days that match either, or both "
     "[default: as cron does, either unless one begins with *].",
 )
 @click.option("--now", "start", metavar="TIME", help="Start at this time: 2026-11-28T18:04 [default: now].")

@@ -21,7 +21,7 @@ from engine.cli.place import Place, json_option, place_options
 def command(limit: int, *, as_json: bool, place: Place) -> int:
     """Every set of jobs that was put in force, the newest first.
 
-    What one changed:  jobfile plan --from engine:N --to engine:M.
+    To see what changed between two of them:  jobfile plan --from engine:N --to engine:M.
     """
     found = place.view().generations(limit=limit)
     if as_json:

@@ -27,7 +27,7 @@ MAX_RUNS = 1_000
 """Maximum number of runs that --since shows."""
 
 
-class _Wanted(NamedTuple):
+class _Options(NamedTuple):
     """What to show of each run."""
 
     step: str | None
@@ -74,21 +74,21 @@ def command(
     is, and why there is nothing to show, goes to standard error. So  jobfile logs JOB | tail  sends raw bytes
     to your terminal; append  | cat -v  if you do not trust the job. With --since, the runs come oldest first.
     """
-    wanted = _Wanted(step, attempt, tail, is_followed)
+    options = _Options(step, attempt, tail, is_followed)
     if since is not None and (is_followed or attempt):
         raise click.UsageError("--since is about several runs; --follow and --attempt are about one")
     named = subject(place, run_or_job)
     if since is not None:
-        return _show_since(place, named, since, wanted, as_json=as_json)
-    run = _one_run(place, named, wanted)
+        return _show_since(place, named, since, options, as_json=as_json)
+    run = _one_run(place, named, options)
     if as_json:
-        print_json(logs_to_json(_logs(place, named.view, run, wanted)))
+        print_json(logs_to_json(_logs(place, named.view, run, options)))
     else:
-        _show_run(place, named, run, wanted)
+        _show_run(place, named, run, options)
     return GOOD
 
 
-def _show_since(place: Place, named: Subject, since: str, wanted: _Wanted, *, as_json: bool) -> int:
+def _show_since(place: Place, named: Subject, since: str, options: _Options, *, as_json: bool) -> int:
     """Show every run of a job from a time on."""
     if named.run is not None:
         raise click.UsageError("--since is about a job; a RUN is one already")
@@ -99,38 +99,38 @@ def _show_since(place: Place, named: Subject, since: str, wanted: _Wanted, *, as
             f"{named.job} has more than {MAX_RUNS:,} runs since then; give a later --since"
         )
     if as_json:
-        print_json(all_logs_to_json([_logs(place, named.view, run, wanted) for run in reversed(runs)]))
+        print_json(all_logs_to_json([_logs(place, named.view, run, options) for run in reversed(runs)]))
         return GOOD
     for run in reversed(runs):
-        _show_run(place, named, run, wanted)
+        _show_run(place, named, run, options)
     if not runs:
         click.echo(f"{named.job} has no run since then", err=True)
     return GOOD
 
 
-def _show_run(place: Place, named: Subject, run: Run, wanted: _Wanted) -> None:
+def _show_run(place: Place, named: Subject, run: Run, options: _Options) -> None:
     """Print which run it is on standard error, and what it wrote."""
     view, now = named.view, place.now()
     presence = presence_at(place.config, view, now=now)
     asked = Asked(view=view, job=run.job, zone=named.zone, now=now, presence=presence)
     click.echo(printable(about_run(asked, run)), err=True)
-    if not _show(place, view, run, wanted) and wanted.tail != 0:
-        click.echo(why_no_output(view.run(run.id) or run, wanted.attempts(view, run)), err=True)
+    if not _show(place, view, run, options) and options.tail != 0:
+        click.echo(why_no_output(view.run(run.id) or run, options.attempts(view, run)), err=True)
 
 
-def _show(place: Place, view: View, run: Run, wanted: _Wanted) -> bool:
+def _show(place: Place, view: View, run: Run, options: _Options) -> bool:
     """Print the output as it comes; return whether there was any."""
     if run.begun_at is not None:
-        return _show_steps(place, view, run, wanted)
-    numbers = [wanted.attempt] if wanted.attempt else list(range(1, run.attempt + 1))
+        return _show_steps(place, view, run, options)
+    numbers = [options.attempt] if options.attempt else list(range(1, run.attempt + 1))
     has_shown = False
     for number in numbers:
         if len(numbers) > 1:
             click.echo(f"--- attempt {number} ---")
         folder = place.config.attempt_dir(AttemptKey(run.id, number))
-        shown = OutputShown(OutputTail(folder), lines=wanted.tail)
+        shown = OutputShown(OutputTail(folder), lines=options.tail)
         shown.show_new()
-        while wanted.is_followed and _is_going(view, run.id, number):
+        while options.is_followed and _is_going(view, run.id, number):
             threading.Event().wait(LOOK_SECONDS)
             shown.show_new()
         shown.finish()
@@ -138,9 +138,9 @@ def _show(place: Place, view: View, run: Run, wanted: _Wanted) -> bool:
     return has_shown
 
 
-def _show_steps(place: Place, view: View, run: Run, wanted: _Wanted) -> bool:
+def _show_steps(place: Place, view: View, run: Run, options: _Options) -> bool:
     """Print the output of steps: of all as it comes, or else of one after the other."""
-    if wanted.is_followed and wanted.step is None:
+    if options.is_followed and options.step is None:
         following = StepsShown(view, run.id, place.config.attempt_dir)
         following.show_new()
         while _is_going(view, run.id, run.attempt):
@@ -148,13 +148,13 @@ def _show_steps(place: Place, view: View, run: Run, wanted: _Wanted) -> bool:
             following.show_new()
         following.show_new()
         return True
-    attempts = wanted.attempts(view, run)
+    attempts = options.attempts(view, run)
     has_shown = False
     for one in attempts:
         if len(attempts) > 1:
             number = f", attempt {one.number}" if one.number > 1 else ""
             click.echo(f"--- {place_text(one.step, one.item)}{number} ---")
-        shown = OutputShown(OutputTail(place.config.attempt_dir(one.key)), lines=wanted.tail)
+        shown = OutputShown(OutputTail(place.config.attempt_dir(one.key)), lines=options.tail)
         shown.finish()
         has_shown = has_shown or shown.has_shown
     return has_shown
@@ -165,21 +165,21 @@ def _is_going(view: View, run_id: str, number: int) -> bool:
     return run is not None and not run.state.is_final and run.attempt == number
 
 
-def _one_run(place: Place, named: Subject, wanted: _Wanted) -> Run:
+def _one_run(place: Place, named: Subject, options: _Options) -> Run:
     """The named run, or the newest run of the named job."""
-    run, attempt = run_of(place, named), wanted.attempt
+    run, attempt = run_of(place, named), options.attempt
     known = dict.fromkeys(one.step for one in steps_of_run(named.view, run))
-    if wanted.step is not None and wanted.step.partition("[")[0] not in known:
+    if options.step is not None and options.step.partition("[")[0] not in known:
         has = f"its steps are {', '.join(known)}" if known else "its job has no steps"
-        raise UnknownRunError(f"run {short(run.id)} has no step `{wanted.step}`; {has}")
+        raise UnknownRunError(f"run {short(run.id)} has no step `{options.step}`; {has}")
     if attempt is not None and not known and attempt > run.attempt:
         has = "1 attempt" if run.attempt == 1 else f"{run.attempt or 'no'} attempts"
         raise UnknownRunError(f"run {short(run.id)} has {has}; there is no attempt {attempt}")
     return run
 
 
-def _logs(place: Place, view: View, run: Run, wanted: _Wanted) -> Logs:
+def _logs(place: Place, view: View, run: Run, options: _Options) -> Logs:
     def read(attempt: AttemptKey) -> bytes:
-        return last_part(OutputTail(place.config.attempt_dir(attempt)).read(), wanted.tail)
+        return last_part(OutputTail(place.config.attempt_dir(attempt)).read(), options.tail)
 
-    return logs_of(run, wanted.attempts(view, run), read)
+    return logs_of(run, options.attempts(view, run), read)

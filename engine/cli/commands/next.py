@@ -79,9 +79,9 @@ def command(
 ) -> int:
     """The next fires of all jobs in order of time; or of JOB, of a cron EXPR in quotes, of a period (10m).
 
-    They are those of the job files, or, while these have errors, of the jobs in force. A note says when a job
-    is paused, or no engine is running. --from and --until take a length (6h) from now, or from --from; a time
-    without a zone is in the zone of JOB or EXPR, or UTC.
+    While the job files have errors, the jobs in force are used. A note says if a job is paused, or no engine
+    is running. --from also takes a length from now (6h), and --until a length from the start. A time without
+    a zone is in the zone of JOB or EXPR, or else in UTC.
     """
     asked = Asked(start, end, limit)
     refuse_choice_of_one(what, choice)

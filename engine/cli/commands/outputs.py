@@ -1,4 +1,4 @@
-"""`jobfile outputs`: the values that a run gave by name."""
+"""`jobfile outputs`: the values that a run returned by name."""
 
 import click
 

@@ -25,16 +25,16 @@ from engine.transactions.pause import BY_HAND, pause_by_hand
 @click.option(
     "--until",
     metavar="TIME",
-    help="Resume by itself at this time, or after this length: 18:00, tomorrow, 2026-11-30T08:00, 2h "
+    help="Resume automatically at this time, or after this length: 18:00, tomorrow, 2026-11-30T08:00, 2h "
     "[default: never].",
 )
 @json_option
 @place_options
 def command(job: str, *, why: str, until: str | None, as_json: bool, place: Place) -> int:
-    """Stop JOB from running on its schedule. Runs left out are recorded, and not run later.
+    """Stop JOB from running on its schedule. Runs that fall due until then are recorded as skipped.
 
-    Active and waiting runs continue, and  jobfile run  still works. The audit records who, why and
-    until when. A job that is paused already stays as it is.
+    Skipped runs are not run later. Active and waiting runs continue, and  jobfile run  still works. The audit
+    records who paused the job, why, and until when. A job that is already paused stays as it is.
     """
     named = job_named(place, job)
     now = place.now()
@@ -53,12 +53,12 @@ def command(job: str, *, why: str, until: str | None, as_json: bool, place: Plac
         in_force = pause_by_hand(store, pause)
     store.close()
     poke(place.state_dir)
-    going_on = tuple(run for run in named.view.open_runs() if run.job == job)
+    still_open = tuple(run for run in named.view.open_runs() if run.job == job)
     paused = Paused(
         pause=in_force,
         was_paused=in_force is not pause,
         zone=named.zone,
-        going_on=going_on,
+        still_open=still_open,
         presence=presence_at(place.config, named.view, now=now),
     )
     if as_json:

@@ -1,6 +1,5 @@
-"""`jobfile plan`: what a change of the job files means for the runs to come."""
+"""`jobfile plan`: what a change of the job files means for future runs."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from engine.planning.invalid import Invalid, invalid_of, invalid_to_json, invali
 from engine.planning.sides import InvalidSideError, default_base, side_named
 from jobfile import __version__
 from jobfile.diagnostics.escapes import printable
+from jobfile.model.dataclass import dataclass
 from jobfile.plan import Plan
 from jobfile.plan.as_json import text_of, to_json
 from jobfile.plan.filters import filtered, unknown_to
@@ -80,7 +80,7 @@ class _View:
 @click.option("--out", metavar="FILE", help="Save the plan to this file too, for  jobfile apply FILE.")
 @click.option(
     "--exit-code",
-    "tells_changes",
+    "exits_on_changes",
     is_flag=True,
     help="Exit with 2 if the plan changes anything [default: with 0].",
 )
@@ -117,7 +117,7 @@ def command(  # noqa: PLR0917  click hands over the options by name
     as_json: bool,
     is_full: bool,
     is_summary: bool,
-    tells_changes: bool,
+    exits_on_changes: bool,
     detect_drift: bool,
     place: Place,
 ) -> int:
@@ -150,9 +150,9 @@ def command(  # noqa: PLR0917  click hands over the options by name
     _print(_filtered(plan, wanted), shown)
     if out is not None:
         click.echo(printable(f"saved to {out}; to apply it:  jobfile apply {out}"), err=form != "text")
-    is_drifted = detect_drift and _tells_drift(plan, view, form=form, now=place.now())
+    is_drifted = detect_drift and _print_drift(plan, view, form=form, now=place.now())
     return _exit_code(
-        plan, fail_on=fail_on, tells_changes=tells_changes or detect_drift, is_drifted=is_drifted
+        plan, fail_on=fail_on, exits_on_changes=exits_on_changes or detect_drift, is_drifted=is_drifted
     )
 
 
@@ -205,14 +205,14 @@ def _print_invalid(invalid: Invalid, shown: _View) -> None:
         click.echo(invalid_to_text(invalid), err=True)
 
 
-def _tells_drift(plan: Plan, view: View | None, *, form: str, now: datetime) -> bool:
+def _print_drift(plan: Plan, view: View | None, *, form: str, now: datetime) -> bool:
     lines = drift_of(view, plan.after.catalog, now=now)
     for index, line in enumerate(lines):
         click.echo(f"{'state' if index == 0 else '':<6}{printable(line)}", err=form != "text")
     return bool(lines)
 
 
-def _exit_code(plan: Plan, *, fail_on: str | None, tells_changes: bool, is_drifted: bool) -> int:
+def _exit_code(plan: Plan, *, fail_on: str | None, exits_on_changes: bool, is_drifted: bool) -> int:
     if fail_on and plan.all_risks:
         return RISKS
-    return CHANGES if is_drifted or (tells_changes and plan.has_changes) else GOOD
+    return CHANGES if is_drifted or (exits_on_changes and plan.has_changes) else GOOD

@@ -41,7 +41,9 @@ def command(
         style = style_of()
         print_text(report_to_text(report, width=row_width(), style=style), style)
     if report.wrong:
-        click.echo(f"the sum does not add up for {', '.join(report.wrong)}: please report this", err=True)
+        click.echo(
+            f"the counts do not add up for {', '.join(report.wrong)}: a bug, please report it", err=True
+        )
         return BUG
     return GOOD if report.is_well else NOT_WELL
 

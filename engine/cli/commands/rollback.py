@@ -6,7 +6,7 @@ from engine.cli.confirming import confirmed
 from engine.cli.exit_codes import GOOD
 from engine.cli.output import print_json
 from engine.cli.place import Place, json_option, place_options, why_option
-from engine.cli.planning import apply_and_tell, planned, print_plan
+from engine.cli.planning import apply_and_print, planned, print_plan
 from engine.core.errors import NothingRecordedError
 from engine.host.environment import user_name
 from engine.planning.enforcing import (
@@ -35,7 +35,7 @@ def command(
 ) -> int:
     """Put the jobs of GENERATION in force again, as a new generation: shows the plan and asks.
 
-    Without GENERATION it is the previous one. The files are not changed: an engine that applies them itself
+    Without GENERATION, uses the previous one. The files are not changed: an engine that applies them itself
     ignores them until they change.
     """
     view = place.view()
@@ -75,4 +75,4 @@ def command(
         instead_of=current.digest,
         note=f"rollback to generation {number}",
     )
-    return apply_and_tell(place, intent, as_json=as_json)
+    return apply_and_print(place, intent, as_json=as_json)

@@ -27,7 +27,7 @@ from engine.cli.times import parse_instant
 from engine.core.errors import JobfileError, UnreadableDefinitionError, UnreadableFileError
 from engine.core.lifecycle import Run
 from engine.core.vocabulary import short
-from engine.dryrun.before import Wanted, look_before
+from engine.dryrun.before import Preview, look_before
 from engine.dryrun.describing import given_outputs
 from engine.dryrun.rendering import dry_run_to_json, dry_run_to_text
 from engine.host.lock import is_engine_running
@@ -104,26 +104,28 @@ def command(
         raise click.UsageError("--output supplies results that a dry run cannot know; it needs --dry-run")
     if not is_running and not is_dry:
         refuse_unsafe_files(place, is_strict=is_strict)
-    wanted = _from_engine(place, job) if is_running and not is_dry else _from_file(place, job, is_dry=is_dry)
-    spec = wanted.job.spec
+    preview = _from_engine(place, job) if is_running and not is_dry else _from_file(place, job, is_dry=is_dry)
+    spec = preview.job.spec
     zone = load_zone(spec.timezone)
     assert zone is not None
     at = parse_instant(instant, zone, now=now) if instant else now
-    params = _bound(wanted, split_params(given))
+    params = _bound(preview, split_params(given))
     if is_dry:
-        dry = Wanted(
-            job=wanted.job,
+        dry = Preview(
+            job=preview.job,
             params=params,
             given=frozenset(split_params(given)),
             at=at,
-            jobs=wanted.jobs,
+            jobs=preview.jobs,
             outputs=_outputs(spec, split_params(outputs)),
         )
         return _look_only(dry, place, as_json=as_json)
-    run = new_run(spec, digest=wanted.job.digest, generation=wanted.generation, params=params, at=at, now=now)
+    run = new_run(
+        spec, digest=preview.job.digest, generation=preview.generation, params=params, at=at, now=now
+    )
     if not detach:
-        return attend(place, run, wanted.job, why=why, as_json=as_json)
-    recorded = hand_over(place, run, wanted.job, why=why, now=now)
+        return attend(place, run, preview.job, why=why, as_json=as_json)
+    recorded = hand_over(place, run, preview.job, why=why, now=now)
     return _detached(recorded, as_json=as_json, is_running=is_running)
 
 
@@ -167,10 +169,10 @@ def _outputs(spec: JobSpec, given: Mapping[str, str]) -> Mapping[str, Mapping[st
         raise click.UsageError(f"--output: {error}") from error
 
 
-def _look_only(wanted: Wanted, place: Place, *, as_json: bool) -> int:
+def _look_only(preview: Preview, place: Place, *, as_json: bool) -> int:
     """Print the dry run."""
     view = place.trace_free_view()
-    dry = look_before(wanted, view, place.config)
+    dry = look_before(preview, view, place.config)
     if view is not None:
         view.close()
     if as_json:
@@ -180,8 +182,8 @@ def _look_only(wanted: Wanted, place: Place, *, as_json: bool) -> int:
     return WOULD_NOT_RUN if dry.would_run is False else GOOD
 
 
-def _bound(wanted: _Found, given: Mapping[str, str]) -> dict[str, Value]:
-    spec = wanted.job.spec
+def _bound(preview: _Found, given: Mapping[str, str]) -> dict[str, Value]:
+    spec = preview.job.spec
     bound, problems = bind_params(spec.params, given, from_text=True)
     if problems:
         lines = "\n".join(f"  {problem.name}: {problem.message}" for problem in problems)

@@ -16,7 +16,7 @@ from engine.core.lifecycle import RunState
 from engine.service.presence import presence_at
 
 
-class _Wanted(NamedTuple):
+class _Options(NamedTuple):
     """Which runs to list."""
 
     since: str | None
@@ -58,13 +58,13 @@ def command(
 ) -> int:
     """The newest runs, of JOB or of all, newest first; or one RUN, named by the beginning of its id.
 
-    Runs that did not happen are listed too. Many in a row have one gap record, shown below the table.
-    Without --since, --until, --tag and --owner the order is that in which runs were recorded, else that of
-    the times they are for. Each time is in the zone of its job; --since and --until are in that of JOB, or
-    UTC.
+    Runs that did not happen are listed too. Many in a row have one gap record, shown below the table. Runs
+    are sorted by the time when they were recorded; with --since, --until, --tag or --owner, by their
+    scheduled time. Each time is in the zone of its job. --since and --until are read in the zone of JOB, or
+    else in UTC.
     """
-    wanted = _Wanted(since, until, choice, _states(given, not_ok=not_ok), limit)
-    found = _runs(place, run_or_job, wanted)
+    options = _Options(since, until, choice, _states(given, not_ok=not_ok), limit)
+    found = _runs(place, run_or_job, options)
     if as_json:
         print_json(runs_to_json(found))
     else:
@@ -73,26 +73,26 @@ def command(
     return GOOD
 
 
-def _runs(place: Place, name: str | None, wanted: _Wanted) -> Runs:
-    refuse_choice_of_one(name, wanted.choice)
+def _runs(place: Place, name: str | None, options: _Options) -> Runs:
+    refuse_choice_of_one(name, options.choice)
     named = subject(place, name) if name else None
     view, now = named.view if named else place.view(), place.now()
     presence = presence_at(place.config, view, now=now)
     if named and named.run:
-        if wanted.has_window:
+        if options.has_window:
             raise click.UsageError("--since and --until are about a job; a RUN is one already")
         return one_run(view, named.run, now=now, presence=presence)
-    if not wanted.has_window:
+    if not options.has_window:
         job = named.job if named else None
-        return newest_runs(view, job, states=wanted.states, limit=wanted.limit, now=now, presence=presence)
-    window = window_of(wanted.since, wanted.until, named.zone if named else None, now=now)
+        return newest_runs(view, job, states=options.states, limit=options.limit, now=now, presence=presence)
+    window = window_of(options.since, options.until, named.zone if named else None, now=now)
     return runs_in(
         view,
-        {named.job} if named else chosen_jobs(view, wanted.choice),
+        {named.job} if named else chosen_jobs(view, options.choice),
         since=window.since,
         until=window.until,
-        states=wanted.states,
-        limit=wanted.limit,
+        states=options.states,
+        limit=options.limit,
         now=now,
         presence=presence,
     )

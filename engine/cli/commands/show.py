@@ -49,8 +49,8 @@ UNSEALED = "was not saved here, so changes since then cannot be detected"
 def command(job: str, given: tuple[str, ...], graph_form: str | None, *, as_json: bool, place: Place) -> int:
     """JOB with all its defaults filled in, and where each value comes from.
 
-    Or the job as a RUN had it, named by the beginning of its id. Or a saved plan, by its file. While the job
-    files have errors, the job in force is shown, if there is one. With --graph, the steps of a job or RUN.
+    For a RUN, named by the beginning of its id, shows the job as that run used it; for the file of a saved
+    PLAN, the plan. While the job files have errors, shows the job in force, if there is one.
     """
     if graph_form is not None and as_json:
         raise click.UsageError("--graph is not JSON; show --json has the steps and what each needs")

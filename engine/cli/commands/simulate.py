@@ -44,13 +44,13 @@ from jobfile.pipeline import compile_files
     "--durations",
     default="p50",
     metavar="p50|p95|FILE",
-    help="Percentile of past lengths, or a file of JOB: 5m [default: p50].",
+    help="Percentile of past durations, or a file with lines JOB: 5m [default: p50].",
 )
 @click.option(
     "--fail", multiple=True, metavar="[JOB[.STEP]=]CHANCE", help="Chance that an attempt fails: JOB=0.1."
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="Seed of the random numbers.")
-@click.option("--event", "events", metavar="FILE", help="Runs to request: one JSON object a line.")
+@click.option("--event", "events", metavar="FILE", help="Runs to request: one JSON object on each line.")
 @click.option("--compare", metavar="REV", help="Compare with the files of this revision.")
 @click.option("--csv", "csv_file", metavar="FILE", help="Write every event as CSV.")
 @click.option("--svg", "svg_file", metavar="FILE", help="Draw the timeline as SVG.")
@@ -74,8 +74,9 @@ def command(  # noqa: PLR0917  click hands over the options by name
 ) -> int:
     """What the jobs would do: runs, skips, waits, retries, load. Starts nothing and does not wait.
 
-    The engine's own rules decide what is due, skipped, retried or run late. How long runs take comes from the
-    ledger's history, else from --assume. The same input gives the same bytes.
+    The engine's own rules decide what is due, skipped, retried or run late. The length of a job's runs is
+    that of --assume JOB=, else of its past runs in the ledger, else of --assume. The same input gives the
+    same output.
     """
     options = Options(
         start=start,
@@ -93,13 +94,13 @@ def command(  # noqa: PLR0917  click hands over the options by name
     setting = _setting(options, jobs, place, now=now)
     if compare is not None:
         return _compare(setting, options, place, compare, now=now, as_json=as_json)
-    days_told, lines = Days(), EventLines()
-    tellers = [one for one, wanted in ((days_told.tell, svg_file), (lines.tell, csv_file)) if wanted]
-    outcome = simulate(setting, _all(tellers))
+    by_day, lines = Days(), EventLines()
+    receivers = [one for one, wanted in ((by_day.on_event, svg_file), (lines.on_event, csv_file)) if wanted]
+    outcome = simulate(setting, _all(receivers))
     if csv_file:
         write_output(csv_file, lines.text)
     if svg_file:
-        write_output(svg_file, draw(outcome, setting, days_told))
+        write_output(svg_file, draw(outcome, setting, by_day))
     if as_json:
         print_json(outcome_to_json(outcome, setting, beyond))
     else:
@@ -145,13 +146,13 @@ def _compare(
 
 
 def _all(
-    tellers: Sequence[Callable[[datetime, str, SimRun], None]],
+    receivers: Sequence[Callable[[datetime, str, SimRun], None]],
 ) -> Callable[[datetime, str, SimRun], None] | None:
-    if not tellers:
+    if not receivers:
         return None
 
-    def tell(at: datetime, what: str, run: SimRun) -> None:
-        for one in tellers:
+    def on_event(at: datetime, what: str, run: SimRun) -> None:
+        for one in receivers:
             one(at, what, run)
 
-    return tell
+    return on_event

@@ -1,4 +1,4 @@
-"""`jobfile status`: is the system well?"""
+"""`jobfile status`: does the engine work?"""
 
 import click
 
@@ -14,7 +14,7 @@ from engine.service.status import status_at
 @json_option
 @place_options
 def command(*, as_json: bool, place: Place) -> int:
-    """Is the system well? Shows the engine, the generation in force, rejected files, the disk.
+    """Does the engine work? Shows the engine, the generation in force, rejected files, the disk.
 
     To see whether a job ran: jobfile did, jobfile report.
     """

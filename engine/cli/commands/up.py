@@ -80,7 +80,7 @@ LOOK_SECONDS = 0.05
     is_flag=True,
     help="When the engine ends, cancel the running jobs [default: they continue].",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print events as JSON, one object a line.")
+@click.option("--json", "as_json", is_flag=True, help="Print events as JSON, one object on each line.")
 @strict_option
 @place_options
 def command(
@@ -124,7 +124,7 @@ def command(
     manager = Manager(place.config.environ, pid=os.getpid())
     console = Console(STDOUT, when_lost=lambda count: lost_line(count, clock.now(), as_json=as_json))
     log = LogFile(config.state_dir / "engine.log")
-    journal = EventStream(log, Shown(console.tell, as_json=as_json, style=style_of()), clock=clock)
+    journal = EventStream(log, Shown(console.write, as_json=as_json, style=style_of()), clock=clock)
     signals = _Signals(manager, clock)
     signals.obey()  # first: once the lock is taken, others may signal its holder
     session = _open(config, journal, clock)
@@ -216,7 +216,7 @@ def _alarm(manager: Manager, config: EngineConfig) -> Callable[[str], None]:
 
     def alarm(trouble: str) -> None:
         manager.status(f"NOTHING STARTS: {trouble}" if trouble else f"runs {config.main_file}")
-        console.tell(f"warning: {trouble or 'the ledger is writable again'}\n")
+        console.write(f"warning: {trouble or 'the ledger is writable again'}\n")
 
     return alarm
 

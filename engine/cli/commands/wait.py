@@ -8,7 +8,7 @@ import click
 from engine.answers.as_json import ended_runs_to_json
 from engine.answers.did import Answer, answer_of
 from engine.cli.alone import Alone
-from engine.cli.following import LOOK_SECONDS, EndingSignals, tell_end
+from engine.cli.following import LOOK_SECONDS, EndingSignals, print_end
 from engine.cli.naming import find_run
 from engine.cli.output import print_json
 from engine.cli.place import Place, json_option, place_options
@@ -52,15 +52,15 @@ def _until_over(place: Place, view: View, ids: list[str], *, seconds: float, is_
     """Wait until all runs are over, the time is up, or nothing will ever start the rest; return the runs."""
     until = time.monotonic() + seconds
     pause = threading.Event()
-    told: set[str] = set()
+    printed: set[str] = set()
     with EndingSignals().listening() as signals, Alone(place, "jobfile wait", lambda _: False) as alone:
         while True:
             runs = [run for one in ids if (run := view.run(one)) is not None]
             for run in runs:
-                if run.state.is_final and run.id not in told:
-                    told.add(run.id)
+                if run.state.is_final and run.id not in printed:
+                    printed.add(run.id)
                     if not is_quiet:
-                        tell_end(run)
+                        print_end(run)
             waiting = [run for run in runs if not run.state.is_final]
             if not waiting or time.monotonic() >= until or signals.take():
                 return runs

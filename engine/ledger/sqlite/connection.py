@@ -18,7 +18,7 @@ from engine.core.errors import (
     SupersededError,
 )
 from engine.core.records import Unreadable
-from engine.ledger.cells import INSTANT, faults_of, mended_row, unreadable_row
+from engine.ledger.cells import INSTANT, faults_of, row_with_stand_ins, unreadable_row
 from engine.ledger.rows import TABLE_OF, Row, db_text, from_us
 from engine.ledger.sqlite.functions import FUNCTIONS
 from engine.ledger.statements import read_statements
@@ -69,7 +69,7 @@ class Connection:
             "pragma trusted_schema=off; pragma cell_size_check=on; pragma secure_delete=on;"
         )
         self._is_trusted = True
-        with self._told():
+        with self._explaining_errors():
             self._db = self._connect()
 
     def close(self) -> None:
@@ -80,7 +80,7 @@ class Connection:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Commit everything inside at once, or nothing."""
-        with self._lock, self._told():
+        with self._lock, self._explaining_errors():
             assert self._writer is None, "a transaction inside another"
             self._replace_when_distrusted()
             self._db.execute("begin immediate")
@@ -109,14 +109,14 @@ class Connection:
     def rows(self, name: str, values: Mapping[str, object] | None = None) -> list[sqlite3.Row]:
         """All rows of a query by name."""
         with self._lock:
-            try:  # called several times for each run: as _told, without the cost of a context manager
+            try:  # called several times for each run: faster than a context manager
                 self._replace_when_distrusted()
                 return self._execute(name, values or {}).fetchall()
             except sqlite3.DatabaseError as error:
                 if _UNDECODED not in str(error):
                     self._raise(error)
             self._read_any_bytes()
-            with self._told():
+            with self._explaining_errors():
                 return self._execute(name, values or {}).fetchall()
 
     def all(
@@ -147,7 +147,7 @@ class Connection:
             if not faults:
                 raise  # the row is good: the reader has a bug
             self.note_unreadable(unreadable_row(table, plain, "; ".join(faults.values())))
-            return read(mended_row(table, plain, faults))
+            return read(row_with_stand_ins(table, plain, faults))
 
     def note_unreadable(self, found: Unreadable) -> None:
         """Remember an unreadable row, once."""
@@ -165,7 +165,7 @@ class Connection:
     def each(self, name: str, values: Mapping[str, object] | None = None) -> Iterator[sqlite3.Row]:
         """The rows of a query by name, lazily: for results that may not fit into memory."""
         self._read_any_bytes()
-        with self._told():
+        with self._explaining_errors():
             cursor = self._execute(name, values or {})
             while found := cursor.fetchmany(ROWS_AT_ONCE):
                 yield from found
@@ -179,7 +179,7 @@ class Connection:
     @contextmanager
     def snapshot(self) -> Iterator[None]:
         """Everything that is read inside is of one moment, even while others write."""
-        with self._lock, self._told():
+        with self._lock, self._explaining_errors():
             self._db.execute("begin deferred")
             try:
                 yield
@@ -212,18 +212,18 @@ class Connection:
 
     def pragma_rows(self, name: str) -> list[sqlite3.Row]:
         """All rows of a pragma."""
-        with self._lock, self._told():
+        with self._lock, self._explaining_errors():
             self._replace_when_distrusted()
             return self._db.execute(f"pragma {name}").fetchall()
 
     def objects(self) -> Iterator[tuple[tuple[str, str], str]]:
         """The tables, indexes, triggers and views of the file, as `objects_of` gives them."""
-        with self._lock, self._told():
+        with self._lock, self._explaining_errors():
             yield from objects_of(self._db)
 
     def verify(self) -> None:
         """Refuse a damaged file."""
-        with self._lock, self._told():
+        with self._lock, self._explaining_errors():
             self._verify()
 
     def _verify(self) -> None:
@@ -274,7 +274,7 @@ class Connection:
         self._is_trusted = True
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _explaining_errors(self) -> Iterator[None]:
         """Turn SQLite's errors into ours, whose messages say what to do."""
         try:
             yield

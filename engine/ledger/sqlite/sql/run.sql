@@ -14,7 +14,8 @@ select min(not_before) from run indexed by run_undecided where state = 'queued' 
 -- Runs that may start now, without catch-up runs. Three parts, each with its own partial index, so that the cost does
 -- not grow with the past: queued runs that are due and below their limit; runs that wait for another run; retries.
 -- Of the runs that wait for another, only the first 8 of each concurrency key are read: the rest cannot start before
--- them. `held` lists those keys by jumping through the index from each key to the next larger one.
+-- them. Nor can those that come after a catch-up run of the same key: the key's runs start in their order.
+-- `held` lists those keys by jumping through the index from each key to the next larger one.
 with recursive held (key) as (
   select min(concurrency_key) from run indexed by run_overlapped where state = 'queued' and reason = 'overlap'
   union all
@@ -36,10 +37,14 @@ select * from (
   select one.* from held join run as one on one.seq in (
     select first.seq from run as first
     where first.state = 'queued' and first.reason = 'overlap' and first.concurrency_key = held.key
-      and first.not_before <= :now and first.trigger <> 'catchup'
-      and (first.start_by is null or first.start_by >= :now)
+      and first.not_before <= :now and (first.start_by is null or first.start_by >= :now)
     order by first.not_before, first.seq limit 8)
-  where held.key is not null
+  where held.key is not null and one.trigger <> 'catchup'
+    and not exists (
+      select 1 from run as before indexed by run_overlapped
+      where before.state = 'queued' and before.reason = 'overlap' and before.concurrency_key = held.key
+        and before.trigger = 'catchup' and (before.not_before, before.seq) < (one.not_before, one.seq)
+        and (before.start_by is null or before.start_by >= :now))
     and (one.concurrency_limit is null
          or (select count(*) from run as other
              where other.concurrency_key = one.concurrency_key

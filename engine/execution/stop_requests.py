@@ -15,7 +15,7 @@ CONTROL_BYTES = 4096
 """Maximum size in bytes; more than all requests together."""
 
 
-def leave_wish(run_dir: Path, how: Stop, key: bytes) -> bool:
+def add_request(run_dir: Path, how: Stop, key: bytes) -> bool:
     """Add a request to those written before; returns whether it is there. Once is enough.
 
     Anything else in its place was put there by a job, and is removed.
@@ -23,12 +23,12 @@ def leave_wish(run_dir: Path, how: Stop, key: bytes) -> bool:
     control, own = beside(str(run_dir), CONTROL), key_of(str(run_dir), key)
     lines = {wish: wish_line(wish.value, own) for wish in Stop}
     known = _content(control)
-    wanted = [line for wish, line in lines.items() if wish is how or line in known.split(b"\n")]
-    content = b"".join(line + b"\n" for line in wanted)
+    kept = [line for wish, line in lines.items() if wish is how or line in known.split(b"\n")]
+    content = b"".join(line + b"\n" for line in kept)
     if content == known:
         return True
     try:
-        _take_away(control)
+        _remove(control)
         handle = os.open(control, os.O_WRONLY | os.O_CREAT | os.O_EXCL | FILE, 0o600)
         try:
             write_all_at(handle, content, 0)
@@ -53,7 +53,7 @@ def _content(path: str) -> bytes:
         os.close(handle)
 
 
-def _take_away(path: str) -> None:
+def _remove(path: str) -> None:
     """Remove what is in its place; a folder is only renamed, until the run's files are deleted."""
     with contextlib.suppress(FileNotFoundError):
         try:

@@ -1,0 +1,66 @@
+"""Records the runs of jobs that start with the host: once for each of its starts."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
+
+from engine.core.events import Event, NotRunTold, ScheduleQuarantined
+from engine.core.lifecycle import Run, RunState, TriggerKind
+from engine.core.reasons import Reason
+from engine.core.records import JobVersion
+from engine.ledger.store_ports import Requesting
+from engine.notifications.noting import owe_for_run
+from engine.transactions.account import Moment, request_run, requested_run
+from engine.triggers.boot import starts_at_boot
+from jobfile.model.jobs import JobSpec
+
+LAST_BOOT: Final = "boot_id"
+"""The fact of the ledger that names the last start of the host whose runs are recorded."""
+
+
+def record_boot(store: Requesting, boot_id: str, moment: Moment) -> list[Event]:
+    """Record a run of each job that starts with the host, if that was not done since its last start.
+
+    The runs, and the start that they belong to, are recorded in one transaction, the caller's, so a crash
+    neither loses nor repeats one. A job that is added later starts with the next one. Nothing can be recorded
+    about a start of the host after which no engine ran.
+    """
+    if store.past.fact(LAST_BOOT, default="") == boot_id:
+        return []
+    store.past.note(LAST_BOOT, boot_id)
+    return [event for version in store.jobs_in_force() for event in _start(store, version, moment)]
+
+
+def _start(store: Requesting, version: JobVersion, moment: Moment) -> Iterator[Event]:
+    spec = store.definition(version.digest)
+    if not starts_at_boot(spec) or store.definition_trouble(version.digest):
+        return
+    run_id = moment.new_id()
+    try:
+        run = requested_run(
+            spec,
+            id=run_id,
+            digest=version.digest,
+            generation=moment.generation,
+            params={},
+            at=moment.now,
+            now=moment.now,
+            trigger=TriggerKind.BOOT,
+        )
+    except Exception as error:  # noqa: BLE001  one job must not stop the others
+        yield ScheduleQuarantined(job=version.job, message=f"it was not started with the host: {error}")
+        return
+    yield from _record(store, run, spec, moment)
+
+
+def _record(store: Requesting, run: Run, spec: JobSpec, moment: Moment) -> tuple[Event, ...]:
+    """Record a run; of a job that is paused, record that it was skipped."""
+    if not store.pauses.between(run.job, since=moment.now, until=moment.now):
+        return request_run(store, run, spec, moment)[1]
+    skipped = replace(run, state=RunState.SKIPPED, reason=Reason.PAUSED, ended_at=moment.now)
+    store.add_run(skipped)
+    owe_for_run(store, skipped, spec, now=moment.now)
+    at = run.scheduled_for
+    return (
+        NotRunTold(job=run.job, first_at=at, last_at=at, count=1, state=skipped.state, reason=skipped.reason),
+    )

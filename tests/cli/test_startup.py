@@ -1,0 +1,74 @@
+"""What a command imports: users wait for its start each time they ask."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+WRITTEN_AND_READ = 'version: 1\njobs:\n  hello:\n    schedule: "0 8 * * *"\n    run: echo hello\n'
+LOADED = """
+import contextlib, dataclasses, io, json, sys
+from engine.cli.main import run
+with contextlib.redirect_stdout(io.StringIO()):
+    code = run(sys.argv[1:])
+ours = [(name, made) for name, made in sys.modules.items() if name.split(".")[0] in ("engine", "jobfile")]
+classes = {one for _, module in ours for one in vars(module).values() if dataclasses.is_dataclass(one)}
+slow = [f"{one.__module__}.{one.__name__}" for one in classes if one.__dataclass_params__.init]
+print(json.dumps({"code": code, "modules": sorted(sys.modules), "slow": sorted(slow)}))
+"""
+READERS = ("jinja2", "jsonschema", "yaml", "jobfile.checks", "jobfile.pipeline", "jobfile.shell")
+EXECUTION = (
+    "subprocess",
+    "logging",
+    "asyncio",
+    "watchdog",
+    "hashlib",
+    "tempfile",
+    "engine.loops",
+    "engine.execution",
+)
+COMMANDS = {
+    "runs": (*READERS, *EXECUTION, "jobfile.schedule.occurrences", "engine.core.events"),
+    "did hello": (*READERS, *EXECUTION, "engine.core.events"),
+    "check": (
+        "jinja2",
+        "jsonschema",
+        "watchdog",
+        "subprocess",
+        "sqlite3",
+        "engine.ledger.sqlite",
+        "engine.core.lifecycle",
+    ),
+    "list": ("jinja2", "jsonschema", "watchdog", "subprocess", "engine.loops", "engine.execution"),
+}
+"""Commands, each with packages and modules that it has no use for."""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a job that ran once."""
+    made = tmp_path_factory.mktemp("startup")
+    (made / "jobs.yaml").write_text(WRITTEN_AND_READ)
+    run_it = [sys.executable, "-m", "engine.cli.main", "run", "hello"]
+    subprocess.run(run_it, cwd=made, capture_output=True, check=True)
+    return made
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_imports_what_it_needs_and_makes_its_classes_quickly(command: str, folder: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LOADED, *command.split()],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found = json.loads(done.stdout)
+    assert (found["code"], done.stderr) == (0, "")
+    needless = [
+        one for one in found["modules"] if any(f"{one}.".startswith(f"{no}.") for no in COMMANDS[command])
+    ]
+    assert needless == []
+    assert found["slow"] == []
