@@ -16,6 +16,7 @@ __all__ = [
     "failure",
     "fates",
     "findings",
+    "formatted",
     "generations",
     "graph",
     "invariants",

@@ -15,7 +15,7 @@ from engine.answers.asked import Asked
 from engine.answers.expected import NOT_ACCOUNTED, Item, expected_items, item_of, upcoming
 from engine.answers.newest import LOOK_BACK, asked_since, has_schedule, newest_item
 from engine.answers.overdue import OPEN, OVERDUE, verdict_word
-from engine.answers.presence import Presence, unsettled_words
+from engine.answers.presence import GRACE, Presence, unsettled_words
 from engine.core.lifecycle import OPEN_STATES, Run, RunState
 from engine.core.vocabulary import instant_text, seconds_text, short, start_error_words, value_text
 from engine.ledger.ports import History, View
@@ -198,12 +198,21 @@ def chosen_item(
 ) -> tuple[Item | None, datetime | None]:
     """The run that an answer without a day or time is about; without one, the next expected instant.
 
-    It is the newest run of the schedule if one is in force, and otherwise the newest of any kind.
+    It is the newest run of the schedule if one is in force, and otherwise the newest of any kind. A run
+    that is due just now must not hide that nothing started the one before.
     """
     view, job, now = asked.view, asked.job, asked.now
     fits = _fitting(asked, params)
     if has_schedule(view, job, now=now):
         item = newest_item(view, job, now=now, fits=lambda one: one.is_scheduled and fits(one))
+        if item is not None and item.run is None and not asked.is_overdue(item):
+            before = newest_item(
+                view,
+                job,
+                now=now - GRACE,
+                fits=lambda one: one.is_scheduled and fits(one) and one.scheduled_for <= now - GRACE,
+            )
+            return (before if before is not None and asked.is_overdue(before) else item), None
         if item is not None:
             return item, None
         coming = None if params else next(upcoming(view, job, now=now, until=now + LOOK_BACK), None)

@@ -72,6 +72,9 @@ def _origins(job: JobText) -> dict[str, str]:
             settings[f"{key}.{part.path[-1]}"] = part
     for step in job.steps.values():
         settings |= {f"steps.{step.name}.{key}": one for key, one in step.settings.items()}
+        for key, named in (("env", step.env), ("secrets", step.secrets)):
+            own = {name: one for name, one in named.items() if one.path[: len(step.path)] == step.path}
+            settings |= {f"steps.{step.name}.{key}.{name}": one for name, one in own.items()}
     return {key: _place(setting) for key, setting in settings.items()}
 
 

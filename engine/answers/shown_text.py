@@ -62,6 +62,7 @@ def _lines(spec: JobSpec) -> list[Row]:
     rows += [(f"params.{one['name']}", _value(_short(one))) for one in plain.get("params", ())]
     rows += [("matrix", "\n".join(["", *map(_value, plain["matrix"])]))] if spec.matrix else []
     rows += [("if", spec.condition or "")]
+    rows += [row for step in _steps_of(spec) for row in _step_rows(step, spec)]
     rows += _action_rows(spec.action)
     rows += [("working_dir", spec.working_dir or ""), ("pass_env", _value(list(spec.pass_env)))]
     rows += [(f"env.{name}", text) for name, text in sorted(spec.env.items())]
@@ -97,12 +98,16 @@ def _lines(spec: JobSpec) -> list[Row]:
 
 def _may_be_empty(key: str) -> bool:
     """Whether an empty value means something: a variable that is set, a step that waits for no other."""
-    return key.startswith("env.") or key.endswith(".needs")
+    return key.startswith("env.") or ".env." in key or key.endswith(".needs")
+
+
+def _steps_of(spec: JobSpec) -> tuple[StepSpec, ...]:
+    return spec.action.steps if isinstance(spec.action, StepsAction) else ()
 
 
 def _action_rows(action: Action) -> list[Row]:
     if isinstance(action, StepsAction):
-        return [row for step in action.steps for row in _step_rows(step)]
+        return []  # each step has rows of its own
     if isinstance(action, HttpAction):
         return [("http", _value(to_plain(action)))]
     return [_written_row(one) for one in kind_of(action).written(action)]
@@ -114,8 +119,10 @@ def _written_row(one: Written) -> Row:
     return one.key, one.value if isinstance(one.value, str) else _value(to_plain(one.value))
 
 
-def _step_rows(step: StepSpec) -> list[Row]:
+def _step_rows(step: StepSpec, job: JobSpec) -> list[Row]:
+    """What a step says itself, and not what it has from its job."""
     rows = [
+        ("description", step.description),
         ("needs", _value(list(step.needs))),
         ("if", step.condition or ""),
         ("for_each", step.for_each or ""),
@@ -124,7 +131,11 @@ def _step_rows(step: StepSpec) -> list[Row]:
         rows.append(("max_parallel", str(step.max_parallel)))
     rows += _action_rows(step.action)
     plain = to_plain(step)
-    rows.append(("container", _value(plain.get("container", ""))))
+    rows += [("working_dir", (step.working_dir or "") if step.working_dir != job.working_dir else "")]
+    for key, own, shared in (("env", step.env, job.env), ("secrets", step.secrets, job.secrets)):
+        rows += [(f"{key}.{name}", text) for name, text in sorted(own.items() - shared.items())]
+    if step.container != job.container:
+        rows.append(("container", _value(plain.get("container", "none"))))
     rows += [
         ("timeout", format_duration(step.timeout) if step.timeout else ""),
         (

@@ -31,7 +31,8 @@ YEAR_DAYS = 366
 MAX_SHOWN = 6
 """Maximum number of days with a skipped time, or with a repeated one, that one line names."""
 
-_DAY = 86_400
+_FAR = timedelta(days=30)
+"""From this distance on, hours say nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,12 +255,8 @@ def _kind(entry: ScheduleEntry) -> str:
 
 
 def distance_text(length: timedelta) -> str:
-    """The time until a fire as text; in days and hours if it is long."""
-    seconds = length.total_seconds()
-    if seconds < 2 * _DAY:
-        return seconds_text(seconds)
-    days, rest = divmod(round(seconds / 3600), 24)
-    return f"{days:,}d {rest}h" if days < 30 else f"{days:,}d"
+    """The time until a fire as text; in days if it is long."""
+    return f"{length.days:,}d" if length >= _FAR else seconds_text(length.total_seconds())
 
 
 def _has_two_day_fields(entry: ScheduleEntry) -> bool:

@@ -17,7 +17,7 @@ from engine.ports import Stop
 from engine.transactions.account import Moment, request_run, requested_run
 from engine.transactions.steps import has_steps, keep_steps, kept_of
 from jobfile.model.catalog import CompiledJob
-from jobfile.model.jobs import JobSpec
+from jobfile.model.jobs import JobSpec, OverlapPolicy
 from jobfile.model.values import Value
 
 
@@ -46,7 +46,14 @@ def new_run(
 
 
 def record(
-    store: Requesting, run: Run, job: CompiledJob, *, why: str, now: datetime, continues: Run | None = None
+    store: Requesting,
+    run: Run,
+    job: CompiledJob,
+    *,
+    why: str,
+    now: datetime,
+    policy: OverlapPolicy | None = None,
+    continues: Run | None = None,
 ) -> Run:
     """Record a requested run and the reason; return it in the state that the overlap policy decided.
 
@@ -55,7 +62,7 @@ def record(
     moment = Moment(now=now, generation=run.generation or 0, new_id=new_run_id)
     with store.transaction():
         store.add_definition(job)
-        recorded, _ = request_run(store, run, job.spec, moment)
+        recorded, _ = request_run(store, run, job.spec, moment, policy=policy)
         if continues is not None and not recorded.state.is_final:
             keep_steps(store, recorded, continues, job.spec)
         action = "retry" if run.retry_of else "run"
@@ -89,9 +96,10 @@ def hand_over_all(
     *,
     why: str,
     now: datetime,
+    policy: OverlapPolicy | None = None,
     all_steps: bool = False,
 ) -> tuple[Run, ...]:
-    """Record requested runs, and wake the process that may start them.
+    """Record requested runs, and wake the process that may start them; `policy` replaces that of each job.
 
     A run that retries one continues at the first step that has not succeeded, unless all steps are to run.
     """
@@ -101,7 +109,7 @@ def hand_over_all(
         recorded = []
         for run, job in requests:
             old = None if all_steps else _continued(place, store, run, job)
-            recorded.append(record(store, run, job, why=why, now=now, continues=old))
+            recorded.append(record(store, run, job, why=why, now=now, policy=policy, continues=old))
     finally:
         store.close()
     poke(place.state_dir)

@@ -4,18 +4,24 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from engine.cli.findings import print_mistake
 from engine.core.errors import ErrorCode, JobfileError
-from jobfile.diagnostics.escapes import printable
+from jobfile.diagnostics.diagnostic import Diagnostic
+from jobfile.diagnostics.source import Source
 from jobfile.model.jobs import CronEntry, DayRule, EveryEntry, ScheduleEntry
 from jobfile.schedule.cron import CronProblem, parse_cron
 from jobfile.schedule.duration import parse_duration
 from jobfile.schedule.zones import load_zone
+
+_NAME = "expression"
+"""What messages call the expression, where they otherwise name a file."""
 
 
 class NotAScheduleError(JobfileError):
     """A text is neither a cron expression nor a period."""
 
     code = ErrorCode.USAGE
+    is_reported = True
 
 
 def zone_named(name: str | None) -> ZoneInfo:
@@ -33,10 +39,15 @@ def entry_of(text: str, zone: str, days: DayRule = DayRule.CRON) -> ScheduleEntr
         return EveryEntry(every=period, timezone=zone)
     parsed = parse_cron(text, days=days)
     if isinstance(parsed, CronProblem):
-        marks = " " * parsed.start + "^" * max(1, parsed.end - parsed.start)
-        hints = "".join(f"\n  help: {hint}" for hint in parsed.help)
-        label = f" {parsed.label}" if parsed.label else ""
-        raise NotAScheduleError(
-            f"[{parsed.code}] {parsed.message}\n\n  {printable(text)}\n  {marks}{label}\n{hints}"
+        source = Source(_NAME, text)
+        mistake = Diagnostic(
+            code=parsed.code,
+            message=parsed.message,
+            file=_NAME,
+            span=source.span(parsed.start, parsed.end),
+            label=parsed.label,
+            help=parsed.help,
         )
+        print_mistake(mistake, source)
+        raise NotAScheduleError(f"[{parsed.code}] {parsed.message}", advice="; ".join(parsed.help))
     return CronEntry(cron=text, timezone=zone, days=days)

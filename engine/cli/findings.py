@@ -60,6 +60,12 @@ def print_beside(diagnostics: Sequence[Diagnostic], sources: Mapping[str, Source
         print_diagnostics(diagnostics, sources)
 
 
+def print_mistake(mistake: Diagnostic, source: Source) -> None:
+    """Print a mistake on the command line as one in a file, on standard error."""
+    with contextlib.redirect_stdout(sys.stderr):
+        print_diagnostics([mistake], {source.name: source})
+
+
 class InvalidFilesError(JobfileError):
     """The job files have errors, which were printed."""
 

@@ -40,7 +40,12 @@ PAGES: Final[Mapping[str, HelpPage]] = {
         {GOOD: "the files exist; those that existed before are unchanged"},
     ),
     "fmt": HelpPage(
-        ("jobfile fmt", "jobfile fmt --check jobs/*.yaml", "jobfile fmt --diff"),
+        (
+            "jobfile fmt",
+            "jobfile fmt --check jobs/*.yaml",
+            "jobfile fmt --diff",
+            "jobfile fmt --check --json",
+        ),
         {
             GOOD: "the files are formatted now",
             NOT_WELL: "a file is not valid YAML; with --check: it would change, or has mistakes",

@@ -193,7 +193,8 @@ def _run(arguments: Sequence[str]) -> int:
         error.show()
         if _wants_json(arguments):
             context = error.ctx if isinstance(error, click.UsageError) else None
-            _print_failure("USAGE", error.message, command="" if context is None else context.command_path)
+            advice = f"see the help:  {context.command_path} --help" if context else ""
+            _print_failure("USAGE", error.message, advice=advice)
         return USAGE if isinstance(error, click.UsageError) else error.exit_code
     except click.exceptions.Abort:
         if _wants_json(arguments):
@@ -213,14 +214,13 @@ def _wants_json(arguments: Sequence[str]) -> bool:
     return "--json" in before or "--format=json" in (*before, *forms)
 
 
-def _print_failure(code: str, text: str, *, command: str = "") -> None:
+def _print_failure(code: str, text: str, *, advice: str = "") -> None:
     """Print an error as JSON on one line, where programs expect the answer."""
     import json  # noqa: PLC0415  start-up time: only after an error
 
     from engine.answers.failure import failure_to_json  # noqa: PLC0415  start-up time: only after an error
     from engine.core.errors import ErrorCode  # noqa: PLC0415  start-up time: only after an error
 
-    advice = f"see the help:  {command} --help" if command else ""
     click.echo(json.dumps(failure_to_json(ErrorCode[code], text, advice=advice)))
 
 
@@ -238,7 +238,7 @@ def _print_error(error: Exception, *, as_json: bool) -> int:
         if not error.is_reported:
             click.echo(f"error: {text}", err=True)
         if as_json:
-            _print_failure(error.code.name, text)
+            _print_failure(error.code.name, text, advice=error.advice)
         return error.exit_code
     import tempfile  # noqa: PLC0415  start-up time: only after a bug
     import traceback  # noqa: PLC0415  start-up time: only after a bug

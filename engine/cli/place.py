@@ -1,9 +1,9 @@
 """The place where a command works: the main file, the state folder, the ledger; and the options for them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -12,10 +12,12 @@ from engine.core.errors import ErrorCode, JobfileError, NothingRecordedError
 from engine.host.clock import SystemClock
 from engine.host.environment import account, environment
 from engine.host.ownership import file_troubles, refuse_foreign_files, refuse_foreign_state
-from engine.ledger.opening import open_trace_free_view, open_view
-from engine.ledger.ports import View
+from engine.ledger.opening import glance_at_runs, open_trace_free_view, open_view
 from jobfile.diagnostics.escapes import printable
 from jobfile.model.dataclass import dataclass
+
+if TYPE_CHECKING:
+    from engine.ledger.ports import View
 
 MAX_LISTED = 5
 """Maximum number of unreadable rows that an answer names; `doctor` names all."""
@@ -58,7 +60,7 @@ class Place:
         """The wall clock."""
         return SystemClock().now()
 
-    def view(self) -> View:
+    def view(self) -> "View":
         """The ledger for reading. Raises NothingRecordedError when there is none."""
         refuse_foreign_state(self.state_dir)
         if not self.config.ledger.exists():
@@ -67,7 +69,7 @@ class Place:
             )
         return _watched(open_view(self.config.ledger_url))
 
-    def trace_free_view(self) -> View | None:
+    def trace_free_view(self) -> "View | None":
         """The ledger for a read that creates no file; None when there is no ledger that can be read so."""
         from engine.host.lock import is_engine_running  # noqa: PLC0415  start-up time: few commands look so
 
@@ -79,13 +81,23 @@ class Place:
         except JobfileError:
             return None
 
-    def view_if_any(self) -> View | None:
+    def newest_runs(self, *, is_open: bool | None, prefix: str, limit: int) -> Sequence[tuple[str, str, str]]:
+        """Id, job and state of the newest runs, read quickly without a trace; none without a ledger."""
+        refuse_foreign_state(self.state_dir)
+        ledger = self.config.ledger
+        return (
+            glance_at_runs(self.config.ledger_url, is_open=is_open, prefix=prefix, limit=limit)
+            if ledger.exists()
+            else ()
+        )
+
+    def view_if_any(self) -> "View | None":
         """The ledger for reading, if there is one."""
         refuse_foreign_state(self.state_dir)
         return self.view() if self.config.ledger.exists() else None
 
 
-def _watched(view: View) -> View:
+def _watched(view: "View") -> "View":
     """Warn at the end of the command about ledger rows that it could not read."""
     context = click.get_current_context(silent=True)
     if context is not None:
@@ -93,7 +105,7 @@ def _watched(view: View) -> View:
     return view
 
 
-def _warn_unreadable(view: View) -> None:
+def _warn_unreadable(view: "View") -> None:
     found = view.unreadable
     for one in found[:MAX_LISTED]:
         click.echo(f"warning: {printable(one.words)}", err=True)

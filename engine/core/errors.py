@@ -46,6 +46,11 @@ class JobfileError(Exception):
     is_reported = False
     """Whether it was reported already, in more than a message."""
 
+    def __init__(self, *arguments: object, advice: str = "") -> None:
+        """The error with this message; `advice` says what to do if the message does not."""
+        super().__init__(*arguments)
+        self.advice = advice
+
     def __init_subclass__(cls) -> None:
         """The exit code is that of the code."""
         cls.exit_code = cls.code.exit_code

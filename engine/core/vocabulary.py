@@ -2,13 +2,14 @@
 
 import re
 import signal
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING
 
 from engine.core.lifecycle import NOT_AGAIN, Run
 from engine.core.reasons import OF_A_REQUEST, REASONS, Reason
 from jobfile.model.counts import many
 from jobfile.model.regex import regex
+from jobfile.schedule.duration import span_text
 
 if TYPE_CHECKING:
     from engine.core.events import GenerationApplied  # 30 ms, and every answer imports this module
@@ -112,17 +113,12 @@ def short(run_id: str) -> str:
 
 
 def seconds_text(seconds: float) -> str:
-    """A length of time: 15ms, 2.1s, 12s, 4m05s, 2h10m."""
+    """A length of time: 15ms, 2.1s, 12s, 4m5s, 2h, 2h10m, 3d12h; a longer one than 10 s as in a job file."""
     if seconds < 1:
         return f"{round(seconds * 1000)}ms"
     if seconds < 10:
         return f"{seconds:.1f}s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole}s"
-    if whole < 3600:
-        return f"{whole // 60}m{whole % 60:02}s"
-    return f"{whole // 3600}h{whole % 3600 // 60:02}m"
+    return span_text(timedelta(seconds=round(seconds)))
 
 
 def instant_text(at: datetime, zone: tzinfo, *, has_seconds: bool = False) -> str:

@@ -1,6 +1,7 @@
 """Open a ledger by its URL, as a store or a view. No other module names a concrete store."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
@@ -37,6 +38,16 @@ def open_trace_free_view(url: str, *, is_in_use: bool) -> "View":
     from engine.ledger.sqlite.view import SqliteView  # noqa: PLC0415  start-up time: not all commands read
 
     return SqliteView.open_trace_free(path, is_in_use=is_in_use)
+
+
+def glance_at_runs(
+    url: str, *, is_open: bool | None, prefix: str, limit: int
+) -> Sequence[tuple[str, str, str]]:
+    """Id, job and state of the newest runs, read quickly; no file is created, and a failure finds nothing."""
+    path = _sqlite_path(url)
+    from engine.ledger.sqlite.glance import glance  # noqa: PLC0415  start-up time: only while typing
+
+    return glance(path, is_open=is_open, prefix=prefix, limit=limit)
 
 
 def examine_ledger(url: str) -> "Examination":

@@ -1,8 +1,8 @@
 """Compares two simulations of the same time."""
 
 from engine.core.columns import table
-from engine.simulation.notes import notes_of
-from engine.simulation.printing import clock_text, head_line, to_json
+from engine.simulation.notes import length_text, notes_of
+from engine.simulation.printing import head_line, to_json
 from engine.simulation.subject import Setting
 from engine.simulation.tally import JobTally, Outcome
 
@@ -67,7 +67,7 @@ def _cells(row: JobTally | None) -> list[str]:
     if row is None:
         return ["-"] * 6
     numbers = [f"{number:,}" for number in (row.fires, row.ran, row.skipped, row.missed)]
-    return [*numbers, clock_text(row.waited_max), clock_text(row.busy)]
+    return [*numbers, length_text(row.waited_max), length_text(row.busy)]
 
 
 def _cell(before: str, after: str) -> str:

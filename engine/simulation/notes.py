@@ -107,12 +107,8 @@ def day_text(day: date) -> str:
 
 
 def length_text(length: timedelta) -> str:
-    """A length of time, as written in files if it is a whole number of units."""
-    seconds = length.total_seconds()
-    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "m")):
-        if seconds >= size and seconds % size == 0:
-            return f"{int(seconds // size)}{unit}"
-    return seconds_text(seconds)
+    """A length of time, as in all commands."""
+    return seconds_text(length.total_seconds()) if length else "0s"
 
 
 def _part(count: int, of: int) -> str:

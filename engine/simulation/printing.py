@@ -61,8 +61,8 @@ def rows(outcome: Outcome, setting: Setting) -> list[list[str]]:
 
 def _row(row: JobTally, notes: Sequence[str]) -> list[str]:
     numbers = [f"{number:,}" for number in (row.fires, row.ran, row.skipped, row.missed)]
-    waited = clock_text(row.waited_max) if row.waited_max else "-"
-    return [row.job, *numbers, waited, f"{row.late:,}", clock_text(row.busy), "; ".join(notes)]
+    waited = length_text(row.waited_max) if row.waited_max else "-"
+    return [row.job, *numbers, waited, f"{row.late:,}", length_text(row.busy), "; ".join(notes)]
 
 
 def load_lines(outcome: Outcome, *, is_narrow: bool) -> list[str]:
@@ -199,14 +199,6 @@ class EventLines:
     def text(self) -> str:
         """All lines as one text."""
         return self._text.getvalue()
-
-
-def clock_text(length: timedelta) -> str:
-    """A length as hours and minutes; with seconds if it is short."""
-    seconds = round(length.total_seconds())
-    if 0 < seconds < 600:
-        return f"{seconds // 60}m{seconds % 60:02}s"
-    return f"{seconds // 3600:,}h{seconds % 3600 // 60:02}m"
 
 
 def _by_name(outcome: Outcome) -> list[JobTally]:

@@ -19,7 +19,7 @@ from engine.triggers.manual import requested
 from engine.triggers.registry import watched_by
 from jobfile.expressions.template import has_template, render_text
 from jobfile.model.dataclass import dataclass
-from jobfile.model.jobs import JobSpec
+from jobfile.model.jobs import JobSpec, OverlapPolicy
 from jobfile.model.values import Value
 from jobfile.schedule.occurrences import load_zone
 
@@ -99,9 +99,14 @@ def requested_run(
     return _queued_run(occurrence, spec, id=id, digest=digest, generation=generation, now=now)
 
 
-def request_run(store: Accounting, run: Run, spec: JobSpec, moment: Moment) -> tuple[Run, tuple[Event, ...]]:
-    """Record a run that a user requests; returns it as the overlap policy decided, and the events."""
-    events = tuple(_record_run(store, run, spec, moment))
+def request_run(
+    store: Accounting, run: Run, spec: JobSpec, moment: Moment, *, policy: OverlapPolicy | None = None
+) -> tuple[Run, tuple[Event, ...]]:
+    """Record a run that a user requests; returns it as the overlap policy decided, and the events.
+
+    The policy is that of the job, unless another is given.
+    """
+    events = tuple(_record_run(store, run, spec, moment, policy=policy))
     recorded = store.run(run.id)
     assert recorded is not None
     return recorded, events
@@ -213,20 +218,24 @@ def _record_not_run(store: Accounting, subject: _Subject, not_made: NotMade, mom
     )
 
 
-def _record_run(store: Accounting, run: Run, spec: JobSpec, moment: Moment) -> Iterator[Event]:
+def _record_run(
+    store: Accounting, run: Run, spec: JobSpec, moment: Moment, *, policy: OverlapPolicy | None = None
+) -> Iterator[Event]:
     if run.not_before > moment.now and run.trigger.is_scheduled:
         store.add_run(replace(run, reason=Reason.SPREAD))
         return
-    decision = _decision(store, run, spec)
+    decision = _decision(store, run, spec, policy)
     recorded = _decided(run, decision, moment)
     store.add_run(recorded)
     yield from _consequences(store, recorded, decision, moment)
 
 
-def _decision(store: Accounting, run: Run, spec: JobSpec) -> Decision[Run]:
+def _decision(
+    store: Accounting, run: Run, spec: JobSpec, policy: OverlapPolicy | None = None
+) -> Decision[Run]:
     """The overlap policy's decision about a run, given the other runs in the ledger."""
     others = _InTheWay(store, run.concurrency_key)
-    return admit(concurrency=spec.concurrency, policy=policy_for(spec, run.trigger), others=others)
+    return admit(concurrency=spec.concurrency, policy=policy or policy_for(spec, run.trigger), others=others)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from heapq import nsmallest
 from itertools import pairwise
@@ -18,7 +18,9 @@ from jobfile.files.merged_settings import Setting
 from jobfile.model.jobs import DayRule
 from jobfile.schedule.cron import CronExpression, parse_cron
 from jobfile.schedule.day_sets import MatchingDays
+from jobfile.schedule.duration import parse_duration
 from jobfile.schedule.local_times import EPOCH_DAY, days_between
+from jobfile.schedule.zones import load_zone
 
 CROWD: Final = 4
 """From this number of jobs in one minute on, the minute is reported."""
@@ -30,7 +32,10 @@ WIDEST: Final = 20
 _FIRST: Final = date(2027, 1, 1).toordinal() - EPOCH_DAY
 _LAST: Final = date(2027, 12, 31).toordinal() - EPOCH_DAY
 """An ordinary year, used to compare days."""
+_EVERY_DAY: Final = (2 << _LAST - _FIRST) - 1
 _DAY: Final = 24 * 60
+_SEASONS: Final = (datetime(2027, 1, 1, tzinfo=UTC), datetime(2027, 7, 1, tzinfo=UTC))
+"""A zone has its two offsets at these instants."""
 
 
 class _Start(NamedTuple):
@@ -121,19 +126,45 @@ def _gap(minutes: Sequence[int]) -> int:
 
 
 def _times(job: JobText, entry: Setting) -> _Times | None:
-    """When an entry fires; None if it has a spread, is not a cron expression or fires too often."""
+    """When an entry fires; None if it has a spread, names neither times nor a period, or fires too often."""
     if job.settings.get("enabled") is not None and job.settings["enabled"].value is False:
         return None
     if entry.is_unsure() or job.is_unsure("enabled"):
         return None
     if not isinstance(entry.value, str) and entry.part("spread") is not None:
         return None
+    zone = entry_zone(job, entry)
+    every = entry.part("every") if isinstance(entry.value, Mapping) else None
+    if every is not None:
+        return _periodic(every.text, zone)
     text = cron_text(entry)
     if text is None:
         return None
     given = None if isinstance(entry.value, str) else entry.value.get("days")
     minutes, days = _parsed(text, DayRule(given) if given in ("both", "either") else DayRule.CRON)
-    return _Times(entry_zone(job, entry), minutes, days) if minutes else None
+    return _Times(zone, minutes, days) if minutes else None
+
+
+@lru_cache(maxsize=1024)
+def _periodic(text: str, zone_name: str) -> _Times | None:
+    """The minutes of a day at which a period fires, if they are the same on each day it fires.
+
+    A period is counted in UTC. If the zone's offsets are multiples of it, its minutes are the same there.
+    """
+    period, zone = parse_duration(text), load_zone(zone_name)
+    if period is None or zone is None or period % timedelta(minutes=1):
+        return None
+    length = period // timedelta(minutes=1)
+    if not length or _DAY // length > MOST_STARTS:
+        return None
+    if length % _DAY == 0:
+        days = range(_FIRST, _LAST + 1)
+        bits = sum(1 << day - _FIRST for day in days if day % (length // _DAY) == 0)
+        return _Times("UTC", (0,), bits)
+    if _DAY % length:
+        return None
+    is_shared = all(not (one.astimezone(zone).utcoffset() or timedelta()) % period for one in _SEASONS)
+    return _Times(zone_name if is_shared else "UTC", tuple(range(0, _DAY, length)), _EVERY_DAY)
 
 
 @lru_cache(maxsize=16_384)
@@ -170,14 +201,15 @@ def _crowded(crowd: _Crowd) -> Diagnostic:
         when = f"in the same minute, {len(crowd.minutes)} times a day"
     spread = f"{min(WIDEST, crowd.gap)}m"
     is_text = isinstance(entry.value, str)
-    cron = entry if is_text else entry.part("cron") or entry
+    named = entry if is_text else entry.part("cron") or entry.part("every") or entry
+    key = "every" if not is_text and entry.part("every") else "cron"
     found = finding(
-        cron,
+        named,
         "JF606",
         f"{crowd.jobs} jobs start {when}",
         label="they all start together",
         help=(
-            f"spread them:  {{cron: …, spread: {spread}}}  gives each job its own fixed delay",
+            f"spread them:  {{{key}: …, spread: {spread}}}  gives each job its own fixed delay",
             "or choose a different minute",
         ),
     )

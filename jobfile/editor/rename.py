@@ -41,17 +41,24 @@ class Named:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """A place that names something. A `prefix` before the name means a variable: the name is in capitals."""
+    """A place that names something. A `prefix` before the name means a variable: the name is in capitals.
+
+    At a place with a `fixed` text the new name does not appear.
+    """
 
     source: Source
     span: Span
     prefix: str = ""
+    fixed: str | None = None
 
     def text(self, name: str) -> str:
         """What to write here for a name."""
+        if self.fixed is not None:
+            return self.fixed
         return self.prefix + name.upper() if self.prefix else name
 
 
+_FORMER: Final = "renamed_from"
 _READ: Final = ("run", "command", "http", "working_dir", "concurrency", "idempotency_key")
 _CONDITIONS: Final = ("if", "for_each")
 """Keys whose values are expressions without braces."""
@@ -93,7 +100,10 @@ def _near(files: FileSet, path: DocumentPath) -> Iterator[Named]:
 
 
 def rename_edits(files: FileSet, named: Named, new: str) -> list[Place]:
-    """Every place to change. Raises RenameError for a bad name, one in use, or an unclear place."""
+    """Every place to change. Raises RenameError for a bad name, one in use, or an unclear place.
+
+    A renamed job gets `renamed_from`, so that it keeps its history.
+    """
     is_valid, rule = _RULES[named.kind]
     if not is_valid(new):
         raise RenameError(f"`{new}` is not a valid {named.kind} name: {rule}")
@@ -104,7 +114,32 @@ def rename_edits(files: FileSet, named: Named, new: str) -> list[Place]:
     if named.kind is Kind.PARAM and any("python" in one.settings for one in job.payloads):
         raise RenameError(f"a Python function takes `{named.name}` by its name: rename it there too, by hand")
     found = {(one.source.name, one.span): one for one in _places_of(files, named)}
-    return list(found.values())
+    former = _former(job, new) if named.kind is Kind.JOB and new != named.name else None
+    return [*found.values(), *([] if former is None else [former])]
+
+
+def _former(job: JobText, new: str) -> Place | None:
+    """The change of `renamed_from`: added, or removed when the job gets its former name back.
+
+    A former name that is there stays: the name in between may never have been in force.
+    """
+    document, source = job.document, job.document.source
+    keys = [document.key_span((*job.path, key)) for key in map_at(document, job.path)]
+    key, known = (*job.path, _FORMER), document.text((*job.path, _FORMER))
+    first = min(one.start.offset for one in keys)
+    if known and known != new:
+        return None
+    if known:
+        start, end = document.key_span(key).start.offset, document.span(key).end.offset
+        after = min((one.start.offset for one in keys if one.start.offset > end), default=end)
+        gap = source.text[end:after]
+        return Place(source=source, span=source.span(start, end if gap.strip(" ,\n") else after), fixed="")
+    begin = document.key_span(job.path).end.offset
+    if first < begin:
+        raise RenameError(f"job `{job.name}` is an alias of a map elsewhere: rename it by hand")
+    is_flow = "{" in source.text[begin:first]
+    end_of_line = ", " if is_flow else "\n" + " " * (source.span(first, first).start.column - 1)
+    return Place(source=source, span=source.span(first, first), fixed=f"{_FORMER}: {job.name}{end_of_line}")
 
 
 def _taken(files: FileSet, named: Named) -> frozenset[str]:

@@ -49,13 +49,15 @@ class Type(Shown):
     """A type; a list has the type of its items, and a value with `may_be_null` may be null.
 
     A trusted value cannot be a stranger's code: the author or the operator chose it, or it has no character
-    that is special to a shell.
+    that is special to a shell. A word has letters, digits, and no sign that ends a string or a name in
+    another language.
     """
 
     kind: Kind
     item: Kind = Kind.ANY
     may_be_null: bool = False
     is_trusted: bool = False
+    is_word: bool = False
 
     @property
     def cannot_be_code(self) -> bool:

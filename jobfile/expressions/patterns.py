@@ -28,6 +28,8 @@ _CATEGORIES: Final[dict[str, Callable[[str], bool]]] = {
     "CATEGORY_NOT_SPACE": lambda sign: not sign.isspace(),
     "CATEGORY_NOT_WORD": lambda sign: not (sign.isalnum() or sign == "_"),
 }
+_SIGNS_OF: Final[dict[str, set[str]]] = {"CATEGORY_DIGIT": {"0"}, "CATEGORY_WORD": {"0", "a", "_"}}
+_ASCII: Final = 127
 _REPEATS: Final = ("MAX_REPEAT", "MIN_REPEAT")
 _CHARACTERS: Final = ("LITERAL", "NOT_LITERAL", "ANY", "IN")
 _REFUSED: Final = {
@@ -94,6 +96,52 @@ def _compiled(pattern: str) -> "_Machine":
     return _Machine(_parser.parse(pattern))
 
 
+@lru_cache(maxsize=_KNOWN)
+def is_limited_to(pattern: str, allowed: str) -> bool:
+    """Whether each value that matches has only these characters; "a" stands for letters, "0" for digits.
+
+    A value that is empty, begins with a dash or contains two dashes together means something else to many
+    programs, so a pattern that allows one is not limited.
+    """
+    try:
+        size_of(pattern)
+    except UnsupportedError:
+        return False
+    return _signs(_parser.parse(pattern)) <= set(allowed) and not _compiled(pattern).is_loose("-")
+
+
+def _signs(items: Items) -> set[str]:
+    """The characters in a pattern; `*` if there can be any."""
+    found: set[str] = set()
+    for kind, about in items:
+        match str(kind):
+            case "MAX_REPEAT" | "MIN_REPEAT":
+                found |= _signs(about[2])
+            case "BRANCH":
+                found = found.union(*map(_signs, about[1]))
+            case "SUBPATTERN":
+                found |= _signs(about[3])
+            case "IN":
+                found |= _signs(about)
+            case "LITERAL":
+                found.add(_sign(about))
+            case "RANGE":
+                found |= {_sign(one) for one in range(about[0], min(about[1], _ASCII) + 1)}
+                found |= {"*"} if about[1] > _ASCII else set()
+            case "CATEGORY":
+                found |= _SIGNS_OF.get(str(about), {"*"})
+            case "AT":
+                pass
+            case _:
+                found.add("*")
+    return found
+
+
+def _sign(code: int) -> str:
+    sign = chr(code)
+    return "*" if code > _ASCII else "a" if sign.isalpha() else "0" if sign.isdigit() else sign
+
+
 def _size(items: Items) -> int:
     """At least 1: repeating an empty part costs time too."""
     return max(1, sum(_size_of_one(str(kind), about) for kind, about in items))
@@ -156,6 +204,16 @@ class _Machine:
             after = self._reached(around, reached)
             alive = self._step(alive, after, around, steps)
         return bool(alive & 1)
+
+    def is_loose(self, sign: str) -> bool:
+        """Whether a matching text may be empty, begin with this character or contain it twice in a row.
+
+        Conditions are taken as true, so this may say yes too often.
+        """
+        after = self._reached(None, {})
+        accepting = sum(bits for test, bits in self._tests.values() if test(sign))
+        doubled = (after[self._follow[node][0]] for node in self._nodes() if accepting >> node & 1)
+        return bool(after[self._first] & (accepting | 1)) or any(accepting & one for one in doubled)
 
     def _step(
         self,

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Final, TypeVar
 
 from jobfile.expressions.expression import Kind, Refusal, Scope, Type
+from jobfile.expressions.patterns import is_limited_to
 from jobfile.model.jobs import ParamSpec, ParamType
 from jobfile.model.values import Scalar, Value
 
@@ -15,6 +16,10 @@ _Thing = TypeVar("_Thing")
 
 _PLAIN_WORD: Final = re.compile(r"[\w.,:/@%+][\w.,:/@%+-]*", re.ASCII)
 """A text that every shell reads as one word, and that is not an option."""
+
+_NUMBERS: Final = "0._:-"
+"""The characters of versions and dates: like a number, a text of them is no code anywhere."""
+_WORDS: Final = "a" + _NUMBERS
 
 _STRING: Final = Type(Kind.STRING)
 _WORD: Final = Type(Kind.STRING, is_trusted=True)
@@ -188,7 +193,13 @@ def type_of_param(param: ParamSpec) -> Type:
     if param.type is ParamType.ARRAY:
         item = Kind(param.item_type.value) if param.item_type else Kind.ANY
         return Type(Kind.LIST, item, is_trusted=is_trusted)
-    return Type(Kind(param.type.value), is_trusted=is_trusted)
+    if param.pattern is None:
+        return Type(Kind(param.type.value), is_trusted=is_trusted)
+    return Type(
+        Kind(param.type.value),
+        is_trusted=is_trusted or is_limited_to(param.pattern, _NUMBERS),
+        is_word=is_limited_to(param.pattern, _WORDS),
+    )
 
 
 def _is_plain_word(value: object) -> bool:

@@ -29,10 +29,11 @@ def compare_load(before: Iterable[JobSpec], after: Iterable[JobSpec], *, now: da
     rules = _rules(before, after)
     days = _days(rules, now)
     old, new = [0] * (days * _MINUTES_A_DAY), [0] * (days * _MINUTES_A_DAY)
+    begin = now.replace(second=0, microsecond=0)
     for rule in rules:
         for start in starts_of(rule.job, after=now, until=now + timedelta(days=days)):
             # A spread can move a start past the end; it is then counted on a later day.
-            minute = int((start.starts - now).total_seconds() // 60) % len(old)
+            minute = int((start.starts - begin).total_seconds() // 60) % len(old)
             old[minute] += rule.before
             new[minute] += rule.after
     totals = (sum(old), sum(new)) if days == DAYS else _totals(rules, now)

@@ -50,12 +50,17 @@ def pair_jobs(before: Catalog, after: Catalog) -> Pairs:
 def renamed_names(before: Mapping[str, str | None], after: Mapping[str, str | None]) -> dict[str, str]:
     """The new name of each job that is certainly renamed; both sides map names to `renamed_from`.
 
-    It is read in both directions: reverting a rename also means the same job.
+    It is read in both directions: reverting a rename also means the same job. So do two names with the same
+    former name, of which one is gone and one is new.
     """
     found: dict[str, str] = {}
     for name, source in after.items():
         if source is not None and source in before and source not in after and name not in before:
             found.setdefault(source, name)
+    gone = {source: name for name, source in before.items() if source is not None and name not in after}
+    for name, source in after.items():
+        if source in gone and source not in after and name not in before and gone[source] not in found:
+            found.setdefault(gone[source], name)
     for name, target in before.items():
         is_free = target in after and target not in before and target not in found.values()
         if is_free and target is not None and name not in after and name not in found:

@@ -10,7 +10,9 @@ from jobfile.model.counts import many
 from jobfile.model.jobs import AfterTrigger, CatchupMode, JobSpec, WebhookTrigger
 from jobfile.plan.runs import first_after
 from jobfile.plan.values import DAYS, Action, JobChange, JobFacts, Risk, Start
-from jobfile.plan.wording import moment_text, span_text, times_text
+from jobfile.plan.wording import moment_text, times_text
+from jobfile.schedule.duration import span_text
+from jobfile.schedule.zones import is_same_zone
 
 RISKS: Final = {
     "RISK01": "many more runs",
@@ -74,7 +76,7 @@ def risks_of_all(
     for one in changes:
         if one.before is not None and one.after is not None:
             pair = (one.before.spec.timezone, one.after.spec.timezone)
-            zones[pair] += pair[0] != pair[1]
+            zones[pair] += not is_same_zone(*pair)
     for (old, new), count in sorted(zones.items()):
         if count >= MANY_JOBS:
             message = f"the time zone of {count} jobs changes from {old} to {new}"

@@ -10,6 +10,7 @@ from jobfile.plan.group_text import cause_text, first_changed, group_lines, grou
 from jobfile.plan.groups import Group, Own, group_changes
 from jobfile.plan.job_text import job_lines
 from jobfile.plan.risks import MANY_TIMES
+from jobfile.plan.runs import first_after
 from jobfile.plan.values import Action, JobChange, Plan, Start
 from jobfile.plan.wording import SYMBOLS, entry_text, path_text
 
@@ -112,7 +113,10 @@ def _what(change: JobChange) -> str:
 
 
 def _next_run(change: JobChange, now: datetime) -> str:
-    """The first run that changes, before and after; the schedule itself if it is a period."""
+    """The first run that changes, before and after; the schedule itself if it is a period.
+
+    Beside a run that only one side has is the next one of the other side, even if that is years later.
+    """
     if not change.has_new_times and change.action is not Action.ADD:
         return NOTHING
     schedules = [
@@ -124,7 +128,9 @@ def _next_run(change: JobChange, now: datetime) -> str:
     row = first_changed(change)
     if row is None:
         return NOTHING
-    return " → ".join(_when(one, has_year=_has_year(row, now)) for one in row)
+    nexts = (change.runs.next_before, change.runs.next_after)
+    starts = [one or first_after(side, row.at) for one, side in zip(row, nexts, strict=True)]
+    return " → ".join(_when(one, has_year=_has_year(starts, now)) for one in starts)
 
 
 def _has_year(starts: Sequence[Start | None], now: datetime) -> bool:

@@ -36,13 +36,6 @@ def times_text(ratio: float) -> str:
     return f"{ratio:,.0f} times" if ratio >= 10 or ratio == int(ratio) else f"{ratio:.1f} times"
 
 
-def span_text(length: timedelta) -> str:
-    """A length of time in at most two units: 2h11m, 45s."""
-    seconds = round(length.total_seconds())
-    step = 1 if seconds < 3600 else 60 if seconds < 86_400 else 3600
-    return format_duration(timedelta(seconds=seconds // step * step))
-
-
 def mark_of(row: Row) -> str:
     """The sign of a run in a list: `~` moved, `+` gained, `-` lost, none if it is the same."""
     if row.is_same:

@@ -56,6 +56,7 @@ ALARMS: Final = (
     "NO ENGINE",
     "NO HEARTBEAT",
     "NOT BELIEVED",
+    "NOT OK",
     "NOT RUNNING",
     "NOTHING STARTS",
     "OVERDUE",
@@ -90,9 +91,9 @@ class Style:
         return "".join(f"\x1b[{tone}m" for tone in tones) + text + _RESET
 
     def state(self, text: str) -> str:
-        """A text that begins with a state, in the tone of the state: `failed (3 attempts)`."""
+        """A text that begins with a state, in its tone: `failed (3 attempts)`. Alarms stand out."""
         tone = WORDS.get(text.strip().partition(" ")[0])
-        return self.paint(text, tone) if tone else text
+        return self.paint(text, tone) if tone else self.alarms(text)
 
     def count(self, text: str, state: str) -> str:
         """A number of runs, in the tone of their state; a dot stands for none."""

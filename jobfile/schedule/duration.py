@@ -113,3 +113,10 @@ def format_duration(duration: timedelta) -> str:
         if amount:
             parts.append(f"{amount}{unit}")
     return "".join(parts) or "0s"
+
+
+def span_text(length: timedelta) -> str:
+    """A length of time in at most two units: 2h11m, 45s."""
+    seconds = round(length.total_seconds())
+    step = 1 if seconds < 3600 else 60 if seconds < 86_400 else 3600
+    return format_duration(timedelta(seconds=seconds // step * step))

@@ -66,11 +66,18 @@ def load_zone(name: str) -> ZoneInfo | None:
 
     Only listed names are looked up, so a path, a name in different case or an empty text is not a zone.
     """
-    if name not in zone_names():
-        return None
+    return ZoneInfo.from_file(_Bytes(_rules(name)), key=name) if name in zone_names() else None
+
+
+def is_same_zone(one: str, other: str) -> bool:
+    """Whether two zones have equal rules: often two names of one zone, as Asia/Calcutta and Asia/Kolkata."""
+    return one == other or ({one, other} <= zone_names() and _rules(one) == _rules(other))
+
+
+def _rules(name: str) -> bytes:
     rules = pkgutil.get_data("tzdata", f"zoneinfo/{name}")
     assert rules is not None, f"tzdata lists the zone {name}"
-    return ZoneInfo.from_file(_Bytes(rules), key=name)
+    return rules
 
 
 class _Bytes:

@@ -53,7 +53,7 @@ def argument_problems(
     seen: set[tuple[int, str]] = set()
     for finding in find_in_arguments(words):
         index, slot, type_ = slots[finding.slot]
-        if (finding.slot, finding.code) not in seen and not _is_harmless(finding.code, type_):
+        if (finding.slot, finding.code) not in seen and not _is_harmless(finding, type_):
             seen.add((finding.slot, finding.code))
             yield index, _problem(finding, slot, takes_env=takes_env)
 
@@ -98,8 +98,11 @@ def _word(item: str, slots: Sequence[Slot], types: Sequence[Type], first: int) -
     return Word(0, text, is_plain=False, may_vanish=is_list, slots=numbers)
 
 
-def _is_harmless(code: str, type_: Type) -> bool:
+def _is_harmless(finding: Finding, type_: Type) -> bool:
     """Whether no value can do harm here."""
+    code = finding.code
+    if finding.is_data_if_word and type_.is_word:
+        return True
     if code == "JF417" or (code == "JF426" and not type_.is_trusted and type_.kind in NUMERIC):
         return False
     return type_.cannot_be_code

@@ -92,6 +92,13 @@ _QUERIES: Final[Mapping[str, tuple[str, ...]]] = {
 """Programs with an option that takes a program in their own language."""
 _OWN_LANGUAGE: Final = frozenset({*_QUERIES, "sqlite3", "bc", "dc", "ed", "gnuplot"}) - {"sed"}
 """Programs that read their own language from the standard input."""
+_HAS_WORDS: Final = frozenset({"psql", "mysql", "mariadb", "duckdb", "clickhouse-client", "sqlite3"})
+"""Programs in whose language one word between others is a name or a number."""
+_FIELDS: Final = frozenset({"jq", "yq"})
+_BARE: Final = re.compile(rf'(?<![."]){SLOT}')
+"""A word that is neither the name of a field nor in a text: in jq, `env` is all variables."""
+_SUBSTITUTION: Final = re.compile(r"[0-9,$]*s([/|#,@!])(?:(?!\1).)*+\1(?:(?!\1).)*+\1[gpIim0-9]*")
+"""One command of sed that replaces; a word in its first two parts cannot end them."""
 _WRITERS: Final = frozenset({"echo", "printf"})
 
 
@@ -104,6 +111,8 @@ class Finding:
     message: str
     label: str = ""
     ways: tuple[str, ...] = ()
+    is_data_if_word: bool = False
+    """Whether a value that is a word cannot be code at this place."""
 
 
 def find_rereads(command: Command) -> Iterator[Finding]:
@@ -220,10 +229,14 @@ def _code(name: str, slot: int, ways: tuple[str, ...]) -> Finding:
     return Finding(slot, "JF421", f"`{name}` would run this value as code", ways=ways)
 
 
-def _other_language(name: str, slot: int) -> Finding:
-    ways = (*_AS_DATA.get(name, ()), "limit what it can be:  type: integer, or an  enum  of plain words")
+def _other_language(name: str, slot: int, *, is_data_if_word: bool = False) -> Finding:
+    ways = (
+        *_AS_DATA.get(name, ()),
+        "limit what it can be:  type: integer, an  enum,  or a  pattern  of letters and digits",
+    )
     label = "read as code in that language"
-    return Finding(slot, "JF427", f"the value becomes part of the code for `{name}`", label, ways)
+    message = f"the value becomes part of the code for `{name}`"
+    return Finding(slot, "JF427", message, label, ways, is_data_if_word=is_data_if_word)
 
 
 def _code_words(words: Sequence[Word], at_heads: Mapping[int, bool]) -> Iterator[Part]:
@@ -409,8 +422,18 @@ def _own_language(name: str, after: Sequence[Word]) -> Iterator[Finding]:
         if kind == "awk":
             yield from (_code(name, slot, (_AS_AWK_VARIABLE, _IN_PROGRAM)) for slot in word.slots)
             continue
+        is_data = _is_data_if_word(name, word)
         for slot in word.slots:
-            yield _other_language(name, slot)
+            yield _other_language(name, slot, is_data_if_word=is_data)
+
+
+def _is_data_if_word(name: str, word: Word) -> bool:
+    """Whether a value that is a word stays one in this program: a name or a text, never a command."""
+    if name == "sed":
+        return _SUBSTITUTION.fullmatch(word.text) is not None
+    if name in _FIELDS:
+        return _BARE.search(word.text) is None
+    return name in _HAS_WORDS and word.text != SLOT
 
 
 def _first_operand(after: Sequence[Word], takes_next: frozenset[str]) -> list[Word]:

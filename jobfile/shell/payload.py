@@ -16,7 +16,13 @@ Dialect = Literal["sh", "bash"]
 
 @lru_cache(maxsize=4096)
 def _slots_and_shell(
-    text: str, kinds: tuple[str, ...], dialect: Dialect, trusted: frozenset[int], outside: frozenset[str]
+    text: str,
+    kinds: tuple[str, ...],
+    *,
+    dialect: Dialect,
+    trusted: frozenset[int],
+    words: frozenset[int],
+    outside: frozenset[str],
 ) -> tuple[str | None, tuple[str, ...], tuple[Problem, ...]]:
     slots, _ = find_slots(text)
     spans = [(slot.start, slot.end) for slot in slots]
@@ -28,6 +34,7 @@ def _slots_and_shell(
         kinds=kinds,
         dialect=dialect,
         trusted=trusted,
+        words=words,
         constants=constants,
         outside=outside,
     )
@@ -52,7 +59,7 @@ def compiled_script(
         return None, (), (*problems, *(one for slot in slots for one in check_slot(slot, scope)[1]))
     found: list[Problem] = []
     kinds = []
-    trusted = set()
+    trusted, words = set(), set()
     for index, slot in enumerate(slots):
         type_, slot_problems = check_slot(slot, scope)
         found.extend(slot_problems)
@@ -60,7 +67,16 @@ def compiled_script(
         # A number is not code, but as the name of a program it would still be a stranger's choice.
         if slot_problems or (type_.cannot_be_code and (type_.is_trusted or type_.kind not in NUMERIC)):
             trusted.add(index)
-    script, sources, more = _slots_and_shell(text, tuple(kinds), dialect, frozenset(trusted), read)
+        if type_.is_word:
+            words.add(index)
+    script, sources, more = _slots_and_shell(
+        text,
+        tuple(kinds),
+        dialect=dialect,
+        trusted=frozenset(trusted),
+        words=frozenset(words),
+        outside=read,
+    )
     return (None, (), (*found, *more)) if found else (script, sources, more)
 
 

@@ -93,14 +93,15 @@ def compile_script(
     kinds: Sequence[str],
     dialect: Dialect,
     trusted: Collection[int] = (),
+    words: Collection[int] = (),
     constants: Mapping[int, str] = MappingProxyType({}),
     outside: Collection[str] = (),
 ) -> tuple[CompiledScript | None, tuple[Problem, ...]]:
     """Replace templates with references; None if a template is at a place where it is not allowed.
 
     `slots` are the offsets of the templates in order, `kinds` the types of their values; `trusted` ones
-    cannot be code even if they are evaluated again. `outside` are the variables that hold values before the
-    script begins. Warnings (JF426, JF427) come with a script.
+    cannot be code even if they are evaluated again, and `words` are letters and digits. `outside` are the
+    variables that hold values before the script begins. Warnings (JF426, JF427) come with a script.
     `constants` are the templates that are only a text: one with braces is also allowed where nothing is
     filled in, in a here-document with a quoted delimiter.
     """
@@ -108,7 +109,7 @@ def compile_script(
     problems = [
         *(_broken(text, script) if slots else ()),
         *_misplaced(script, slots, kinds, frozenset(_written(script, constants))),
-        *_read_again(script, slots, kinds, dialect, trusted),
+        *_read_again(script, slots, kinds, dialect, trusted=trusted, words=words),
     ]
     known = {(one.code, one.start) for one in problems}
     sources = {at for at, kind in enumerate(kinds) if kind not in NUMERIC and at not in trusted}
@@ -201,13 +202,16 @@ def _read_again(
     slots: Sequence[tuple[int, int]],
     kinds: Sequence[str],
     dialect: Dialect,
+    *,
     trusted: Collection[int],
+    words: Collection[int],
 ) -> Iterator[Problem]:
     """Templates whose values would be parsed again; a number stays a number when evaluated again."""
     where = "bash" if dialect == "bash" else "a shell (sh may be bash)"
     found = [one for command in alternatives(script, script.commands) for one in find_rereads(command)]
     for one in (*found, *find_evaluated(script)):
         is_harmless = one.slot in trusted or (kinds[one.slot] in NUMERIC and one.code != "JF426")
+        is_harmless |= one.is_data_if_word and one.slot in words
         if not is_harmless or one.code == "JF417":
             label = one.label or f"{where} would run the value as code"
             yield _problem(one.code, one.message, slots[one.slot], label, one.ways)

@@ -18,6 +18,11 @@ from engine.cli.commands.completion import SHELLS
 from engine.cli.completion.candidates import FILES, FOLDERS, OPTIONS_FILE, Candidate, KnownParam, complete
 from engine.cli.completion.known_names import jobs_in, params_in, values_in
 from engine.cli.main import COMMANDS, group
+from engine.core.reasons import Reason
+from engine.host.clock import SystemClock
+from engine.host.lock import make_private_file
+from engine.ledger.opening import open_ledger
+from engine.ports import Stop
 from jobfile.syntax.document import PARSER, read_quickly
 from tests.cli.conftest import Jobfile
 from tests.known import known_files
@@ -247,6 +252,50 @@ def test_names_come_from_the_files_and_else_from_the_ledger(jobfile: Jobfile, tm
     assert names("did", "") == ["bad", "flaky", "good", "slow"]
     assert names("run", "good", "-p", "c") == ["count=\tinteger"]
     assert names("did", "-f", "nosuch.yaml", "--state", "nosuch", "") == []
+
+
+def test_runs_are_found_in_any_state_of_the_ledger_and_leave_no_trace(
+    jobfile: Jobfile, tmp_path: Path
+) -> None:
+    def names(*words: str) -> list[str]:
+        return jobfile("completion", "bash", "--", *words).out.splitlines()
+
+    jobfile("apply", "--yes")
+    waiting = jobfile("run", "slow", "--detach").out.strip()[:8]
+    state = tmp_path / ".jobfile"
+    before = sorted(state.iterdir())
+    assert names("cancel", "") == [waiting]
+    assert names("cancel", waiting[:5]) == [waiting]
+    assert waiting not in names("retry", "")
+    assert sorted(state.iterdir()) == before
+    store = open_ledger(f"sqlite://{state}/ledger.db")
+    with store.transaction():
+        store.request_stop(
+            store.open_runs()[0].id, Stop.CANCEL, reason=Reason.BY_HAND, detail="", now=SystemClock().now()
+        )
+    assert (state / "ledger.db-wal").stat().st_size
+    assert names("cancel", "") == []
+    assert names("retry", "")[0] == waiting
+    store.close()
+    (state / "ledger.db").write_bytes(b"SQLite format 3\0" + b"x" * 5000)
+    assert names("cancel", "") == []
+    (state / "ledger.db").unlink()
+    assert names("cancel", "") == []
+
+
+def test_completing_runs_loads_little(tmp_path: Path) -> None:
+    """Whoever presses Tab waits for it."""
+    asked = (
+        "import sys; from engine.cli.main import run; run(['completion', 'bash', '--', 'cancel', '']);"
+        "slow = {'jobfile.model.jobs', 'engine.ledger.sqlite.view', 'engine.ledger.rows', 'yaml'};"
+        "print(sorted(slow & set(sys.modules)))"
+    )
+    (tmp_path / ".jobfile").mkdir(0o700)
+    make_private_file(tmp_path / ".jobfile" / "ledger.db")
+    done = subprocess.run(
+        [sys.executable, "-c", asked], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"
 
 
 # Real shells

@@ -3,6 +3,7 @@
 The tests walk click's own objects, so a new command cannot differ by accident.
 """
 
+import ast
 import json
 import re
 from collections.abc import Iterator
@@ -11,11 +12,15 @@ from pathlib import Path
 import click
 import pytest
 
+from engine.answers.failure import ADVICE
 from engine.cli import exit_codes
+from engine.cli.commands import doctor
 from engine.cli.main import COMMANDS, group
 from engine.core.errors import ErrorCode
 from tests.cli.conftest import JOBS, Jobfile
 from tests.cli.test_files import SCHEMAS, fits
+from tests.doctor.conftest import SOUND
+from tests.known import known_files
 
 NAMES_OF_ARGUMENTS = {
     "JOB",
@@ -71,7 +76,6 @@ NOT_THESE = re.compile(
 """Other words for --limit, --yes and --why."""
 
 PRINTS_NO_ANSWER = {
-    "fmt": "changes files",
     "schema": "its output is JSON",
     "lsp": "speaks to an editor",
     "completion": "prints a script",
@@ -259,6 +263,7 @@ def test_each_command_has_the_documented_exit_code_in_each_situation(
     jobfile: Jobfile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, situation: str
 ) -> None:
     (tmp_path / "good.test.yaml").write_text(CASES)
+    monkeypatch.setattr(doctor, "read_machine", lambda: SOUND)
     if situation == "no file":
         (tmp_path / "jobs.yaml").unlink()
     elif situation != "no ledger":
@@ -305,6 +310,41 @@ def test_a_wrong_command_line_is_an_error_in_json_too(jobfile: Jobfile, name: st
     }
     fits(said.json, "error")
     assert "No such option" in said.err
+
+
+def test_the_help_of_an_error_is_what_its_message_says_to_do(jobfile: Jobfile) -> None:
+    def help_of(*words: str) -> str:
+        found = jobfile(*words, "--json").json["error"]
+        return str(found["help"])
+
+    assert help_of("report") == "start the engine with  jobfile up"
+    jobfile("apply", "--yes")
+    assert help_of("did", "goood") == "did you mean good?"
+    assert help_of("did", "xyzzy") == "list the jobs:  jobfile list"
+    assert help_of("wait", "ffffffff") == "see  jobfile runs"
+    assert help_of("rollback", "77", "--yes") == "name an earlier one:  jobfile generations"
+    assert help_of("retry", "--failed") == "add --yes, or --dry-run to see the runs"
+    assert help_of("why", "good", "tea").startswith("write ")
+    assert help_of("did", "good", "--on", "today", "--at", "now") == "see the help:  jobfile did --help"
+
+
+FACTS = {"a", "at", "expected", "it", "its", "jobs", "nothing", "one", "or", "running"} | {
+    *("the", "then", "there", "these", "this", "today", "until", "whose")
+}
+"""The first words of parts of messages that state a fact."""
+
+
+def test_a_part_of_a_message_is_advice_or_a_known_kind_of_fact() -> None:
+    """So that the help in JSON is right for a new message too."""
+    found = set()
+    for path in known_files("engine", "*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and node.exc.args:
+                texts = [one.value for one in ast.walk(node.exc.args[0]) if isinstance(one, ast.Constant)]
+                found |= {
+                    word for text in texts if isinstance(text, str) for word in re.findall(r"; (\w+)", text)
+                }
+    assert found - ADVICE - FACTS == set()
 
 
 def test_an_error_is_json_only_if_json_was_asked_for(jobfile: Jobfile, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Jobfile
+from tests.cli.test_files import fits
 
 ODD = "version: 1\njobs:\n    a:\n        run: echo hi   # said\n"
 LAID_OUT = "version: 1\njobs:\n  a:\n    run: echo hi # said\n"
@@ -70,3 +71,32 @@ def test_a_file_with_mistakes_is_reported_and_left_alone(jobfile: Jobfile, tmp_p
     assert "not changed jobs.yaml: it has mistakes" in said.err
     assert "cannot read missing.yaml: No such file" in said.err
     assert (tmp_path / "jobs.yaml").read_text() == text
+
+
+def test_programs_learn_what_happened_to_each_file(jobfile: Jobfile, tmp_path: Path) -> None:
+    (tmp_path / "odd.yaml").write_text(ODD)
+    (tmp_path / "good.yaml").write_text(LAID_OUT)
+    (tmp_path / "broken.yaml").write_text("jobs: {")
+    names = ("odd.yaml", "good.yaml", "broken.yaml")
+
+    def outcomes(*options: str) -> list[str]:
+        said = jobfile("fmt", "--json", *options, *names)
+        assert (said.code, said.err) == (1, "")
+        fits(said.json, "fmt")
+        return [one["outcome"] for one in said.json["files"]]
+
+    assert outcomes("--check") == outcomes("--diff") == ["would_change", "same", "refused"]
+    assert (tmp_path / "odd.yaml").read_text() == ODD
+    diff = jobfile("fmt", "--diff", "--json", "odd.yaml").json["files"][0]["diff"]
+    assert diff.startswith("--- odd.yaml\n+++ odd.yaml\n@@ ")
+    said = jobfile("fmt", "--json", *names, "missing.yaml")
+    assert (said.code, said.json["error"]["code"]) == (65, "unreadable_file")
+    assert (tmp_path / "odd.yaml").read_text() == ODD, "a file cannot be read, so none is changed"
+    assert outcomes() == ["formatted", "same", "refused"]
+    assert (tmp_path / "odd.yaml").read_text() == LAID_OUT
+    (tmp_path / "odd.yaml").write_text(LAID_OUT.replace("run:", "rum:"))
+    said = jobfile("fmt", "--check", "--json", "odd.yaml")
+    assert (said.code, said.json["files"][0]) == (
+        1,
+        {"file": "odd.yaml", "outcome": "same", "problem": "it has mistakes", "diff": None},
+    )

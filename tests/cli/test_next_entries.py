@@ -24,7 +24,7 @@ KINDS = {
         '{at: "2026-10-25T02:30"}',
         """\
 once, at 2026-10-25 02:30, Europe/Oslo
-  Sun 2026-10-25 02:30 CEST  00:30Z   in 24d 0h   02:30 occurs twice: this is the first
+  Sun 2026-10-25 02:30 CEST  00:30Z   in 24d   02:30 occurs twice: this is the first
   none after that
 affected by clock changes in 366 days: none
 """,
@@ -52,7 +52,7 @@ once, at 2026-03-01 08:00, Europe/Oslo
         '{business_day: 3, time: "18:00", calendar: bank}',
         """\
 at 18:00 on the 3rd open day of each month (calendar bank), Europe/Oslo (fixed: one run per local day)
-  Mon 2026-10-05 18:00 CEST  16:00Z   in 4d 16h
+  Mon 2026-10-05 18:00 CEST  16:00Z   in 4d16h
   Wed 2026-11-04 18:00 CET   17:00Z
   Thu 2026-12-03 18:00 CET   17:00Z
   Wed 2027-01-06 18:00 CET   17:00Z
@@ -92,7 +92,7 @@ at 17:00 on the last day of the month, Europe/Oslo (fixed: one run per local day
 on the previous open day if that day is closed (calendar bank), \
 started up to 20 minutes later by a fixed delay
   runs start 13m46s later: the delay of month-end within its spread of 20m
-  Fri 2026-10-30 17:00 CET   16:00Z   in 29d 16h
+  Fri 2026-10-30 17:00 CET   16:00Z   in 29d16h
   Mon 2026-11-30 17:00 CET   16:00Z
   Thu 2026-12-31 17:00 CET   16:00Z
   Fri 2027-01-29 17:00 CET   16:00Z
@@ -106,7 +106,7 @@ affected by clock changes in 366 days: none
 at 06:00 on the 1st in January, April, July and October, Europe/Oslo (fixed: one run per local day), \
 on the next open day if that day is closed (calendar bank); \
 every 90 days, until 2027-06-30 inclusive (Europe/Oslo)
-  Thu 2026-10-01 06:00 CEST  04:00Z   in 4h00m
+  Thu 2026-10-01 06:00 CEST  04:00Z   in 4h
   Thu 2026-12-03 01:00 CET   00:00Z
   Mon 2027-01-04 06:00 CET   05:00Z
   Wed 2027-03-03 01:00 CET   00:00Z
@@ -136,7 +136,7 @@ def test_next_lists_the_fires_of_all_jobs_in_order_of_time(jobfile: Jobfile) -> 
         jobfile("next", *NOW, "--until", "2026-10-06").out
         == """\
 when                       UTC     job      notes
-Thu 2026-10-01 06:00 CEST  04:00Z  quarter  in 4h00m
+Thu 2026-10-01 06:00 CEST  04:00Z  quarter  in 4h
 Mon 2026-10-05 18:00 CEST  16:00Z  third
 """
     )
@@ -176,7 +176,7 @@ affected by clock changes in 366 days: 2026-03-08 (time skipped)
 """,
     ("0 4 13 * fri",): """\
 at 04:00 on the 13th or on Friday, UTC
-  Fri 2026-03-06 04:00 UTC   04:00Z   in 16h00m
+  Fri 2026-03-06 04:00 UTC   04:00Z   in 16h
   Fri 2026-03-13 04:00 UTC   04:00Z
   Fri 2026-03-20 04:00 UTC   04:00Z
   Fri 2026-03-27 04:00 UTC   04:00Z
@@ -186,7 +186,7 @@ Both day fields are restricted: cron fires on either. In a job file say which is
 """,
     ("0 4 13 * fri", "--days", "both"): """\
 at 04:00 on the 13th if it is Friday, UTC
-  Fri 2026-03-13 04:00 UTC   04:00Z   in 7d 16h
+  Fri 2026-03-13 04:00 UTC   04:00Z   in 7d16h
   Fri 2026-11-13 04:00 UTC   04:00Z
   Fri 2027-08-13 04:00 UTC   04:00Z
   Fri 2028-10-13 04:00 UTC   04:00Z
@@ -232,13 +232,23 @@ def test_a_wrong_expression_is_shown_with_its_place(jobfile: Jobfile) -> None:
     said = jobfile("explain-schedule", "0 25 * * *")
     assert said.code == 64
     assert said.err.splitlines() == [
-        "error: [JF302] hour 25 is out of range",
-        "",
-        "  0 25 * * *",
-        "    ^^ 0 to 23",
-        "",
-        "  help: midnight is hour 0",
+        "error[JF302]: hour 25 is out of range",
+        "  --> expression:1:3",
+        "   |",
+        " 1 | 0 25 * * *",
+        "   |   ^^ 0 to 23",
+        "   |",
+        "   = help: midnight is hour 0",
+        "   = more: jobfile explain JF302",
     ]
+    assert jobfile("next", "0 25 * * *").err == said.err
+    as_json = jobfile("explain-schedule", "0 25 * * *", "--json")
+    assert as_json.err == said.err
+    assert as_json.json["error"] == {
+        "code": "usage",
+        "message": "[JF302] hour 25 is out of range",
+        "help": "midnight is hour 0",
+    }
 
 
 @pytest.mark.parametrize(

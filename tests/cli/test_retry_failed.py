@@ -6,6 +6,7 @@ import pytest
 
 from engine.core.lifecycle import Run
 from engine.ledger.sqlite.view import SqliteView
+from jobfile.model.jobs import OverlapPolicy
 from tests.cli.conftest import Jobfile
 from tests.cli.test_answers import BEGAN, DUE, a_past
 from tests.cli.test_files import fits
@@ -113,6 +114,28 @@ def test_what_has_no_run_of_its_own_is_counted_and_not_retried(jobfile: Jobfile,
         "119 occurrences that did not run have no run to retry: start one with  jobfile run JOB --at TIME",
     ]
     assert runs(tmp_path) == []
+
+
+@pytest.mark.parametrize("policy", OverlapPolicy)
+def test_the_new_runs_of_a_job_run_one_after_another_whatever_its_overlap_policy_is(
+    jobfile: Jobfile, tmp_path: Path, policy: OverlapPolicy
+) -> None:
+    text = TEXT.replace("owner: ops", f"concurrency: {{on_overlap: {policy}}}")
+    world = a_past(tmp_path, text)
+    for _ in range(3):
+        world.pass_time(seconds=3600)
+        world.finish(exit_code=1)
+    world.crash()
+    found = jobfile("retry", "--failed", *HOURS, "backup", "--yes", "--json").json["runs"]
+    assert [one["retry"]["state"] for one in found] == ["queued"] * 3
+    ids = [one["retry"]["id"] for one in found]
+    world.boot()
+    for done in range(3):
+        states = [run.state for run in runs(tmp_path) if run.id in ids]
+        assert states == ["succeeded"] * done + ["running"] + ["queued"] * (2 - done)
+        world.finish(exit_code=0)
+    assert {run.state for run in runs(tmp_path) if run.id in ids} == {"succeeded"}
+    world.crash()
 
 
 @pytest.mark.parametrize(

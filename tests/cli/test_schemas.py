@@ -31,6 +31,7 @@ SIMULATED = ("simulate", "--from", "2026-03-01", "--days", "1", "--json")
 
 PRINTED = {
     "init": (("init", "new", "--json"),),
+    "fmt": (("fmt", "--json"), ("fmt", "--diff", "--json"), ("fmt", "--json", "wrong/jobs.yaml")),
     "diagnostic": (("check", "--json"), ("check", "-f", "wrong/jobs.yaml", "--json")),
     "show": (("show", "good", "--json"), ("show", "RUN", "--json")),
     "next": (("next", "--json"), ("next", "good", "--json"), ("next", "10m", "--json")),

@@ -3,27 +3,37 @@
 `pytest --update` rewrites tests/cli/screens/*.txt; look at each with your own eyes.
 """
 
+import contextlib
+import fcntl
 import io
 import os
+import pty
 import pwd
 import re
 import shlex
 import shutil
+import signal
+import struct
+import subprocess
 import sys
+import termios
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from engine.cli.commands import doctor
 from engine.cli.main import COMMANDS, run
 from engine.core.lifecycle import RunState
 from engine.host.clock import SystemClock
+from engine.host.machine import Machine
 from engine.ledger.sqlite.view import SqliteView
 from tests.builders import NOON
 from tests.engine.world import World
 from tests.known import known_files
 
+ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent / "screens"
 WIDTHS = (80, 120)
 CELLS = 3
@@ -78,6 +88,7 @@ SCREENS = {
         "did nightly-orders-export-to-the-warehouse",
         "did heartbeat --on today",
     ),
+    "doctor": ("doctor",),
     "explain": ("explain JF302", "explain keys retry"),
     "explain-schedule": ("explain-schedule '30 2 * * mon-fri' --timezone Europe/Oslo",),
     "fmt": ("fmt --diff loose.yaml",),
@@ -111,11 +122,21 @@ SCREENS = {
         "next -f wrong.yaml",
     ),
 }
-ELSEWHERE = {
-    "doctor": "tells of this machine: tests/doctor/test_output.py",
-    "lsp": "speaks to an editor",
-    "up": "prints events: tests/engine/test_shown.py",
-}
+LIVE = "up"
+"""Runs until it is stopped, so its screen comes from a process on a terminal."""
+SILENT = "lsp"
+"""Speaks to an editor, and shows nothing to a person."""
+
+SICK = Machine(
+    python="3.13.1",
+    has_libyaml=True,
+    has_spawn=False,
+    open_files=32,
+    processes=None,
+    container="Docker",
+    is_synchronized=True,
+)
+"""What `doctor` finds here, on any machine."""
 
 
 STEADY = (
@@ -125,6 +146,9 @@ STEADY = (
     (r"digest [0-9a-f]{7,64}", "digest …"),
     (r"\b\d+(?:\.\d+)? [KMGT]i?B\b", "84.1 GB"),
     (r"(?<= in )\d+\.\d+s\b", "0.1s"),
+    (r"\btzdata \w+", "tzdata 2026a"),
+    (r"tables of version \d+", "tables of version 12"),
+    (r"\bjobfile \d+\.\d+\.\d+\S*", "jobfile 1.0.0"),
 )
 """What differs between machines and calls, and what is shown here instead."""
 
@@ -211,6 +235,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
     monkeypatch.setenv("TERM", "xterm-256color")
     now = NOON.replace(hour=16, minute=10)
     monkeypatch.setattr(SystemClock, "now", lambda _: now)
+    monkeypatch.setattr(doctor, "read_machine", lambda: SICK)
     monkeypatch.setattr(pwd, "getpwuid", lambda _: SimpleNamespace(pw_name="anna", pw_dir="/home/anna"))
     return Terminal()
 
@@ -279,20 +304,92 @@ def test_each_command_shows_the_screen_that_was_looked_at(
     monkeypatch.setenv("NO_COLOR", "1")
     without = screens(name, history, tmp_path / "plain", terminal, monkeypatch, width=WIDTHS[0])
     assert without == [plain(said) for said in narrow]
-    text = ""
-    for command, at80, at120 in zip(SCREENS[name], narrow, wide, strict=True):
-        text += f"$ jobfile {command}\n{plain(at80)}"
-        text += f"--- at 120 columns:\n{plain(at120)}" if plain(at120) != plain(at80) else ""
-        text += f"--- in colour:\n{painted(at120)}\n" if "\x1b" in at120 else "\n"
+    texts = map(screen, SCREENS[name], narrow, wide)
+    as_looked_at(name, "".join(texts), is_update=request.config.getoption("--update"))
+
+
+def screen(command: str, at80: str, at120: str) -> str:
+    """A command's part of a golden file."""
+    text = f"$ jobfile {command}\n{plain(at80)}"
+    text += f"--- at 120 columns:\n{plain(at120)}" if plain(at120) != plain(at80) else ""
+    return text + (f"--- in colour:\n{painted(at120)}\n" if "\x1b" in at120 else "\n")
+
+
+def as_looked_at(name: str, text: str, *, is_update: bool) -> None:
     path = HERE / f"{name}.txt"
-    if request.config.getoption("--update"):
+    if is_update:
         path.write_text(text)
     assert text == path.read_text()
 
 
+LIFE = """\
+version: 1
+jobs:
+  nightly-orders-export-to-the-warehouse-of-the-north: {run: exit 3}
+  heartbeat: {run: "true"}
+"""
+MOVING = (
+    (r"\d\d:\d\d:\d\d UTC", "12:00:00 UTC"),
+    (r"\b[0-9a-f]{8}\b(?=  )", "c0ffee01"),
+    (r"hash [0-9a-f]{16}", "hash c0ffee01c0ffee01"),
+    (r"(?<=after )[\d.]+m?s", "61ms"),
+    (r"(?<=started)(\x1b\[0m)?, [\d.]+m?s late", r"\1"),
+    (r"warning: the engine runs as root, and so does every job\r?\n", ""),
+)
+"""What differs between two lives of an engine, and what is shown here instead."""
+
+
+def a_life(folder: Path, width: int, **environ: str) -> str:
+    """What `jobfile up` shows on a terminal until Ctrl-C: a change, and a run that fails."""
+    folder.mkdir()
+    (folder / "jobs.yaml").write_text(LIFE)
+    command = [sys.executable, "-m", "engine.cli.main"]
+    where = {
+        "cwd": folder,
+        "env": {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "TERM": "xterm", **environ},
+    }
+    for words in ("apply --yes", "run nightly-orders-export-to-the-warehouse-of-the-north --detach"):
+        subprocess.run([*command, *words.split()], check=True, capture_output=True, **where)
+    (folder / "jobs.yaml").write_text(LIFE.replace('"true"', '"false"'))
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, width, 0, 0))
+    with subprocess.Popen([*command, "up"], stdin=theirs, stdout=theirs, stderr=theirs, **where) as engine:
+        os.close(theirs)
+        said = b""
+        with contextlib.suppress(OSError):  # the other side is closed
+            while True:
+                said += os.read(ours, 4096)
+                if b"exit code 3" in said:
+                    engine.send_signal(signal.SIGINT)
+    os.close(ours)
+    text = said.decode().replace("\r\n", "\n").replace(str(folder), "/srv/jobs")
+    for pattern, steady in MOVING:
+        text = re.sub(pattern, steady, text)
+    return text
+
+
+def test_an_engine_shows_the_screen_that_was_looked_at(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    narrow, wide = (a_life(tmp_path / str(width), width) for width in WIDTHS)
+    assert a_life(tmp_path / "plain", WIDTHS[0], NO_COLOR="1") == plain(narrow)
+    as_looked_at(LIVE, screen(LIVE, narrow, wide), is_update=request.config.getoption("--update"))
+
+
+def test_the_server_of_an_editor_shows_nothing_to_a_person() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "engine.cli.main", "lsp"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        cwd=ROOT,
+        check=True,
+    )
+    assert (done.stdout, done.stderr) == (b"", b"")
+
+
 def test_every_command_has_a_screen() -> None:
-    assert SCREENS.keys() | ELSEWHERE.keys() == COMMANDS.keys() | {"errors"}
-    assert {path.stem for path in known_files(HERE, "*.txt")} == SCREENS.keys()
+    assert SCREENS.keys() | {LIVE, SILENT} == COMMANDS.keys() | {"errors"}
+    assert {path.stem for path in known_files(HERE, "*.txt")} == SCREENS.keys() | {LIVE}
 
 
 @pytest.mark.parametrize("name", SCREENS)

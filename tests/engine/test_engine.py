@@ -94,6 +94,8 @@ def test_a_run_whose_job_is_renamed_while_it_runs_ends_under_the_new_name(tmp_pa
     (ended,) = [event for event in world.journal.events if isinstance(event, RunSettled)]
     assert (ended.run.job, ended.run.state) == ("goodbye", RunState.SUCCEEDED)
     assert world.view.runs_between("goodbye", since=NOON, until=NOON + DAY, limit=9)[0].state == "succeeded"
+    world.edit(HOURLY.replace("hello:", "farewell:\n    renamed_from: hello"))
+    assert world.view.runs_between("farewell", since=NOON, until=NOON + DAY, limit=9)[0].id == ended.run.id
     world.check()
 
 

@@ -85,6 +85,17 @@ def test_without_an_engine_what_was_due_is_overdue(
     ) in story.facts
 
 
+@pytest.mark.parametrize("period", ["5s", "10s", "1h"])
+def test_a_run_that_is_due_just_now_hides_no_overdue_one(tmp_path: Path, period: str) -> None:
+    world = World(tmp_path, a_file(schedule=f"{{every: {period}}}"), at=NOON)
+    world.pass_time(seconds=3600)
+    world.finish()
+    world.clock.advance(seconds=2 * 3600 + 1)
+    answer, _, _ = asked(world, presence(world))
+    assert answer.answer is Answer.OVERDUE
+    assert answer.line.startswith("hello: overdue, it has not run: no engine has been running since ")
+
+
 def test_what_the_next_engine_makes_of_it_is_what_the_answers_say(tmp_path: Path) -> None:
     world = World(tmp_path, a_file(), at=NOON)
     world.clock.advance(seconds=3 * 3600 + 60)
@@ -122,7 +133,7 @@ def test_a_ledger_that_cannot_be_written_and_a_silent_engine_are_named(tmp_path:
     answer, _ = overdue(world, presence(world, is_locked=True, trouble="database or disk is full"))
     assert "it has not run: the engine cannot write its ledger: database or disk is full" in answer.line
     answer, _ = overdue(world, presence(world, is_locked=True))
-    assert "the engine has had no heartbeat for 1h01m" in answer.line
+    assert "the engine has had no heartbeat for 1h1m" in answer.line
     answer, _ = overdue(world, RUNNING)
     assert "the engine is running but has not decided about it" in answer.line
 

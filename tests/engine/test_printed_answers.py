@@ -711,12 +711,12 @@ def test_runs_are_a_line_each_with_how_long_they_took_and_how_often_they_were_tr
     assert (
         runs_to_text(found, width=WIDE)
         == """\
-run       job    scheduled for            state                took   why
-aaaaaaaa  hello  2026-03-05 21:00:00 JST  failed (2 attempts)  1m00s  why 0
-aaaaaaaa  hello  2026-03-05 21:00:00 JST  failed               1m00s  why 1
-aaaaaaaa  hello  2026-03-05 21:00:00 JST  failed                      why 2
-aaaaaaaa  hello  2026-03-05 21:00:00 JST  failed (2 attempts)         why 3
-aaaaaaaa  hello  2026-03-05 21:00:00 JST  failed (2 attempts)         why 4"""
+run       job    scheduled for            state                took  why
+aaaaaaaa  hello  2026-03-05 21:00:00 JST  failed (2 attempts)  1m    why 0
+aaaaaaaa  hello  2026-03-05 21:00:00 JST  failed               1m    why 1
+aaaaaaaa  hello  2026-03-05 21:00:00 JST  failed                     why 2
+aaaaaaaa  hello  2026-03-05 21:00:00 JST  failed (2 attempts)        why 3
+aaaaaaaa  hello  2026-03-05 21:00:00 JST  failed (2 attempts)        why 4"""
     )
     assert runs_to_json(replace(found, runs=found.runs[:1])) == {"format": 1, "runs": [RUN_AS_JSON]}
     assert runs_to_text(some_runs(), width=WIDE) == "no runs yet"

@@ -438,7 +438,7 @@ def test_an_agenda_is_a_line_for_each_fire_and_says_what_prevents_it() -> None:
     found = Agenda(since=NOON, until=None, fires=fires, is_all=False)
     table = """\
 when                         UTC        job  notes
-Thu 2026-03-05 21:01 JST     12:01Z     a    in 1m00s
+Thu 2026-03-05 21:01 JST     12:01Z     a    in 1m
 Thu 2026-03-05 22:00:05 JST  13:00:05Z  bb   paused: it will not run; twice"""
     assert agenda_to_text(found, width=WIDE) == f"{table}\nthe first 2 fires: more with --limit"
     assert agenda_to_text(replace(found, is_all=True), width=WIDE) == table

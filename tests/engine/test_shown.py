@@ -82,8 +82,12 @@ jobs:
         max_parallel: 2
         command: [echo, "{{ item }}"]
         retry: {attempts: 2, delay: 90s}
+        working_dir: sub
       three:
         needs: []
+        description: Tell the others
+        env: {MODE: fast, EMPTY: ""}
+        secrets: {KEY: "env:KEY"}
         http: {url: "https://example.org", method: POST, json: {a: 1}, status: [200, 204]}
 """
 MORE = """\
@@ -160,11 +164,16 @@ until: 2026-12-31, spread: 10m, with: {day: today}}
   steps.two.for_each: [1, 2]  # jobs.yaml:67
   steps.two.max_parallel: 2  # jobs.yaml:68
   steps.two.command: [echo, {{ item }}]  # jobs.yaml:69
+  steps.two.working_dir: sub  # jobs.yaml:71
   steps.two.retry: {attempts: 2, delay: 1m30s, backoff: exponential, max_delay: 1h, jitter: half, \
 when: [any]}  # jobs.yaml:70
-  steps.three.needs: []  # jobs.yaml:72
+  steps.three.description: Tell the others  # jobs.yaml:74
+  steps.three.needs: []  # jobs.yaml:73
   steps.three.http: {kind: http, url: https://example.org, method: POST, json: {a: 1}, \
-status: [[200, 200], [204, 204]]}  # jobs.yaml:73
+status: [[200, 200], [204, 204]]}  # jobs.yaml:77
+  steps.three.env.EMPTY:  # jobs.yaml:75
+  steps.three.env.MODE: fast  # jobs.yaml:75
+  steps.three.secrets.KEY: env:KEY  # jobs.yaml:76
   env.LANG: C  # from defaults (jobs.yaml:12)
   env.MODE: slow  # from defaults (jobs.yaml:12)
   timeout: none  # jobs.yaml:56
@@ -232,7 +241,15 @@ def test_the_data_has_the_place_of_each_key_that_a_file_gives() -> None:
         **{"steps.one": 60, "steps.one.if": 61, "steps.one.python": 62, "steps.one.timeout": 63},
         **{"steps.one.allow_failure": 64, "steps.one.outputs": 65},
         **{"steps.two": 66, "steps.two.for_each": 67, "steps.two.max_parallel": 68, "steps.two.command": 69},
-        **{"steps.two.retry": 70, "steps.three": 71, "steps.three.needs": 72, "steps.three.http": 73},
+        **{
+            "steps.two.retry": 70,
+            "steps.two.working_dir": 71,
+            "steps.three": 72,
+            "steps.three.needs": 73,
+            "steps.three.http": 77,
+        },
+        **{"steps.three.description": 74, "steps.three.env": 75, "steps.three.env.MODE": 75},
+        **{"steps.three.env.EMPTY": 75, "steps.three.secrets": 76, "steps.three.secrets.KEY": 76},
     }
     assert shown_to_json(found) == {
         "format": 1,

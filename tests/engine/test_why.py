@@ -89,7 +89,7 @@ hello, 2026-03-05 13:00 UTC: failed, exit code 2
 schedule| every day at 13:00, UTC
 | in force since 2026-03-05 12:00 UTC, generation 1
 definition| jobs.yaml:3, generation 1
-recorded| 2026-03-05 14:00 UTC, 1h00m late
+recorded| 2026-03-05 14:00 UTC, 1h late
 engine| {ABSENT}
 run| {world.runs()[0].id[:8]}, catchup, failed
 attempts| 1  2026-03-05 14:00:00 UTC  failed, exit code 2, took 0ms
@@ -107,7 +107,7 @@ hello, 2026-03-05 13:00 UTC: missed, the engine was not running
 schedule| every day at 13:00, UTC
 | in force since 2026-03-05 12:00 UTC, generation 1
 definition| jobs.yaml:3, generation 1
-recorded| 2026-03-05 14:00 UTC, 1h00m late
+recorded| 2026-03-05 14:00 UTC, 1h late
 engine| {ABSENT}
 run| {world.runs()[0].id[:8]}, catchup, missed"""
     )

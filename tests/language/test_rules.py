@@ -198,6 +198,32 @@ def test_a_crowd_begins_with_the_fourth_on_one_day(schedules: list[str], told: i
 
 
 @pytest.mark.parametrize(
+    ("schedules", "told"),
+    [
+        (["every: 1h"] * 3, 0),
+        (["every: 1h"] * 4, 1),
+        (["every: 1h, spread: 5m"] * 4, 0),
+        (["every: 1m"] * 6, 0),
+        (["every: 90s"] * 6, 0),
+        (["every: 7h"] * 6, 0),
+        (["every: 2d"] * 4, 1),
+        (["every: 2d", "every: 3d", "every: 1d", "cron: 0 0 * * *"], 1),
+        (["every: 1h", "every: 30m", "cron: 0 4 * * *", "cron: 0 * * * *"], 1),
+        (["every: 1h", "every: 30m", "cron: 1 4 * * *", "cron: 1 * * * *"], 0),
+        (["every: 1h, timezone: Europe/Oslo"] * 2 + ["cron: 0 4 * * *, timezone: Europe/Oslo"] * 2, 1),
+        (["every: 1h, timezone: Asia/Kolkata"] * 2 + ["cron: 0 4 * * *, timezone: Asia/Kolkata"] * 2, 0),
+        (["every: 6h, timezone: Europe/Oslo"] * 2 + ["every: 6h, timezone: Asia/Kolkata"] * 2, 1),
+    ],
+)
+def test_a_period_is_part_of_a_crowd_too(schedules: list[str], told: int) -> None:
+    text = "jobs:\n" + "".join(
+        f"  j{number}: {{schedule: {{{entry}}}, catchup: none, run: echo}}\n"
+        for number, entry in enumerate(schedules)
+    )
+    assert codes(text).count("JF606") == told
+
+
+@pytest.mark.parametrize(
     ("cron", "message", "spread"),
     [
         ("0 4 * * *", "6 jobs start at 04:00 on the same day", "20m"),

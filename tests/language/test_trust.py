@@ -21,7 +21,7 @@ from jobfile.model.jobs import ParamSpec, ParamType
 from jobfile.pipeline import check_files
 from jobfile.shell.payload import compiled_script
 
-HEAD = """version: 1
+HEAD = r"""version: 1
 vars: {name: shop, list: [a, b], odd: "a; $(b)"}
 jobs:
   j:
@@ -38,6 +38,10 @@ jobs:
       odd: {type: string, enum: [test, "a b"], default: test}
       dash: {type: string, enum: [test, -c], default: test}
       es: {type: array, items: {type: string}, enum: [a, b], default: []}
+      version: {type: string, pattern: '\d+\.\d+(-\d+)?', default: 1.2}
+      table: {type: string, pattern: 'v?[a-z0-9_.]+', default: a}
+      loose: {type: string, pattern: '[\d-]+', default: 1}
+      path: {type: string, pattern: '[a-z/]+', default: a}
 """
 CANNOT_BE_CODE = [
     "vars.name",
@@ -53,6 +57,7 @@ CANNOT_BE_CODE = [
     "params.e | upper",
     "params.e ~ '-' ~ params.n",
     "params.es | join(',')",
+    "params.version",
     "params.ns | join(' ')",
     "params.ns[0]",
     "run.id",
@@ -77,6 +82,9 @@ MAY_BE_CODE = [
     "params.s | trim | lower",
     "params.odd",
     "params.dash",
+    "params.table",
+    "params.loose",
+    "params.path",
     "params.free[0]",
     "params.free | join(' ')",
     "vars.name ~ params.s",
@@ -146,6 +154,68 @@ def test_no_value_that_a_trusted_enum_lets_in_is_anything_but_a_word(enum: list[
             if check_value(spec, one) is None:
                 assert HARMLESS.fullmatch(one)
                 assert not one.startswith("-")
+
+
+SIGNS = [
+    "a",
+    "Z",
+    "1",
+    "-",
+    ".",
+    ":",
+    "_",
+    "/",
+    ";",
+    "\n",
+    "[0-9]",
+    r"\d",
+    r"\w",
+    "[-a]",
+    "[^a]",
+    ".*",
+    "(a|-)",
+    "^",
+]
+PATTERNS = st.lists(st.tuples(st.sampled_from(SIGNS), st.sampled_from(["", "?", "+", "{2}"])), max_size=4)
+
+
+@given(PATTERNS.map(lambda parts: "".join(f"(?:{one}){times}" for one, times in parts)), st.data())
+def test_no_value_that_a_trusted_pattern_lets_in_is_anything_but_a_number_or_a_word(
+    pattern: str, data: st.DataObject
+) -> None:
+    value = data.draw(st.from_regex(pattern, fullmatch=True))
+    found = type_of_param(ParamSpec(name="x", type=ParamType.STRING, pattern=pattern))
+    assert found.is_word or not found.is_trusted
+    if found.is_word:
+        assert re.fullmatch(r"[\w.:-]+", value)
+        assert not value.startswith("-")
+        assert "--" not in value
+    if found.is_trusted:
+        assert not any(one.isalpha() for one in value)
+
+
+@pytest.mark.parametrize(
+    ("script", "expression", "is_warned"),
+    [
+        ('sed "s/VERSION/{}/" f', "params.version", False),
+        ('sed "s/VERSION/{}/g" f', "params.table", False),
+        ('sed -e "1,5s|{}|x|" f', "params.table", False),
+        ('sed "s/VERSION/{}/" f', "params.path", True),
+        ('sed "s/VERSION/x/{}" f', "params.table", True),
+        ('sed "{}" f', "params.table", True),
+        ('sed "s/a/{}/;w f" f', "params.table", True),
+        ('psql -c "select * from {}"', "params.table", False),
+        ('psql -c "select {}"', "params.loose", True),
+        ('psql -c "{}"', "params.table", True),
+        ('psql -c "{}"', "params.version", False),
+        ('jq ".{}" f', "params.table", False),
+        ('jq "{} | keys" f', "params.table", True),
+    ],
+)
+def test_code_of_another_program_is_warned_of_unless_the_pattern_of_the_param_rules_it_out(
+    script: str, expression: str, is_warned: bool
+) -> None:
+    assert codes(expression, script) == ({"JF427"} if is_warned else set())
 
 
 @given(st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False) | st.booleans())

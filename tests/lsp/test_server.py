@@ -247,8 +247,8 @@ def test_a_job_is_renamed_everywhere(client: Client) -> None:
         uri = client.open(before + rest)
         assert client.at("prepareRename", uri, before)["start"]["line"] in (8, 21)
         edits = client.at("rename", uri, before, newName="fill")["changes"][uri]
-        assert sorted(edit["range"]["start"]["line"] for edit in edits) == [8, 21]
-        assert {edit["newText"] for edit in edits} == {"fill"}
+        assert sorted(edit["range"]["start"]["line"] for edit in edits) == [8, 9, 21]
+        assert {edit["newText"] for edit in edits} == {"fill", "renamed_from: load\n    "}
 
 
 def test_a_name_that_no_job_can_have_is_refused(client: Client) -> None:

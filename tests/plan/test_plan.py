@@ -307,9 +307,24 @@ def test_jobs_that_are_not_alike_are_no_rename() -> None:
     assert [one.hint for one in plan.jobs] == ["", ""]
 
 
+def test_the_table_names_the_next_run_even_if_it_is_years_away() -> None:
+    rare = 'schedule: "0 3 29 2 *"'
+    told = render_markdown(plan_of(hello(DAILY), hello(rare)), name="x", version="1")
+    back = render_markdown(plan_of(hello(rare), hello(DAILY)), name="x", version="1")
+    assert "| Fri 06 Mar 2026 02:00 → Tue 29 Feb 2028 03:00 |" in told
+    assert "| Tue 29 Feb 2028 03:00 → Fri 06 Mar 2026 02:00 |" in back
+
+
 def test_a_rename_taken_back_is_a_rename() -> None:
     renamed = hello("renamed_from: hello", name="other")
     assert only(plan_of(renamed, hello())).action is Action.RENAME
+
+
+def test_a_renamed_job_that_is_renamed_again_keeps_its_oldest_name() -> None:
+    once, again = (hello("renamed_from: hello", name=name) for name in ("other", "third"))
+    assert [only(plan_of(before, again)).action for before in (hello(), once)] == [Action.RENAME] * 2
+    both = plan_of(once, once + again.partition("jobs:\n")[2].replace("hello", "older"))
+    assert [one.action for one in both.jobs] == [Action.ADD]
 
 
 def test_fields_come_in_the_order_and_words_of_the_language() -> None:
@@ -673,6 +688,9 @@ def test_a_zone_that_changes_for_many_is_one_risk() -> None:
     plan = plan_of(text, text.replace("UTC", "Asia/Tokyo"))
     assert risks_of(plan) == ["RISK12"]
     assert "RISK12 the time zone of 3 jobs changes from UTC to Asia/Tokyo" in render_text(plan)
+    old = text.replace("UTC", "Asia/Calcutta")
+    assert risks_of(plan_of(old, text.replace("UTC", "Asia/Kolkata"))) == []
+    assert risks_of(plan_of(old, text.replace("UTC", "Asia/Colombo"))) == ["RISK12"]
 
 
 def test_open_runs_are_shown_with_what_happens_to_them() -> None:
@@ -703,6 +721,16 @@ def test_the_load_counts_every_start_of_both_sides() -> None:
     load = plan.load
     assert (load.total_before, load.total_after, load.peak_before, load.peak_after) == (60, 60, 2, 1)
     assert (load.before[2], load.after[2], load.after[5]) == (2, 1, 1)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.timedeltas(timedelta(), timedelta(days=2)), st.integers(0, 23))
+def test_a_start_is_counted_in_its_hour_at_whatever_second_the_plan_is_made(
+    later: timedelta, hour: int
+) -> None:
+    after = side(hello(f'schedule: "0 {hour} * * *"'))
+    plan = make_plan(side("version: 1\njobs: {}\n"), after, now=NOON + later)
+    assert [at for at, count in enumerate(plan.load.after) if count] == [hour]
 
 
 def test_a_set_with_very_many_starts_is_looked_at_for_fewer_days_and_counted_whole() -> None:

@@ -163,6 +163,7 @@ EVERY_TURN = (
     "retention.prunable",
     "attempt.lost_attempts",
     "retention.pruned_gap_before",
+    "audit.audit_of",
 )
 
 

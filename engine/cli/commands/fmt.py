@@ -1,14 +1,15 @@
 """`jobfile fmt`: format job files; comments are kept."""
 
-import difflib
 from pathlib import Path
 
 import click
 
+from engine.answers.formatted import FileFormat, Outcome, formats_to_json
 from engine.cli.exit_codes import GOOD, NOT_WELL, UNREADABLE
 from engine.cli.findings import print_diagnostics
-from engine.cli.output import print_text, style_of
-from engine.cli.place import Place, place_options
+from engine.cli.output import print_json, print_text, style_of
+from engine.cli.place import Place, json_option, place_options
+from engine.core.errors import UnreadableFileError
 from engine.host.atomic_write import replace_file
 from engine.sources.file_reader import read_job_files, read_limited
 from jobfile.diagnostics.escapes import message, printable
@@ -17,6 +18,7 @@ from jobfile.pipeline import read_file
 from jobfile.syntax.document import decode_source
 
 _MARK = b"\xef\xbb\xbf"
+_MISTAKES = "it has mistakes"
 
 
 @click.command("fmt")
@@ -30,22 +32,35 @@ _MARK = b"\xef\xbb\xbf"
 @click.option(
     "--diff", "shows_diff", is_flag=True, help="Change nothing; print what would change, as a unified diff."
 )
+@json_option
 @place_options
-def command(files: tuple[str, ...], *, only_check: bool, shows_diff: bool, place: Place) -> int:
+def command(
+    files: tuple[str, ...], *, only_check: bool, shows_diff: bool, as_json: bool, place: Place
+) -> int:
     """Format job FILEs, or the main file and what it includes: two columns for each level; comments are kept.
 
     The meaning of a file never changes: keys keep their order, texts and scripts stay as they are. A file
     that is not valid YAML is not changed.
     """
+    found: list[FileFormat] = []
     code = GOOD
-    for name in files or _of_the_set(place):
-        try:
-            content = read_limited(Path(name))
-        except OSError as error:
-            click.echo(message(f"error: cannot read {name}: {error.strerror or error}"), err=True)
+    contents = [_read(name) for name in files or _of_the_set(place)]
+    unreadable = next((problem for _, _, problem in contents if problem), "")
+    if unreadable and as_json:
+        raise UnreadableFileError(unreadable)
+    for name, content, problem in contents:
+        if problem:
+            click.echo(message(f"error: {problem}"), err=True)
             code = UNREADABLE
             continue
-        code = max(code, _one(name, content, only_check=only_check, shows_diff=shows_diff))
+        one = _formatted(name, content, writes=not (only_check or shows_diff), checks=only_check)
+        found.append(one)
+        if not as_json:
+            _print(one, shows_diff=shows_diff, only_check=only_check)
+        is_well = one.outcome is not Outcome.REFUSED and not (only_check and one.after) and not one.problem
+        code = max(code, GOOD if is_well else NOT_WELL)
+    if as_json:
+        print_json(formats_to_json(found, shows_diff=shows_diff))
     return code
 
 
@@ -56,30 +71,53 @@ def _of_the_set(place: Place) -> tuple[str, ...]:
         return (str(place.main_file),)
 
 
-def _one(name: str, content: bytes, *, only_check: bool, shows_diff: bool) -> int:
+def _read(name: str) -> tuple[str, bytes, str]:
+    """A file's name and content, or why it cannot be read."""
+    try:
+        return name, read_limited(Path(name)), ""
+    except OSError as error:
+        return name, b"", f"cannot read {name}: {error.strerror or error}"
+
+
+def _formatted(name: str, content: bytes, *, writes: bool, checks: bool) -> FileFormat:
+    """Format one file, and write it; with `checks`, look for mistakes instead of only for a layout."""
     source, diagnostics = decode_source(name, content)
     done = format_source(source) if source is not None else Formatted(text="", diagnostics=diagnostics)
     if source is None or any(one.is_error for one in done.diagnostics):
-        print_diagnostics(done.diagnostics, {} if source is None else {name: source})
-        click.echo(printable(f"not changed {name}: it has mistakes"), err=True)
-        return NOT_WELL
+        return FileFormat(
+            name=name,
+            outcome=Outcome.REFUSED,
+            problem=_MISTAKES,
+            source=source,
+            diagnostics=done.diagnostics,
+        )
     if done.problem:
-        click.echo(printable(f"not changed {name}: {done.problem}"), err=True)
-        return NOT_WELL
-    has_mistakes = only_check and any(one.is_error for one in read_file(name, content).diagnostics)
-    if has_mistakes:
-        click.echo(message(f"{name} has mistakes; to see them:  jobfile check {name}"), err=True)
+        return FileFormat(name=name, outcome=Outcome.REFUSED, problem=done.problem)
+    problem = (
+        _MISTAKES if checks and any(one.is_error for one in read_file(name, content).diagnostics) else ""
+    )
     if done.text == source.text:
-        return NOT_WELL if has_mistakes else GOOD
-    if shows_diff:
-        lines = (source.text.splitlines(keepends=True), done.text.splitlines(keepends=True))
-        style = style_of()
-        diff = "".join(difflib.unified_diff(*lines, name, name)).split("\n")
-        print_text("\n".join(style.change(line, of_diff=True) for line in diff), style, nl=False)
-    if only_check:
-        click.echo(printable(f"would change {name}"), err=True)
-    elif not shows_diff:
+        return FileFormat(name=name, outcome=Outcome.SAME, problem=problem)
+    if writes:
         mark = _MARK if content.startswith(_MARK) else b""
         replace_file(Path(name), mark + done.text.encode())
-        click.echo(printable(f"formatted {name}"), err=True)
-    return NOT_WELL if only_check else GOOD
+    outcome = Outcome.FORMATTED if writes else Outcome.WOULD_CHANGE
+    return FileFormat(name=name, outcome=outcome, problem=problem, before=source.text, after=done.text)
+
+
+def _print(one: FileFormat, *, shows_diff: bool, only_check: bool) -> None:
+    if one.outcome is Outcome.REFUSED:
+        if one.diagnostics:
+            print_diagnostics(one.diagnostics, {} if one.source is None else {one.name: one.source})
+        click.echo(printable(f"not changed {one.name}: {one.problem}"), err=True)
+        return
+    if one.problem:
+        click.echo(message(f"{one.name} has mistakes; to see them:  jobfile check {one.name}"), err=True)
+    if shows_diff and one.diff:
+        style = style_of()
+        lines = one.diff.split("\n")
+        print_text("\n".join(style.change(line, of_diff=True) for line in lines), style, nl=False)
+    if one.outcome is Outcome.FORMATTED:
+        click.echo(printable(f"formatted {one.name}"), err=True)
+    elif one.outcome is Outcome.WOULD_CHANGE and only_check:
+        click.echo(printable(f"would change {one.name}"), err=True)

@@ -32,7 +32,7 @@ from engine.service.presence import presence_at
 from jobfile.model.canonical import spec_from_json
 from jobfile.model.catalog import CompiledJob
 from jobfile.model.counts import many
-from jobfile.model.jobs import Origin
+from jobfile.model.jobs import Origin, OverlapPolicy
 
 DEFAULT_WINDOW = timedelta(hours=24)
 
@@ -90,8 +90,8 @@ def command(
     run's folder.
 
     With --failed: every run of JOB, or of all jobs, that failed, timed out, was missed or lost and was not
-    retried, oldest first. It shows them, asks, requests the new runs and does not wait; the overlap policy of
-    each job decides which of them start immediately.
+    retried, oldest first. It shows them, asks, requests the new runs and does not wait. Those that a job's
+    concurrency does not allow together run one after another, whatever its overlap policy is.
     """
     options = _Many(since, until, choice, is_sure, is_dry)
     if is_many:
@@ -174,11 +174,15 @@ def _failed(place: Place, job: str | None, options: _Many) -> tuple[View, Retrya
 def _retry_all(
     place: Place, view: View, found: Retryable, *, why: str, all_steps: bool
 ) -> tuple[Retried, ...]:
-    """Hand over a new run for each; none if the job of one cannot be read."""
+    """Hand over a new run for each; none if the job of one cannot be read.
+
+    They queue: with the overlap policy of their job they could end or skip each other.
+    """
     now = place.now()
     jobs = [_job_of(view, old) for old in found.runs]
     requests = [(_again(view, old, job, now=now), job) for old, job in zip(found.runs, jobs, strict=True)]
-    new = hand_over_all(place, requests, why=why, now=now, all_steps=all_steps)
+    policy = OverlapPolicy.QUEUE
+    new = hand_over_all(place, requests, why=why, now=now, policy=policy, all_steps=all_steps)
     return tuple(map(Retried, found.runs, new))
 
 

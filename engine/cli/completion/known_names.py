@@ -61,23 +61,20 @@ class NamesHere:
 
     def runs(self, command: str, prefix: str) -> Iterator[Candidate]:
         """The runs that a command can be about, the newest first."""
-        view = self._view
-        if view is None:
-            return
-        from engine.core.lifecycle import OPEN_STATES, RunState  # noqa: PLC0415  start-up time: only for runs
+        from engine.cli.place import Place  # noqa: PLC0415  start-up time: only for names of the ledger
         from engine.core.vocabulary import SHORT_ID  # noqa: PLC0415  start-up time: only for runs
 
-        states: tuple[RunState, ...] | None = None
-        if command in _OPEN_ONLY:
-            states = tuple(OPEN_STATES)
-        elif command == "retry":
-            states = tuple(one for one in RunState if one not in OPEN_STATES)
-        found = view.recent_runs(job=None, state=states, limit=MAX_RUNS)
-        if len(prefix) >= MIN_PREFIX and not any(run.id.startswith(prefix) for run in found):
-            found = view.runs_with_prefix(prefix)
-        for run in found:
-            digits = SHORT_ID if len(prefix) <= SHORT_ID else len(run.id)
-            yield Candidate(run.id[:digits], f"{run.job}, {run.state.value}")
+        is_open = True if command in _OPEN_ONLY else False if command == "retry" else None
+        searched = prefix if len(prefix) >= MIN_PREFIX else ""
+        try:
+            found = Place.named(self._file, self._state).newest_runs(
+                is_open=is_open, prefix=searched, limit=MAX_RUNS
+            )
+        except JobfileError:
+            return
+        for run, job, state in found:
+            digits = SHORT_ID if len(prefix) <= SHORT_ID else len(run)
+            yield Candidate(run[:digits], f"{job}, {state}")
 
     def params(self, job: str) -> Iterator[KnownParam]:
         """The params of a job, from its lines in the file, else from its definition in the ledger."""

@@ -129,3 +129,11 @@ select job, is_scheduled, state, sum(count) as count from (
   select job, 0, state, count from pruned_request where quarter >= :since and quarter < :until
     and count between 0 and 9007199254740992
 ) group by 1, 2, 3;
+
+-- name: glance
+-- The ids of the newest runs that are open, that are not, or all; with a prefix, of those that begin with it. `g` is
+-- after every digit of an id.
+select id, job, state from run
+where (:is_open is null or (state in ('queued', 'running', 'cancelling', 'retry_wait')) = :is_open)
+  and (:prefix = '' or (id >= :prefix and id < :prefix || 'g'))
+order by seq desc limit :limit;
