@@ -131,6 +131,8 @@ def _order(about: _About, secrets: dict[str, str]) -> LaunchOrder:
         script=prepared.script,
         scratch_dir=f"{folder}/{SCRATCH}",
         output_file=env["JOBFILE_OUTPUT"],
+        artifacts=spec.artifacts,
+        min_free_bytes=config.min_free_bytes,
         umask=None if spec.umask is None else int(spec.umask, 8),
         may_gain_rights=bool(spec.new_privileges),
         core_bytes=_core_bytes(spec),

@@ -54,6 +54,7 @@ GROUPS = {
         "why": "the whole story of one expected run",
         "logs": "what a run wrote",
         "outputs": "the values that a run gave by name",
+        "artifacts": "the files that a run kept",
         "runs": "the newest runs",
         "report": "everything expected, and the results",
         "audit": "who changed what, and whether the record is complete",

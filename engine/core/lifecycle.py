@@ -259,6 +259,20 @@ class Attempt(Shown):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Artifact(Shown):
+    """A file that an attempt kept, or that a pattern of its job matched and that is not kept."""
+
+    name: str
+    r"""With secrets masked, and bytes that are not UTF-8 as `\xe9`; empty when `note` is about all files."""
+    size: int = 0
+    sha256: str = ""
+    copy: int = 0
+    """The name of its copy, from 1; 0 when there is none."""
+    note: str = ""
+    """Why it is not kept, or what is wrong with the copy."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Ended(Shown):
     """The process ran, and its sealed evidence has its end; only this can be a success."""
 
@@ -280,6 +294,8 @@ class Ended(Shown):
     outputs_bytes: int = 0
     outputs_trouble: str = ""
     """Why its outputs cannot be read."""
+    artifacts: tuple[Artifact, ...] = ()
+    """The files that it kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

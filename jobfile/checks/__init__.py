@@ -32,6 +32,7 @@ from jobfile.checks.intervals import (
     check_tries_fit,
     check_tries_have_pauses,
 )
+from jobfile.checks.kept_files import check_artifacts
 from jobfile.checks.lints import (
     check_described,
     check_params_used,
@@ -132,6 +133,7 @@ JOB_CHECKS: tuple[Callable[[JobText], Iterator[Diagnostic]], ...] = (
     check_params,
     check_params_apart,
     check_arguments,
+    check_artifacts,
     check_matrix,
     check_params_used,
     check_timeout_fits,

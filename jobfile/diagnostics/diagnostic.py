@@ -179,6 +179,7 @@ CODES: dict[str, Code] = {
         JF112 version
         JF113 template in a field that must be literal
         JF115 a key of another tool
+        JF116 a pattern that can match no file
         JF201 unknown step
         JF202 steps depend on each other in a circle
         JF203 unknown calendar

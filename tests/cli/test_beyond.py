@@ -22,7 +22,6 @@ BEYOND: tuple[tuple[str, str], ...] = (
     ("queue", "run: x, queue: q"),
     ("priority", "run: x, priority: 5"),
     ("idempotency_key", "run: x, idempotency_key: '{{ run.id }}'"),
-    ("artifacts", "run: x, artifacts: ['*.csv']"),
     ("notify", "run: x, notify: {failed: [c]}"),
     ("retry", "run: x, retry: {attempts: 2, when: [connect]}"),
 )
@@ -32,6 +31,7 @@ FINE = (
     "run: x, triggers: []",
     "run: x, outputs: {a: {type: string}}",
     "run: x, outputs: {}",
+    "run: x, artifacts: ['*.csv']",
     "run: x, if: run.trigger == 'schedule'",
     "steps: {one: {run: echo}, two: {command: [x], for_each: '[1]', if: 'true'}}",
     "run: x, expect: {}",
