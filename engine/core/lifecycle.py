@@ -57,13 +57,21 @@ LEGAL_MOVES: Mapping[RunState, frozenset[RunState]] = {
             RunState.FAILED,
             RunState.TIMED_OUT,
             RunState.LOST,
+            RunState.SKIPPED,  # its process said that there was nothing to do
             RunState.RETRY_WAIT,
             RunState.CANCELLING,
         }
     ),
     RunState.CANCELLING: frozenset(
         # Evidence beats the request: a job that ended by itself before the signal keeps its own outcome.
-        {RunState.CANCELLED, RunState.SUCCEEDED, RunState.FAILED, RunState.TIMED_OUT, RunState.LOST}
+        {
+            RunState.CANCELLED,
+            RunState.SUCCEEDED,
+            RunState.FAILED,
+            RunState.TIMED_OUT,
+            RunState.LOST,
+            RunState.SKIPPED,
+        }
     ),
     RunState.RETRY_WAIT: frozenset({RunState.RUNNING, RunState.CANCELLED}),
     **{state: frozenset() for state in FINAL_STATES},
@@ -72,7 +80,10 @@ LEGAL_MOVES: Mapping[RunState, frozenset[RunState]] = {
 
 
 class AttemptState(StrEnum):
-    """The state of one process execution. `starting`: the intent is recorded, the execution not proven."""
+    """The state of one process execution. `starting`: the intent is recorded, the execution not proven.
+
+    `skipped`: it ran, and its exit code says that there was nothing to do.
+    """
 
     STARTING = "starting"
     RUNNING = "running"
@@ -81,6 +92,7 @@ class AttemptState(StrEnum):
     TIMED_OUT = "timed_out"
     CANCELLED = "cancelled"
     LOST = "lost"
+    SKIPPED = "skipped"
     NOT_STARTED = "not_started"
 
 

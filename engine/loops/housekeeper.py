@@ -14,6 +14,7 @@ from engine.core.retry import state_after
 from engine.execution import run_folders
 from engine.ledger.store_ports import Retention
 from engine.ports import Clock, Journal, Launcher, Stop
+from engine.transactions.steps import has_steps, step_as_job
 
 LOOK_SECONDS = 10.0
 MORE_SECONDS = 0.1
@@ -90,8 +91,11 @@ class Housekeeper:
             run = self._store.run(attempt.run_id)
             if not isinstance(found, Ended) or run is None:
                 continue
-            outputs = outputs_of(found, self._store.definition(run.digest))
-            state = state_after(found, run, outputs)
+            spec = self._store.definition(run.digest)
+            if attempt.step and has_steps(spec):
+                spec = step_as_job(spec, attempt.step)
+            outputs = outputs_of(found, spec)
+            state = state_after(found, run, spec, outputs)
             same = (one for one in self._store.past.attempts(run.id) if one.key[2:] == attempt.key[2:])
             is_last = all(one.number <= attempt.number for one in same)
             detail = "its end was found later" if is_last else "its end was found later: executed twice"

@@ -236,6 +236,7 @@ def step_as_job(spec: JobSpec, name: str) -> JobSpec:
         timeout=step.timeout,
         retry=step.retry,
         outputs=step.outputs,
+        skip_exit=step.skip_exit,
     )
 
 

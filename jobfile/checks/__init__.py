@@ -14,6 +14,7 @@ from jobfile.checks.fields import (
     check_literal_fields,
     check_retry_when,
     check_secrets,
+    check_skip_exit,
     check_timeout_is_set,
     check_umask,
 )
@@ -96,6 +97,7 @@ PAYLOAD_CHECKS: tuple[Callable[[Payload], Iterator[Diagnostic]], ...] = (
     check_literal_fields,
     check_secrets,
     check_retry_when,
+    check_skip_exit,
     check_tries_have_pauses,
     check_outputs,
     check_exclusive_fields,

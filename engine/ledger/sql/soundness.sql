@@ -40,13 +40,14 @@ select run_id, job, said, count(*) over () as total from (
   where (state in ('queued', 'running', 'cancelling', 'retry_wait')) <> (ended_at is null)
      or state not in ('queued', 'running', 'cancelling', 'retry_wait', 'succeeded', 'failed', 'timed_out',
                       'cancelled', 'lost', 'skipped', 'missed')
-     or (resolved <> '' and (state <> 'lost' or resolved not in ('succeeded', 'failed', 'timed_out', 'cancelled')))
+     or (resolved <> '' and (state <> 'lost' or resolved not in ('succeeded', 'failed', 'timed_out', 'cancelled', 'skipped')))
   union all
   select r.id, r.job, 'attempt ' || a.number || ' is ' || a.state
          || case when a.ended_at is null then ' and has no end' else ' and has an end' end
   from attempt a join run r on r.seq = a.run_seq
   where (a.state in ('starting', 'running')) <> (a.ended_at is null)
-     or a.state not in ('starting', 'running', 'succeeded', 'failed', 'timed_out', 'cancelled', 'lost', 'not_started')
+     or a.state not in ('starting', 'running', 'succeeded', 'failed', 'timed_out', 'cancelled', 'lost', 'skipped',
+                         'not_started')
 ) order by run_id limit :limit;
 
 -- name: misnumbered
