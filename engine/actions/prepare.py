@@ -13,6 +13,7 @@ from engine.actions.secret_files import NotAvailableError, read_secret, refuse_u
 from engine.config import EngineConfig
 from engine.core.lifecycle import AttemptKey, Run, StartError
 from engine.core.reasons import Reason
+from engine.execution.run_folders import SCRATCH
 from engine.host.patience import NoAnswerError, NotYetError, ask, wait_for
 from engine.ports import UNLIMITED, LaunchOrder
 from engine.transactions.account import template_values, zone_of
@@ -28,9 +29,6 @@ SHELL = "/bin/sh"
 
 MIN_SECRET_BYTES = 6
 """Minimum length of a secret in bytes: masking a shorter one would hide half of the output."""
-
-SCRATCH = "tmp"
-"""The temporary folder of a run, inside its folder and deleted with it."""
 
 MAX_DETAIL = 2_000
 """Maximum characters of an error message; a path or value in it may be very long."""

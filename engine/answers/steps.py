@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from engine.core.lifecycle import Attempt, Run
+from engine.core.reasons import Reason
 from engine.core.step_states import StepRun, StepState
 from engine.core.vocabulary import place_text, reason_words
 from engine.ledger.ports import View
@@ -34,6 +35,15 @@ def step_line(one: StepRun, items: Sequence[StepRun]) -> str:
     counts = {state: sum(item.state is state for item in items) for state in StepState}
     told = ", ".join(f"{count} {state.value}" for state, count in counts.items() if count)
     return f"{line}  ({len(one.items)} items{f': {told}' if told else ''})"
+
+
+def kept_words(steps: Sequence[StepRun]) -> str:
+    """Which steps a retry does not run again, as a sentence; empty if it begins at the first one."""
+    kept = [one for one in steps if one.reason == Reason.KEPT]
+    names = dict.fromkeys(one.step if not one.item else f"items of {one.step}" for one in kept)
+    wholes = {one.step for one in kept if not one.item}
+    listed = [name for name in names if name.removeprefix("items of ") not in wholes or name in wholes]
+    return f"not run again, since they succeeded in {kept[0].detail}: {', '.join(listed)}" if kept else ""
 
 
 def step_to_json(one: StepRun) -> dict[str, object]:

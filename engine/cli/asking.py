@@ -6,14 +6,16 @@ from datetime import datetime
 from engine.cli.place import Place
 from engine.core.lifecycle import Run
 from engine.core.reasons import Reason
+from engine.execution.run_folders import copy_run
 from engine.host.environment import user_name
 from engine.host.lock import make_private_file, make_state_dir
 from engine.host.run_ids import new_run_id
 from engine.host.wake import poke
 from engine.ledger.opening import open_ledger
-from engine.ledger.store_ports import Accounting
+from engine.ledger.store_ports import Requesting
 from engine.ports import Stop
 from engine.transactions.account import Moment, request_run, requested_run
+from engine.transactions.steps import has_steps, keep_steps, kept_of
 from jobfile.model.catalog import CompiledJob
 from jobfile.model.jobs import JobSpec
 from jobfile.model.values import Value
@@ -43,12 +45,19 @@ def new_run(
     )
 
 
-def record(store: Accounting, run: Run, job: CompiledJob, *, why: str, now: datetime) -> Run:
-    """Record a requested run and the reason; return it in the state that the overlap policy decided."""
+def record(
+    store: Requesting, run: Run, job: CompiledJob, *, why: str, now: datetime, continues: Run | None = None
+) -> Run:
+    """Record a requested run and the reason; return it in the state that the overlap policy decided.
+
+    `continues` is the run whose steps it does not run again.
+    """
     moment = Moment(now=now, generation=run.generation or 0, new_id=new_run_id)
     with store.transaction():
         store.add_definition(job)
         recorded, _ = request_run(store, run, job.spec, moment)
+        if continues is not None and not recorded.state.is_final:
+            keep_steps(store, recorded, continues, job.spec)
         action = "retry" if run.retry_of else "run"
         store.audit(
             actor=run.requested_by,
@@ -66,24 +75,48 @@ def prepare_state(place: Place) -> None:
     make_private_file(place.config.ledger)
 
 
-def hand_over(place: Place, run: Run, job: CompiledJob, *, why: str, now: datetime) -> Run:
+def hand_over(
+    place: Place, run: Run, job: CompiledJob, *, why: str, now: datetime, all_steps: bool = False
+) -> Run:
     """Record a requested run, and wake the process that may start it."""
-    (recorded,) = hand_over_all(place, [(run, job)], why=why, now=now)
+    (recorded,) = hand_over_all(place, [(run, job)], why=why, now=now, all_steps=all_steps)
     return recorded
 
 
 def hand_over_all(
-    place: Place, requests: Sequence[tuple[Run, CompiledJob]], *, why: str, now: datetime
+    place: Place,
+    requests: Sequence[tuple[Run, CompiledJob]],
+    *,
+    why: str,
+    now: datetime,
+    all_steps: bool = False,
 ) -> tuple[Run, ...]:
-    """Record requested runs, and wake the process that may start them."""
+    """Record requested runs, and wake the process that may start them.
+
+    A run that retries one continues at the first step that has not succeeded, unless all steps are to run.
+    """
     prepare_state(place)
     store = open_ledger(place.config.ledger_url)
     try:
-        recorded = [record(store, run, job, why=why, now=now) for run, job in requests]
+        recorded = []
+        for run, job in requests:
+            old = None if all_steps else _continued(place, store, run, job)
+            recorded.append(record(store, run, job, why=why, now=now, continues=old))
     finally:
         store.close()
     poke(place.state_dir)
     return tuple(recorded)
+
+
+def _continued(place: Place, store: Requesting, run: Run, job: CompiledJob) -> Run | None:
+    """The run whose steps a retry need not run again; None if it has to begin at the first one.
+
+    Its folder is copied, since the other steps may need files of the first ones.
+    """
+    old = store.run(run.retry_of) if run.retry_of and has_steps(job.spec) else None
+    if old is None or old.digest != job.digest or not kept_of(store.steps.of_run(old.id), old, job.spec):
+        return None
+    return old if copy_run(place.config.run_dir(old.id), place.config.run_dir(run.id)) else None
 
 
 def ask_to_stop(place: Place, run: Run, how: Stop, *, why: str, now: datetime) -> Run:

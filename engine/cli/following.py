@@ -15,6 +15,7 @@ from engine.answers.did import answer_of
 from engine.answers.expected import item_of
 from engine.answers.presence import RUNNING
 from engine.answers.reasons import end_line, item_words
+from engine.answers.steps import kept_words, steps_of_run
 from engine.cli.alone import Alone
 from engine.cli.asking import ask_to_stop, hand_over, prepare_state
 from engine.cli.output import print_json, print_text, style_of
@@ -186,7 +187,9 @@ class Followed:
         )
 
 
-def attend(place: Place, run: Run, job: CompiledJob, *, why: str, as_json: bool) -> int:
+def attend(
+    place: Place, run: Run, job: CompiledJob, *, why: str, as_json: bool, all_steps: bool = False
+) -> int:
     """Record a run, make sure that it starts, and follow it to its end; return the exit code.
 
     With an engine, the engine starts it. Without one this command takes the engine's place. On a signal that
@@ -200,12 +203,20 @@ def attend(place: Place, run: Run, job: CompiledJob, *, why: str, as_json: bool)
     ):
         alone.look()  # before anything is recorded: it refuses a ledger with a hold
         attendance = Attendance.begin(place.state_dir, run.id)
-        recorded = hand_over(place, run, job, why=why, now=place.now())
+        recorded = hand_over(place, run, job, why=why, now=place.now(), all_steps=all_steps)
         view = place.view()
+        tell_kept(view, recorded)
         followed = Followed(place, view, recorded.id, output_to_stderr=as_json)
         ended = _until_over(place, followed, alone, told)
         attendance.leave()
     return _tell(view, ended, as_json=as_json)
+
+
+def tell_kept(view: View, run: Run) -> None:
+    """Say on stderr which steps a retry does not run again."""
+    kept = kept_words(steps_of_run(view, run)) if run.retry_of else ""
+    if kept:
+        _say(kept)
 
 
 def _until_over(place: Place, followed: Followed, alone: Alone, told: EndingSignals) -> Run:

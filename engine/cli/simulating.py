@@ -16,7 +16,7 @@ from engine.simulation.assuming import MAX_STARTS, RANKS, assume, event_params, 
 from engine.simulation.subject import Absence, Assumed, GivenEvent, Setting
 from engine.sources.file_reader import read_limited
 from jobfile.diagnostics.suggest import suggest
-from jobfile.model.jobs import JobSpec
+from jobfile.model.jobs import JobSpec, StepsAction
 from jobfile.schedule.duration import parse_duration, why_no_duration
 from jobfile.syntax.document import decode_source, parse_document
 
@@ -83,6 +83,17 @@ class Reader:
             raise click.UsageError(f"{option}: there is no job `{name}`{hint}")
         return name
 
+    def _subject(self, name: str, option: str) -> str:
+        """A job, or JOB.STEP."""
+        job, dot, step = name.partition(".")
+        action = self.jobs[self._job(job, option)].action
+        steps = [one.name for one in action.steps] if isinstance(action, StepsAction) else []
+        if dot and step not in steps:
+            near = suggest(step, steps)
+            hint = f"; did you mean {' or '.join(near)}?" if near else ""
+            raise click.UsageError(f"{option}: job `{job}` has no step `{step}`{hint}")
+        return name
+
     def _absences(self) -> tuple[Absence, ...]:
         """Times without an engine."""
         found: list[Absence] = []
@@ -115,7 +126,7 @@ class Reader:
             if duration is None:
                 why, expected = why_no_duration(length)
                 raise click.UsageError(f"--assume takes 5m or JOB=5m; '{length}' {why}: {expected}")
-            found[self._job(name, "--assume") if equals else ""] = duration
+            found[self._subject(name, "--assume") if equals else ""] = duration
         return found
 
     def _lengths_of_file(self, name: str) -> dict[str, timedelta]:
@@ -134,7 +145,7 @@ class Reader:
             if duration is None:
                 why, expected = why_no_duration(str(length))
                 raise click.UsageError(f"{name}: {job}: '{length}' {why}: {expected}")
-            found[self._job(str(job), name)] = duration
+            found[self._subject(str(job), name)] = duration
         if not found:
             raise click.UsageError(f"{name} is not a map of jobs to lengths such as  nightly-orders: 5m")
         return found
@@ -147,7 +158,7 @@ class Reader:
             chance = -1.0
         if not 0 <= chance <= 1:
             raise click.UsageError(f"--fail takes JOB=0.1 (a chance from 0 to 1), found '{text}'")
-        return (self._job(name, "--fail") if equals else "", chance)
+        return (self._subject(name, "--fail") if equals else "", chance)
 
     def _events(self) -> tuple[GivenEvent, ...]:
         if self.options.events is None:

@@ -54,6 +54,7 @@ class Reason(_Word):
     SECRET_NOT_AVAILABLE = "secret not available", "a secret is not available"
     NOTHING_TO_DO = "nothing_to_do", "it had nothing to do"
     CONDITION = "condition", "its `if` is false"
+    KEPT = "kept", "it succeeded in the run that is retried"
     UPSTREAM = "upstream", "a step that it needs did not succeed"
     OUTPUTS = "outputs", "its outputs are not as declared"
     FOLDER_LIMIT = "folder_limit", "its folder exceeded its size limit"

@@ -4,7 +4,7 @@ A step is decided once all steps that it needs are over. The states of steps and
 values; `advance` returns those that change, and `conclusion` how the run ends when nothing is left to do.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, cast
 
@@ -109,7 +109,7 @@ def _is_enough(need: StepRun, allowed: frozenset[str]) -> bool:
 
 
 def _is_allowed(one: StepRun, allowed: frozenset[str]) -> bool:
-    """Whether a step did not do its work, but may. A step that was cancelled did not fail: its run was ended."""
+    """Whether a step did not do its work, but may. One that was cancelled did not fail: its run was ended."""
     return one.state.is_bad and one.state is not StepState.CANCELLED and one.step in allowed
 
 
@@ -202,6 +202,39 @@ def kept_for_retry(action: StepsAction, states: States) -> States:
         or (not one.item and _is_enough(one, allowed))
         or (one.item and one.step in allowed)
     }
+
+
+def kept_by_hand(action: StepsAction, states: States, *, old: str) -> States:
+    """The states with which a new run begins that retries the run `old`: those of steps that it does not run.
+
+    They have succeeded, and so has all that they need: what runs again may change what comes after it.
+    """
+    kept: set[str] = set()
+    is_growing = True
+    while is_growing:
+        found = {step.name for step in action.steps if _is_kept(step, states, kept)}
+        is_growing = found != kept
+        kept = found
+    items = {
+        step.name for step in action.steps if step.for_each is not None and _rests_on(step, states, kept)
+    }
+    about = {"reason": Reason.KEPT, "detail": f"run {old}", "attempt": 0, "tries": 0}
+    return {
+        key: replace(one, **about)  # type: ignore[arg-type]  # of its fields
+        for key, one in states.items()
+        if one.state is StepState.SUCCEEDED and (one.step in kept or (one.item and one.step in items))
+    }
+
+
+def _is_kept(step: StepSpec, states: States, kept: Collection[str]) -> bool:
+    one = states.get(StepKey(step.name))
+    return one is not None and one.state is StepState.SUCCEEDED and _rests_on(step, states, kept)
+
+
+def _rests_on(step: StepSpec, states: States, kept: Collection[str]) -> bool:
+    """Whether all that a step needs is kept, or was skipped by its own condition."""
+    needs = [states.get(StepKey(name)) for name in step.needs]
+    return all(one is not None and (one.step in kept or one.reason == Reason.CONDITION) for one in needs)
 
 
 def steps_scope(action: StepsAction, states: States, outputs: Outputs) -> dict[str, object]:

@@ -8,6 +8,7 @@ from engine.answers.findings import Examined, Finding, told
 from engine.answers.invariants.checking import check_invariants
 from engine.answers.invariants.coverage import REPORT_IT
 from engine.core.lifecycle import AttemptKey, Ended, Run, RunState
+from engine.core.reasons import Reason
 from engine.core.step_states import StepState
 from engine.core.vocabulary import short
 from engine.doctor.ledgerfile import summed_up
@@ -69,7 +70,7 @@ def _successes(view: View, run: Run) -> list[AttemptKey]:
     return [
         AttemptKey(run.id, one.attempt, one.step, one.item)
         for one in view.steps(run.id)
-        if one.state is StepState.SUCCEEDED and one.items is None
+        if one.state is StepState.SUCCEEDED and one.items is None and one.reason != Reason.KEPT
     ]
 
 

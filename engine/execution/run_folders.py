@@ -13,9 +13,11 @@ from typing import NamedTuple
 from engine.core.lifecycle import AttemptKey
 from engine.supervisor import emptying
 from engine.supervisor.evidence import ARTIFACTS, CONTROL, NAME, NEW, OUTPUTS, beside
-from engine.supervisor.namespace import FOLDER, open_file
+from engine.supervisor.namespace import FOLDER, make_folder, open_file
 from engine.supervisor.output import HEAD_BYTES, SEGMENT_BYTES
 
+SCRATCH = "tmp"
+"""The temporary folder of a run, inside its folder and deleted with it."""
 MAX_ENTRIES = 200_000
 """Maximum number of files in one run's folder that are counted; more count as too large."""
 
@@ -128,6 +130,35 @@ def remove(path: Path) -> None:
         emptying.remove(path.name, shelf)
 
 
+def copy_run(old: Path, new: Path) -> bool:
+    """Copy the folder of a run for the run that retries it. False, and no copy, if that is not possible.
+
+    Links are copied as links; sockets, pipes and devices are left out, and so is the temporary folder.
+    """
+    if old.is_symlink() or not old.is_dir():
+        return False
+    try:
+        make_folder(str(new.parent))
+        shutil.copytree(old, new, symlinks=True, ignore=_not_copied, copy_function=_copy_file)
+    except OSError:
+        remove(new)
+        return False
+    return True
+
+
+def _not_copied(folder: str, names: list[str]) -> list[str]:
+    with os.scandir(folder) as entries:
+        kinds = {one.name: one.is_symlink() or one.is_dir() or one.is_file() for one in entries}
+    return [name for name in names if name == SCRATCH or not kinds.get(name)]
+
+
+def _copy_file(old: str, new: str) -> None:
+    shutil.copy2(old, new, follow_symlinks=False)
+    owner = os.lstat(old)
+    if owner.st_uid != os.geteuid():
+        os.chown(new, owner.st_uid, owner.st_gid, follow_symlinks=False)
+
+
 def empty_scratch(folder: Path) -> None:
     """Delete a run's temporary folder, and what its supervisors had no time to delete."""
     with (
@@ -136,7 +167,7 @@ def empty_scratch(folder: Path) -> None:
         _opened(folder.name, shelf) as inner,
     ):
         for name in [entry.name for entry in os.scandir(inner)]:
-            if name == "tmp" or name.startswith(".tmp."):
+            if name == SCRATCH or name.startswith(".tmp."):
                 emptying.remove(name, inner)
 
 

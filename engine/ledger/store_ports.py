@@ -240,6 +240,13 @@ class Accounting(Stopping, Pausing, Protocol):
         ...
 
 
+class Requesting(Accounting, Protocol):
+    """Recording runs that users request; a retry may continue with the steps of another run."""
+
+    past: Past
+    steps: Steps
+
+
 class Scheduling(Accounting, Protocol):
     """For the scheduler: it accounts for what is due, and decides runs whose spread has passed."""
 

@@ -1,19 +1,22 @@
 """Calls the decisions of the engine's core for the simulation."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final
 
-from engine.core.lifecycle import Ended, Run, RunState
+from engine.core.lifecycle import Ended, Run, RunState, TriggerKind
 from engine.core.records import Pause
-from engine.core.retry import settle
-from engine.simulation.subject import SimRun, Subject
+from engine.core.retry import settle, settle_round
+from engine.core.steps import Conclusion, kept_for_retry
+from engine.simulation.courses import Assumptions, Course, course_of
+from engine.simulation.subject import Absence, Assumed, Setting, SimRun, Subject
 from engine.transactions.account import bound_params, concurrency_key, template_values
 from engine.transactions.pause import BY_FAILURES
 from jobfile.expressions.expression import EvaluationError
 from jobfile.expressions.template import evaluate_source
-from jobfile.model.jobs import AfterWhen, JobSpec
+from jobfile.model.jobs import AfterWhen, JobSpec, StepsAction
 from jobfile.model.values import Value
 from jobfile.schedule.occurrences import load_zone
 
@@ -39,6 +42,58 @@ def verdict(run: SimRun, ending: str) -> tuple[RunState, str]:
         found = settle(run, _ENDINGS[ending], spec=run.subject.spec, now=_SOME_TIME)
         known[key] = (found.run_state, found.reason)
     return known[key]
+
+
+def round_verdict(run: SimRun, end: Conclusion, *, now: datetime) -> tuple[RunState, str]:
+    """The engine's verdict on a run whose steps are over."""
+    found = settle_round(run, end, spec=run.subject.spec, now=now)
+    return found.run_state, found.reason
+
+
+def begin_course(run: SimRun, setting: Setting, *, now: datetime) -> Course:
+    """The course of a run with steps that starts now; a retry continues at the first failed step."""
+    subject, action, absences = run.subject, run.subject.spec.action, setting.absences
+    assert isinstance(action, StepsAction)
+    usual = subject.usual_course
+    if usual is not None and run.course is None and not _is_absent(absences, now, usual.length):
+        return usual
+    made = _as_run(run)
+    found = course_of(
+        subject.spec,
+        made,
+        {} if run.course is None else kept_for_retry(action, run.course.states),
+        begun_at=now,
+        values=template_values(subject.spec, made),
+        assumed=Assumptions(
+            subject.step_lengths, partial(subject.step_fails, run, setting.seed), partial(_awake, absences)
+        ),
+    )
+    # For speed: a month has many runs, and without failures and expressions all go the same way.
+    has_expressions = any(step.condition or step.for_each for step in action.steps)
+    is_usual = found.end.state is RunState.SUCCEEDED and not has_expressions and not subject.steps_fail
+    if is_usual and not _is_absent(absences, now, found.length):
+        subject.usual_course = found
+    return found
+
+
+def _is_absent(absences: Sequence[Absence], since: datetime, length: timedelta) -> bool:
+    """Whether no engine runs for a part of a time."""
+    return any(one.since <= since + length and since < one.until for one in absences)
+
+
+def _awake(absences: Sequence[Absence], at: datetime) -> datetime:
+    """The first instant from `at` at which an engine runs."""
+    return next((one.until for one in absences if one.since <= at < one.until), at)
+
+
+def length_of_steps(spec: JobSpec, steps: Mapping[str, Assumed]) -> timedelta:
+    """The length of a run in which no step fails."""
+    failing_none = {name: replace(one, failing=0.0) for name, one in steps.items()}
+    subject = Subject(0, spec, Assumed(length=timedelta(), steps=failing_none))
+    run = SimRun(subject, _SOME_TIME, TriggerKind.SCHEDULE, _SOME_TIME)
+    run.state, run.params = RunState.RUNNING, bound(spec, {})
+    setting = Setting(jobs=(), since=_SOME_TIME, until=_SOME_TIME, assumed={})
+    return begin_course(run, setting, now=_SOME_TIME).length
 
 
 def bound(spec: JobSpec, arguments: Mapping[str, Value]) -> dict[str, Value]:

@@ -5,9 +5,10 @@ from datetime import timedelta
 from typing import Final
 
 from engine.ledger.ports import View
+from engine.simulation.asking import length_of_steps
 from engine.simulation.subject import Absence, Assumed
 from jobfile.expressions.params import bind_params
-from jobfile.model.jobs import JobSpec
+from jobfile.model.jobs import JobSpec, StepsAction
 from jobfile.model.values import Value
 from jobfile.plan.rates import runs_a_day
 
@@ -48,22 +49,49 @@ def assume(
 ) -> dict[str, Assumed]:
     """The assumptions about each job: its given length, else that of its past runs, else the general one.
 
-    In `lengths` and `failing`, the empty name is for all jobs without a value of their own. Without that, the
-    general length is at most half of the job's timeout: nothing says that the job runs into it.
+    In `lengths` and `failing`, the empty name is for all jobs without a value of their own, and JOB.STEP is
+    for one step. Without that, the general length is at most half of the timeout: nothing says that the job
+    runs into it. A job with steps is simulated step by step, unless the length of its runs is known or given.
     """
     found = {}
     for spec in jobs:
         job = spec.name
-        known = _history(view, job, rank) if job not in lengths else None
-        length = known or lengths.get(job) or lengths.get("") or _default_length(spec)
+        steps = _assumed_steps(spec, lengths, failing)
+        is_given = any(f"{job}.{step}" in given for step in steps for given in (lengths, failing))
+        known = _history(view, job, rank) if job not in lengths and not is_given else None
+        if is_given or (known is None and job not in lengths):
+            by_step, length = steps, length_of_steps(spec, steps) if steps else None
+        else:
+            by_step, length = {}, known or lengths.get(job)
         found[job] = Assumed(
-            length=length, failing=failing.get(job, failing.get("", 0.0)), is_known=known is not None
+            length=length or lengths.get("") or _default_length(spec.timeout),
+            failing=failing.get(job, failing.get("", 0.0)),
+            is_known=known is not None,
+            steps=by_step,
         )
     return found
 
 
-def _default_length(spec: JobSpec) -> timedelta:
-    return DEFAULT_LENGTH if spec.timeout is None else min(DEFAULT_LENGTH, spec.timeout / 2)
+def _assumed_steps(
+    spec: JobSpec, lengths: Mapping[str, timedelta], failing: Mapping[str, float]
+) -> dict[str, Assumed]:
+    """The assumptions about each step. A chance that is given for the job is one for each of its steps."""
+    if not isinstance(spec.action, StepsAction):
+        return {}
+    chance = failing.get(spec.name, failing.get("", 0.0))
+    return {
+        step.name: Assumed(
+            length=lengths.get(f"{spec.name}.{step.name}")
+            or lengths.get("")
+            or _default_length(step.timeout),
+            failing=failing.get(f"{spec.name}.{step.name}", chance),
+        )
+        for step in spec.action.steps
+    }
+
+
+def _default_length(timeout: timedelta | None) -> timedelta:
+    return DEFAULT_LENGTH if timeout is None else min(DEFAULT_LENGTH, timeout / 2)
 
 
 def _history(view: View | None, job: str, rank: float) -> timedelta | None:

@@ -21,12 +21,14 @@ from engine.simulation.asking import (
     BAD,
     GOOD,
     OVER_TIME,
+    begin_course,
     bound,
     holds,
     is_followed,
     is_late,
     own_pause,
     rendered_key,
+    round_verdict,
     verdict,
 )
 from engine.simulation.subject import Absence, GivenEvent, Lane, Setting, SimRun, Subject
@@ -283,8 +285,12 @@ class _Simulation:
         self.load.begin(now)
         if self.tell:
             self.tell(now, "started", run)
+        length = subject.length
+        if subject.assumed.steps:
+            run.course = begin_course(run, self.setting, now=now)
+            length = run.course.length
         self.sequence += 1
-        heapq.heappush(self.events, (now + subject.length, self.sequence, self.end, (run, run.attempt)))
+        heapq.heappush(self.events, (now + length, self.sequence, self.end, (run, run.attempt)))
 
     # Runs that end
 
@@ -319,11 +325,14 @@ class _Simulation:
             self.close(ended_at, run, RunState.CANCELLED, Reason.REPLACED)
             return
         subject = run.subject
-        ending = GOOD
-        if not subject.always_succeeds:
-            is_bad = subject.fails(run, self.setting.seed)
-            ending = OVER_TIME if subject.times_out else BAD if is_bad else GOOD
-        state, reason = verdict(run, ending)
+        if run.course is not None:
+            state, reason = round_verdict(run, run.course.end, now=ended_at)
+        else:
+            ending = GOOD
+            if not subject.always_succeeds:
+                is_bad = subject.fails(run, self.setting.seed)
+                ending = OVER_TIME if subject.times_out else BAD if is_bad else GOOD
+            state, reason = verdict(run, ending)
         if state is not RunState.RETRY_WAIT:
             self.close(ended_at, run, state, reason)
             return

@@ -5,13 +5,18 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from engine.core.admission import policy_for
 from engine.core.due import Rules
 from engine.core.lifecycle import RunState, TriggerKind
+from engine.core.step_states import StepKey
 from engine.triggers.schedule import rules_of
 from jobfile.model.jobs import ExpectSpec, JobSpec, OverlapPolicy
 from jobfile.model.values import Value
+
+if TYPE_CHECKING:
+    from engine.simulation.courses import Course
 
 CHANCES = 2**64
 
@@ -36,11 +41,16 @@ class GivenEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assumed:
-    """The length of an attempt of a job, and the share that fails; `is_known` if they come from history."""
+    """The length of an attempt of a job, and the share that fails; `is_known` if they come from history.
+
+    `steps` has the same for each step of a job whose runs are simulated step by step; then the length of the
+    run follows from them.
+    """
 
     length: timedelta
     failing: float = 0.0
     is_known: bool = False
+    steps: Mapping[str, "Assumed"] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +98,8 @@ class SimRun:
     started_at: datetime | None = None
     ended_at: datetime | None = None
     began_at: datetime
+    course: "Course | None" = None
+    """How its steps went, or will go, since it was started."""
     params: Mapping[str, Value] = MappingProxyType({})
 
     def __init__(
@@ -124,7 +136,10 @@ class Subject:
         "rules",
         "spec",
         "start_deadline",
+        "step_lengths",
+        "steps_fail",
         "times_out",
+        "usual_course",
         "verdicts",
     )
 
@@ -135,8 +150,12 @@ class Subject:
         self.assumed = assumed
         self.rules: Rules = rules_of(spec, spec.schedule)
         self.policy: OverlapPolicy = policy_for(spec, TriggerKind.SCHEDULE)
-        self.times_out = spec.timeout is not None and assumed.length > spec.timeout
+        is_too_long = spec.timeout is not None and assumed.length > spec.timeout
+        self.times_out = is_too_long and not assumed.steps
         self.length = spec.timeout if self.times_out and spec.timeout is not None else assumed.length
+        self.step_lengths = {name: one.length for name, one in assumed.steps.items()}
+        self.steps_fail = any(one.failing > 0 for one in assumed.steps.values())
+        self.usual_course: Course | None = None
         self.lane = Lane()
         self.followers: list[tuple[Subject, str]] = []
         self.queue = spec.queue.name if spec.queue is not None else ""
@@ -146,10 +165,10 @@ class Subject:
         self.priority = spec.priority
         self.start_deadline = spec.start_deadline
         self.has_condition = spec.condition is not None
-        self.always_succeeds = not self.times_out and assumed.failing <= 0
+        self.always_succeeds = not (self.times_out or assumed.failing > 0 or assumed.steps)
         self.is_expected = spec.expect != ExpectSpec()
         self.has_key = spec.concurrency.key is not None
-        asks = self.has_condition or self.has_key or spec.pause_on_failure is not None
+        asks = bool(self.has_condition or self.has_key or assumed.steps) or spec.pause_on_failure is not None
         self.is_plain = not (asks or self.rules.delays or spec.start_deadline)
         self.verdicts: dict[tuple[RunState, int, str], tuple[RunState, str]] = {}
 
@@ -157,6 +176,14 @@ class Subject:
         """Whether an attempt fails: it depends only on the seed and the
         attempt's identity, not on other events.
         """
-        name = f"{seed}|{self.spec.name}|{run.scheduled_for.isoformat()}|{run.attempt}"
-        chance = int.from_bytes(sha256(name.encode()).digest()[:8], "big") / CHANCES
-        return chance < self.assumed.failing
+        return _chance(seed, run, str(run.attempt)) < self.assumed.failing
+
+    def step_fails(self, run: SimRun, seed: int, key: StepKey, attempt: int) -> bool:
+        """The same for an attempt of a step."""
+        identity = f"{run.attempt}|{key.step}|{key.item}|{attempt}"
+        return _chance(seed, run, identity) < self.assumed.steps[key.step].failing
+
+
+def _chance(seed: int, run: SimRun, identity: str) -> float:
+    name = f"{seed}|{run.subject.spec.name}|{run.scheduled_for.isoformat()}|{identity}"
+    return int.from_bytes(sha256(name.encode()).digest()[:8], "big") / CHANCES

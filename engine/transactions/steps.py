@@ -4,7 +4,7 @@ Each function records one change and everything that follows from it in the call
 crash, the ledger never has a step that is ready and that no engine will ever start.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -14,10 +14,12 @@ from engine.core.events import Event, OutputsUndeclared, RunSettled, StepSettled
 from engine.core.lifecycle import AttemptKey, AttemptState, Ended, Outcome, Run, RunState, Verdict
 from engine.core.outputs import outputs_of
 from engine.core.reasons import Reason
+from engine.core.records import Output
 from engine.core.retry import settle, settle_round
 from engine.core.step_states import StepKey, StepRun, StepState
-from engine.core.steps import advance, conclusion, kept_for_retry, skip_rest, steps_scope
-from engine.ledger.store_ports import Execution
+from engine.core.steps import advance, conclusion, kept_by_hand, kept_for_retry, skip_rest, steps_scope
+from engine.core.vocabulary import short
+from engine.ledger.store_ports import Execution, Requesting
 from engine.notifications.noting import owe_for_run
 from engine.transactions.account import template_values
 from engine.transactions.pause import pause_after_failures
@@ -91,7 +93,7 @@ class Courses:
         if known is None or known[0] != wholes:
             over = {one.step for one in wholes if one is not None and one.state.is_final}
             seen = {key: one for key, one in states.items() if key.step in over}
-            known = wholes, steps_scope(_action(spec), seen, _outputs(self.store, run.id))
+            known = wholes, steps_scope(_action(spec), seen, _by_step(self.store.past.outputs(run.id)))
             self._scopes[run.id] = known
         return known[1]
 
@@ -108,6 +110,23 @@ def begin(courses: Courses, run: Run, spec: JobSpec, *, now: datetime) -> list[E
     begun = replace(run, state=RunState.RUNNING, attempt=run.attempt + 1, begun_at=now, reason="", detail="")
     courses.restart(run.id, kept_for_retry(_action(spec), courses.of(run.id)))
     return _go_on(courses, begun, spec, now=now)
+
+
+def keep_steps(store: Requesting, run: Run, old: Run, spec: JobSpec) -> None:
+    """Record which steps of a new run have succeeded in the run that it retries, with their outputs.
+
+    It is for a job that has not changed since; the files of these steps must be in the folder of the new run.
+    """
+    kept = kept_of(store.steps.of_run(old.id), old, spec)
+    store.steps.set(run.id, kept.values())
+    outputs = _by_step(store.past.outputs(old.id))
+    for key in kept:
+        store.past.set_outputs(AttemptKey(run.id, 1, key.step, key.item), outputs.get(key, {}))
+
+
+def kept_of(steps: Iterable[StepRun], old: Run, spec: JobSpec) -> Mapping[StepKey, StepRun]:
+    """The steps of a run that a new run of the same definition need not run again."""
+    return kept_by_hand(_action(spec), {one.key: one for one in steps}, old=short(old.id))
 
 
 def settle_step(
@@ -255,7 +274,7 @@ def _go_on(courses: Courses, run: Run, spec: JobSpec, *, now: datetime) -> list[
 
     def scope(found: Mapping[StepKey, StepRun]) -> Mapping[str, object]:
         known = template_values(spec, run)
-        return {**known, "steps": steps_scope(action, found, _outputs(courses.store, run.id))}
+        return {**known, "steps": steps_scope(action, found, _by_step(courses.store.past.outputs(run.id)))}
 
     if run.state is RunState.CANCELLING:
         changed = skip_rest(action, states, reason=run.reason)
@@ -293,9 +312,9 @@ def _end(store: Execution, run: Run, spec: JobSpec, verdict: Verdict, *, now: da
     return told + pause_after_failures(store, settled, spec, now=now)
 
 
-def _outputs(store: Execution, run_id: str) -> dict[StepKey, dict[str, Value]]:
+def _by_step(outputs: Iterable[Output]) -> dict[StepKey, dict[str, Value]]:
     found: dict[StepKey, dict[str, Value]] = {}
-    for one in store.past.outputs(run_id):
+    for one in outputs:
         found.setdefault(StepKey(one.step, one.item), {})[one.name] = one.value
     return found
 

@@ -296,3 +296,46 @@ def test_what_would_take_for_ever_is_refused_before_it_begins(jobfile: Jobfile, 
     assert found.code == 64
     assert "the schedules have 26,784,000 starts in that time" in found.err
     assert "--days" in found.err
+
+
+ETL = """\
+version: 1
+jobs:
+  etl:
+    schedule: "0 * * * *"
+    params: {files: {type: array, items: {type: string}, default: [a, b, c, d, e]}}
+    steps:
+      extract: {command: [extract], timeout: 1m, outputs: {rows: {type: integer}}}
+      load: {command: [load, "{{ item }}"], for_each: params.files, max_parallel: 2}
+      check: {command: [check], needs: [extract], if: steps.extract.outputs.rows > 0}
+      report: {command: [report], needs: [load, check]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "seconds", "ran", "failed"),
+    [
+        ((), 30 + 3 * 60 + 60, 24, 0),  # five files, two at once
+        (("--assume", "2m"), 60, 24, 24),  # `extract` reaches its timeout
+        (("--assume", "etl.load=5m"), 30 + 3 * 300 + 60, 24, 0),
+        (("--assume", "etl.load=30m"), 30 + 3 * 1800 + 60, 12, 0),  # more than an hour: half are skipped
+        (("--assume", "etl.check=10m", "--fail", "etl.check=1"), 30 + 600 + 60, 24, 24),
+        (("--assume", "etl=7m"), 420, 24, 0),  # a length of whole runs
+        (("--fail", "etl.extract=0.5"), 30 + 3 * 60 + 60, 24, None),
+    ],
+)
+def test_a_job_with_steps_is_simulated_step_by_step(
+    jobfile: Jobfile, tmp_path: Path, options: tuple[str, ...], seconds: int, ran: int, failed: int | None
+) -> None:
+    (tmp_path / "jobs.yaml").write_text(ETL)
+    said = jobfile("simulate", "--from", "2026-03-01", "--days", "1", *options, "--json")
+    (row,) = json.loads(said.out)["jobs"]
+    assert (row["takes_seconds"], row["ran"]) == (seconds, ran)
+    assert row["failed"] == failed if failed is not None else 0 < row["failed"] < ran
+
+
+def test_an_unknown_step_is_a_mistake_in_the_call(jobfile: Jobfile, tmp_path: Path) -> None:
+    (tmp_path / "jobs.yaml").write_text(ETL)
+    said = jobfile("simulate", "--assume", "etl.lod=5m")
+    assert said.code == 64
+    assert "--assume: job `etl` has no step `lod`; did you mean load?" in said.err

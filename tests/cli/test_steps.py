@@ -118,3 +118,81 @@ def test_the_command_prints_each_form(steps: Jobfile, form: str) -> None:
     assert (said.code, said.err) == (0, "")
     assert all(name in said.out for name in ("extract", "load", "never", "tell"))
     assert steps("show", "etl", "--graph", form, "--json").code == 64
+
+
+RETRIED = """\
+version: 1
+jobs:
+  etl:
+    steps:
+      extract:
+        outputs: {rows: {type: integer}}
+        run: |
+          echo 5 > "$JOBFILE_RUN_DIR/rows"; ln -s rows "$JOBFILE_RUN_DIR/link"; mkfifo "$JOBFILE_RUN_DIR/pipe"
+          echo '{"rows": 5}' >> "$JOBFILE_OUTPUT"; echo extracted
+      each:
+        for_each: "['a', 'b', 'c']"
+        run: echo each {{ item }}; test {{ item }} != b || test -e allowed
+      load:
+        run: echo loaded $(cat "$JOBFILE_RUN_DIR/link") {{ steps.extract.outputs.rows }}
+"""
+
+
+@pytest.fixture
+def failed(jobfile: Jobfile) -> str:
+    Path("jobs.yaml").write_text(RETRIED)
+    assert jobfile("run", "etl").code == 1
+    Path("allowed").touch()
+    (run,) = jobfile("runs", "--json").json["runs"]
+    return str(run["id"])
+
+
+def test_a_retry_continues_at_the_first_step_that_has_not_succeeded(jobfile: Jobfile, failed: str) -> None:
+    said = jobfile("retry", failed)
+    assert said.code == 0
+    assert said.out.splitlines() == ["each[2] | each b", "load | loaded 5 5"]
+    assert f"not run again, since they succeeded in run {failed[:8]}: extract, items of each" in said.err
+    (new,) = [one["id"] for one in jobfile("runs", "--json").json["runs"] if one["id"] != failed]
+    told = " ".join(jobfile("why", new).out.split())
+    assert "extract succeeded, it succeeded in the run that is retried" in told
+    assert (
+        jobfile("outputs", new, "--json").json["outputs"]
+        == jobfile("outputs", failed, "--json").json["outputs"]
+    )
+    assert "invariants I1-I12: 2 runs" in jobfile("doctor").out
+    assert "NOT OK   invariants" not in jobfile("doctor").out
+    again = jobfile("retry", new, "--force")  # all of it succeeded: all of it runs again
+    assert len(again.out.splitlines()) == 5
+
+
+def test_a_retry_may_run_all_steps(jobfile: Jobfile, failed: str) -> None:
+    said = jobfile("retry", failed, "--all-steps")
+    assert (said.code, len(said.out.splitlines())) == (0, 5)
+    assert "not run again" not in said.err
+
+
+def test_a_job_that_has_changed_is_retried_from_its_first_step(jobfile: Jobfile, failed: str) -> None:
+    Path("jobs.yaml").write_text(RETRIED.replace("echo extracted", "echo changed"))
+    jobfile("apply", "--yes")
+    said = jobfile("retry", failed)
+    assert (said.code, said.out.splitlines()[0]) == (0, "extract | changed")
+
+
+def test_without_the_files_of_the_run_a_retry_begins_at_the_first_step(jobfile: Jobfile, failed: str) -> None:
+    folder = Path(".jobfile/runs") / failed[:2] / failed
+    folder.rename(folder.with_name("elsewhere"))
+    said = jobfile("retry", failed)
+    assert (said.code, said.out.splitlines()[0]) == (0, "extract | extracted")
+
+
+def test_many_runs_are_retried_from_where_they_failed(jobfile: Jobfile, failed: str) -> None:
+    assert jobfile("retry", "etl", "--failed", "--yes").code == 0
+    jobfile("run", "etl")  # it also starts the run that waits
+    runs = jobfile("runs", "--json").json["runs"]
+    (new,) = [one["id"] for one in runs if one["retry_of"] == failed]
+    kept = [
+        one["step"]
+        for one in jobfile("why", new, "--json").json["run_list"][0]["steps"]
+        if one["reason"] == "kept"
+    ]
+    assert kept == ["extract", "each", "each"]

@@ -176,6 +176,15 @@ def a_success_had_another_exit_code(patient: Patient) -> None:
     )
 
 
+@brings("invariant.I7", "step a was not run again, but had not succeeded before")
+def a_step_was_kept_that_never_succeeded(patient: Patient) -> None:
+    run = patient.run_in(RunState.SUCCEEDED).id
+    patient.write(
+        "insert into step (run_seq, step, state, reason) "
+        f"select seq, 'a', 'succeeded', 'kept' from run where id = '{run}'"
+    )
+
+
 @brings("invariant.I7", "its recorded end is not a success")
 def a_success_is_recorded_as_a_failure(patient: Patient) -> None:
     run = patient.run_in(RunState.SUCCEEDED)

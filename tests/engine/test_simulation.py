@@ -11,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.core.lifecycle import Run, RunState, TriggerKind
+from engine.core.step_states import StepKey
+from engine.ports import LaunchOrder
 from engine.simulation.core import simulate
 from engine.simulation.subject import Absence, Assumed, Setting, SimRun, Subject
 from engine.simulation.tally import Outcome
@@ -94,6 +96,76 @@ def test_a_simulation_is_what_the_engine_does(given: Given) -> None:
         world.crash()
 
 
+# jobs with steps
+
+
+rests = st.builds(
+    "        command: ['true']\n        retry: {{attempts: {}, delay: 40s, jitter: none}}\n{}{}{}".format,
+    st.integers(1, 2),
+    st.sampled_from(["", "        timeout: 100s\n"]),
+    st.sampled_from(["", "        allow_failure: true\n"]),
+    st.sampled_from(["", "        for_each: params.files\n        max_parallel: 2\n"]),
+)
+HEAD = """version: 1
+jobs:
+  a:
+    schedule: {{every: {}}}
+    catchup: last
+    retry: {{attempts: {}, delay: 90s, jitter: none}}
+    concurrency: {{limit: 1, on_overlap: {}}}
+    params: {{files: {{type: array, items: {{type: string}}, default: [x, y, z]}}}}
+{}    steps:
+"""
+heads = st.builds(
+    HEAD.format,
+    st.sampled_from(["7m", "3m"]),
+    st.integers(1, 3),
+    st.sampled_from(["skip", "queue", "cancel_running"]),
+    st.sampled_from(["", "    timeout: 250s\n"]),
+)
+
+
+@st.composite
+def worlds_with_steps(draw: st.DrawFn) -> tuple[str, dict[str, Assumed]]:
+    count = draw(st.integers(1, 4))
+    lines, assumed = [], {}
+    for n in range(count):
+        needs = draw(st.sampled_from(["", "[]", *(f"[s{other}]" for other in range(n))]))
+        condition = ""
+        if n and draw(st.booleans()):
+            needs, condition = f"[s{n - 1}]", f"        if: steps.s{n - 1}.status == 'succeeded'\n"
+        written = f"        needs: {needs}\n" if needs else ""
+        lines.append(f"      s{n}:\n{draw(rests)}{written}{condition}")
+        length = timedelta(seconds=draw(st.sampled_from([1, 25, 60, 130])))
+        assumed[f"s{n}"] = Assumed(length=length, failing=draw(st.sampled_from([0.0, 0.0, 0.3, 1.0])))
+    return draw(heads) + "".join(lines), assumed
+
+
+@settings(max_examples=25, deadline=None)
+@given(worlds_with_steps(), st.sampled_from([(), ((600, 1_300),)]))
+def test_a_simulation_of_steps_is_what_the_engine_does(
+    world_: tuple[str, dict[str, Assumed]], absences: tuple[tuple[int, int], ...]
+) -> None:
+    text, steps = world_
+    catalog = compile_files([("jobs.yaml", text.encode())]).catalog
+    assert catalog is not None, text
+    setting = Setting(
+        jobs=[one.spec for one in catalog.jobs],
+        since=NOON + INSTANT,
+        until=UNTIL,
+        assumed={"a": Assumed(length=MINUTE, steps=steps)},
+        absences=[Absence(since=at(since), until=at(until)) for since, until in absences],
+    )
+    kept: dict[int, SimRun] = {}
+    outcome = simulate(setting, lambda _at, _what, run: kept.update({id(run): run}))
+    with tempfile.TemporaryDirectory() as folder:
+        world = World(Path(folder), text, max_running=setting.max_running)
+        Driver(world, setting).live()
+        assert lived(world) == simulated(kept.values())
+        assert {"a": counts(world, "a")} == not_run(outcome)
+        world.crash()
+
+
 def at(seconds: int) -> datetime:
     return NOON + timedelta(seconds=seconds)
 
@@ -141,6 +213,7 @@ class Driver:
     def __init__(self, world: World, setting: Setting) -> None:
         self.world = world
         self.setting = setting
+        self.tries: dict[str, tuple[int, int]] = {}
         self.subjects = {
             spec.name: Subject(index, spec, setting.assumed[spec.name])
             for index, spec in enumerate(setting.jobs)
@@ -152,6 +225,7 @@ class Driver:
             self.world.crash()
             self.let_end_until(absence.until)
             self.world.boot()
+            self.note_steps()
             self.obey()
         self.until(self.setting.until - INSTANT)
         self.world.scheduler._heap.clear()  # the window is over: nothing more falls due
@@ -166,6 +240,7 @@ class Driver:
     def move(self, to: datetime) -> None:
         self.let_end_until(to)
         self.world.step()
+        self.note_steps()
         self.obey()
 
     def obey(self) -> None:
@@ -175,6 +250,7 @@ class Driver:
             for one in told:
                 launcher.obey(one.order.attempt_id)
             self.world.step()
+            self.note_steps()
 
     def wakes(self) -> Iterator[datetime]:
         world, now = self.world, self.world.clock.now()
@@ -182,19 +258,24 @@ class Driver:
         fire = world.scheduler._heap[0][0] if world.scheduler._heap else None
         pace = world.worker._pace()
         times = [fire, world.store.next_undecided(), world.store.next_wake(now=now)]
+        times.append(world.store.steps.next_wake(now=now))
         if pace:
             times.append(now + timedelta(seconds=pace))
         yield from (one for one in times if one is not None and one > now)
 
     def ends(self) -> list[tuple[datetime, str]]:
         return [
-            (one.launched_at + self.length_of(one.order.env["JOBFILE_JOB"]), one.order.attempt_id)
+            (one.launched_at + self.length_of(one.order), one.order.attempt_id)
             for one in self.world.launcher.flights.values()
             if one.end is None
         ]
 
-    def length_of(self, job: str) -> timedelta:
-        return self.subjects[job].length
+    def length_of(self, order: LaunchOrder) -> timedelta:
+        subject = self.subjects[order.env["JOBFILE_JOB"]]
+        if not order.attempt.step:
+            return subject.length
+        assert order.timeout_seconds is not None
+        return min(subject.step_lengths[order.attempt.step], timedelta(seconds=order.timeout_seconds))
 
     def let_end_until(self, to: datetime) -> None:
         """Time passes; what is over by then ends at its time."""
@@ -209,11 +290,32 @@ class Driver:
         flight = next(one for one in self.world.launcher.flights.values() if one.order.attempt_id == attempt)
         subject = self.subjects[flight.order.env["JOBFILE_JOB"]]
         like = SimRun(subject, self.wanted(flight.order.env), TriggerKind.SCHEDULE, self.world.clock.now())
+        if flight.order.attempt.step:
+            self.finish_step(like, flight.order)
+            return
         like.attempt = int(flight.order.env["JOBFILE_ATTEMPT"])
         if subject.times_out:
             self.world.launcher.time_out(attempt)
         else:
             self.world.launcher.finish(attempt, exit_code=int(subject.fails(like, self.setting.seed)))
+
+    def note_steps(self) -> None:
+        """Note the round and the try of each new attempt of a step: later, the ledger may be closed."""
+        for attempt in [one.order.attempt for one in self.world.launcher.flights.values()]:
+            if attempt.step and attempt.id not in self.tries:
+                run = self.world.store.run(attempt.run_id)
+                states = {one.key: one for one in self.world.store.steps.of_run(attempt.run_id)}
+                assert run is not None
+                self.tries[attempt.id] = run.attempt, states[StepKey(attempt.step, attempt.item)].tries
+
+    def finish_step(self, like: SimRun, order: LaunchOrder) -> None:
+        step, key = order.attempt.step, StepKey(order.attempt.step, order.attempt.item)
+        like.attempt, tries = self.tries[order.attempt_id]
+        if self.length_of(order) < like.subject.step_lengths[step]:
+            self.world.launcher.time_out(order.attempt_id)
+        else:
+            fails = like.subject.step_fails(like, self.setting.seed, key, tries)
+            self.world.launcher.finish(order.attempt_id, exit_code=int(fails))
 
     def wanted(self, env: Mapping[str, str]) -> datetime:
         return datetime.fromisoformat(env["JOBFILE_SCHEDULED_AT"]).astimezone(NOON.tzinfo)

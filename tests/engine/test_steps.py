@@ -8,12 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.core.lifecycle import RunState
+from engine.core.reasons import Reason
 from engine.core.step_states import StepKey, StepRun, StepState
 from engine.core.steps import (
     MAX_ITEMS,
     States,
     advance,
     conclusion,
+    kept_by_hand,
     kept_for_retry,
     skip_rest,
     steps_scope,
@@ -158,6 +160,31 @@ def test_a_retry_executes_only_what_did_not_succeed_and_can_then_succeed(
     end = conclusion(action, again.states)
     assert end is not None
     assert end.state is RunState.SUCCEEDED
+
+
+@given(graphs(), KEYS, st.integers(0, 5))
+def test_a_retry_by_hand_executes_what_did_not_succeed_and_all_that_comes_after_it(
+    action: StepsAction, bad: set[StepKey], first: int
+) -> None:
+    course = Course(action)
+    course.play(lambda key: BAD if key in bad else GOOD, first)
+    before = dict(course.states)
+    again = Course(action)
+    again.states = dict(kept_by_hand(action, before, old="abc"))
+    kept = set(again.states)
+    again.advance()
+    again.play(lambda _: GOOD, first)
+    assert all(before[key].state is GOOD and again.states[key].reason == Reason.KEPT for key in kept)
+    assert not kept & set(again.started)
+    end = conclusion(action, again.states)
+    assert end is not None
+    assert end.state is RunState.SUCCEEDED
+    ran = {key.step for key in again.started}
+    for step in action.steps:
+        if StepKey(step.name) in kept:
+            assert not ran & set(step.needs), "a step is not kept if one that it needs runs again"
+    if all(one.state is GOOD for one in before.values()):
+        assert not again.started
 
 
 @given(graphs(), KEYS, st.integers(0, 5), st.integers(0, 4))

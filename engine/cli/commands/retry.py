@@ -20,7 +20,7 @@ from engine.cli.asking import hand_over, hand_over_all, new_run
 from engine.cli.confirming import confirmed
 from engine.cli.exit_codes import GOOD
 from engine.cli.filters import choice_options, chosen_jobs, refuse_choice_of_one, window_of
-from engine.cli.following import attend
+from engine.cli.following import attend, tell_kept
 from engine.cli.naming import find_run, job_named
 from engine.cli.output import print_json, print_text, row_width, style_of
 from engine.cli.place import Place, json_option, place_options, why_option
@@ -63,6 +63,7 @@ class _Many(NamedTuple):
 @click.option("--yes", "-y", "is_sure", is_flag=True, help="With --failed: retry without asking.")
 @click.option("--detach", is_flag=True, help="Print the new run's id and exit.")
 @click.option("--force", is_flag=True, help="Retry even if it succeeded.")
+@click.option("--all-steps", is_flag=True, help="Run all steps again, also those that succeeded.")
 @why_option
 @json_option
 @place_options
@@ -77,13 +78,16 @@ def command(
     is_sure: bool,
     detach: bool,
     force: bool,
+    all_steps: bool,
     why: str,
     as_json: bool,
     place: Place,
 ) -> int:
     """Retry RUN: a new run of the same job for the same time with the same params.
 
-    It uses the job's definition in force now, or the old one if the job was removed. The old record stays.
+    It uses the job's definition in force now, or the old one if the job was removed. The old record stays. A
+    job with steps that has not changed continues at the first step that has not succeeded, in a copy of the
+    run's folder.
 
     With --failed: every run of JOB, or of all jobs, that failed, timed out, was missed or lost and was not
     retried, oldest first. It shows them, asks, requests the new runs and does not wait; the overlap policy of
@@ -95,24 +99,28 @@ def command(
             raise click.UsageError(
                 "--failed does not wait, and retries no success; remove --detach and --force"
             )
-        return _retry_many(place, run, options, why=why, as_json=as_json)
+        return _retry_many(place, run, options, why=why, as_json=as_json, all_steps=all_steps)
     if run is None or not options.is_empty:
         raise click.UsageError("name one RUN; or add --failed, for all that did not end well")
-    return _retry_one(place, run, detach=detach, force=force, why=why, as_json=as_json)
-
-
-def _retry_one(place: Place, given: str, *, detach: bool, force: bool, why: str, as_json: bool) -> int:
-    view, now = place.view(), place.now()
-    old = find_run(view, given)
+    view = place.view()
+    old = find_run(view, run)
     if not old.state.is_final:
         raise JobfileError(f"run {old.id[:8]} is not over: {old.state.value}")
     if old.state in _NOT_TRIED_AGAIN and not force:
         raise JobfileError(f"run {old.id[:8]} succeeded; to retry it anyway: --force")
+    return _retry_one(place, view, old, detach=detach, all_steps=all_steps or force, why=why, as_json=as_json)
+
+
+def _retry_one(
+    place: Place, view: View, old: Run, *, detach: bool, all_steps: bool, why: str, as_json: bool
+) -> int:
+    now = place.now()
     job = _job_of(view, old)
     new = _again(view, old, job, now=now)
     if not detach:
-        return attend(place, new, job, why=why, as_json=as_json)
-    recorded = hand_over(place, new, job, why=why, now=now)
+        return attend(place, new, job, why=why, as_json=as_json, all_steps=all_steps)
+    recorded = hand_over(place, new, job, why=why, now=now, all_steps=all_steps)
+    tell_kept(view, recorded)
     if as_json:
         print_json(one_run_to_json(recorded))
     else:
@@ -120,7 +128,9 @@ def _retry_one(place: Place, given: str, *, detach: bool, force: bool, why: str,
     return GOOD
 
 
-def _retry_many(place: Place, job: str | None, options: _Many, *, why: str, as_json: bool) -> int:
+def _retry_many(
+    place: Place, job: str | None, options: _Many, *, why: str, as_json: bool, all_steps: bool
+) -> int:
     """Show the runs that did not end well, ask, and retry them."""
     if as_json and not (options.is_sure or options.is_dry):
         raise click.UsageError("--json does not ask: add --yes, or --dry-run to see the runs")
@@ -134,7 +144,7 @@ def _retry_many(place: Place, job: str | None, options: _Many, *, why: str, as_j
         print_text(retryable_to_text(found, width=row_width(), style=style), style)
     is_done = bool(found.runs) and not options.is_dry
     is_done = is_done and confirmed(f"Retry {many(len(found.runs), 'run')}?", is_sure=options.is_sure)
-    retried = _retry_all(place, view, found, why=why) if is_done else ()
+    retried = _retry_all(place, view, found, why=why, all_steps=all_steps) if is_done else ()
     if as_json:
         print_json(retryable_to_json(found, retried))
     elif retried:
@@ -161,12 +171,15 @@ def _failed(place: Place, job: str | None, options: _Many) -> tuple[View, Retrya
     )
 
 
-def _retry_all(place: Place, view: View, found: Retryable, *, why: str) -> tuple[Retried, ...]:
+def _retry_all(
+    place: Place, view: View, found: Retryable, *, why: str, all_steps: bool
+) -> tuple[Retried, ...]:
     """Hand over a new run for each; none if the job of one cannot be read."""
     now = place.now()
     jobs = [_job_of(view, old) for old in found.runs]
     requests = [(_again(view, old, job, now=now), job) for old, job in zip(found.runs, jobs, strict=True)]
-    return tuple(map(Retried, found.runs, hand_over_all(place, requests, why=why, now=now)))
+    new = hand_over_all(place, requests, why=why, now=now, all_steps=all_steps)
+    return tuple(map(Retried, found.runs, new))
 
 
 def _job_of(view: View, old: Run) -> CompiledJob:

@@ -37,8 +37,8 @@ from jobfile.pipeline import compile_files
 @click.option(
     "--assume",
     multiple=True,
-    metavar="[JOB=]LENGTH",
-    help="Length of runs [default: 1m, at most half of the timeout].",
+    metavar="[JOB[.STEP]=]LENGTH",
+    help="Length of runs or steps [default: 1m, at most half of the timeout].",
 )
 @click.option(
     "--durations",
@@ -46,7 +46,9 @@ from jobfile.pipeline import compile_files
     metavar="p50|p95|FILE",
     help="Percentile of past lengths, or a file of JOB: 5m [default: p50].",
 )
-@click.option("--fail", multiple=True, metavar="[JOB=]CHANCE", help="Chance that an attempt fails: JOB=0.1.")
+@click.option(
+    "--fail", multiple=True, metavar="[JOB[.STEP]=]CHANCE", help="Chance that an attempt fails: JOB=0.1."
+)
 @click.option("--seed", type=int, default=1, show_default=True, help="Seed of the random numbers.")
 @click.option("--event", "events", metavar="FILE", help="Runs to request: one JSON object a line.")
 @click.option("--compare", metavar="REV", help="Compare with the files of this revision.")

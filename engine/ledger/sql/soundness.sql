@@ -100,8 +100,14 @@ select run_id, job, said, count(*) over () as total from (
   select r.seq, r.id, r.job, 'step ' || s.step || ' succeeded without a successful attempt'
   from step s join run r on r.seq = s.run_seq
   left join attempt a on a.run_seq = s.run_seq and a.step = s.step and a.item = s.item and a.number = s.attempt
-  where s.state = 'succeeded' and s.items is null
+  where s.state = 'succeeded' and s.items is null and s.reason <> 'kept'
     and not (coalesce(a.state, '') = 'succeeded' and coalesce(a.exit_code, 1) = 0)
+  union all
+  -- A retry that was made by hand: the step must have succeeded in the run that it retries, if that still exists.
+  select r.seq, r.id, r.job, 'step ' || s.step || ' was not run again, but had not succeeded before'
+  from step s join run r on r.seq = s.run_seq left join run old on old.id = r.retry_of
+  left join step before on before.run_seq = old.seq and before.step = s.step and before.item = s.item
+  where s.reason = 'kept' and (r.retry_of is null or (old.seq is not null and coalesce(before.state, '') <> 'succeeded'))
   union all
   select r.seq, r.id, r.job, 'step ' || s.step || ' is ' || s.state
   from step s join run r on r.seq = s.run_seq
