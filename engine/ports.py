@@ -46,6 +46,10 @@ class LaunchOrder:
     scratch_dir: str = ""
     output_file: str = ""
     """Where its command may write outputs."""
+    artifacts: tuple[str, ...] = ()
+    """Patterns of the files that are kept when it ends."""
+    min_free_bytes: int = 0
+    """The disk space that copies of them must leave free."""
     umask: int | None = None
     """None: the one that the engine was started with."""
     may_gain_rights: bool = False

@@ -151,6 +151,8 @@ def _order(about: _About, secrets: dict[str, str]) -> LaunchOrder:
         script=prepared.script,
         scratch_dir=f"{folder}/{SCRATCH}",
         output_file=env["JOBFILE_OUTPUT"],
+        artifacts=spec.artifacts,
+        min_free_bytes=config.min_free_bytes,
         umask=None if spec.umask is None else int(spec.umask, 8),
         # A client may need more rights for itself, as podman does; its container gets an option.
         may_gain_rights=bool(spec.new_privileges) or container is not None,

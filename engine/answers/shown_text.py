@@ -86,6 +86,7 @@ def _lines(spec: JobSpec) -> list[Row]:
         ("idempotency_key", spec.idempotency_key or ""),
         ("pause_on_failure", str(spec.pause_on_failure or "")),
     ]
+    rows += [("skip_exit", _value(list(spec.skip_exit)))]
     rows += [(f"outputs.{one['name']}", _value(_short(one))) for one in plain.get("outputs", ())]
     rows += [("artifacts", _value(list(spec.artifacts)))]
     rows += [
@@ -143,6 +144,7 @@ def _step_rows(step: StepSpec, job: JobSpec) -> list[Row]:
             _value(_durations(plain["retry"], "delay", "max_delay")) if step.retry.attempts > 1 else "",
         ),
         ("allow_failure", "true" if step.allow_failure else ""),
+        ("skip_exit", _value(list(step.skip_exit)) if step.skip_exit else ""),
     ]
     rows += [(f"outputs.{one['name']}", _value(_short(one))) for one in plain.get("outputs", ())]
     return [(f"steps.{step.name}.{key}", text) for key, text in rows]

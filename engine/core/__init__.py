@@ -2,6 +2,7 @@
 
 __all__ = [
     "admission",
+    "artifacts",
     "audit_chain",
     "clocks",
     "columns",

@@ -121,6 +121,8 @@ class ProcessLauncher:
                 "run_dir": str(order.run_dir),
                 "scratch_dir": order.scratch_dir,
                 "output_file": order.output_file,
+                "artifacts": order.artifacts,
+                "min_free_bytes": order.min_free_bytes,
                 "argv": order.argv,
                 "env": dict(order.env),
                 "secrets": dict(order.secrets),

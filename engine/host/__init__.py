@@ -15,6 +15,7 @@ __all__ = [
     "lock",
     "machine",
     "memory_release",
+    "new_files",
     "orphans",
     "ownership",
     "patience",

@@ -11,6 +11,7 @@ from typing import assert_never
 from engine.actions.prepare import prepare
 from engine.actions.removing import removal_of
 from engine.config import EngineConfig
+from engine.core.artifacts import artifacts_of
 from engine.core.errors import JobfileError, PartialTurnError
 from engine.core.events import AttemptStarted, Event, NotRunTold, OutputsUndeclared, RunSettled
 from engine.core.lifecycle import (
@@ -344,6 +345,7 @@ class Worker:
             return None
         if spec.outputs:
             self._store.past.set_outputs(run.last_attempt, outputs.values)
+        self._store.artifacts.add(run.last_attempt, artifacts_of(outcome))
         settled = replace(
             run,
             state=verdict.run_state,

@@ -112,6 +112,8 @@ class Shim:
         """Its user, priorities and limits, as `Confinement`; None for most jobs."""
         self.container: Any = None
         """As `Container`; None for most jobs."""
+        self.is_spoilt = False
+        """A child hangs in the kernel: this process must not supervise another attempt."""
         self.problem = 0
         """Why the order was not accepted: errno(3), or 0."""
 
@@ -414,6 +416,8 @@ class Shim:
             output_dropped=self.output.dropped,
         )
         self._keep_outputs()
+        if self.order["artifacts"] and "exit_code" in self.result:  # it was executed
+            self._keep_artifacts()
         self._set_aside()
         self.evidence.conclude(self.result)
         self.evidence.close()  # readers believe an end only after the lock is free
@@ -433,6 +437,30 @@ class Shim:
             self.result["outputs_bytes"] = keep(source, self.folder, mask, self.order["key"], uid=uid)
         except OSError as problem:
             self.result["outputs_trouble"] = os.strerror(problem.errno or errno.EIO)
+
+    def _keep_artifacts(self) -> None:
+        """Copy the files that the job wants to keep. A request to kill the run ends only the copying."""
+        from engine.supervisor.copier import copy_apart  # noqa: PLC0415  memory in each supervisor
+
+        secrets = self.order["secrets"]
+        mask = Masker(secrets.values()) if secrets else _nothing_to_mask
+        # The wall clock may have been set back meanwhile.
+        since_us = min(self.started_us, now_us() - int((boot_seconds() - self.started) * 1e6))
+        known = self.evidence.wishes()
+
+        def must_stop() -> bool:
+            self.evidence.look_after()
+            return "kill" in self.evidence.wishes() and "kill" not in known
+
+        try:
+            copied = copy_apart(self.order, mask, since_ns=since_us * 1000, must_stop=must_stop)
+        except OSError as problem:
+            self.result["artifacts_trouble"] = os.strerror(problem.errno or errno.EIO)
+            return
+        self.is_spoilt = copied.is_stuck
+        self.result["has_artifacts"] = copied.has_list
+        if copied.trouble:
+            self.result["artifacts_trouble"] = copied.trouble
 
     def _set_aside(self) -> None:
         """Set leftover files aside now: once the end is known, the next attempt may use the same folder."""

@@ -15,6 +15,7 @@ from jobfile.checks.fields import (
     check_retry_when,
     check_secrets,
     check_sizes,
+    check_skip_exit,
     check_timeout_is_set,
     check_umask,
 )
@@ -33,6 +34,7 @@ from jobfile.checks.intervals import (
     check_tries_fit,
     check_tries_have_pauses,
 )
+from jobfile.checks.kept_files import check_artifacts
 from jobfile.checks.lints import (
     check_described,
     check_params_used,
@@ -97,6 +99,7 @@ PAYLOAD_CHECKS: tuple[Callable[[Payload], Iterator[Diagnostic]], ...] = (
     check_literal_fields,
     check_secrets,
     check_retry_when,
+    check_skip_exit,
     check_tries_have_pauses,
     check_outputs,
     check_exclusive_fields,
@@ -139,6 +142,7 @@ JOB_CHECKS: tuple[Callable[[JobText], Iterator[Diagnostic]], ...] = (
     check_no_pointers,
     check_params_apart,
     check_arguments,
+    check_artifacts,
     check_matrix,
     check_params_used,
     check_timeout_fits,

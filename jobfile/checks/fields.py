@@ -24,6 +24,7 @@ MIN_MEMORY = 4 * 2**20
 
 _SECRET_SOURCE = regex(r"env:[A-Za-z_][A-Za-z0-9_]*|file:/.+", re.ASCII)
 _EXIT = regex(r"exit:(\d{1,3})(?:-(\d{1,3}))?", re.ASCII)
+_CODES = regex(r"(\d{1,3})(?:-(\d{1,3}))?", re.ASCII)
 _UMASK = regex("0?[0-7]{3}", re.ASCII)
 _SHELL_WORDS = ("|", "||", "&&", ";", "&", ">", ">>", "<", "2>", "2>&1", "cd")
 _SHELL_SIGNS = regex(r"(?<!\\)\$[A-Za-z_{(]|^\*\.\w+$|^[\w./-]+/\*$")
@@ -265,6 +266,36 @@ def check_retry_when(payload: Payload) -> Iterator[Diagnostic]:
             yield _other_kind(one, "a request", "timeout, connect, http:NNN or http:5xx")
         elif text.startswith("http:") and not _may_have_request(payload):
             yield _other_kind(one, "a process", "timeout, signal, exit:N or exit:N-M")
+
+
+def check_skip_exit(payload: Payload) -> Iterator[Diagnostic]:
+    """JF118: `skip_exit` has exit codes from 1 to 255, of an action with an exit code."""
+    setting = payload.settings.get("skip_exit")
+    if setting is None:
+        return
+    if "steps" in payload.settings:
+        yield finding(
+            setting,
+            "JF118",
+            "`skip_exit` of a job with steps has no exit code to compare",
+            label="a job with steps has no process of its own",
+            help=("write it in the step whose exit code it is about",),
+            at_key=True,
+        )
+    elif "http" in payload.settings:
+        yield finding(
+            setting, "JF118", "a request has no exit code", label="only processes have one", at_key=True
+        )
+    for one in setting.parts():
+        codes = _CODES.fullmatch(one.text)
+        if "{{" not in one.text and not (codes and 0 < int(codes[1]) <= int(codes[2] or codes[1]) <= 255):
+            yield finding(
+                one,
+                "JF118",
+                f"`{one.text[:40]}` is not an exit code that may mean nothing to do",
+                label="expected 1 to 255, or two of them as 70-79",
+                help=("exit code 0 means that the work is done",) if one.text == "0" else (),
+            )
 
 
 def _may_have_request(payload: Payload) -> bool:

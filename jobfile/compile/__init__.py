@@ -87,6 +87,7 @@ def _compile_job(job: JobText) -> CompiledJob:
         queue=_queue(job),
         priority=_value(settings, "priority", otherwise=0),
         idempotency_key=key or None,
+        skip_exit=texts_of(settings.get("skip_exit")),
         outputs=job.outputs,
         artifacts=texts_of(settings.get("artifacts")),
         notify=_notify(job),

@@ -50,6 +50,7 @@ def _step(step: StepText) -> StepSpec:
         retry=retry_of(settings.get("retry")),
         outputs=step.outputs,
         allow_failure=settings["allow_failure"].value if "allow_failure" in settings else False,
+        skip_exit=texts_of(settings.get("skip_exit")),
     )
 
 

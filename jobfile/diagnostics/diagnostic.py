@@ -180,6 +180,8 @@ CODES: dict[str, Code] = {
         JF112 version
         JF113 template in a field that must be literal
         JF115 a key of another tool
+        JF116 a pattern that can match no file
+        JF118 not an exit code that may mean nothing to do
         JF201 unknown step
         JF202 steps depend on each other in a circle
         JF203 unknown calendar

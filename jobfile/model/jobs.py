@@ -399,6 +399,7 @@ class StepSpec(Shown):
     retry: RetrySpec = field(default_factory=RetrySpec)
     outputs: tuple[ParamSpec, ...] = ()
     allow_failure: bool = False
+    skip_exit: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -473,6 +474,8 @@ class JobSpec(Shown):
     queue: QueueSpec | None = None
     priority: int = 0
     idempotency_key: str | None = None
+    skip_exit: tuple[str, ...] = ()
+    """Exit codes, as `75` or `70-79`, with which the process says that there was nothing to do."""
     outputs: tuple[ParamSpec, ...] = ()
     artifacts: tuple[str, ...] = ()
     notify: Mapping[str, tuple[ChannelSpec, ...]] = field(default_factory=dict)

@@ -30,10 +30,12 @@ _ORDER: Final = (
     *("params", "matrix", "condition", "action", "working_dir", "vars", "env", "pass_env", "secrets"),
     *("container", "user", "umask", "new_privileges", "nice", "io", "limits"),
     *("timeout", "kill_grace", "retry", "concurrency", "start_deadline", "queue", "priority", "idempotent"),
-    *("idempotency_key", "pause_on_failure", "outputs", "artifacts", "notify", "renamed_from"),
+    *("idempotency_key", "pause_on_failure", "skip_exit", "outputs", "artifacts", "notify", "renamed_from"),
 )
 """The order of a job's fields."""
-_SETS: Final = frozenset({"tags", "when", "pass_env", "artifacts", "enum", "needs", "matrix", "triggers"})
+_SETS: Final = frozenset(
+    {"tags", "when", "pass_env", "artifacts", "skip_exit", "enum", "needs", "matrix", "triggers"}
+)
 """Lists that show only added and removed items."""
 
 

@@ -101,6 +101,7 @@ class SqlitePast:
                 continue
             self._db.write("retention.delete_attempts", {"id": run.id})
             self._db.write("retention.delete_outputs", {"id": run.id})
+            self._db.write("retention.delete_artifacts", {"id": run.id})
             self._db.write("retention.delete_steps", {"id": run.id})
             if self._db.write("retention.delete_run", {"id": run.id}):
                 gone.append(run)
