@@ -20,6 +20,11 @@ KEEP_RUNS = 10_000
 """Number of runs of one job that are kept in full; overridden by JOBFILE_KEEP_RUNS."""
 KEEP_DAYS = 30
 """Number of days for which runs are kept in full; overridden by JOBFILE_KEEP_DAYS."""
+KEEP_ARTIFACTS_DAYS = 30
+"""Number of days for which copies of artifacts are kept, at most as long as their runs.
+
+Overridden by JOBFILE_KEEP_ARTIFACTS_DAYS.
+"""
 MIN_FREE_MIB = 512
 """With less free disk space nothing starts; overridden by JOBFILE_MIN_FREE_MIB."""
 KEEP_MIB = 10_240
@@ -45,6 +50,7 @@ class Limits(TypedDict):
     catchup_starts: int
     keep_runs: int
     keep_days: int
+    keep_artifacts_days: int
     keep_bytes: int
     min_free_bytes: int
     max_folder_bytes: int
@@ -71,6 +77,7 @@ class EngineConfig:
     marks_missed: bool = False
     keep_runs: int = KEEP_RUNS
     keep_days: int = KEEP_DAYS
+    keep_artifacts_days: int = KEEP_ARTIFACTS_DAYS
     keep_bytes: int = KEEP_MIB * _MIB
     min_free_bytes: int = MIN_FREE_MIB * _MIB
     max_folder_bytes: int = MAX_FOLDER_MIB * _MIB
@@ -100,7 +107,14 @@ class EngineConfig:
 
     def output_file(self, attempt: "AttemptKey") -> str:
         """Where an attempt may write its outputs: in the folder of its run."""
-        return f"{self.run_folder(attempt.run_id)}/.outputs{attempt.folder.removeprefix(attempt.run_id)}"
+        return self._own_file(attempt, ".outputs")
+
+    def script_file(self, attempt: "AttemptKey") -> str:
+        """The script of an attempt whose user may not enter the attempt's folder: in that of its run."""
+        return self._own_file(attempt, ".script")
+
+    def _own_file(self, attempt: "AttemptKey", name: str) -> str:
+        return f"{self.run_folder(attempt.run_id)}/{name}{attempt.folder.removeprefix(attempt.run_id)}"
 
     def attempt_dir(self, attempt: "AttemptKey") -> Path:
         """The folder of an attempt, if it wrote something; its evidence has that name and a suffix."""
@@ -152,6 +166,7 @@ def limits(environ: Mapping[str, str]) -> Limits:
         "catchup_starts": _number(environ, "JOBFILE_CATCHUP_STARTS", CATCHUP_STARTS),
         "keep_runs": _number(environ, "JOBFILE_KEEP_RUNS", KEEP_RUNS),
         "keep_days": _number(environ, "JOBFILE_KEEP_DAYS", KEEP_DAYS),
+        "keep_artifacts_days": _number(environ, "JOBFILE_KEEP_ARTIFACTS_DAYS", KEEP_ARTIFACTS_DAYS),
         "keep_bytes": _number(environ, "JOBFILE_KEEP_MIB", KEEP_MIB) * _MIB,
         "min_free_bytes": _number(environ, "JOBFILE_MIN_FREE_MIB", MIN_FREE_MIB) * _MIB,
         "max_folder_bytes": _number(environ, "JOBFILE_MAX_FOLDER_MIB", MAX_FOLDER_MIB) * _MIB,

@@ -10,6 +10,7 @@ from jobfile.model.dataclass import dataclass
 
 if TYPE_CHECKING:
     from engine.core.events import Event
+from engine.core.confinement import Confinement, ContainerOrder, Removal
 from engine.core.lifecycle import AttemptKey, Outcome
 
 
@@ -45,10 +46,20 @@ class LaunchOrder:
     scratch_dir: str = ""
     output_file: str = ""
     """Where its command may write outputs."""
+    artifacts: tuple[str, ...] = ()
+    """Patterns of the files that are kept when it ends."""
+    min_free_bytes: int = 0
+    """The disk space that copies of them must leave free."""
     umask: int | None = None
     """None: the one that the engine was started with."""
     may_gain_rights: bool = False
     """Its programs may gain rights that the engine's user does not have: no_new_privs is not set."""
+    open_script: str = ""
+    """The path of its script if others than the engine's user must read it; else it is in `run_dir`."""
+    confinement: Confinement | None = None
+    """None for most jobs."""
+    container: ContainerOrder | None = None
+    """How its container ends, if it has one."""
     core_bytes: int | None = None
     """The size of a core file; UNLIMITED is the engine's own maximum, None what it was started with."""
 
@@ -95,8 +106,11 @@ class Launcher(Protocol):
         """Continue the attempt's supervisor if it was stopped; returns whether it was."""
         ...
 
-    def end_leftovers(self, attempt: AttemptKey) -> int:
-        """Kill what a lost attempt left running, so that lost also means over; how many processes."""
+    def end_leftovers(self, attempt: AttemptKey, *, removal: Removal | None = None) -> int:
+        """Kill what a lost attempt left running, so that lost also means over; how many processes.
+
+        `removal` removes its container.
+        """
         ...
 
     def stop(self, run_dir: Path, how: Stop) -> bool:

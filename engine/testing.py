@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from engine.core.confinement import Removal
 from engine.core.events import Event
 from engine.core.lifecycle import AttemptKey, Ended, Lost, StartError
 from engine.core.reasons import Reason
@@ -78,7 +79,7 @@ class ScriptedLauncher:
         """There is no supervisor that could be stopped."""
         return False
 
-    def end_leftovers(self, attempt: AttemptKey) -> int:  # noqa: ARG002  the port's signature
+    def end_leftovers(self, attempt: AttemptKey, *, removal: Removal | None = None) -> int:  # noqa: ARG002  the port's signature
         """Nothing was executed, so nothing is left."""
         return 0
 

@@ -19,6 +19,7 @@ from engine.cli.main import COMMANDS, group
 from engine.core.errors import JobfileError
 from engine.core.reasons import IncidentKind, Reason
 from engine.ledger import past_ports, ports, soundness_ports, step_ports, store_ports
+from engine.ledger.sqlite.artifacts import SqliteArtifacts
 from engine.ledger.sqlite.incidents import SqliteIncidents
 from engine.ledger.sqlite.outbox import SqliteOutbox
 from engine.ledger.sqlite.past import SqlitePast
@@ -113,6 +114,7 @@ def test_a_port_of_the_ledger_is_small_and_says_once_what_each_method_does(port:
         (store_ports.Incidents, SqliteIncidents),
         (store_ports.Outbox, SqliteOutbox),
         (past_ports.Past, SqlitePast),
+        (past_ports.Artifacts, SqliteArtifacts),
         (step_ports.Steps, SqliteSteps),
         (ports.View, SqliteView),
         (soundness_ports.Soundness, SqliteSoundness),

@@ -1,3 +1,3 @@
 """The kinds of action: how each becomes an order to start a process."""
 
-__all__ = ["kind", "prepare", "registry", "unsupported"]
+__all__ = ["beyond_host", "confining", "containing", "kind", "prepare", "registry", "removing", "unsupported"]

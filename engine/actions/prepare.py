@@ -7,10 +7,20 @@ from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
+from engine.actions.confining import account_environment, account_of, confinement_of, limit_troubles
+from engine.actions.containing import (
+    Inside,
+    client_environment,
+    container_argv,
+    container_order,
+    names_inside,
+    runtime_of,
+)
 from engine.actions.kind import CannotStartError, Surroundings, Values
 from engine.actions.registry import runnable_kind_of
 from engine.actions.secret_files import NotAvailableError, read_secret, refuse_unreadable
 from engine.config import EngineConfig
+from engine.core.confinement import Account
 from engine.core.lifecycle import AttemptKey, Run, StartError
 from engine.core.reasons import Reason
 from engine.execution.run_folders import SCRATCH
@@ -113,25 +123,60 @@ def _order(about: _About, secrets: dict[str, str]) -> LaunchOrder:
     if spec.condition is not None:
         evaluate_source(spec.condition, values())  # it was met; one that cannot be evaluated ends the attempt
     folder = config.run_folder(run.id)
-    env = _environment(about, values, folder=folder)
+    account = account_of(spec)
+    for trouble in limit_troubles(spec):
+        raise CannotStartError(Reason.START_ERROR, trouble)
+    env = _environment(about, values, folder=folder, account=account)
     prepared = runnable_kind_of(spec.action).prepare(spec.action, values, surroundings(config, spec.outputs))
     env |= prepared.env
-    _refuse_what_exec_refuses(env, prepared.argv)
+    confinement = confinement_of(spec, account)
+    argv, container = prepared.argv, None
+    if spec.container is not None:
+        runtime = runtime_of(spec, config.environ)
+        inside = _inside(about, values, names=names_inside(env, spec))
+        argv = container_argv(runtime, argv, spec, inside)
+        container = container_order(runtime, about.attempt)
+        env |= client_environment(config.environ)
+    _refuse_what_exec_refuses(env, argv)
+    is_shared = container is not None or (confinement is not None and confinement.user is not None)
     return LaunchOrder(
         attempt=about.attempt,
         run_dir=config.attempt_dir(about.attempt),
-        argv=prepared.argv,
+        argv=argv,
         env=env,
         secrets=secrets,
-        working_dir=_folder(spec, config, values),
+        working_dir=_folder_of(config.main_file) if container else _folder(spec, config, values),
         timeout_seconds=None if spec.timeout is None else spec.timeout.total_seconds(),
         kill_grace_seconds=spec.kill_grace.total_seconds(),
         script=prepared.script,
         scratch_dir=f"{folder}/{SCRATCH}",
         output_file=env["JOBFILE_OUTPUT"],
+        artifacts=spec.artifacts,
+        min_free_bytes=config.min_free_bytes,
         umask=None if spec.umask is None else int(spec.umask, 8),
-        may_gain_rights=bool(spec.new_privileges),
+        # A client may need more rights for itself, as podman does; its container gets an option.
+        may_gain_rights=bool(spec.new_privileges) or container is not None,
         core_bytes=_core_bytes(spec),
+        confinement=confinement,
+        open_script=config.script_file(about.attempt) if is_shared else "",
+        container=container,
+    )
+
+
+def _inside(about: _About, values: Values, *, names: list[str]) -> Inside:
+    spec, config = about.spec, about.config
+    folder = render_text(spec.working_dir, values()) if spec.working_dir else ""
+    if folder and not folder.startswith("/"):
+        raise CannotStartError(
+            Reason.START_ERROR, f"working_dir {folder} is not a path in the container: begin it with `/`"
+        )
+    return Inside(
+        attempt=about.attempt,
+        job=about.run.job,
+        run_folder=config.run_folder(about.run.id),
+        main_folder=_folder_of(config.main_file),
+        working_dir=folder,
+        names=names,
     )
 
 
@@ -187,12 +232,13 @@ def _values(about: _About, secrets: Mapping[str, str]) -> dict[str, object]:
     return {**values, **about.scope(), "secrets": dict(secrets)}
 
 
-def _environment(about: _About, values: Values, *, folder: str) -> dict[str, str]:
+def _environment(about: _About, values: Values, *, folder: str, account: Account | None) -> dict[str, str]:
     run, spec, config, now, last_success = about.run, about.spec, about.config, about.now, about.last_success
     zone = zone_of(spec)
     passed = (*PASSED_ON, *spec.pass_env)
     env = {"SHELL": SHELL, **config.account()}
     env |= {name: config.environ[name] for name in passed if name in config.environ}
+    env |= account_environment(account)
     env["TZ"] = spec.timezone
     env["TMPDIR"] = f"{folder}/{SCRATCH}"
     env |= {
@@ -244,7 +290,8 @@ def refusals(
     decisions: list[Callable[[], object]] = [
         partial(_refuse_unread_secret, name, source, config.environ) for name, source in spec.secrets.items()
     ]
-    decisions.append(partial(_folder, spec, config, known))
+    if spec.container is None:
+        decisions.append(partial(_folder, spec, config, known))
     decisions += [partial(render_text, text, values) for text in spec.env.values() if has_template(text)]
     if isinstance(spec.action, CommandAction):
         decisions.append(

@@ -12,7 +12,7 @@ from jobfile.model.jobs import BootTrigger, ExpectSpec, JobSpec
 
 UNABLE: Final = (
     *("expect", "triggers", "queue", "priority"),
-    *("idempotency_key", "artifacts", "notify"),
+    *("idempotency_key", "notify"),
 )
 """The keys that `check` reports."""
 
@@ -53,7 +53,6 @@ def _needs(spec: JobSpec) -> Iterator[str]:
         "queue": spec.queue,
         "priority": spec.priority,
         "idempotency_key": spec.idempotency_key,
-        "artifacts": spec.artifacts,
         "notify": spec.notify and not can_send(chain.from_iterable(spec.notify.values())),
     }
     yield from (key for key, value in given.items() if value)

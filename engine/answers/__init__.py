@@ -5,6 +5,7 @@ Each answer is a frozen value, with a function that gives it as text and one tha
 
 __all__ = [
     "agenda",
+    "artifacts",
     "as_json",
     "asked",
     "audit",

@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from engine.answers.artifacts import artifact_to_json
 from engine.answers.steps import step_to_json, steps_of_run
+from engine.core.artifacts import KeptArtifact
 from engine.core.lifecycle import Attempt, AttemptKey, Run
 from engine.core.records import Output
 from engine.core.step_states import StepRun
@@ -52,17 +54,20 @@ class Details(NamedTuple):
 
     attempts: tuple[Attempt, ...]
     outputs: tuple[Output, ...]
+    artifacts: tuple[KeptArtifact, ...]
     steps: tuple[StepRun, ...]
 
 
 def details_of(view: View, run: Run) -> Details:
-    """The attempts, outputs and steps of a run."""
-    return Details(view.attempts(run.id), view.outputs(run.id), steps_of_run(view, run))
+    """The attempts, outputs, artifacts and steps of a run."""
+    outputs, artifacts = view.outputs(run.id), view.artifacts(run.id)
+    return Details(view.attempts(run.id), outputs, artifacts, steps_of_run(view, run))
 
 
 def whole_run_to_json(run: Run, details: Details) -> dict[str, object]:
-    """A run with its attempts, outputs and steps as JSON data."""
+    """A run with its attempts, outputs, artifacts and steps as JSON data."""
     plain = run_to_json(run, attempts=details.attempts, outputs=details.outputs)
+    plain["artifacts"] = [artifact_to_json(one) for one in details.artifacts]
     return {**plain, "steps": [step_to_json(one) for one in details.steps]}
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from engine.answers.artifacts import artifacts_line
 from engine.answers.asked import Asked
 from engine.answers.expected import INSTANT, NOT_ACCOUNTED, Item
 from engine.answers.outputs import label_of
@@ -179,6 +180,9 @@ def run_facts(view: View, run: Run, zone: ZoneInfo) -> list[Fact]:
     ]
     if outputs := view.outputs(run.id):
         facts.append(("outputs", ", ".join(f"{label_of(one)}={value_text(one.value)}" for one in outputs)))
+    if artifacts := view.artifacts(run.id):
+        facts.append(("artifacts", artifacts_line(artifacts)))
+        facts.append(("", f"jobfile artifacts {short(run.id)}"))
     if run.state is RunState.RETRY_WAIT and run.retry_at is not None:
         facts.append(("next attempt", instant_text(run.retry_at, zone)))
     done = [one for one in view.audit_of(run.id) if one.action not in _SHOWN_ELSEWHERE]

@@ -4,12 +4,14 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+from engine.answers.artifacts import artifact_to_json
 from engine.answers.as_json import run_to_json
 from engine.answers.asked import Asked
 from engine.answers.expected import INSTANT, gap_within, item_of
 from engine.answers.presence import Presence
 from engine.answers.report import NOT_WELL
 from engine.answers.zones import zone_of_job
+from engine.core.artifacts import KeptArtifact
 from engine.core.columns import table
 from engine.core.lifecycle import Run, RunState
 from engine.core.records import Gap
@@ -36,6 +38,8 @@ class Runs:
 
     runs: tuple[Run, ...]
     words: tuple[str, ...]
+    artifacts: tuple[tuple[KeptArtifact, ...], ...]
+    """Those of each run."""
     gaps: tuple[Gap, ...]
     zones: Mapping[str, ZoneInfo]
     """The zone of each job, in which its times are shown."""
@@ -110,7 +114,10 @@ def _runs(
         Asked(view=view, job=run.job, zone=zones[run.job], now=now, presence=presence).words(item_of(run))
         for run in runs
     )
-    return Runs(runs=runs, words=tuple(words), gaps=gaps, zones=zones, is_limited=is_limited)
+    artifacts = tuple(view.artifacts(run.id) if run.attempt else () for run in runs)
+    return Runs(
+        runs=runs, words=tuple(words), artifacts=artifacts, gaps=gaps, zones=zones, is_limited=is_limited
+    )
 
 
 def runs_to_text(found: Runs, *, width: int | None, style: Style = PLAIN) -> str:
@@ -125,7 +132,14 @@ def runs_to_text(found: Runs, *, width: int | None, style: Style = PLAIN) -> str
 
 def runs_to_json(found: Runs) -> dict[str, object]:
     """The answer as JSON data."""
-    return {"format": 1, "runs": [run_to_json(run) for run in found.runs]}
+    runs = zip(found.runs, found.artifacts, strict=True)
+    return {
+        "format": 1,
+        "runs": [
+            {**run_to_json(run), "artifacts": [artifact_to_json(one) for one in artifacts]}
+            for run, artifacts in runs
+        ],
+    }
 
 
 def _cells(found: Runs, run: Run, words: str) -> tuple[str, ...]:

@@ -68,9 +68,13 @@ def _lines(spec: JobSpec) -> list[Row]:
     rows += [(f"env.{name}", text) for name, text in sorted(spec.env.items())]
     rows += [(f"secrets.{name}", text) for name, text in sorted(spec.secrets.items())]
     rows += [
+        *((f"container.{key}", _value(value)) for key, value in plain.get("container", {}).items()),
+        ("user", spec.user or ""),
         ("umask", spec.umask or ""),
         ("new_privileges", "true" if spec.new_privileges else ""),
-        ("limits.core", spec.limits.core or ""),
+        ("nice", "" if spec.nice is None else str(spec.nice)),
+        ("io", spec.io or ""),
+        *((f"limits.{key}", _value(value)) for key, value in plain.get("limits", {}).items()),
         ("timeout", format_duration(spec.timeout) if spec.timeout else "none"),
         ("kill_grace", format_duration(spec.kill_grace)),
         ("retry", _value(_durations(plain["retry"], "delay", "max_delay"))),
@@ -82,6 +86,7 @@ def _lines(spec: JobSpec) -> list[Row]:
         ("idempotency_key", spec.idempotency_key or ""),
         ("pause_on_failure", str(spec.pause_on_failure or "")),
     ]
+    rows += [("skip_exit", _value(list(spec.skip_exit)))]
     rows += [(f"outputs.{one['name']}", _value(_short(one))) for one in plain.get("outputs", ())]
     rows += [("artifacts", _value(list(spec.artifacts)))]
     rows += [
@@ -130,6 +135,8 @@ def _step_rows(step: StepSpec, job: JobSpec) -> list[Row]:
     rows += [("working_dir", (step.working_dir or "") if step.working_dir != job.working_dir else "")]
     for key, own, shared in (("env", step.env, job.env), ("secrets", step.secrets, job.secrets)):
         rows += [(f"{key}.{name}", text) for name, text in sorted(own.items() - shared.items())]
+    if step.container != job.container:
+        rows.append(("container", _value(plain.get("container", "none"))))
     rows += [
         ("timeout", format_duration(step.timeout) if step.timeout else ""),
         (
@@ -137,6 +144,7 @@ def _step_rows(step: StepSpec, job: JobSpec) -> list[Row]:
             _value(_durations(plain["retry"], "delay", "max_delay")) if step.retry.attempts > 1 else "",
         ),
         ("allow_failure", "true" if step.allow_failure else ""),
+        ("skip_exit", _value(list(step.skip_exit)) if step.skip_exit else ""),
     ]
     rows += [(f"outputs.{one['name']}", _value(_short(one))) for one in plain.get("outputs", ())]
     return [(f"steps.{step.name}.{key}", text) for key, text in rows]

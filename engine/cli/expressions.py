@@ -21,7 +21,7 @@ class NotAScheduleError(JobfileError):
     """A text is neither a cron expression nor a period."""
 
     code = ErrorCode.USAGE
-    is_told = True
+    is_reported = True
 
 
 def zone_named(name: str | None) -> ZoneInfo:

@@ -260,6 +260,14 @@ PAGES: Final[Mapping[str, HelpPage]] = {
         ("jobfile outputs nightly", "jobfile outputs 3f2a9c01 --json"),
         {GOOD: "the outputs are printed", **_NO_RUN},
     ),
+    "artifacts": HelpPage(
+        ("jobfile artifacts nightly", "jobfile artifacts 3f2a9c01 '*.pdf' --to out"),
+        {
+            GOOD: "the files are listed, or all are written",
+            NOT_WELL: "with --to, a file is not written, or there is none",
+            **_NO_RUN,
+        },
+    ),
     "runs": HelpPage(
         ("jobfile runs", "jobfile runs nightly --limit 5", "jobfile runs --not-ok"), {**_SHOWN, **_NO_RUN}
     ),

@@ -55,6 +55,7 @@ GROUPS = {
         "why": "why a run was started or not, and how it ended",
         "logs": "what a run wrote",
         "outputs": "the values that a run returned by name",
+        "artifacts": "the files that a run kept",
         "runs": "the newest runs",
         "report": "everything expected, and the results",
         "audit": "who changed what, and whether the record is complete",

@@ -2,10 +2,12 @@
 
 __all__ = [
     "admission",
+    "artifacts",
     "audit_chain",
     "clocks",
     "columns",
     "conditions",
+    "confinement",
     "due",
     "errors",
     "events",

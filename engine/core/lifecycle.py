@@ -58,13 +58,21 @@ LEGAL_MOVES: Mapping[RunState, frozenset[RunState]] = {
             RunState.FAILED,
             RunState.TIMED_OUT,
             RunState.LOST,
+            RunState.SKIPPED,  # its process said that there was nothing to do
             RunState.RETRY_WAIT,
             RunState.CANCELLING,
         }
     ),
     RunState.CANCELLING: frozenset(
         # Evidence beats the request: a job that ended by itself before the signal keeps its own outcome.
-        {RunState.CANCELLED, RunState.SUCCEEDED, RunState.FAILED, RunState.TIMED_OUT, RunState.LOST}
+        {
+            RunState.CANCELLED,
+            RunState.SUCCEEDED,
+            RunState.FAILED,
+            RunState.TIMED_OUT,
+            RunState.LOST,
+            RunState.SKIPPED,
+        }
     ),
     RunState.RETRY_WAIT: frozenset({RunState.RUNNING, RunState.CANCELLED}),
     **{state: frozenset() for state in FINAL_STATES},
@@ -73,7 +81,10 @@ LEGAL_MOVES: Mapping[RunState, frozenset[RunState]] = {
 
 
 class AttemptState(StrEnum):
-    """The state of one process execution. `starting`: the intent is recorded, the execution not proven."""
+    """The state of one process execution. `starting`: the intent is recorded, the execution not proven.
+
+    `skipped`: it ran, and its exit code says that there was nothing to do.
+    """
 
     STARTING = "starting"
     RUNNING = "running"
@@ -82,6 +93,7 @@ class AttemptState(StrEnum):
     TIMED_OUT = "timed_out"
     CANCELLED = "cancelled"
     LOST = "lost"
+    SKIPPED = "skipped"
     NOT_STARTED = "not_started"
 
 
@@ -271,6 +283,20 @@ class Attempt(Shown):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Artifact(Shown):
+    """A file that an attempt kept, or that a pattern of its job matched and that is not kept."""
+
+    name: str
+    r"""With secrets masked, and bytes that are not UTF-8 as `\xe9`; empty when `note` is about all files."""
+    size: int = 0
+    sha256: str = ""
+    copy: int = 0
+    """The name of its copy, from 1; 0 when there is none."""
+    note: str = ""
+    """Why it is not kept, or what is wrong with the copy."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Ended(Shown):
     """The process ran, and its sealed evidence has its end; only this can be a success."""
 
@@ -282,6 +308,10 @@ class Ended(Shown):
     stopped: bool = False
     out_of_memory: bool = False
     """The kernel killed a process because memory ran out, and nothing else killed the attempt."""
+    limit: str = ""
+    """What ended it, if it was a limit of its job: memory, cpu_seconds, file_size; or `container`, if that
+    could not be made.
+    """
     max_rss_kb: int | None = None
     cpu_seconds: float | None = None
     output_bytes: int = 0
@@ -292,6 +322,8 @@ class Ended(Shown):
     outputs_bytes: int = 0
     outputs_trouble: str = ""
     """Why its outputs cannot be read."""
+    artifacts: tuple[Artifact, ...] = ()
+    """The files that it kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

@@ -52,6 +52,7 @@ class Reason(_Word):
     TIMEOUT = "timeout", "it ran longer than its timeout"
     STOPPED = "stopped", "it was stopped"
     SECRET_NOT_AVAILABLE = "secret not available", "a secret is not available"
+    NOTHING_TO_DO = "nothing_to_do", "it had nothing to do"
     CONDITION = "condition", "its `if` is false"
     KEPT = "kept", "it succeeded in the run that is retried"
     UPSTREAM = "upstream", "a step that it needs did not succeed"

@@ -67,13 +67,14 @@ def settle(
     `gone` says why the job is not retried, even if its retries allow it: it was removed or disabled.
     `outputs` are those of the attempt; None when they are not known, as in a simulation.
 
-    Only a recorded exit code 0 is a success, and only with the outputs that the job declares. A job that
+    Only a recorded exit code 0 is a success, and only with the outputs that the job declares; an exit code of
+    `skip_exit` means that there was nothing to do. A job that
     ended by itself before the signal of a cancel or timeout reached it keeps its own outcome: evidence counts
     more than a request.
     """
     match outcome:
         case Ended():
-            verdict = _after_end(outcome, run, outputs)
+            verdict = _after_end(outcome, run, spec, outputs)
         case StartError():
             # Not an execution: nothing ran, so a second attempt would repeat nothing.
             verdict = Verdict(
@@ -191,12 +192,12 @@ def retry_delay(retry: RetrySpec, *, run_id: str, attempt: int) -> timedelta:
     return timedelta(seconds=seconds)
 
 
-def state_after(ended: Ended, run: Tried, outputs: Outputs | None = None) -> RunState:
+def state_after(ended: Ended, run: Tried, spec: JobSpec, outputs: Outputs | None = None) -> RunState:
     """The run state for an end that was found after the run was recorded as lost."""
-    return _after_end(ended, run, outputs).run_state
+    return _after_end(ended, run, spec, outputs).run_state
 
 
-def _after_end(ended: Ended, run: Tried, outputs: Outputs | None) -> Verdict:
+def _after_end(ended: Ended, run: Tried, spec: JobSpec, outputs: Outputs | None) -> Verdict:
     attempt_state, run_state, reason = AttemptState.FAILED, RunState.FAILED, f"exit({ended.exit_code})"
     detail = ""
     if ended.stopped and run.state is not RunState.CANCELLING:
@@ -206,18 +207,23 @@ def _after_end(ended: Ended, run: Tried, outputs: Outputs | None) -> Verdict:
         reason, detail = run.reason or Reason.STOPPED, run.detail
     elif ended.timed_out:
         attempt_state, run_state, reason = AttemptState.TIMED_OUT, RunState.TIMED_OUT, Reason.TIMEOUT
+    elif ended.limit == "memory":
+        reason, detail = Reason.OOM, "it needed more memory than `limits.memory` allows"
     elif ended.signal is not None:
         # The kernel uses only SIGKILL when memory runs out: another signal has another cause.
         is_memory = ended.out_of_memory and ended.signal == SIGKILL
-        reason = Reason.OOM if is_memory else f"signal({ended.signal})"
+        reason, detail = (Reason.OOM, "") if is_memory else (f"signal({ended.signal})", _limit_words(ended))
     elif ended.exit_code == 0 and outputs is not None and outputs.problems:
         reason, detail = Reason.OUTPUTS, outputs.problems[0]
     elif ended.exit_code == 0:
         attempt_state, run_state, reason = AttemptState.SUCCEEDED, RunState.SUCCEEDED, ""
+    elif ended.exit_code is not None and any(_holds(codes, ended.exit_code) for codes in spec.skip_exit):
+        attempt_state, run_state, reason = AttemptState.SKIPPED, RunState.SKIPPED, Reason.NOTHING_TO_DO
+        detail = f"exit code {ended.exit_code}"
     elif outputs is not None and outputs.refusal is not None:
         reason, detail = outputs.refusal.reason, outputs.refusal.detail
-    elif ended.out_of_memory:
-        detail = "memory ran out while it ran"  # the kernel may have killed a child of the job
+    else:
+        detail = _limit_words(ended)
     return Verdict(
         attempt_state=attempt_state,
         run_state=run_state,
@@ -225,6 +231,16 @@ def _after_end(ended: Ended, run: Tried, outputs: Outputs | None) -> Verdict:
         detail=detail,
         ended_at=ended.ended_at,
     )
+
+
+def _limit_words(ended: Ended) -> str:
+    """What ended it, if it was not only the program itself."""
+    if ended.limit == "container":
+        return "its container could not be made; the output says why"
+    if ended.limit:
+        return f"it reached `limits.{ended.limit}`"
+    # The kernel may have killed a child of the job.
+    return "memory ran out while it ran" if ended.out_of_memory and ended.exit_code is not None else ""
 
 
 def _is_tried_again(run: Tried, outcome: Outcome, verdict: Verdict, spec: JobSpec) -> bool:
@@ -244,6 +260,12 @@ def _is_tried_again(run: Tried, outcome: Outcome, verdict: Verdict, spec: JobSpe
             )
         case _:
             assert_never(outcome)
+
+
+def _holds(codes: str, exit_code: int) -> bool:
+    """Whether `N` or `N-M` holds an exit code."""
+    low, _, high = codes.partition("-")
+    return int(low) <= exit_code <= int(high or low)
 
 
 def _runs_in_a_shell(action: Action) -> bool:
@@ -273,7 +295,6 @@ def _matches(condition: str, ended: Ended, reason: str, *, has_shell: bool) -> b
             is_shells = has_shell and ended.exit_code in OF_A_SIGNAL
             return (ended.signal is not None or is_shells) and not ended.timed_out
         case ("exit", _, codes) if not ended.timed_out and ended.exit_code is not None:
-            low, _, high = codes.partition("-")
-            return int(low) <= ended.exit_code <= int(high or low)
+            return _holds(codes, ended.exit_code)
         case _:
             return False

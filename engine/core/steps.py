@@ -21,6 +21,9 @@ MAX_ITEMS: Final = 1_000
 """Maximum number of items of a `for_each`."""
 
 
+OWN_SKIPS: Final = (Reason.CONDITION, Reason.NOTHING_TO_DO)
+"""Why a step skips itself: the steps that need it run, as after a success."""
+
 States = Mapping[StepKey, StepRun]
 Outputs = Mapping[StepKey, Mapping[str, Value]]
 Scope = Callable[[], Mapping[str, object]]
@@ -102,7 +105,7 @@ def _begun(step: StepSpec, needs: Sequence[StepRun], values: Scope, allowed: fro
 
 def _is_enough(need: StepRun, allowed: frozenset[str]) -> bool:
     """Whether the steps that need this one may run: it did its work, or had nothing to do."""
-    return need.state is StepState.SUCCEEDED or need.reason == Reason.CONDITION or _is_allowed(need, allowed)
+    return need.state is StepState.SUCCEEDED or need.reason in OWN_SKIPS or _is_allowed(need, allowed)
 
 
 def _is_allowed(one: StepRun, allowed: frozenset[str]) -> bool:
@@ -150,7 +153,7 @@ def conclusion(action: StepsAction, states: States) -> Conclusion | None:
     over = [one for one in steps if one is not None]
     bad = [one for one in over if one.state.is_bad and not _is_allowed(one, allowed)]
     is_cut_short = any(
-        one.state is StepState.SKIPPED and one.reason not in (Reason.CONDITION, Reason.UPSTREAM)
+        one.state is StepState.SKIPPED and one.reason not in (*OWN_SKIPS, Reason.UPSTREAM)
         for one in states.values()
     )
     if not bad:

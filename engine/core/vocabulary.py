@@ -30,6 +30,7 @@ _MAY_STILL_RUN = (
 )
 """Reasons of lost runs after which processes may still run, because the host was not restarted."""
 _SAYS_IT_ALL = (
+    Reason.OOM,
     Reason.START_ERROR,
     Reason.SUPERVISOR_ERROR,
     Reason.OUTPUTS,

@@ -2,17 +2,20 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+from engine.actions.beyond_host import beyond_host_of
+from engine.actions.confining import held_by_group, limits_of
 from engine.actions.prepare import folder_trouble, refusals, surroundings
 from engine.actions.unsupported import beyond_engine_of
 from engine.config import EngineConfig
 from engine.core.admission import Hold, Listed, Skip, admit, policy_for
 from engine.core.lifecycle import Run, RunState, TriggerKind
 from engine.core.vocabulary import short
+from engine.dryrun.containers import container_rows
 from engine.dryrun.describing import (
     WOULD_RUN,
     Around,
@@ -30,6 +33,7 @@ from engine.dryrun.programs import find_program, program_trouble
 from engine.dryrun.unknowns import UNKNOWN, StillUnknownError, decided, shown_text, values_before
 from engine.host.patience import wait_for
 from engine.ledger.ports import View
+from engine.supervisor.confinement import CONTROLLERS
 from engine.transactions.account import template_values
 from engine.transactions.steps import step_as_job
 from jobfile.expressions.template import to_text
@@ -37,6 +41,12 @@ from jobfile.model.catalog import CompiledJob
 from jobfile.model.jobs import JobSpec, StepsAction
 from jobfile.model.values import Value
 from jobfile.schedule.duration import format_duration
+
+_HELD: Final = {
+    True: "   for all processes together",
+    False: "   for each process: no control group",
+}
+"""How the limits are held that a control group can hold."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +89,7 @@ def look_before(preview: Preview, view: View | None, config: EngineConfig) -> Dr
     verdict, would_run = _verdict(preview, values, view, config, where)
     return DryRun(
         job=spec.name,
-        rows=tuple(_rows(preview, values, around, view, str(where.folder))),
+        rows=tuple(_rows(preview, values, around, view, config)),
         steps=tuple(step_plans(spec, values, around, skipped)),
         verdict=verdict,
         would_run=would_run,
@@ -87,7 +97,7 @@ def look_before(preview: Preview, view: View | None, config: EngineConfig) -> Dr
 
 
 def _rows(
-    preview: Preview, values: Mapping[str, object], around: Around, view: View | None, cwd: str
+    preview: Preview, values: Mapping[str, object], around: Around, view: View | None, config: EngineConfig
 ) -> list[Row]:
     spec, origin = preview.job.spec, preview.job.origin
     zone_time = values["run"]["scheduled_at"]  # type: ignore[index]  # a mapping
@@ -106,20 +116,32 @@ def _rows(
     if spec.matrix:
         rows.append(("matrix", f"{len(spec.matrix)} runs; this is of {_named(spec.matrix[0])}"))
         rows += [("", _named(one)) for one in spec.matrix[1:]]
-    rows.append(("cwd", cwd))
-    rows += [("umask", spec.umask)] if spec.umask else []
-    rows += (
-        [("new_privileges", "true: its programs may gain rights, as sudo does")]
-        if spec.new_privileges
-        else []
-    )
-    rows += [("limits", f"core {spec.limits.core}")] if spec.limits.core else []
+    rows += [] if spec.container else [("cwd", str(_where(spec, values, config).folder))]
+    rows += _process_rows(spec)
     if isinstance(spec.action, StepsAction):
         rows += environment_rows(values, around, env=spec.env, secrets=spec.secrets)
     else:
+        if spec.container is not None:
+            around = replace(around, image=spec.container.image)
+        rows += container_rows(spec, values, config)
         rows += payload_rows(spec.action, values, around, env=spec.env, secrets=spec.secrets)
     rows.append(limits_row("none" if spec.timeout is None else format_duration(spec.timeout), spec.retry))
     return [*rows, then_row(spec, preview.jobs)]
+
+
+def _process_rows(spec: JobSpec) -> list[Row]:
+    """Rows for what the job's process is given beyond its environment."""
+    rights = "true: its programs may gain rights, as sudo does" if spec.new_privileges else ""
+    rows = [("user", spec.user or ""), ("umask", spec.umask or ""), ("new_privileges", rights)]
+    rows += [("nice", "" if spec.nice is None else str(spec.nice)), ("io", spec.io or "")]
+    together = held_by_group(limits_of(spec.limits))
+    limits = {one.name: getattr(spec.limits, one.name) for one in fields(spec.limits)}
+    rows += [
+        ("limits", f"{key} {limit}{_HELD[key in together] if key in CONTROLLERS else ''}")
+        for key, limit in limits.items()
+        if limit is not None
+    ]
+    return [row for row in rows if row[1]]
 
 
 def _condition(spec: JobSpec, values: Mapping[str, object]) -> str:
@@ -157,7 +179,7 @@ def _refusals(
 ) -> list[str]:
     """The reasons for which the run would be refused: unsupported features, and problems in preparing it."""
     spec = preview.job.spec
-    beyond = beyond_engine_of(preview.job)
+    beyond = beyond_engine_of(preview.job) or beyond_host_of(preview.job, config, is_engine=True)
     if beyond:
         return [beyond]
     if not isinstance(spec.action, StepsAction):
@@ -179,6 +201,7 @@ def _refusals_of(
     program = program_of(spec.action, values, surroundings(config))
     if (
         program
+        and spec.container is None
         and UNKNOWN not in program
         and where.is_known
         and not wait_for(lambda: folder_trouble(where.folder))
@@ -259,6 +282,9 @@ def _around(config: EngineConfig, where: _Where) -> Around:
         is_set=config.environ.__contains__,
         find_program=lambda name: find_program(name, folder=where.folder, path=where.path),
         has_file=lambda name: Path(name).exists(),
+        container_rows=lambda spec, step, values: container_rows(
+            step_as_job(spec, step.name), values, config, step=step.name
+        ),
     )
 
 

@@ -46,6 +46,10 @@ class Around:
     is_set: Callable[[str], bool]
     find_program: Callable[[str], str | None]
     has_file: Callable[[str], bool]
+    container_rows: Callable[[JobSpec, StepSpec, Mapping[str, object]], list[Row]] = lambda *_: []
+    """The command that runs a step in its container."""
+    image: str = ""
+    """The image in which programs are found; empty for this machine."""
 
 
 _NOTHING = Around(
@@ -136,6 +140,8 @@ def _secret(source: str, around: Around) -> str:
 def _program(name: str, around: Around) -> str:
     if UNKNOWN in name:
         return f"{name}   known when the run begins"
+    if around.image:
+        return f"{name}   in the image {around.image}"
     found = around.find_program(name)
     if found:
         return f"{name}   found {found}"
@@ -224,6 +230,9 @@ def _step_rows(spec: JobSpec, step: StepSpec, values: Mapping[str, object], arou
         rows.append(("for_each", _each(step, values)))
         inside["item"] = "⟨item⟩"
     inside["secrets"] = dict.fromkeys({**spec.secrets, **step.secrets}, "***")
+    if step.container is not None:
+        around = replace(around, image=step.container.image)
+        rows += around.container_rows(spec, step, inside)
     rows += payload_rows(step.action, inside, around, env=step.env, secrets=step.secrets)
     if step.working_dir:
         rows.append(("cwd", shown_text(step.working_dir, inside)))

@@ -13,8 +13,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple, Never  # records are JSON
 
-from engine.core.lifecycle import Ended, Lost, Outcome, StartError
+from engine.core.lifecycle import Artifact, Ended, Lost, Outcome, StartError
 from engine.core.reasons import Reason
+from engine.execution.artifact_files import LISTED, read_list
 from engine.host.holders import Process, holds, lives
 from engine.host.keys import key_of
 from engine.supervisor.evidence import NAME, NEW, OUTPUTS, RESULT_AT, beside, unpack, unpack_outputs
@@ -102,7 +103,7 @@ def look(folder: str, key: bytes, *, boot_id: str) -> Outcome | Seen:
     for _ in range(LOOKS):
         seen = _look_at(beside(folder, NAME), own, boot_id)
         if seen is not None:
-            return seen if isinstance(seen, Seen) else _with_outputs(seen, folder, own)
+            return seen if isinstance(seen, Seen) else _with_results(seen, folder, own)
         begun = _look_at(beside(folder, NEW), own, boot_id)
         if isinstance(begun, Seen) and begun.is_held:
             return Seen(is_held=True, is_marked=False)
@@ -113,12 +114,15 @@ def look_for_end(folder: str, key: bytes, *, boot_id: str) -> Outcome | None:
     """How an attempt ended, if that is known: a single read, for callers that need nothing else."""
     own = key_of(folder, key)
     found = _look_at(beside(folder, NAME), own, boot_id)
-    return None if found is None or isinstance(found, Seen) else _with_outputs(found, folder, own)
+    return None if found is None or isinstance(found, Seen) else _with_results(found, folder, own)
 
 
-def _with_outputs(outcome: Outcome, folder: str, key: bytes) -> Outcome:
-    """The end of an attempt with the outputs that it mentions."""
-    if not isinstance(outcome, Ended) or not outcome.outputs_bytes or outcome.outputs_trouble:
+def _with_results(outcome: Outcome, folder: str, key: bytes) -> Outcome:
+    """The end of an attempt with the outputs and artifacts that it mentions."""
+    if not isinstance(outcome, Ended):
+        return outcome
+    outcome = replace(outcome, artifacts=read_list(folder, key, outcome.artifacts))
+    if not outcome.outputs_bytes or outcome.outputs_trouble:
         return outcome
     if outcome.outputs_bytes > MAX_OUTPUT_BYTES:
         trouble = f"it wrote {outcome.outputs_bytes} bytes of outputs, and {MAX_OUTPUT_BYTES} are allowed"
@@ -260,6 +264,7 @@ def _outcome(result: dict[str, Any]) -> Outcome:
         timed_out=_flag(result, "timed_out"),
         stopped=_flag(result, "stopped"),
         out_of_memory=_flag(result, "out_of_memory") and not _flag(result, "was_killed"),
+        limit=_text(result, "limit") if "limit" in result else "",
         max_rss_kb=_optional(result, "max_rss_kb", MAX_INTEGER),
         cpu_seconds=_seconds(result, "cpu_seconds"),
         output_bytes=_integer(result, "output_bytes"),
@@ -267,7 +272,16 @@ def _outcome(result: dict[str, Any]) -> Outcome:
         leftover_processes=_integer(result, "leftover_processes"),
         outputs_bytes=_optional(result, "outputs_bytes", MAX_INTEGER) or 0,
         outputs_trouble=_text(result, "outputs_trouble") if "outputs_trouble" in result else "",
+        artifacts=_artifacts(result),
     )
+
+
+def _artifacts(result: Mapping[str, Any]) -> tuple[Artifact, ...]:
+    """What the end says about artifacts, before their list is read."""
+    found = [LISTED] if _flag(result, "has_artifacts") else []
+    if "artifacts_trouble" in result:
+        found.append(Artifact(name="", note=f"artifacts are missing: {_text(result, 'artifacts_trouble')}"))
+    return tuple(found)
 
 
 def _integer(record: Mapping[str, Any], name: str, most: int = MAX_INTEGER) -> int:

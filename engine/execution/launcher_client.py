@@ -12,9 +12,11 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
+from engine.core.confinement import Removal
 from engine.core.errors import JobfileError
 from engine.core.lifecycle import AttemptKey, Lost, StartError
 from engine.core.reasons import Reason
@@ -24,6 +26,7 @@ from engine.host.clock import SystemClock
 from engine.host.holders import current_boot_id, why_gone
 from engine.host.keys import key_of
 from engine.ports import Alive, Evidence, LaunchOrder, NotStarted, Stop
+from engine.supervisor import groups
 from engine.supervisor.leftovers import end_marked, go_on, rouse
 from jobfile.model.dataclass import dataclass
 
@@ -67,6 +70,7 @@ class ProcessLauncher:
         if self._process is not None and self._process.poll() is None:
             return
         self.close()
+        groups.sweep(groups.base())
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         acks, their_acks = os.pipe()
         handles = (theirs.fileno(), their_acks)
@@ -117,6 +121,8 @@ class ProcessLauncher:
                 "run_dir": str(order.run_dir),
                 "scratch_dir": order.scratch_dir,
                 "output_file": order.output_file,
+                "artifacts": order.artifacts,
+                "min_free_bytes": order.min_free_bytes,
                 "argv": order.argv,
                 "env": dict(order.env),
                 "secrets": dict(order.secrets),
@@ -127,6 +133,9 @@ class ProcessLauncher:
                 "umask": order.umask,
                 "may_gain_rights": order.may_gain_rights,
                 "core_bytes": order.core_bytes,
+                "open_script": order.open_script,
+                "container": None if order.container is None else asdict(order.container),
+                "confinement": None if order.confinement is None else asdict(order.confinement),
                 "boot_id": self._boot_id,
                 "key": key_of(str(order.run_dir), self._key),
             }
@@ -165,8 +174,11 @@ class ProcessLauncher:
         supervisor = supervisor_in(run_dir, self._key, boot_id=self._boot_id)
         return supervisor is not None and go_on(supervisor.pid, supervisor.began)
 
-    def end_leftovers(self, attempt: AttemptKey) -> int:
+    def end_leftovers(self, attempt: AttemptKey, *, removal: Removal | None = None) -> int:
         """Kill what an attempt whose supervisor died left running; returns the number of processes."""
+        if removal is not None:
+            remove_container(removal)
+        groups.remove(groups.path_of(groups.base(), attempt.id))
         ended = end_marked(tuple(f"{name}={value}".encode() for name, value in attempt.marks.items()))
         with self._lock:
             self._hear()
@@ -336,6 +348,32 @@ def _printed(process: "subprocess.Popen[bytes]", most: int, seconds: float) -> t
             if is_over and not ready:
                 break
     return bytes(out), bytes(complaint), ""
+
+
+REMOVE_SECONDS = 20.0
+"""Maximum duration of the command that removes a container."""
+
+
+def remove_container(removal: Removal) -> bool:
+    """Remove the container of a lost attempt, with all that runs in it; returns whether that succeeded."""
+    user = removal.user
+    groups_ = {} if user is None else {"user": user.uid, "group": user.gid, "extra_groups": user.groups}
+    try:
+        done = subprocess.run(  # noqa: S603  the runtime by its path, and a name that we made
+            removal.argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            env=removal.env,
+            start_new_session=True,
+            timeout=REMOVE_SECONDS,
+            check=False,
+            **groups_,  # type: ignore[call-overload]  # of its own types
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return bool(done.returncode == 0)
 
 
 def ask(argv: Sequence[str], text: str, *, timeout_seconds: float) -> tuple[int, str] | None:

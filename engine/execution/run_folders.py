@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from engine.core.lifecycle import AttemptKey
 from engine.supervisor import emptying
-from engine.supervisor.evidence import CONTROL, NAME, NEW, OUTPUTS, beside
+from engine.supervisor.evidence import ARTIFACTS, CONTROL, NAME, NEW, OUTPUTS, beside
 from engine.supervisor.namespace import FOLDER, make_folder, open_file
 from engine.supervisor.output import HEAD_BYTES, SEGMENT_BYTES
 
@@ -113,8 +113,15 @@ def remove_run(folder: Path, attempts: Iterable[AttemptKey]) -> None:
 def left_by(folder: Path, attempts: Iterable[AttemptKey]) -> list[Path]:
     """All paths that a run with these attempts may have left, existing or not."""
     names = [str(folder.with_name(key.folder)) for key in attempts]
-    proofs = [Path(beside(name, ending)) for name in names for ending in (CONTROL, OUTPUTS, NEW, NAME)]
+    proofs = [
+        Path(beside(name, ending)) for name in names for ending in (ARTIFACTS, CONTROL, OUTPUTS, NEW, NAME)
+    ]
     return [folder, *map(Path, names), *proofs]
+
+
+def artifacts_of(folder: Path) -> Path:
+    """The folder of an attempt's artifacts."""
+    return Path(beside(str(folder), ARTIFACTS))
 
 
 def remove(path: Path) -> None:
@@ -126,9 +133,10 @@ def remove(path: Path) -> None:
 def copy_run(old: Path, new: Path) -> bool:
     """Copy the folder of a run for the run that retries it. False, and no copy, if that is not possible.
 
-    Links are copied as links; sockets, pipes and devices are left out, and so is the temporary folder.
+    Links are copied as links; sockets, pipes and devices are left out, and so is the temporary folder. The
+    folder of a job with another `user` is not copied: while root reads it, that user could put links in it.
     """
-    if old.is_symlink() or not old.is_dir():
+    if old.is_symlink() or not old.is_dir() or old.stat().st_uid != os.geteuid():
         return False
     try:
         make_folder(str(new.parent))

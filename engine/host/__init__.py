@@ -1,6 +1,7 @@
 """The engine's access to the machine: clock, locks, service manager, rights, atomic writes."""
 
 __all__ = [
+    "accounts",
     "atomic_write",
     "clock",
     "console",
@@ -14,6 +15,7 @@ __all__ = [
     "lock",
     "machine",
     "memory_release",
+    "new_files",
     "orphans",
     "ownership",
     "patience",

@@ -18,7 +18,7 @@ from typing import Final, Self
 from engine.core.errors import EngineRunningError, JobfileError, SupersededError
 from engine.host.holders import Process, current_boot_id, holders_of, holds, this_process
 from engine.host.keys import find_key, keep_key, make_key
-from engine.host.ownership import LOCKS, WAKE, open_own, refuse_foreign_state
+from engine.host.ownership import LOCKS, SEARCH, WAKE, open_own, refuse_foreign_state
 from engine.supervisor.evidence import seal_text
 from jobfile.model.dataclass import dataclass
 
@@ -55,7 +55,7 @@ def make_state_dir(path: Path) -> None:
         with contextlib.suppress(FileExistsError):
             path.mkdir(mode=PRIVATE)
         os.scandir(path).close()  # raises for a file
-        if stat.S_IMODE(path.stat().st_mode) != PRIVATE:
+        if stat.S_IMODE(path.stat().st_mode) & ~SEARCH != PRIVATE:
             path.chmod(PRIVATE)  # it was empty, or a umask removed rights of the owner
         with contextlib.suppress(FileExistsError):
             os.mkfifo(path / WAKE, 0o600)  # first: files without a pipe are refused as foreign

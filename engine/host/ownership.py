@@ -46,6 +46,10 @@ _READABLE: Final = frozenset({".gitignore", "runs", "asked"})
 """Names that may be readable by others, because the folder around them is closed."""
 _NAMES: Final = {stat.S_IFREG: "a file", stat.S_IFIFO: "a named pipe", stat.S_IFDIR: "a folder"}
 _FOR_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+SEARCH: Final = stat.S_IXGRP | stat.S_IXOTH
+"""A state folder may let others pass: a job with another `user` has its run's folder in it. They cannot list
+it, and everything else in it is closed.
+"""
 NAME_ONE: Final = "name one:  --state"
 MOST_LISTED: Final = 3
 """Maximum number of problems that one message names."""
@@ -96,7 +100,7 @@ def state_troubles(folder: Path) -> Iterator[Trouble]:
         return
     inside = {name: found for name in KINDS if (found := _seen(folder / name)) is not None}
     is_used = bool(inside.keys() - {".gitignore", WAKE})
-    if is_foreign(about) or is_shared(about) or (is_used and about.st_mode & _FOR_OTHERS):
+    if is_foreign(about) or is_shared(about) or (is_used and about.st_mode & _FOR_OTHERS & ~SEARCH):
         found_ = f"the state folder {folder} {_openness(about)}"
         yield Trouble(STATE_FOLDER, folder, found_, _closing(folder, about))
     for name, found in inside.items():

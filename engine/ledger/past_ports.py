@@ -1,4 +1,4 @@
-"""The port of a ledger for finished runs: late evidence, retention, noted facts. A store has it as `past`.
+"""The ports of a ledger for finished runs. A store has them as `past` and `artifacts`.
 
 Every method that writes must be called inside a transaction of the store.
 """
@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from engine.core.lifecycle import Attempt, AttemptKey, Ended, Run, RunState
+    from engine.core.artifacts import KeptArtifact
+    from engine.core.lifecycle import Artifact, Attempt, AttemptKey, Ended, Run, RunState
     from engine.core.records import Audited, Output
     from jobfile.model.values import Value
 
@@ -91,4 +92,24 @@ class Past(Protocol):
 
     def note(self, key: str, value: str) -> None:
         """Note a text under a key, in place of an earlier one."""
+        ...
+
+
+class Artifacts(Protocol):
+    """The files that runs kept: their names and digests, and whether there still are copies."""
+
+    def of_run(self, run_id: str) -> tuple[KeptArtifact, ...]:
+        """The artifacts of a run, in the order in which they were recorded."""
+        ...
+
+    def add(self, attempt: AttemptKey, artifacts: Sequence[Artifact]) -> None:
+        """Record the artifacts of an attempt that has ended."""
+        ...
+
+    def with_copies(self, *, before: datetime, limit: int) -> tuple[Run, ...]:
+        """Runs that ended before an instant and have copies of artifacts, in the order of their recording."""
+        ...
+
+    def drop(self, run_id: str, *, now: datetime) -> None:
+        """Note that the copies of a run's artifacts are deleted; their names and digests stay."""
         ...

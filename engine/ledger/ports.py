@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
     from datetime import datetime, timedelta
 
+    from engine.core.artifacts import KeptArtifact
     from engine.core.audit_chain import Link
     from engine.core.lifecycle import Attempt, Run, RunState, States
     from engine.core.records import (
@@ -82,7 +83,27 @@ class Current(Protocol):
         ...
 
 
-class History(Protocol):
+class Details(Protocol):
+    """What is recorded about one run besides its row."""
+
+    def attempts(self, run_id: str) -> tuple[Attempt, ...]:
+        """The attempts of a run, by number."""
+        ...
+
+    def steps(self, run_id: str) -> tuple[StepRun, ...]:
+        """The decided steps of a run and their items, by name and item."""
+        ...
+
+    def outputs(self, run_id: str) -> tuple[Output, ...]:
+        """The outputs of a run, by step, item and name."""
+        ...
+
+    def artifacts(self, run_id: str) -> tuple[KeptArtifact, ...]:
+        """The artifacts of a run, in the order in which they were recorded."""
+        ...
+
+
+class History(Details, Protocol):
     """The runs of the past, the occurrences that did not run, and what was in force at the time."""
 
     def runs_with_prefix(self, prefix: str) -> tuple[Run, ...]:
@@ -107,18 +128,6 @@ class History(Protocol):
 
     def retries_between(self, *, since: datetime, until: datetime) -> tuple[Run, ...]:
         """Manual retries of any run, for times in [since, until), oldest first."""
-        ...
-
-    def attempts(self, run_id: str) -> tuple[Attempt, ...]:
-        """The attempts of a run, by number."""
-        ...
-
-    def steps(self, run_id: str) -> tuple[StepRun, ...]:
-        """The decided steps of a run and their items, by name and item."""
-        ...
-
-    def outputs(self, run_id: str) -> tuple[Output, ...]:
-        """The outputs of a run, by step, item and name."""
         ...
 
     def lengths(self, job: str, *, limit: int) -> tuple[timedelta, ...]:

@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol  # a row's columns have no narrower type
 
+from engine.core.artifacts import KeptArtifact
 from engine.core.lifecycle import (
+    Artifact,
     Attempt,
     AttemptKey,
     AttemptState,
@@ -263,6 +265,23 @@ def output_from_row(row: Row) -> Output:
     return Output(row["name"], value_from_text(row["value"]), row["step"], row["item"])
 
 
+def artifact_from_row(row: Row) -> KeptArtifact:
+    """An artifact of a run."""
+    is_known = is_run_id(row["run_id"]) and is_step(row["step"]) and row["item"] >= 0
+    _check(is_known and 0 <= row["attempt"] <= MAX_ATTEMPT, "an artifact")
+    return KeptArtifact(
+        attempt=AttemptKey(row["run_id"], row["attempt"], row["step"], row["item"]),
+        artifact=Artifact(
+            name=row["name"],
+            size=row["size"],
+            sha256=row["sha256"],
+            copy=row["copy"],
+            note=row["note"],
+        ),
+        dropped_at=_maybe(row["dropped_at"]),
+    )
+
+
 def step_from_row(row: Row) -> StepOfRun:
     """A step of a run, or an item of it."""
     is_known = is_run_id(row["run_id"]) and is_step_name(row["step"]) and row["item"] >= 0
@@ -487,6 +506,7 @@ TABLE_OF: Final[Mapping[Callable[[Row], object], str]] = {
     audited_from_row: "audit",
     owed_from_row: "outbox",
     output_from_row: "output",
+    artifact_from_row: "artifact",
     step_from_row: "step",
 }
 """The table whose rows each reader takes."""

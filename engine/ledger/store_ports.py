@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         Schedule,
         Unreadable,
     )
-    from engine.ledger.past_ports import Past
+    from engine.ledger.past_ports import Artifacts, Past
     from engine.ledger.step_ports import Steps
     from engine.ports import Stop
     from jobfile.model.catalog import CompiledJob
@@ -339,6 +339,7 @@ class SettingAside(Opened, Transactions, Protocol):
     """For the caller that sets unreadable rows aside, so that everything else continues."""
 
     past: Past
+    artifacts: Artifacts
 
     def look_over(self) -> None:
         """Read everything that is open or in force, so that unreadable rows are found before they are due."""
@@ -393,6 +394,7 @@ class Retention(Stopping, Protocol):
     """For the housekeeper: late evidence of lost runs, and deletions."""
 
     past: Past
+    artifacts: Artifacts
     outbox: Outbox
     incidents: Incidents
 

@@ -14,6 +14,7 @@ from engine.core.retry import state_after
 from engine.execution import run_folders
 from engine.ledger.store_ports import Retention
 from engine.ports import Clock, Journal, Launcher, Stop
+from engine.transactions.steps import has_steps, step_as_job
 
 LOOK_SECONDS = 10.0
 MORE_SECONDS = 0.1
@@ -73,6 +74,7 @@ class Housekeeper:
             if not is_more:  # the rest once a round, however many batches went before
                 self.resolve()
                 self.compress()
+                self.drop_artifacts()
                 self._sweep()
                 if counts:
                     self.drop_outputs()
@@ -89,13 +91,17 @@ class Housekeeper:
             run = self._store.run(attempt.run_id)
             if not isinstance(found, Ended) or run is None:
                 continue
-            outputs = outputs_of(found, self._store.definition(run.digest))
-            state = state_after(found, run, outputs)
+            spec = self._store.definition(run.digest)
+            if attempt.step and has_steps(spec):
+                spec = step_as_job(spec, attempt.step)
+            outputs = outputs_of(found, spec)
+            state = state_after(found, run, spec, outputs)
             same = (one for one in self._store.past.attempts(run.id) if one.key[2:] == attempt.key[2:])
             is_last = all(one.number <= attempt.number for one in same)
             detail = "its end was found later" if is_last else "its end was found later: executed twice"
             with self._store.transaction():
                 if self._store.past.resolve(attempt, found, state=state, detail=detail) and is_last:
+                    self._store.artifacts.add(attempt.key, found.artifacts)
                     self._store.past.set_outputs(attempt.key, outputs.values)
             self._journal.report(RunResolved(run=run, number=attempt.number, state=state, is_last=is_last))
 
@@ -151,19 +157,38 @@ class Housekeeper:
         seq, count, dropped = self._store.past.number(_DROPPED), 0, 0
         before = self._clock.now() - KEEP_OUTPUT_FOR
         while dropped < over and (found := self._store.past.recorded_after(seq, before=before, limit=BATCH)):
+            gone = []
             for seq, run in found:  # noqa: B007  so far it has come
                 if dropped < over and run.state.is_final:
                     folder = self._config.run_dir(run.id)
                     keys = [one.key for one in self._store.past.attempts(run.id)]
                     size = run_folders.bytes_of_run(folder, keys)
                     run_folders.remove_run(folder, keys)
+                    gone.append(run.id)
                     count, dropped = count + bool(size), dropped + size
                 if dropped >= over:
                     break
             with self._store.transaction():
+                for run_id in gone:
+                    self._store.artifacts.drop(run_id, now=self._clock.now())
                 self._store.past.note(_DROPPED, str(seq))
         if dropped:
             self._journal.report(OutputsDropped(count=count, bytes=dropped))
+
+    def drop_artifacts(self) -> None:
+        """Delete the copies of artifacts of runs that ended long ago. First it is noted, as in `prune`."""
+        now = self._clock.now()
+        found = self._store.artifacts.with_copies(
+            before=now - timedelta(days=self._config.keep_artifacts_days), limit=BATCH
+        )
+        if not found:
+            return
+        with self._store.transaction():
+            for run in found:
+                self._store.artifacts.drop(run.id, now=now)
+        for run in found:
+            for attempt in self._store.past.attempts(run.id):
+                run_folders.remove(run_folders.artifacts_of(self._config.attempt_dir(attempt.key)))
 
     def _sweep(self) -> None:
         """Delete old folders that belong to no run, of one shard a round: an

@@ -11,7 +11,7 @@ from engine.transactions.account import Moment
 from engine.transactions.apply import Change, apply_catalog, compare
 from jobfile.checks.scripts import AskShells
 from jobfile.diagnostics.escapes import readable
-from jobfile.model.catalog import removes_many
+from jobfile.model.catalog import Catalog, removes_many
 from jobfile.model.hashing import sha256
 from jobfile.pipeline import Compiled, compile_files
 from jobfile.render.text import render_short
@@ -56,11 +56,13 @@ class Watcher:
         on_applied: Callable[[], None],
         on_unreadable: Callable[[], None],
         ask_shells: AskShells | None = None,
+        beyond_host: Callable[[Catalog], tuple[str, ...]] = lambda _: (),
     ) -> None:
         """Without `applies`, a difference is reported and not applied. While `is_held`, nothing is applied
         either: with a wrong clock, the time from which the new schedules hold would be wrong.
 
         `on_unreadable` is called when files could not be read, `on_applied` after an accepted set.
+        `beyond_host` returns why jobs cannot run on this machine; such a set is refused.
         """
         self._is_held = is_held
         self._allows_removals = allows_removals
@@ -74,6 +76,7 @@ class Watcher:
         self._on_applied = on_applied
         self._on_unreadable = on_unreadable
         self._ask_shells = ask_shells
+        self._beyond_host = beyond_host
         self._seen: str | None = None
         self._settled: str | None = None
         self._since = 0.0
@@ -111,7 +114,8 @@ class Watcher:
         compiled = None
         if not snapshot.problem:
             compiled = compile_files(snapshot.files, outside=snapshot.outside, ask_shells=self._ask_shells)
-        beyond = beyond_engine(compiled.catalog) if compiled is not None and compiled.catalog else ()
+        catalog = None if compiled is None else compiled.catalog
+        beyond = () if catalog is None else (*beyond_engine(catalog), *self._beyond_host(catalog))
         if compiled is None or compiled.catalog is None or beyond:
             self._refuse(snapshot, compiled, beyond)
         else:

@@ -9,7 +9,9 @@ from datetime import datetime
 from typing import assert_never
 
 from engine.actions.prepare import prepare
+from engine.actions.removing import removal_of
 from engine.config import EngineConfig
+from engine.core.artifacts import artifacts_of
 from engine.core.errors import JobfileError, PartialTurnError
 from engine.core.events import AttemptStarted, Event, NotRunTold, OutputsUndeclared, RunSettled
 from engine.core.lifecycle import (
@@ -266,7 +268,8 @@ class Worker:
 
     def _end_lost(self, flight: _Flight, lost: Lost) -> Lost:
         """Kill the processes of a lost attempt that outlived its supervisor: lost must also mean over."""
-        return replace(lost, leftover_processes=self._launcher.end_leftovers(flight.attempt))
+        removal = removal_of(self._store, flight.attempt, self._config)
+        return replace(lost, leftover_processes=self._launcher.end_leftovers(flight.attempt, removal=removal))
 
     def _settle_aside(self, ended: Mapping[str, Outcome], now: datetime) -> None:
         """Settle attempts that made an earlier turn fail, each in its own
@@ -342,6 +345,7 @@ class Worker:
             return None
         if spec.outputs:
             self._store.past.set_outputs(run.last_attempt, outputs.values)
+        self._store.artifacts.add(run.last_attempt, artifacts_of(outcome))
         settled = replace(
             run,
             state=verdict.run_state,

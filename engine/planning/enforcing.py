@@ -3,7 +3,9 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from engine.actions.beyond_host import beyond_host
 from engine.actions.unsupported import beyond_engine, needs_beyond
+from engine.config import EngineConfig
 from engine.core.errors import ErrorCode, JobfileError
 from engine.core.events import Event, GenerationApplied
 from engine.core.records import Generation
@@ -53,9 +55,9 @@ def refuse_risks(count: int) -> None:
         raise RisksError(f"the plan has {many(count, 'risk')}, so nothing was applied")
 
 
-def refuse_what_cannot_run(catalog: Catalog) -> None:
-    """Raise if a set has a job that the engine cannot run yet."""
-    beyond = beyond_engine(catalog)
+def refuse_what_cannot_run(catalog: Catalog, config: EngineConfig) -> None:
+    """Raise if a set has a job that the engine cannot run yet, or not on this machine."""
+    beyond = (*beyond_engine(catalog), *beyond_host(catalog, config, is_engine=False))
     if beyond:
         raise JobfileError("nothing was applied:\n" + "\n".join(f"  {line}" for line in beyond))
 

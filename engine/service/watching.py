@@ -1,8 +1,10 @@
 """Connects the watcher with its source: the job files of a folder, or the commits of a git ref."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
+from engine.actions.beyond_host import beyond_host
 from engine.config import EngineConfig
 from engine.core.events import RefUnread
 from engine.core.records import SOURCE, Source
@@ -116,6 +118,7 @@ class Watching:
             on_applied=self._on_applied,
             on_unreadable=on_unreadable,
             ask_shells=SyntaxChecker().check,
+            beyond_host=partial(beyond_host, config=self._config, is_engine=True),
         )
 
     def _on_applied(self) -> None:

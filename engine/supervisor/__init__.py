@@ -1,3 +1,14 @@
 """The processes that supervise attempts: they outlive the engine, and import only the standard library."""
 
-__all__ = ["emptying", "evidence", "leftovers", "namespace", "output", "outputs", "plain"]
+__all__ = [
+    "artifacts",
+    "confinement",
+    "emptying",
+    "evidence",
+    "groups",
+    "leftovers",
+    "namespace",
+    "output",
+    "outputs",
+    "plain",
+]

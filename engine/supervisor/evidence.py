@@ -29,6 +29,8 @@ CONTROL: Final = "control"
 """The file beside it with the engine's requests to the supervisor."""
 OUTPUTS: Final = "outputs"
 """The file beside it with what the job wrote as its outputs, sealed."""
+ARTIFACTS: Final = "artifacts"
+"""The folder beside it with copies of the files that the job wanted to keep, and their sealed list."""
 SIZE: Final = 4096
 """Size of the file in bytes, reserved at once."""
 RESULT_AT: Final = 1024
@@ -38,9 +40,9 @@ SEAL_BYTES: Final = 16
 _MAGIC: Final = b"JFR2"
 _HEAD: Final = struct.Struct(f"!4sI{SEAL_BYTES}s")
 _PLACE: Final = struct.Struct("!I")
-_WISH_AT, _TEXT_AT, _OUTPUTS_AT = 1, 2, 3
+_WISH_AT, _TEXT_AT, _OUTPUTS_AT, _ARTIFACTS_AT = 1, 2, 3, 4
 """Offsets in the place of a record's: a seal covers its offset, so a seal of a request, or of an engine's
-text, or of outputs, can never pass for the seal of a record.
+text, of outputs or of a list of artifacts, can never pass for the seal of a record.
 """
 _encode = json.JSONEncoder().encode
 
@@ -73,6 +75,16 @@ def pack_outputs(text: bytes, key: bytes) -> bytes:
 def unpack_outputs(content: bytes, key: bytes) -> "bytes | None":
     """The text in the file of outputs; None when it is incomplete or its seal is wrong."""
     return _unsealed(content, key, _OUTPUTS_AT)
+
+
+def pack_artifacts(text: bytes, key: bytes) -> bytes:
+    """The content of the list of artifacts."""
+    return _sealed(text, key, _ARTIFACTS_AT)
+
+
+def unpack_artifacts(content: bytes, key: bytes) -> "bytes | None":
+    """The list of artifacts; None when it is incomplete or its seal is wrong."""
+    return _unsealed(content, key, _ARTIFACTS_AT)
 
 
 def wish_line(wish: str, key: bytes) -> bytes:

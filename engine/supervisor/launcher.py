@@ -173,8 +173,9 @@ def _supervise(message: bytes, orders: int, said: int, acks: int, wake: str) -> 
     rest = bytearray()
     pipe = Wake(wake)
     for number in range(1, ATTEMPTS_EACH + 1):
-        Shim(message, pipe).run(acks)
-        if number == ATTEMPTS_EACH:
+        shim = Shim(message, pipe)
+        shim.run(acks)
+        if number == ATTEMPTS_EACH or shim.is_spoilt:
             break  # without a line to `said`: the launcher would give it another order
         try:
             os.write(said, b"\n")

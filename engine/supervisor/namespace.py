@@ -82,7 +82,7 @@ def append_to(name: str, *, folder: int) -> int:
     return open_file(name, flags | os.O_EXCL, folder=folder)
 
 
-def write_script(name: str, content: bytes, *, folder: int) -> None:
+def write_script(name: str, content: bytes, *, folder: int, mode: int = 0o600) -> None:
     """Write a new file in an attempt's folder, in the place of an old one.
 
     O_EXCL: not through a job's link.
@@ -94,6 +94,8 @@ def write_script(name: str, content: bytes, *, folder: int) -> None:
     handle = open_file(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, folder=folder)
     try:
         write_all_at(handle, content, 0)
+        if mode != 0o600:
+            os.fchmod(handle, mode)
     finally:
         os.close(handle)
 

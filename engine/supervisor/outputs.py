@@ -16,9 +16,10 @@ MAX_OUTPUT_BYTES: Final = 64 * 1024
 """Most bytes that an attempt may write to its file of outputs."""
 
 
-def keep(source: str, folder: str, mask: Filter, key: bytes) -> int:
+def keep(source: str, folder: str, mask: Filter, key: bytes, *, uid: "int | None" = None) -> int:
     """Copy the file `source`, unless it is too large; returns its size in bytes, 0 when the job wrote none.
 
+    With `uid`, only a file of that user counts: it could be a second name of a file that only we may read.
     Raises OSError when the copy cannot be written.
     """
     try:
@@ -27,7 +28,8 @@ def keep(source: str, folder: str, mask: Filter, key: bytes) -> int:
         return 0  # absent, or a link
     try:
         about = os.fstat(file)
-        text = os.pread(file, MAX_OUTPUT_BYTES + 1, 0) if stat.S_ISREG(about.st_mode) else b""
+        is_its_own = stat.S_ISREG(about.st_mode) and uid in (None, about.st_uid)
+        text = os.pread(file, MAX_OUTPUT_BYTES + 1, 0) if is_its_own else b""
     finally:
         os.close(file)
     if len(text) > MAX_OUTPUT_BYTES:

@@ -108,6 +108,12 @@ class Shim:
         """
         self.litter: Any = None
         """The files left in the run's temporary folder, as `Litter`; they are deleted at the very end."""
+        self.confinement: Any = None
+        """Its user, priorities and limits, as `Confinement`; None for most jobs."""
+        self.container: Any = None
+        """As `Container`; None for most jobs."""
+        self.is_spoilt = False
+        """A child hangs in the kernel: this process must not supervise another attempt."""
         self.problem = 0
         """Why the order was not accepted: errno(3), or 0."""
 
@@ -142,20 +148,32 @@ class Shim:
         return self.evidence.before({**about, "at": self.started_us}, acks, b"+0 %s\n" % self.path)
 
     def _prepare(self) -> None:
-        script = None
-        if self.order["script"] is not None:
-            script = f"{self.folder}/script"
-            make_folder(os.path.dirname(self.folder))  # noqa: PTH120
-            folder = open_folder(self.folder)
-            try:
-                content = self.order["script"].encode("utf-8", "surrogateescape")
-                write_script("script", content, folder=folder)
-            finally:
-                os.close(folder)
+        if self.order["confinement"] is not None:
+            from engine.supervisor.confinement import Confinement  # noqa: PLC0415  memory in each supervisor
+
+            self.confinement = Confinement(self.order)
+        script = None if self.order["script"] is None else self._write_script()
         secrets = self.order["secrets"]
         self.output = OutputFiles(self.folder, Masker(secrets.values()) if secrets else _nothing_to_mask)
-        self.program = Program(self.order, script)
+        self.program = Program(self.order, script, self.confinement)
+        if self.order["container"] is not None:
+            from engine.supervisor.container import Container  # noqa: PLC0415  memory in each supervisor
+
+            self.container = Container(self.order, self.program.call, self._look_after)
         self.memory_kills = memory_kills()
+
+    def _write_script(self) -> str:
+        """Write the job's script; another user reads it in the run's folder: the attempt's is closed."""
+        name: str = self.order["open_script"]
+        path = name or f"{self.folder}/script"
+        make_folder(os.path.dirname(self.folder))  # noqa: PTH120
+        folder = open_folder(os.path.dirname(path))  # noqa: PTH120
+        try:
+            content = self.order["script"].encode("utf-8", "surrogateescape")
+            write_script(os.path.basename(path), content, folder=folder, mode=0o444 if name else 0o600)  # noqa: PTH119
+        finally:
+            os.close(folder)
+        return path
 
     # While it runs
 
@@ -190,8 +208,18 @@ class Shim:
         group = self.program.pid
         ended = self.program.reap()
         self._note_end(ended)
+        if self.container is not None:
+            self._end_container()
         if not (ended.is_quiet and ended.is_alone):
             self._clean_up(group)
+
+    def _end_container(self) -> None:
+        """The client has ended; the container may run on, above all when the client was killed."""
+        is_asked = self.kill_at is not None and not self.was_killed
+        left = self.kill_at - boot_seconds() if is_asked and self.kill_at is not None else 0.0
+        self.container.end(self.result, grace_seconds=left)
+        if self.kill_at is not None:
+            self.result["ended_at"] = now_us()
 
     def _note_end(self, ended: Ended) -> None:
         status = ended.status
@@ -203,6 +231,8 @@ class Shim:
         self.result["leftover_processes"] = 0
         if status:
             self.result["out_of_memory"] = memory_kills() > self.memory_kills
+        if status and self.confinement is not None:
+            self.result["limit"] = self.confinement.limit_that_ended(self.result)
 
     def _wait(self, has_output: int, has_ended: int, is_roused: int) -> None:
         """Wait until the job's own process has ended.
@@ -370,6 +400,10 @@ class Shim:
 
     def _conclude(self) -> None:
         """Write the result, release the lock, then wake the engine: the result is on the disk before that."""
+        if self.container is not None:
+            self.container.end()
+        if self.confinement is not None:
+            self.confinement.end()
         self.evidence.look_after()
         self.output.renew()  # deleted output counts as dropped
         self.output.close()
@@ -382,6 +416,8 @@ class Shim:
             output_dropped=self.output.dropped,
         )
         self._keep_outputs()
+        if self.order["artifacts"] and "exit_code" in self.result:  # it was executed
+            self._keep_artifacts()
         self._set_aside()
         self.evidence.conclude(self.result)
         self.evidence.close()  # readers believe an end only after the lock is free
@@ -397,9 +433,34 @@ class Shim:
         secrets = self.order["secrets"]
         mask = Masker(secrets.values()) if secrets else _nothing_to_mask
         try:
-            self.result["outputs_bytes"] = keep(source, self.folder, mask, self.order["key"])
+            uid = None if self.confinement is None else self.confinement.uid
+            self.result["outputs_bytes"] = keep(source, self.folder, mask, self.order["key"], uid=uid)
         except OSError as problem:
             self.result["outputs_trouble"] = os.strerror(problem.errno or errno.EIO)
+
+    def _keep_artifacts(self) -> None:
+        """Copy the files that the job wants to keep. A request to kill the run ends only the copying."""
+        from engine.supervisor.copier import copy_apart  # noqa: PLC0415  memory in each supervisor
+
+        secrets = self.order["secrets"]
+        mask = Masker(secrets.values()) if secrets else _nothing_to_mask
+        # The wall clock may have been set back meanwhile.
+        since_us = min(self.started_us, now_us() - int((boot_seconds() - self.started) * 1e6))
+        known = self.evidence.wishes()
+
+        def must_stop() -> bool:
+            self.evidence.look_after()
+            return "kill" in self.evidence.wishes() and "kill" not in known
+
+        try:
+            copied = copy_apart(self.order, mask, since_ns=since_us * 1000, must_stop=must_stop)
+        except OSError as problem:
+            self.result["artifacts_trouble"] = os.strerror(problem.errno or errno.EIO)
+            return
+        self.is_spoilt = copied.is_stuck
+        self.result["has_artifacts"] = copied.has_list
+        if copied.trouble:
+            self.result["artifacts_trouble"] = copied.trouble
 
     def _set_aside(self) -> None:
         """Set leftover files aside now: once the end is known, the next attempt may use the same folder."""
@@ -411,5 +472,7 @@ class Shim:
             from engine.supervisor.emptying import Litter  # noqa: PLC0415  memory in each supervisor
 
             self.litter = Litter(scratch, f".tmp.{self.folder.rpartition('/')[2]}")
+            if self.confinement is not None:
+                self.confinement.own(scratch)
         except OSError:
             return

@@ -19,6 +19,8 @@ from engine.supervisor.plain import Ended
 
 AT_MARKER, AT_PROCESS, AT_FOLDER, AT_PROGRAM, AT_LIMIT = range(5)
 """The stages at which a start can fail. plain.c has the same numbers."""
+AT_STEP = 100
+"""The stage of the first step of a confinement; each further one has the next number."""
 
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_DUMPABLE: Final = 4
@@ -48,6 +50,8 @@ class Call(NamedTuple):
     """The soft and hard limits of a core file in bytes; None: those with which the launcher was started."""
     may_gain_rights: bool = False
     """Whether its programs may gain rights, for example through sudo."""
+    steps: "tuple[Any, ...]" = ()
+    """What else the new process does before its program: the steps of a confinement."""
 
 
 class Before(NamedTuple):
@@ -137,10 +141,10 @@ def begin(call: Call, before: Before, roused: int, milliseconds: int, bereaved: 
     The wait lasts at most `milliseconds`. Raises NotBegunError. `handle` of the result is minus errno(3)
     when the process exists but has no pidfd.
     """
-    umask = _umask if call.umask is None else call.umask
-    core = _core if call.core is None else call.core
-    if not plain.is_built():
-        return _begin(call._replace(umask=umask, core=core), before, (roused, bereaved), milliseconds)
+    call = _complete(call)
+    assert call.core is not None
+    if call.steps or not plain.is_built():
+        return _begin(call, before, (roused, bereaved), milliseconds)
     problem, begun = plain.begin(
         plain.Order(
             file=before.file,
@@ -161,9 +165,9 @@ def begin(call: Call, before: Before, roused: int, milliseconds: int, bereaved: 
             env_size=len(call.env),
             folder=call.folder,
             input=call.stdin,
-            umask=umask,
-            core_soft=core[0],  # RLIM_INFINITY is -1 in Python; unsigned, it is the system's value
-            core_hard=core[1],
+            umask=call.umask,
+            core_soft=call.core[0],  # RLIM_INFINITY is -1 in Python; unsigned, it is the system's value
+            core_hard=call.core[1],
             is_spared=_is_spared,
             may_gain_rights=call.may_gain_rights,
             roused=roused,
@@ -255,6 +259,20 @@ def _fork(call: Call, output: int) -> int:
     return pid
 
 
+def start_beside(call: Call, output: int) -> int:
+    """Start another program for an attempt, such as one that ends its container; return its process id.
+
+    Raises NotBegunError.
+    """
+    return _fork(_complete(call), output)
+
+
+def _complete(call: Call) -> Call:
+    """A call with the defaults of this process."""
+    umask = _umask if call.umask is None else call.umask
+    return call._replace(umask=umask, core=_core if call.core is None else call.core)
+
+
 def _reset_signals() -> None:
     """Reset signals in the child: a caught one would run the supervisor's handler and be lost until the
     program is executed, and an ignored one would stay ignored in the job.
@@ -284,6 +302,9 @@ def _become(call: Call, supervisor: int, output: int, fails: int) -> None:
         os.umask(call.umask)  # step 9
         stage = AT_LIMIT
         resource.setrlimit(resource.RLIMIT_CORE, call.core)
+        for stage, step in enumerate(call.steps, AT_STEP):  # noqa: B007  read when one fails
+            step.do(supervisor, output)
+        stage = AT_LIMIT
         if not call.may_gain_rights:  # step 10
             _prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)  # cannot fail with valid arguments: prctl(2)
         stage = AT_FOLDER
@@ -332,7 +353,7 @@ def _be_as_killable_as_others() -> None:
 class Program:
     """The process of one attempt."""
 
-    def __init__(self, order: dict[str, Any], script: "str | None") -> None:
+    def __init__(self, order: dict[str, Any], script: "str | None", confinement: Any = None) -> None:  # noqa: ANN401  its module is rarely loaded
         """Prepare everything, so that errors show before the marker. Starts nothing.
 
         `script` is the path of the job's script, the last argument. Raises ValueError for a text that no
@@ -349,7 +370,9 @@ class Program:
             umask=order["umask"],
             core=core_of(order["core_bytes"]),
             may_gain_rights=order["may_gain_rights"],
+            steps=() if confinement is None else confinement.steps(),
         )
+        self.user: str = "" if confinement is None else confinement.name
         self.name = argv[0]
         self.pid = self.handle = self.output = self._held = -1
 
@@ -421,9 +444,16 @@ class Program:
         if stage == AT_LIMIT:
             refused: str = why_no_core(self.call.core)
             return refused
+        if stage >= AT_STEP:
+            return f"{self.call.steps[stage - AT_STEP].words}: {os.strerror(problem)}"
         from engine.supervisor.unstarted import why_denied, why_not_executed  # noqa: PLC0415  memory in each supervisor
 
         folder = os.fsdecode(self.call.folder)
+        if stage == AT_FOLDER and self.user and problem == errno.EACCES:
+            return (
+                f"working folder {folder}: user `{self.user}` may not enter it; open it and the folders "
+                "above it (chmod o+x), or choose another with working_dir"
+            )
         if stage == AT_FOLDER:
             denied = why_denied(f"{folder}/.") if problem == errno.EACCES else ""
             return (
@@ -434,7 +464,7 @@ class Program:
         tried = [os.fsdecode(path).removeprefix("./") for path in self.call.paths.split(b"\0")[:-1]]
         paths = [path if path.startswith("/") else f"{folder}/{path}" for path in tried]
         why: str = why_not_executed(self.name, paths, problem)
-        return why
+        return f"{why} (as user `{self.user}`)" if self.user else why
 
 
 def _candidates(name: str, env: dict[str, str]) -> list[str]:

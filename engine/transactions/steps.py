@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from engine.core.artifacts import artifacts_of
 from engine.core.events import Event, OutputsUndeclared, RunSettled, StepSettled
 from engine.core.lifecycle import AttemptKey, AttemptState, Ended, Outcome, Run, RunState, Verdict
 from engine.core.outputs import outputs_of
@@ -159,6 +160,7 @@ def settle_step(
     )
     if seen.outputs:
         courses.store.past.set_outputs(attempt, outputs.values)
+    courses.store.artifacts.add(attempt, artifacts_of(outcome))
     seconds = (outcome.ended_at - outcome.started_at).total_seconds() if isinstance(outcome, Ended) else None
     events: list[Event] = [StepSettled(run=run, step=after, seconds=seconds)]
     if outputs.undeclared:
@@ -250,9 +252,11 @@ def step_as_job(spec: JobSpec, name: str) -> JobSpec:
         env={**spec.env, **step.env},
         secrets={**spec.secrets, **step.secrets},
         working_dir=step.working_dir or spec.working_dir,
+        container=step.container,
         timeout=step.timeout,
         retry=step.retry,
         outputs=step.outputs,
+        skip_exit=step.skip_exit,
     )
 
 

@@ -4,16 +4,18 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 
 from jobfile.checks.clock_reads import check_reads_no_clock
+from jobfile.checks.containers import check_container
 from jobfile.checks.crowding import check_crowds
 from jobfile.checks.fields import (
     check_action,
     check_command_is_no_shell,
-    check_core_limit,
     check_durations,
     check_exclusive_fields,
     check_literal_fields,
     check_retry_when,
     check_secrets,
+    check_sizes,
+    check_skip_exit,
     check_timeout_is_set,
     check_umask,
 )
@@ -32,6 +34,7 @@ from jobfile.checks.intervals import (
     check_tries_fit,
     check_tries_have_pauses,
 )
+from jobfile.checks.kept_files import check_artifacts
 from jobfile.checks.lints import (
     check_described,
     check_params_used,
@@ -92,10 +95,11 @@ PAYLOAD_CHECKS: tuple[Callable[[Payload], Iterator[Diagnostic]], ...] = (
     check_action,
     check_durations,
     check_umask,
-    check_core_limit,
+    check_sizes,
     check_literal_fields,
     check_secrets,
     check_retry_when,
+    check_skip_exit,
     check_tries_have_pauses,
     check_outputs,
     check_exclusive_fields,
@@ -111,6 +115,7 @@ PAYLOAD_CHECKS: tuple[Callable[[Payload], Iterator[Diagnostic]], ...] = (
     check_env_is_not_expanded,
     check_passed_variables,
     check_gained_rights,
+    check_container,
     check_reserved_names,
     check_url,
     check_headers,
@@ -137,6 +142,7 @@ JOB_CHECKS: tuple[Callable[[JobText], Iterator[Diagnostic]], ...] = (
     check_no_pointers,
     check_params_apart,
     check_arguments,
+    check_artifacts,
     check_matrix,
     check_params_used,
     check_timeout_fits,

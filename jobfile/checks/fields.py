@@ -11,7 +11,7 @@ from jobfile.expressions.expression import Problem
 from jobfile.files.fileset import JobText, Payload, StepText
 from jobfile.files.merged_settings import Setting, Settings, any_text
 from jobfile.model.regex import regex
-from jobfile.model.size import NO_LIMIT, meant_size, parse_size, why_no_size
+from jobfile.model.size import NO_LIMIT, format_size, meant_size, parse_size, why_no_size
 from jobfile.schedule.duration import meant_duration, parse_duration, why_no_duration
 
 ACTIONS = ("run", "command", "python", "http", "steps")
@@ -19,9 +19,12 @@ PAYLOAD = frozenset({"run", "command", "env", "http", "working_dir", "idempotenc
 """Fields that can have templates; `concurrency.key` can too."""
 ELSEWHERE_CHECKED = frozenset({"steps", "if", "for_each"})
 MIN_START_DEADLINE = 60
+MIN_MEMORY = 4 * 2**20
+"""Minimum memory of a job in bytes; a shell needs about half of it."""
 
 _SECRET_SOURCE = regex(r"env:[A-Za-z_][A-Za-z0-9_]*|file:/.+", re.ASCII)
 _EXIT = regex(r"exit:(\d{1,3})(?:-(\d{1,3}))?", re.ASCII)
+_CODES = regex(r"(\d{1,3})(?:-(\d{1,3}))?", re.ASCII)
 _UMASK = regex("0?[0-7]{3}", re.ASCII)
 _SHELL_WORDS = ("|", "||", "&&", ";", "&", ">", ">>", "<", "2>", "2>&1", "cd")
 _SHELL_SIGNS = regex(r"(?<!\\)\$[A-Za-z_{(]|^\*\.\w+$|^[\w./-]+/\*$")
@@ -124,18 +127,32 @@ def check_umask(payload: Payload) -> Iterator[Diagnostic]:
     )
 
 
-def check_core_limit(payload: Payload) -> Iterator[Diagnostic]:
-    """JF106: the limit for core files is a size, or `none`."""
+def check_sizes(payload: Payload) -> Iterator[Diagnostic]:
+    """JF106: a limit is a size, and large enough to run anything; that of core files may be `none`."""
     limits = payload.settings.get("limits")
-    core = None if limits is None else limits.part("core")
-    if core is None or core.text == NO_LIMIT or parse_size(core.text) is not None:
-        return
-    meant = meant_size(core.text)
-    why, expected = why_no_size(core.text)
+    for key, least in {"memory": MIN_MEMORY, "file_size": 0, "core": 0}.items():
+        limit = None if limits is None else limits.part(key)
+        if limit is None or (key == "core" and limit.text == NO_LIMIT):
+            continue
+        size = parse_size(limit.text)
+        if size is None:
+            yield _no_size(limit, or_none=key == "core")
+        elif size < least:
+            yield finding(
+                limit,
+                "JF106",
+                f"`{key}` must be at least {format_size(least)}, found `{limit.text}`",
+                label="no program could run in it",
+            )
+
+
+def _no_size(limit: Setting, *, or_none: bool) -> Diagnostic:
+    meant = meant_size(limit.text)
+    why, expected = why_no_size(limit.text, or_none=or_none)
     help_ = (
         f"write {meant}" if meant else "units are KiB, MiB, GiB and TiB; each is 1,024 times the previous one"
     )
-    yield finding(core, "JF106", f"`{core.text[:40]}` {why}", label=expected, help=(help_,), fix=meant)
+    return finding(limit, "JF106", f"`{limit.text[:40]}` {why}", label=expected, help=(help_,), fix=meant)
 
 
 def _meant_umask(text: str) -> str | None:
@@ -249,6 +266,36 @@ def check_retry_when(payload: Payload) -> Iterator[Diagnostic]:
             yield _other_kind(one, "a request", "timeout, connect, http:NNN or http:5xx")
         elif text.startswith("http:") and not _may_have_request(payload):
             yield _other_kind(one, "a process", "timeout, signal, exit:N or exit:N-M")
+
+
+def check_skip_exit(payload: Payload) -> Iterator[Diagnostic]:
+    """JF118: `skip_exit` has exit codes from 1 to 255, of an action with an exit code."""
+    setting = payload.settings.get("skip_exit")
+    if setting is None:
+        return
+    if "steps" in payload.settings:
+        yield finding(
+            setting,
+            "JF118",
+            "`skip_exit` of a job with steps has no exit code to compare",
+            label="a job with steps has no process of its own",
+            help=("write it in the step whose exit code it is about",),
+            at_key=True,
+        )
+    elif "http" in payload.settings:
+        yield finding(
+            setting, "JF118", "a request has no exit code", label="only processes have one", at_key=True
+        )
+    for one in setting.parts():
+        codes = _CODES.fullmatch(one.text)
+        if "{{" not in one.text and not (codes and 0 < int(codes[1]) <= int(codes[2] or codes[1]) <= 255):
+            yield finding(
+                one,
+                "JF118",
+                f"`{one.text[:40]}` is not an exit code that may mean nothing to do",
+                label="expected 1 to 255, or two of them as 70-79",
+                help=("exit code 0 means that the work is done",) if one.text == "0" else (),
+            )
 
 
 def _may_have_request(payload: Payload) -> bool:

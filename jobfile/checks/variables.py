@@ -36,6 +36,8 @@ def check_variables_are_given(payload: Payload) -> Iterator[Diagnostic]:
     """JF430: a script reads a variable that neither the file nor the script sets."""
     if "run" not in payload.settings or "$" not in payload.settings["run"].text:
         return
+    if "container" in payload.settings or payload.is_unsure("container"):
+        return  # the image may set any variable
     job = payload if isinstance(payload, JobText) else payload.job
     if payload.is_unsure("env", "secrets") or job.is_unsure("pass_env", "params"):
         return

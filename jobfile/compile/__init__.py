@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final  # values of a document are not typed yet
 
 from jobfile.actions.registry import texts_in
-from jobfile.compile.actions import action_of, channel_of, named_texts, retry_of, texts_of
+from jobfile.compile.actions import action_of, channel_of, container_of, named_texts, retry_of, texts_of
 from jobfile.compile.timing import duration_of, duration_or, expect_of, schedule_of, triggers_of, zone_of
 from jobfile.files.fileset import FileSet, JobText
 from jobfile.files.merged_settings import Setting, Settings
@@ -17,6 +17,7 @@ from jobfile.model.jobs import (
     CatchupSpec,
     ChannelSpec,
     ConcurrencySpec,
+    DiskPriority,
     JobSpec,
     LimitsSpec,
     Origin,
@@ -76,12 +77,17 @@ def _compile_job(job: JobText) -> CompiledJob:
         pass_env=texts_of(settings.get("pass_env")),
         umask=_text(settings, "umask")[-UMASK_DIGITS:] or None,
         new_privileges=_value(settings, "new_privileges", otherwise=False) or None,
+        container=container_of(settings.get("container")),
+        user=_text(settings, "user") or None,
+        nice=_value(settings, "nice", otherwise=None),
+        io=DiskPriority(settings["io"].text) if "io" in settings else None,
         limits=_limits(settings.get("limits")),
         start_deadline=duration_of(settings.get("start_deadline")),
         pause_on_failure=_value(settings, "pause_on_failure", otherwise=None),
         queue=_queue(job),
         priority=_value(settings, "priority", otherwise=0),
         idempotency_key=key or None,
+        skip_exit=texts_of(settings.get("skip_exit")),
         outputs=job.outputs,
         artifacts=texts_of(settings.get("artifacts")),
         notify=_notify(job),
@@ -136,12 +142,24 @@ def _catchup(setting: Setting | None) -> CatchupSpec:
 
 
 def _limits(setting: Setting | None) -> LimitsSpec:
-    core = None if setting is None else setting.part("core")
-    if core is None or core.text == NO_LIMIT:
-        return LimitsSpec(core=None if core is None else NO_LIMIT)
-    size = parse_size(core.text)
+    if setting is None:
+        return LimitsSpec()
+    return LimitsSpec(
+        memory=_size(setting.part("memory")),
+        cpu_seconds=setting.value.get("cpu_seconds"),
+        open_files=setting.value.get("open_files"),
+        file_size=_size(setting.part("file_size")),
+        processes=setting.value.get("processes"),
+        core=_size(setting.part("core")),
+    )
+
+
+def _size(setting: Setting | None) -> str | None:
+    if setting is None or setting.text == NO_LIMIT:
+        return None if setting is None else NO_LIMIT
+    size = parse_size(setting.text)
     assert size is not None, "a size was checked"
-    return LimitsSpec(core=format_size(size))
+    return format_size(size)
 
 
 def _queue(job: JobText) -> QueueSpec | None:

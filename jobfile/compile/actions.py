@@ -12,8 +12,11 @@ from jobfile.model.jobs import (
     Action,
     Backoff,
     ChannelSpec,
+    ContainerSpec,
     Jitter,
+    Pull,
     RetrySpec,
+    Runtime,
     StepsAction,
     StepSpec,
 )
@@ -40,12 +43,31 @@ def _step(step: StepText) -> StepSpec:
         for_each=None if loop is None else loop.text,
         max_parallel=settings["max_parallel"].value if "max_parallel" in settings else DEFAULT_MAX_PARALLEL,
         working_dir=None if folder is None else folder.text,
+        container=container_of(settings.get("container")),
         env=named_texts(step.env),
         secrets=named_texts(step.secrets),
         timeout=duration_of(settings.get("timeout")),
         retry=retry_of(settings.get("retry")),
         outputs=step.outputs,
         allow_failure=settings["allow_failure"].value if "allow_failure" in settings else False,
+        skip_exit=texts_of(settings.get("skip_exit")),
+    )
+
+
+def container_of(setting: Setting | None) -> ContainerSpec | None:
+    """The container of a job or step; None if it runs in none."""
+    if setting is None:
+        return None
+    given, image = setting.value, setting.part("image")
+    assert image is not None, "a container was checked"
+    built_in = ContainerSpec(image=image.text)
+    return ContainerSpec(
+        image=image.text,
+        runtime=Runtime(given.get("runtime", built_in.runtime)),
+        pull=Pull(given.get("pull", built_in.pull)),
+        network=given.get("network"),
+        mounts=texts_of(setting.part("mounts")),
+        args=texts_of(setting.part("args")),
     )
 
 

@@ -180,6 +180,8 @@ CODES: dict[str, Code] = {
         JF112 version
         JF113 template in a field that must be literal
         JF115 a key of another tool
+        JF116 a pattern that can match no file
+        JF118 not an exit code that may mean nothing to do
         JF201 unknown step
         JF202 steps depend on each other in a circle
         JF203 unknown calendar
@@ -246,6 +248,8 @@ CODES: dict[str, Code] = {
         JF505 matrix too large
         JF507 a value of a matrix twice
         JF508 pattern not supported
+        JF635 jobfile sets this option of a container itself
+        JF636 this action cannot run in a container
         """,
     ),
     **_table(
@@ -287,6 +291,7 @@ CODES: dict[str, Code] = {
         JF630 this local time occurs twice
         JF631 the engine cannot run this yet
         JF632 the program needs privileges that the job cannot gain
+        JF637 this has no effect in a container
         """,
     ),
     **_table(

@@ -7,7 +7,6 @@ from typing import Any, Final  # settings of a job
 
 from jobfile.foreign.draft import (
     Draft,
-    as_user,
     invalid_schedule,
     name_of,
     present,
@@ -96,7 +95,7 @@ def _first_job(given: ForeignText) -> Draft | None:
     env = {key: value for key, value in given_settings.items() if key not in _SPECIAL}
     action = script_of(command, shell=shell, name=name)
     if user not in ("", "root"):
-        action = as_user(user, command, shell=shell, env=list(env))
+        action = {"user": user, **action}
     when = entry.when.lower().removeprefix("-")
     is_boot = when == "@reboot"
     when = {"@every_minute": "* * * * *"}.get(when, when)

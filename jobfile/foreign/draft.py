@@ -89,7 +89,7 @@ class Saved(str):
     __slots__ = ()
 
 
-_ACTION: Final = ("run", "command", "python", "http", "steps", "shell", "new_privileges")
+_ACTION: Final = ("run", "command", "python", "http", "steps", "shell", "user")
 
 
 def job_file(name: str, settings: Mapping[str, Any]) -> str:
@@ -239,13 +239,6 @@ def literal(text: str) -> str:
 def needs_shell(command: str) -> bool:
     """Whether a command line has more than words."""
     return _SHELL_SIGNS.search(command) is not None
-
-
-def as_user(user: str, text: str, *, shell: str = "/bin/sh", env: Sequence[str] = ()) -> dict[str, Any]:
-    """The keys of a script that another user runs; sudo keeps only the variables that are named."""
-    words = [shell, "-c", literal(text)] if needs_shell(text) else words_of(text)
-    kept = [f"--preserve-env={','.join(env)}"] if env else []
-    return {"new_privileges": True, "command": ["sudo", "-n", *kept, "-u", user, "--", *words]}
 
 
 def docker_run(

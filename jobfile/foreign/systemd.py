@@ -7,7 +7,6 @@ from typing import Any, Final  # settings of a job
 from jobfile.foreign.calendar_events import cron_of
 from jobfile.foreign.draft import (
     Draft,
-    as_user,
     literal,
     needs_shell,
     present,
@@ -130,9 +129,8 @@ def _of_service(given: ForeignText, service: Section) -> Draft | None:
     timeout = time_span(service.get("TimeoutStartSec") or service.get("RuntimeMaxSec"))
     settings = present(working_dir="" if folder == "~" else folder, env=env, timeout=timeout)
     script = script_of("\n".join(commands), name=own)
-    if user not in ("", "root"):
-        settings |= as_user(user, script["run"], env=list(env))
-    elif len(commands) == 1 and not needs_shell(commands[0]):
+    settings |= present(user="" if user == "root" else user)
+    if len(commands) == 1 and not needs_shell(commands[0]):
         settings["command"] = [literal(word) for word in words_of(commands[0])]
     else:
         settings |= {"run": script["run"]}

@@ -275,14 +275,54 @@ class CatchupSpec(Shown):
     limit: int = 10
 
 
+class DiskPriority(StrEnum):
+    """When a job's reads and writes are served: `idle` only when nobody else needs the disk."""
+
+    IDLE = "idle"
+    LOW = "low"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class LimitsSpec(Shown):
     """Resource limits for the processes of a job; None keeps the engine's own limit.
 
-    `core` is the size of a core file as `format_size` writes it, or `none`.
+    `memory`, `file_size` and `core` are sizes as `format_size` writes them; `core` may be `none`.
     """
 
+    memory: str | None = None
+    cpu_seconds: int | None = None
+    open_files: int | None = None
+    file_size: str | None = None
+    processes: int | None = None
     core: str | None = None
+
+
+class Runtime(StrEnum):
+    """The program that runs a container; `auto` is the first of the others that is there."""
+
+    AUTO = "auto"
+    DOCKER = "docker"
+    PODMAN = "podman"
+
+
+class Pull(StrEnum):
+    """When an image is fetched."""
+
+    MISSING = "missing"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class ContainerSpec(Shown):
+    """The container in which an action runs. `args` are further options of the runtime's `run`."""
+
+    image: str
+    runtime: Runtime = Runtime.AUTO
+    pull: Pull = Pull.MISSING
+    network: str | None = None
+    mounts: tuple[str, ...] = ()
+    args: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -352,12 +392,14 @@ class StepSpec(Shown):
     for_each: str | None = None
     max_parallel: int = DEFAULT_MAX_PARALLEL
     working_dir: str | None = None
+    container: ContainerSpec | None = None
     env: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
     timeout: timedelta | None = None
     retry: RetrySpec = field(default_factory=RetrySpec)
     outputs: tuple[ParamSpec, ...] = ()
     allow_failure: bool = False
+    skip_exit: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -422,12 +464,18 @@ class JobSpec(Shown):
     umask: str | None = None
     new_privileges: bool | None = None
     """True: its programs may gain privileges that the engine's user lacks, as sudo does. Else None."""
+    container: ContainerSpec | None = None
+    user: str | None = None
+    nice: int | None = None
+    io: DiskPriority | None = None
     limits: LimitsSpec = field(default_factory=LimitsSpec)
     start_deadline: timedelta | None = None
     pause_on_failure: int | None = None
     queue: QueueSpec | None = None
     priority: int = 0
     idempotency_key: str | None = None
+    skip_exit: tuple[str, ...] = ()
+    """Exit codes, as `75` or `70-79`, with which the process says that there was nothing to do."""
     outputs: tuple[ParamSpec, ...] = ()
     artifacts: tuple[str, ...] = ()
     notify: Mapping[str, tuple[ChannelSpec, ...]] = field(default_factory=dict)

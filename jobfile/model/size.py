@@ -43,8 +43,9 @@ def meant_size(text: str) -> str | None:
     return meant if parse_size(meant) is not None else None
 
 
-def why_no_size(text: str) -> tuple[str, str]:
+def why_no_size(text: str, *, or_none: bool) -> tuple[str, str]:
     """Why a text is not a size, as the end of a sentence; and what was expected."""
+    other = f", or `{NO_LIMIT}`" if or_none else ""
     if _SHAPE.fullmatch(text):
-        return "is too large", f"expected at most {format_size(MAX_SIZE)}, or `{NO_LIMIT}`"
-    return "is not a size", f"expected {EXPECTED}, or `{NO_LIMIT}`"
+        return "is too large", f"expected at most {format_size(MAX_SIZE)}{other}"
+    return "is not a size", f"expected {EXPECTED}{other}"

@@ -14,7 +14,7 @@ KINDS: Final[Mapping[str, str]] = {
         kind: kind
         for kind in (
             *("job", "defaults", "step", "schedule", "trigger", "webhook", "files", "after"),
-            *("param", "items", "retry", "concurrency", "catchup", "limits", "expect", "http"),
+            *("param", "items", "retry", "concurrency", "catchup", "limits", "container", "expect", "http"),
             *("calendar", "channel"),
         )
     },

@@ -21,6 +21,7 @@ WHERE: Final[Mapping[str, str]] = {
     "concurrency": "Under `concurrency`, if a number does not suffice.",
     "catchup": "Under `catchup`, if a word does not suffice.",
     "limits": "Under `limits`.",
+    "container": "Under `container` of a job or a step.",
     "expect": "Under `expect`.",
     "http": "Under `http` of a job, a step or a channel.",
     "calendar": "Each calendar under `calendars`.",

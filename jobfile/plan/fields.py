@@ -28,12 +28,14 @@ _ORDER: Final = (
     *("title", "description", "owner", "tags", "enabled", "schedule", "triggers", "timezone"),
     *("catchup", "expect"),
     *("params", "matrix", "condition", "action", "working_dir", "vars", "env", "pass_env", "secrets"),
-    *("umask", "new_privileges", "limits"),
+    *("container", "user", "umask", "new_privileges", "nice", "io", "limits"),
     *("timeout", "kill_grace", "retry", "concurrency", "start_deadline", "queue", "priority", "idempotent"),
-    *("idempotency_key", "pause_on_failure", "outputs", "artifacts", "notify", "renamed_from"),
+    *("idempotency_key", "pause_on_failure", "skip_exit", "outputs", "artifacts", "notify", "renamed_from"),
 )
 """The order of a job's fields."""
-_SETS: Final = frozenset({"tags", "when", "pass_env", "artifacts", "enum", "needs", "matrix", "triggers"})
+_SETS: Final = frozenset(
+    {"tags", "when", "pass_env", "artifacts", "skip_exit", "enum", "needs", "matrix", "triggers"}
+)
 """Lists that show only added and removed items."""
 
 

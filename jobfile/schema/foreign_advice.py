@@ -290,7 +290,7 @@ def action(word: Word) -> Advice:
 
 
 _EXECUTORS: Final = {
-    "docker": "write `run: docker run --rm IMAGE COMMAND`",
+    "docker": "write `container: {image: IMAGE}`",
     "ssh": "write `run: ssh HOST COMMAND`",
     "http": "write `http: {url: URL}`",
     "jq": "write `run: jq . FILE`",
@@ -304,32 +304,31 @@ def executor(word: Word) -> Advice:
     return Advice((_EXECUTORS.get(str(kind), "write `run: COMMAND`"),))
 
 
-_NO_LIMITS: Final = "limits for memory and processors are not supported"
-
-
 def memory_limit(word: Word) -> Advice:
     """How much memory a job may use."""
-    return _limited(f"MemoryMax={_memory(word.value) or '512M'}")
+    return Advice((f"write `limits: {{memory: {_memory(word.value) or '512MiB'}}}`",))
+
+
+def memory_limit_of_job(word: Word) -> Advice:
+    """How much memory a step may use: all steps of a job have its limits."""
+    return Advice((f"write `limits: {{memory: {_memory(word.value) or '512MiB'}}}` in the job",))
 
 
 def cpu_limit(word: Word) -> Advice:
     """How many processors a job may use."""
     count = _number(word.value)
-    return _limited(f"CPUQuota={count * 100 if count and 0 < count < 1_000 else 50}%")
-
-
-def _limited(setting: str) -> Advice:
-    words = f"systemd-run, --user, --scope, -p, {setting}, --, ./job.sh"
-    return Advice((f"write `command: [{words}]`",), (_NO_LIMITS,))
+    quota = count * 100 if count and 0 < count < 1_000 else 50
+    words = f"systemd-run, --user, --scope, -p, CPUQuota={quota}%, --, ./job.sh"
+    return Advice((f"write `command: [{words}]`",), ("limits for processors are not supported",))
 
 
 def _memory(value: object) -> str:
-    """A size of memory somewhere in a value, as systemd writes it."""
+    """A size of memory somewhere in a value, as a limit is written."""
     if isinstance(value, dict):
         found = (_memory(one) for name, one in value.items() if fold(str(name)) in ("limits", "memory"))
         return next((one for one in found if one), "")
     written = re.fullmatch(r"(\d{1,9})([KMGT])i?[bB]?", str(value), re.ASCII)
-    return written[1] + written[2] if written else ""
+    return f"{written[1]}{written[2]}iB" if written else ""
 
 
 def several_commands(word: Word) -> Advice:

@@ -22,6 +22,7 @@ from jobfile.schema.foreign_advice import (
     kept_for,
     length,
     memory_limit,
+    memory_limit_of_job,
     missed,
     no_overlap,
     notified,
@@ -44,11 +45,10 @@ from jobfile.schema.foreign_advice import (
 )
 
 _NAME_ABOVE: Final = "the key above a job or step is its name"
-_CONTAINERS: Final = "jobs run on the engine's machine; containers are not supported"
-_USER: Final = "a job runs as the user of the engine; another user is not supported"
+_GROUP: Final = "a job has the groups of its user; another group is not supported"
 _ONE_MACHINE: Final = "remove it: every job runs on the engine's machine"
 _OUTPUT: Final = "remove it: the engine keeps all output;  jobfile logs JOB  shows it"
-_AS_USER: Final = "write `command: [sudo, -n, -u, {}, --, ./job.sh]` and `new_privileges: true`"
+_AS_GROUP: Final = "write `command: [sudo, -n, -g, {}, --, ./job.sh]` and `new_privileges: true`"
 
 
 class _Row(NamedTuple):
@@ -73,30 +73,32 @@ _JOB: Final = (
     _Row("job step", "ExecStart", same("run", str)),
     _Row("job step", "uses", action),
     _Row("step", "with", write("give them to the program as arguments, or write `env: {NAME: value}`")),
-    _Row(
-        "job step",
-        "image container",
-        with_value("write `run: docker run --rm {} COMMAND`", "IMAGE", note=_CONTAINERS),
-    ),
+    _Row("job step", "image", with_value("write `container: {image: {}}`", "IMAGE")),
     _Row(
         "job step",
         "services sidecars",
-        write("write `run: docker run -d --rm --name NAME IMAGE`", note=_CONTAINERS),
+        write("write `run: docker run -d --rm --name NAME IMAGE`"),
     ),
-    _Row(
-        "job step", "volumes volumeMounts mounts", write("jobs see the engine's own files", note=_CONTAINERS)
-    ),
-    _Row("job step", "executor type_config", executor),
     _Row(
         "job step",
-        "user run_as runAs runAsUser as_user become_user",
-        with_value(_AS_USER, "NAME", note=_USER),
+        "volumes volumeMounts mounts",
+        write('write `container: {image: IMAGE, mounts: ["./data:/data"]}`'),
     ),
-    _Row("job step", "securityContext become", write(_AS_USER.replace("{}", "NAME"), note=_USER)),
-    _Row("job step", "group runAsGroup", with_value(_AS_USER.replace("-u", "-g"), "NAME", note=_USER)),
-    _Row("job step", "resources memory mem_limit MemoryMax", memory_limit),
+    _Row("job step", "executor type_config", executor),
+    _Row("job", "run_as runAs runAsUser as_user become_user", same("user", str)),
+    _Row(
+        "step",
+        "user run_as runAs runAsUser as_user become_user",
+        with_value("write `user: {}` in the job", "NAME"),
+    ),
+    _Row("job", "securityContext become", write("write `user: NAME`")),
+    _Row("step", "securityContext become", write("write `user: NAME` in the job")),
+    _Row("job step", "group runAsGroup", with_value(_AS_GROUP, "NAME", note=_GROUP)),
+    _Row("job", "resources memory mem_limit MemoryMax", memory_limit),
+    _Row("step", "resources memory mem_limit MemoryMax", memory_limit_of_job),
     _Row("job step", "cpu cpus CPUQuota", cpu_limit),
-    _Row("job step", "nice niceness", with_value('write `command: [nice, -n, "{}", ./job.sh]`', "10")),
+    _Row("job", "niceness", same("nice", int)),
+    _Row("step", "nice niceness", with_value("write `nice: {}` in the job", "10")),
     _Row("job step", "dir cwd workdir working-directory chdir", same("working_dir", str)),
     _Row("job", "tasks stages phases", same("steps", dict)),
     # its environment

@@ -202,8 +202,6 @@ def _looks_like_an_entry(stray: _Stray) -> bool:
 
 
 def _listed(stray: _Stray) -> str:
-    if stray.kind == "limits":
-        return "valid here: `core`; set other limits in the script, such as  ulimit -n 1024"
     if len(stray.valid) > FEW_KEYS and stray.form.has_pages:
         return f"for the valid keys:  jobfile explain keys {stray.kind}"
     return f"valid here: {', '.join(f'`{key}`' for key in stray.valid)}"

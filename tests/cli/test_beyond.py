@@ -20,7 +20,6 @@ BEYOND: tuple[tuple[str, str], ...] = (
     ("queue", "run: x, queue: q"),
     ("priority", "run: x, priority: 5"),
     ("idempotency_key", "run: x, idempotency_key: '{{ run.id }}'"),
-    ("artifacts", "run: x, artifacts: ['*.csv']"),
     ("notify", "run: x, notify: {failed: [c]}"),
 )
 FINE = (
@@ -30,6 +29,7 @@ FINE = (
     "run: x, triggers: [{boot: true}]",
     "run: x, outputs: {a: {type: string}}",
     "run: x, outputs: {}",
+    "run: x, artifacts: ['*.csv']",
     "run: x, if: run.trigger == 'schedule'",
     "steps: {one: {run: echo}, two: {command: [x], for_each: '[1]', if: 'true'}}",
     "run: x, expect: {}",

@@ -54,6 +54,7 @@ PRINTED = {
     "runs": (("runs", "--json"), ("runs", "RUN", "--json")),
     "logs": (("logs", "bad", "--json"),),
     "outputs": (("outputs", "bad", "--json"),),
+    "artifacts": (("artifacts", "bad", "--json"),),
     "pause": (("pause", "good", "--json"),),
     "resume": (("resume", "good", "--json"),),
     "audit": (("audit", "--json"), ("audit", "verify", "--json")),

@@ -76,6 +76,7 @@ tests:
 
 SCREENS = {
     "apply": ("apply --yes",),
+    "artifacts": ("artifacts cleanup", "artifacts FAILED '*.log'"),
     "audit": ("audit --limit 5", "audit verify"),
     "cancel": ("cancel OPEN --why 'wrong day'", "cancel OPEN"),
     "check": ("check wrong.yaml", "check"),

@@ -593,7 +593,7 @@ def the_engine_is_another_version(patient: Patient) -> None:
     patient.write("update session set version = '0.0.1'")
 
 
-@brings("machine.tzdata", "was applied with tzdata 2019a")
+@brings("machine.tzdata", "were applied with tzdata 2019a")
 def the_zone_rules_are_others(patient: Patient) -> None:
     patient.write("update generation set tzdata_version = '2019a'")
 

@@ -47,6 +47,9 @@ PLACES = {
     "concurrency": Place(above=f"{JOB}    concurrency:\n", indent=" " * 6, schema=DEFINITIONS["concurrency"]),
     "catchup": Place(above=f"{JOB}    catchup:\n", indent=" " * 6, schema=DEFINITIONS["catchup"]),
     "limits": Place(above=f"{JOB}    limits:\n", indent=" " * 6, schema=DEFINITIONS["limits"]),
+    "container": Place(
+        above=f"{JOB}    container:\n", indent=" " * 6, schema=DEFINITIONS["container"], needed={"image": "x"}
+    ),
     "param": Place(above=PARAM, indent=" " * 8, schema=DEFINITIONS["param"], needed={"type": "string"}),
     "items": Place(
         above=f"{PARAM}        type: array\n        items:\n",

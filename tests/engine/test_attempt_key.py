@@ -15,12 +15,12 @@ from engine.core.lifecycle import AttemptKey
 from engine.host.lock import make_private_file
 from engine.ledger.sqlite.store import SqliteStore
 from engine.ledger.sqlite.view import SqliteView
-from engine.supervisor.evidence import CONTROL, NAME, NEW, OUTPUTS, beside
+from engine.supervisor.evidence import ARTIFACTS, CONTROL, NAME, NEW, OUTPUTS, beside
 from tests.builders import NOON, a_run
 from tests.store.conformance import queue, start
 
 RUN = "ab" * 16
-STEPS = st.sampled_from([NAME, CONTROL, OUTPUTS, "tmp", "output", "a", "a_1"]) | st.from_regex(
+STEPS = st.sampled_from([NAME, CONTROL, OUTPUTS, ARTIFACTS, "tmp", "output", "a", "a_1"]) | st.from_regex(
     r"[a-z][a-z0-9_]{0,62}", fullmatch=True
 )
 NUMBERS = st.integers(1, 30)
@@ -29,7 +29,7 @@ KEYS = WITHOUT_STEP | st.builds(AttemptKey, st.just(RUN), NUMBERS, STEPS, st.int
 
 
 def files_of(key: AttemptKey) -> set[str]:
-    return {key.folder, *(beside(key.folder, name) for name in (NAME, NEW, CONTROL, OUTPUTS))}
+    return {key.folder, *(beside(key.folder, name) for name in (NAME, NEW, CONTROL, OUTPUTS, ARTIFACTS))}
 
 
 def test_a_job_with_one_action_has_the_names_it_always_had() -> None:

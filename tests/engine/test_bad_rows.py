@@ -58,6 +58,7 @@ OF_JOBS: Final = ("run", "schedule", "gap", "job_version", "definition")
 ELSEWHERE: Final = {
     "attempt": {"run_id", "run_state", "stop_requested"},
     "output": {"run_id"},
+    "artifact": {"run_id"},
     "step": {"run_id"},
     "gap": {"rule"},
     "job_version": {"applied_at", "ended_at"},
@@ -126,6 +127,10 @@ def fill(ledger: Path) -> None:
             "insert into step (run_seq, step, state, items) select seq, 'a', 'succeeded', '[1]' from run"
             " where job = 'victim'"
         )
+        db.execute(
+            "insert into artifact (run_seq, attempt, name, size, sha256, copy)"
+            " select seq, 1, 'a.txt', 1, 'x', 1 from run where job = 'victim'"
+        )
         db.execute("insert into output select seq, '', 0, 'n', '1' from run where job = 'victim'")
         db.execute(
             "insert into outbox (id, at, event, channel, job, run_id, body, next_try_at)"
@@ -145,7 +150,7 @@ def spoil(ledger: Path, table: str, column: str) -> set[object]:
         db.execute(f"drop trigger {name}")
     names = [row[1] for row in db.execute(f"pragma table_info({table})")]
     where = "where job = 'victim'" if table in OF_JOBS else ""
-    if table in ("attempt", "output", "step"):
+    if table in ("attempt", "output", "artifact", "step"):
         where = "where run_seq in (select seq from run where job = 'victim')"
     key = names[0] if table in WITHOUT_ROWID else "rowid"
     rows = [row[0] for row in db.execute(f"select {key} from {table} {where} order by {key} desc limit 5")]

@@ -11,7 +11,8 @@ from engine.answers.asked import Asked
 from engine.answers.expected import INSTANT, NOT_ACCOUNTED, Item, item_of
 from engine.answers.facts import ON_TIME_SECONDS, SILENCE, instant_facts, run_facts, schedule_at
 from engine.answers.presence import RUNNING, Presence
-from engine.core.lifecycle import Attempt, AttemptState, Run, RunState, TriggerKind
+from engine.core.artifacts import KeptArtifact
+from engine.core.lifecycle import Artifact, Attempt, AttemptKey, AttemptState, Run, RunState, TriggerKind
 from engine.core.records import (
     Audited,
     Generation,
@@ -62,6 +63,7 @@ class Rows:
     retries: Sequence[Run] = ()
     decided: Sequence[StepRun] = ()
     given: Sequence[Output] = ()
+    kept: Sequence[KeptArtifact] = ()
 
     def schedules_between(self, _job: str, *, since: datetime, until: datetime) -> Sequence[Schedule]:
         assert (since, until) == (NOON, NOON + INSTANT)
@@ -101,6 +103,9 @@ class Rows:
 
     def outputs(self, _run_id: str) -> Sequence[Output]:
         return self.given
+
+    def artifacts(self, _run_id: str) -> Sequence[KeptArtifact]:
+        return self.kept
 
     def steps(self, _run_id: str) -> Sequence[StepRun]:
         return self.decided
@@ -344,6 +349,25 @@ def test_a_run_is_shown_with_what_was_requested_and_its_result() -> None:
 def test_outputs_are_shown_with_their_step_and_item() -> None:
     assert labelled(told(Rows(given=[Output("rows", 7), Output("day", "monday", "load", 2)])), "outputs") == [
         "rows=7, load[2].day=monday"
+    ]
+
+
+def test_artifacts_are_named_with_their_size_and_those_that_are_not_kept_are_counted() -> None:
+    first, second = AttemptKey(ONE, 1), AttemptKey(ONE, 2)
+    files = [Artifact(name=f"{number}.log", size=1_000, copy=number) for number in range(1, 8)]
+    rows = [
+        *(KeptArtifact(attempt=first, artifact=one) for one in files[:2]),
+        *(KeptArtifact(attempt=second, artifact=one) for one in files[1:]),
+        KeptArtifact(attempt=second, artifact=Artifact(name="pipe", note="a named pipe")),
+    ]
+    assert labelled(told(Rows(kept=rows)), "artifacts") == [
+        "1.log, 2.log, 3.log, 4.log, 5.log and 2 more; 7,000 bytes; 1 note about what is not kept",
+        f"jobfile artifacts {ONE[:8]}",
+    ]
+    gone = [replace(one, dropped_at=NOON) for one in rows[:1]]
+    assert labelled(told(Rows(kept=gone)), "artifacts") == [
+        "1.log; 1 of the copies deleted by retention",
+        f"jobfile artifacts {ONE[:8]}",
     ]
 
 

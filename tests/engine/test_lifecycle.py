@@ -31,8 +31,8 @@ from tests.builders import NOON, a_run
 OVER = {"succeeded", "failed", "timed_out", "cancelled", "lost"}
 MOVES: dict[str, set[str]] = {
     "queued": {"running", "skipped", "missed", "cancelled"},
-    "running": {"succeeded", "failed", "timed_out", "lost", "retry_wait", "cancelling"},
-    "cancelling": OVER,
+    "running": {"succeeded", "failed", "timed_out", "lost", "skipped", "retry_wait", "cancelling"},
+    "cancelling": OVER | {"skipped"},
     "retry_wait": {"running", "cancelled"},
 }
 

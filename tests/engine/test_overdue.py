@@ -93,7 +93,7 @@ def test_a_run_that_is_due_just_now_hides_no_overdue_one(tmp_path: Path, period:
     world.clock.advance(seconds=2 * 3600 + 1)
     answer, _, _ = asked(world, presence(world))
     assert answer.answer is Answer.OVERDUE
-    assert answer.line.startswith("hello: overdue, it has not run: no engine is running since ")
+    assert answer.line.startswith("hello: overdue, it has not run: no engine has been running since ")
 
 
 def test_what_the_next_engine_makes_of_it_is_what_the_answers_say(tmp_path: Path) -> None:

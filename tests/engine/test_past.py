@@ -17,9 +17,10 @@ from engine.answers.report import make_report, report_to_json
 from engine.answers.why import why
 from engine.config import EngineConfig, limits
 from engine.core.events import DiskHeld, OutputsDropped, RunResolved, RunsPruned
-from engine.core.lifecycle import AttemptKey, Ended, Run, RunState
+from engine.core.lifecycle import Artifact, AttemptKey, Ended, Run, RunState
 from engine.core.records import DISK_HOLD
 from engine.execution.run_folders import (
+    artifacts_of,
     bytes_of_run,
     compress_attempt,
     empty_scratch,
@@ -304,6 +305,41 @@ def test_when_all_runs_hold_too_much_the_folders_of_the_oldest_go_and_no_answer(
     old.housekeeper(keep_bytes=1).drop_outputs()
     young = [run for run in runs if old.clock.now() - run.queued_at < HOUR]
     assert [run for run in runs if old.config.run_dir(run.id).exists()] == young
+
+
+def with_copies(world: World) -> list[Run]:
+    """Each finished run with an attempt kept a file."""
+    runs = sorted((run for run in world.runs() if run.attempt), key=lambda run: run.queued_at)
+    with world.store.transaction():
+        for run in runs:
+            folder = artifacts_of(world.config.attempt_dir(run.last_attempt))
+            folder.mkdir(parents=True)
+            (folder / "1").write_text("kept")
+            kept = Artifact(name="a", size=4, sha256="0" * 64, copy=1)
+            world.store.artifacts.add(run.last_attempt, [kept, Artifact(name="b", note="a link")])
+    return runs
+
+
+def test_copies_of_artifacts_go_after_their_time_and_their_list_stays(old: World) -> None:
+    runs = with_copies(old)
+    old.housekeeper(keep_artifacts_days=30).drop_artifacts()
+    assert all(artifacts_of(old.config.attempt_dir(run.last_attempt)).exists() for run in runs)
+    old.housekeeper(keep_artifacts_days=1).drop_artifacts()
+    for run in runs:
+        assert run.ended_at is not None
+        is_kept = old.clock.now() - run.ended_at <= DAY
+        assert artifacts_of(old.config.attempt_dir(run.last_attempt)).exists() is is_kept
+        kept, noted = old.view.artifacts(run.id)
+        assert (kept.has_copy, kept.dropped_at is None, noted.dropped_at) == (is_kept, is_kept, None)
+
+
+def test_copies_that_go_with_their_folders_are_noted(old: World) -> None:
+    runs = with_copies(old)
+    old.housekeeper(keep_bytes=1).drop_outputs()
+    for run in runs:
+        is_kept = artifacts_of(old.config.attempt_dir(run.last_attempt)).exists()
+        assert old.view.artifacts(run.id)[0].has_copy is is_kept
+    assert not old.view.artifacts(runs[0].id)[0].has_copy
 
 
 class Plain:

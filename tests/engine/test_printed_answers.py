@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from engine.answers import explained
+from engine.answers.artifacts import artifact_to_json
 from engine.answers.as_json import iso, output_to_json, run_to_json, whole_runs_to_json
 from engine.answers.audit import (
     Verified,
@@ -44,8 +45,9 @@ from engine.answers.report_text import report_to_text
 from engine.answers.runs import MAX_GAPS, Runs, newest_runs, one_run, runs_in, runs_to_json, runs_to_text
 from engine.answers.upcoming import obstacles_to_text
 from engine.answers.zones import zone_of_job
+from engine.core.artifacts import KeptArtifact
 from engine.core.audit_chain import Chain, Link, link_hash
-from engine.core.lifecycle import Attempt, AttemptKey, AttemptState, Run, RunState, TriggerKind
+from engine.core.lifecycle import Artifact, Attempt, AttemptKey, AttemptState, Run, RunState, TriggerKind
 from engine.core.records import Applied, Audited, Gap, Generation, Incident, JobVersion, Output, Pause
 from engine.core.step_states import StepRun, StepState
 from jobfile.diagnostics.diagnostic import CODES
@@ -132,6 +134,23 @@ ATTEMPT_AS_JSON = {
 OUTPUT = Output("rows", 7, "load", 5)
 OUTPUT_AS_JSON = {"step": "load", "item": 5, "name": "rows", "value": 7}
 
+KEPT = KeptArtifact(
+    attempt=AttemptKey(A, 2, "load", 5),
+    artifact=Artifact(name="a.csv", size=3, sha256="ab", copy=4, note="it changed while it was copied"),
+    dropped_at=NOON,
+)
+KEPT_AS_JSON = {
+    "step": "load",
+    "item": 5,
+    "number": 2,
+    "name": "a.csv",
+    "bytes": 3,
+    "sha256": "ab",
+    "is_kept": False,
+    "note": "it changed while it was copied",
+    "dropped_at": "2026-03-05T12:00:00+00:00",
+}
+
 
 STEP = StepRun(step="load", item=2, state=StepState.FAILED, reason="exit(3)", detail="d", attempt=4, tries=2)
 STEP_AS_JSON = {
@@ -153,6 +172,9 @@ class OneRun:
     def outputs(self, run_id: str) -> list[Output]:
         return [OUTPUT] if run_id == A else []
 
+    def artifacts(self, run_id: str) -> list[KeptArtifact]:
+        return [KEPT] if run_id == A else []
+
     def steps(self, run_id: str) -> list[StepRun]:
         return [STEP] if run_id == A else []
 
@@ -172,7 +194,12 @@ def test_a_run_is_the_same_data_everywhere_and_has_its_attempts_only_where_they_
     whole = {**RUN_AS_JSON, "attempt_list": [ATTEMPT_AS_JSON], "outputs": [OUTPUT_AS_JSON]}
     assert run_to_json(RUN, attempts=[ATTEMPT], outputs=[OUTPUT]) == whole
     found = whole_runs_to_json(OneRun(), [RUN])  # type: ignore[arg-type]  # all that it asks
-    assert found == {"format": 1, "runs": [{**whole, "steps": [STEP_AS_JSON]}]}
+    assert found == {"format": 1, "runs": [{**whole, "artifacts": [KEPT_AS_JSON], "steps": [STEP_AS_JSON]}]}
+    nothing = artifact_to_json(
+        KeptArtifact(attempt=AttemptKey(A, 1), artifact=Artifact(name="", note="many"))
+    )
+    absent = dict.fromkeys(("step", "item", "name", "bytes", "sha256", "dropped_at"))
+    assert nothing == {**absent, "number": 1, "is_kept": False, "note": "many"}
     assert (iso(None), iso(NOON)) == (None, "2026-03-05T12:00:00+00:00")
 
 
@@ -699,7 +726,9 @@ def a_gap(count: int = 1, *, reason: str = "", detail: str = "", pruned_at: date
 
 def some_runs(*runs: Run, gaps: tuple[Gap, ...] = (), is_limited: bool = False) -> Runs:
     words = tuple(f"why {number}" for number in range(len(runs)))
-    return Runs(runs=runs, words=words, gaps=gaps, zones={"hello": TOKYO}, is_limited=is_limited)
+    kept = tuple((KEPT,) if run.attempt > 1 else () for run in runs)
+    zones = {"hello": TOKYO}
+    return Runs(runs=runs, words=words, artifacts=kept, gaps=gaps, zones=zones, is_limited=is_limited)
 
 
 def test_runs_are_a_line_each_with_how_long_they_took_and_how_often_they_were_tried() -> None:
@@ -720,7 +749,14 @@ aaaaaaaa  hello  2026-03-05 21:00:00 JST  failed                     why 2
 aaaaaaaa  hello  2026-03-05 21:00:00 JST  failed (2 attempts)        why 3
 aaaaaaaa  hello  2026-03-05 21:00:00 JST  failed (2 attempts)        why 4"""
     )
-    assert runs_to_json(replace(found, runs=found.runs[:1])) == {"format": 1, "runs": [RUN_AS_JSON]}
+    plain = runs_to_json(replace(found, runs=found.runs[:2], artifacts=found.artifacts[:2]))
+    assert plain == {
+        "format": 1,
+        "runs": [
+            {**RUN_AS_JSON, "artifacts": [KEPT_AS_JSON]},
+            {**RUN_AS_JSON, "attempts": 1, "artifacts": []},
+        ],
+    }
     assert runs_to_text(some_runs(), width=WIDE) == "no runs yet"
     assert runs_to_text(some_runs(is_limited=True), width=WIDE) == "no such runs"
 
@@ -779,6 +815,9 @@ class Recent:
 
     def gaps_between(self, _job: str | None, *, since: datetime, until: datetime) -> tuple[Gap, ...]:
         return tuple(gap for gap in self.gaps if gap.last_at >= since and gap.first_at <= until)
+
+    def artifacts(self, _run_id: str) -> tuple[KeptArtifact, ...]:
+        return (KEPT,)
 
     def job_in_force(self, _job: str) -> None:
         """No zone is known."""

@@ -231,9 +231,43 @@ def test_what_did_not_start_or_was_lost_keeps_its_own_words(state: RunState) -> 
 
 def test_an_end_found_late_means_what_it_would_have_meant() -> None:
     run = a_run(state=RunState.LOST, attempt=1)
-    assert state_after(ended(0), run) is RunState.SUCCEEDED
-    assert state_after(ended(1), run) is RunState.FAILED
-    assert state_after(ENDS["timeout"], run) is RunState.TIMED_OUT
+    spec = a_job(skip_exit=("75",))
+    assert state_after(ended(0), run, spec) is RunState.SUCCEEDED
+    assert state_after(ended(1), run, spec) is RunState.FAILED
+    assert state_after(ended(75), run, spec) is RunState.SKIPPED
+    assert state_after(ENDS["timeout"], run, spec) is RunState.TIMED_OUT
+
+
+CODES = st.integers(1, 255)
+RANGES = st.tuples(CODES, CODES).map(sorted).map(lambda two: f"{two[0]}-{two[1]}")
+
+
+@given(st.lists(CODES.map(str) | RANGES, min_size=1, max_size=4), st.integers(0, 255), st.booleans())
+def test_an_exit_code_that_means_nothing_to_do_is_no_failure_and_is_not_retried(
+    skip_exit: list[str], code: int, is_cancelling: bool
+) -> None:
+    spec = a_job(skip_exit=tuple(skip_exit), retry=RetrySpec(attempts=3))
+    run = a_run(spec, state=RunState.CANCELLING if is_cancelling else RunState.RUNNING, attempt=1)
+    named = {
+        one for codes in skip_exit for one in range(int(codes.split("-")[0]), int(codes.split("-")[-1]) + 1)
+    }
+    verdict = settle(run, ended(code), spec=spec, now=NOON)
+    plain = settle(run, ended(code), spec=replace(spec, skip_exit=()), now=NOON)
+    if code not in named:
+        assert verdict == plain
+        return
+    assert (verdict.attempt_state, verdict.run_state) == (AttemptState.SKIPPED, RunState.SKIPPED)
+    assert (verdict.reason, verdict.detail) == ("nothing_to_do", f"exit code {code}")
+    assert verdict.retry_at is None
+
+
+def test_an_exit_code_after_a_timeout_or_a_cancel_does_not_mean_nothing_to_do() -> None:
+    spec = a_job(skip_exit=("1-255",))
+    run = a_run(spec, state=RunState.RUNNING, attempt=1)
+    assert settle(run, ended(7, timed_out=True), spec=spec, now=NOON).run_state is RunState.TIMED_OUT
+    cancelling = replace(run, state=RunState.CANCELLING, reason="by_hand")
+    assert settle(cancelling, ended(7, stopped=True), spec=spec, now=NOON).run_state is RunState.CANCELLED
+    assert settle(run, ended(None, signal=9), spec=spec, now=NOON).run_state is RunState.FAILED
 
 
 SCRIPT = ScriptAction(text="x", compiled="x", values=(), shell=("sh", "-eu"))

@@ -154,7 +154,7 @@ class TimedLauncher:
         """There is no process to continue."""
         return False
 
-    def end_leftovers(self, attempt: AttemptKey) -> int:
+    def end_leftovers(self, attempt: AttemptKey, *, removal: object = None) -> int:
         """Nothing was executed, so nothing is left."""
         return 0
 

@@ -85,12 +85,28 @@ def test_an_invalid_size_is_refused_and_fixed_only_if_its_meaning_is_clear(writt
     assert "MiB" in " ".join((found.label, *found.help))
 
 
-@pytest.mark.parametrize("key", ["memory", "cpu_seconds", "open_files", "file_size", "processes", "nofile"])
-def test_a_limit_that_cannot_be_set_yet_is_an_unknown_key_with_another_way(key: str) -> None:
-    (found,) = problems(text(f"{{{key}: 4}}"))
+def test_a_limit_that_is_unknown_is_told_with_those_that_are_known() -> None:
+    (found,) = problems(text("{nofile: 4}"))
     assert found.code == "JF101"
-    assert "`core`" in found.help[0]
-    assert "ulimit" in found.help[0]
+    assert "`core`, `memory`, `cpu_seconds`, `open_files`, `file_size`, `processes`" in found.help[0]
+
+
+@pytest.mark.parametrize(
+    ("limits", "wrong"),
+    [
+        ("{memory: 1GiB, file_size: 0, cpu_seconds: 60, open_files: 16, processes: 1}", ""),
+        ("{memory: 1MiB}", "`memory` must be at least 4MiB, found `1MiB`"),
+        ("{memory: none}", "`none` is not a size"),
+        ("{file_size: 1GB}", "`1GB` is not a size"),
+        ("{cpu_seconds: 0}", "cpu_seconds"),
+        ("{open_files: 3}", "open_files"),
+        ("{processes: many}", "processes"),
+    ],
+)
+def test_each_limit_is_a_size_or_a_number(limits: str, wrong: str) -> None:
+    found = problems(text(limits))
+    assert bool(found) == bool(wrong)
+    assert all(wrong in one.message and "none" not in one.label for one in found)
 
 
 @pytest.mark.parametrize(

@@ -109,7 +109,7 @@ def test_the_help_for_a_key_of_another_tool_leads_to_a_valid_file(line: list[str
         ("strategy: {matrix: {os: [a, b]}}", "matrix: {os: [a, b]}"),
         ("cwd: /srv", "working_dir: /srv"),
         ("retryPolicy:\n      limit: 3", ""),
-        ("image: alpine", ""),
+        ("image: alpine", "container: {image: alpine}"),
         ("timeoutSec: 60\n    timeout: 5m", ""),
     ],
 )
@@ -130,7 +130,7 @@ def test_an_alias_is_replaced_and_its_anchor_stays() -> None:
 
 
 MET = {
-    "job": "captureStderr user env_file executionTimeout killTimeout saveLimit streamPrefix failsWhen "
+    "job": "captureStderr env_file executionTimeout killTimeout saveLimit streamPrefix failsWhen "
     "onFailure onPermanentFailure onSuccess statsd utc onMissed startingDeadlineSeconds "
     "clusterPolicy histRetentionDays dotenv logDir skipIfSuccessful restartWaitSec preconditions "
     "handlerOn runs-on permissions services uses needs activeDeadlineSeconds backoffLimit "

@@ -180,7 +180,7 @@ def test_where_text_is_expected_scalars_of_other_yaml_readers_pass():
 def test_null_is_allowed_exactly_where_it_unsets_a_default():
     defaults = set(SCHEMA["definitions"]["defaults"]["properties"])
     nullable = {name for name in JOB if FAST.is_valid({"version": 1, "jobs": {"a": {name: None}}})}
-    assert nullable == defaults
+    assert nullable == defaults | {"container"}, "a step may unset that of its job"
     for name in defaults:
         assert [one.code for one in findings(f"version: 1\ndefaults: {{{name}: null}}\n")] == ["JF108"], name
     for name in ("env", "secrets"):
@@ -463,7 +463,7 @@ BAD = [
     (in_a_job("timeout-minutes: 30"), "JF115", 5, 5, "`timeout-minutes`", "write `timeout: 30m`"),
     (in_a_job("paused: true"), "JF115", 5, 5, "`paused`", "write `enabled: false`"),
     (in_a_job("retries: 3"), "JF115", 5, 5, "`retries`", "write `retry: {attempts: 4}`"),
-    (in_a_job("image: alpine"), "JF115", 5, 5, "`image`", None),
+    (in_a_job("image: alpine"), "JF101", 5, 5, "`image`", "write `container: {image: alpine}`"),
     (in_a_job("interval: 5m"), "JF115", 5, 5, "`interval`", "write `schedule: {every: 5m}`"),
     (in_a_job("schedule: {interval: 5m}"), "JF115", 5, 16, "`interval`", "write `every: 5m`"),
     (in_a_job("schedule: {tz: UTC, cron: 0 4 * * *}"), "JF115", 5, 16, "`tz`", "did you mean `timezone`?"),

@@ -14,6 +14,7 @@ from jobfile.model.jobs import (
     AtEntry,
     CatchupSpec,
     ConcurrencySpec,
+    ContainerSpec,
     ExpectSpec,
     JobSpec,
     LimitsSpec,
@@ -226,6 +227,7 @@ def test_no_table_if_the_starts_stay_where_they_are() -> None:
         (("concurrency",), ConcurrencySpec, "concurrency"),
         (("expect",), ExpectSpec, "expect"),
         (("limits",), LimitsSpec, "limits"),
+        (("container",), ContainerSpec, "container"),
         (("params", "a"), ParamSpec, "param"),
     ],
 )

@@ -17,6 +17,7 @@ from engine.core.errors import SupersededError
 from engine.core.lifecycle import (
     ACTIVE_STATES,
     LEGAL_MOVES,
+    Artifact,
     AttemptKey,
     AttemptState,
     Ended,
@@ -975,6 +976,57 @@ def test_a_run_that_is_pruned_takes_its_outputs_with_it(open_ledger: OpenLedger)
         ledger.store.past.set_outputs(run.last_attempt, {"n": 1})
         assert ledger.store.past.prune([run], now=NOON + DAY) == (run,)
     assert ledger.view.outputs(run.id) == ()
+
+
+FILE = Artifact(name="a.txt", size=3, sha256="ab" * 32, copy=1)
+NOTED = Artifact(name="b/caf\\xe9", note="a named pipe")
+
+
+def test_artifacts_of_all_attempts_stay_in_the_order_of_their_ends(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    run = queue(ledger.store, a_run())
+    keys = [
+        AttemptKey(run.id, 1, "load", 2),
+        AttemptKey(run.id, 1, "load", 1),
+        AttemptKey(run.id, 2, "load", 2),
+    ]
+    with ledger.store.transaction():
+        for key in keys:
+            ledger.store.artifacts.add(key, [NOTED, FILE])
+    found = ledger.view.artifacts(run.id)
+    assert [(one.attempt, one.artifact) for one in found] == [
+        (key, one) for key in keys for one in (NOTED, FILE)
+    ]
+    assert ledger.store.artifacts.of_run(run.id) == found
+
+
+def test_copies_that_are_dropped_leave_their_names_and_digests(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    kept = ledger.store.artifacts
+    for number in (1, 2, 3):
+        run = start(ledger.store, queue(ledger.store, a_run(id=str(number) * 32, concurrency_limit=None)))
+        with ledger.store.transaction():
+            kept.add(run.last_attempt, [FILE, NOTED] if number < 3 else [NOTED])
+            assert ledger.store.settle(run, SUCCEEDED, ENDED)
+    assert kept.with_copies(before=NOON + MINUTE, limit=9) == ()
+    assert [run.id[0] for run in kept.with_copies(before=NOON + HOUR, limit=9)] == ["1", "2"]
+    assert [run.id[0] for run in kept.with_copies(before=NOON + HOUR, limit=1)] == ["1"]
+    with ledger.store.transaction():
+        kept.drop("1" * 32, now=NOON + HOUR)
+        kept.drop("1" * 32, now=NOON + DAY)
+    assert [run.id[0] for run in kept.with_copies(before=NOON + HOUR, limit=9)] == ["2"]
+    found = [(one.artifact, one.dropped_at, one.has_copy) for one in ledger.view.artifacts("1" * 32)]
+    assert found == [(FILE, NOON + HOUR, False), (NOTED, None, False)]
+
+
+def test_a_run_that_is_pruned_takes_its_artifacts_with_it(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    run = start(ledger.store, queue(ledger.store, a_run()))
+    with ledger.store.transaction():
+        assert ledger.store.settle(run, SUCCEEDED, ENDED)
+        ledger.store.artifacts.add(run.last_attempt, [FILE])
+        assert ledger.store.past.prune([run], now=NOON + DAY) == (run,)
+    assert ledger.view.artifacts(run.id) == ()
 
 
 def test_the_runs_of_a_time_are_found_by_jobs_and_by_states(open_ledger: OpenLedger) -> None:

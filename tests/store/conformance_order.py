@@ -18,7 +18,7 @@ from engine.ledger import past_ports, ports, soundness_ports, step_ports, store_
 from engine.ledger.store_ports import Store
 from engine.ports import Stop
 from tests.builders import DAY, HOUR, MINUTE, NOON, a_job, a_run, compiled, every
-from tests.store.conformance import ENDED, Ledger, OpenLedger, a_pause, generation, queue, start
+from tests.store.conformance import ENDED, FILE, Ledger, OpenLedger, a_pause, generation, queue, start
 
 MIXED = (3, 1, 4, 2, 5)
 """The order in which rows are written: neither that of their times, nor the reverse."""
@@ -123,6 +123,22 @@ def with_outputs(ledger: Ledger) -> None:
         for step, item, names in (("pack", 0, "a"), ("load", 2, "a"), ("", 0, "ba"), ("load", 1, "a")):
             key = AttemptKey(a_run().id, 1, step, item)
             ledger.store.past.set_outputs(key, dict.fromkeys(names, "x"))
+
+
+def with_artifacts(ledger: Ledger) -> None:
+    """Record artifacts of steps, in a mixed order."""
+    queue(ledger.store, a_run())
+    with ledger.store.transaction():
+        for step in "bac":
+            ledger.store.artifacts.add(AttemptKey(a_run().id, 1, step), [FILE])
+
+
+def with_copies(ledger: Ledger) -> None:
+    """Record an artifact of runs that ended in mixed order."""
+    with_ended(ledger)
+    with ledger.store.transaction():
+        for hour in FORWARD:
+            ledger.store.artifacts.add(AttemptKey(f"{hour:032x}", 1), [FILE])
 
 
 def with_steps(ledger: Ledger) -> None:
@@ -454,6 +470,17 @@ LISTINGS: dict[str, tuple[Callable[[Ledger], None], Listing]] = {
         Listing(
             lambda one: [(each.step, each.item, each.name) for each in one.view.outputs(a_run().id)],
             [("", 0, "a"), ("", 0, "b"), ("load", 1, "a"), ("load", 2, "a"), ("pack", 0, "a")],
+        ),
+    ),
+    "artifacts": (
+        with_artifacts,
+        Listing(lambda one: [each.attempt.step for each in one.view.artifacts(a_run().id)], ["b", "a", "c"]),
+    ),
+    "with_copies": (
+        with_copies,
+        Listing(
+            lambda one: [int(run.id) for run in one.store.artifacts.with_copies(before=NOON + DAY, limit=9)],
+            MIXED,
         ),
     ),
     "generations": (

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from engine.core.errors import SupersededError
-from engine.core.lifecycle import AttemptKey, AttemptState, RunState, TriggerKind, Verdict
+from engine.core.lifecycle import Artifact, AttemptKey, AttemptState, RunState, TriggerKind, Verdict
 from engine.core.records import CLOCK_HOLD, DISK_HOLD, Owed, Pause, Unreadable
 from engine.core.step_states import StepKey, StepRun, StepState
 from engine.ledger import past_ports, step_ports, store_ports
@@ -57,6 +57,7 @@ def a_full_ledger(store: Store) -> None:
         assert store.settle(lost, verdict, replace(ENDED, exit_code=None))
         store.incidents.begin_hold(CLOCK_HOLD, detail="absurd", now=NOON)
         store.pauses.add(a_pause())
+        store.artifacts.add(lost.last_attempt, [AN_ARTIFACT])
         for name in ("sent", "failed", "dropped"):
             store.outbox.add(Owed(name, NOON, "failure", name, "hello", "", "{}"))
         store.outbox.sent("dropped", now=NOON)
@@ -94,6 +95,7 @@ def a_schedule_id(store: Store) -> int:
     return store.schedules_in_force()[0].id
 
 
+AN_ARTIFACT = Artifact(name="a.txt", size=3, sha256="ab" * 32, copy=1)
 OTHER = compiled(a_job("other"))
 AT: dict[str, Any] = {"now": NOON + HOUR}
 WHY: dict[str, Any] = {"reason": "by_hand", "detail": "why"}
@@ -152,6 +154,8 @@ WRITES: dict[str, Callable[[Store], object]] = {
     "steps.start": lambda store: store.steps.start(STEPPED, StepKey("b"), boot_id="boot", now=NOON),
     "steps.end_attempt": lambda store: store.steps.end_attempt(AttemptKey(STEPPED, 1, "a"), SUCCEEDED, ENDED),
     "past.set_outputs": lambda store: store.past.set_outputs(AttemptKey(RUNNING, 1), {"n": 1}),
+    "artifacts.add": lambda store: store.artifacts.add(AttemptKey(RUNNING, 1), [AN_ARTIFACT]),
+    "artifacts.drop": lambda store: store.artifacts.drop(LOST, now=NOON),
     "past.prune": lambda store: store.past.prune([run_of(store, PRUNED)], **AT),
     "past.note": lambda store: store.past.note("fact", "noted"),
 }
@@ -169,6 +173,8 @@ READS = {
     *(
         "past.attempts",
         "past.outputs",
+        "artifacts.of_run",
+        "artifacts.with_copies",
         "steps.of_run",
         "steps.startable",
         "steps.next_wake",
@@ -191,6 +197,7 @@ def test_each_method_that_writes_is_tried_here() -> None:
         "incidents.": store_ports.Incidents,
         "outbox.": store_ports.Outbox,
         "past.": past_ports.Past,
+        "artifacts.": past_ports.Artifacts,
         "steps.": step_ports.Steps,
     }
     known = set(methods_of(Store)).union(*(methods_of(port, name) for name, port in parts.items()))
@@ -216,6 +223,7 @@ def content(ledger: Ledger) -> Content:
             (
                 runs,
                 [(view.attempts(run.id), view.outputs(run.id), view.steps(run.id)) for run in runs],
+                [view.artifacts(run.id) for run in runs],
                 schedules,
                 [list(look.gaps(one.id)) for one in schedules],
                 view.generations(limit=99),

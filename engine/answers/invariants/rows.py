@@ -24,7 +24,7 @@ LAST_ATTEMPT: Final[Mapping[RunState, frozenset[AttemptState | None]]] = {
     # Cancelled before it started, while it ran, or while it waited for a retry.
     RunState.CANCELLED: _BAD | {None, AttemptState.CANCELLED},
     RunState.LOST: frozenset({AttemptState.LOST}),
-    RunState.SKIPPED: frozenset({None}),
+    RunState.SKIPPED: frozenset({None, AttemptState.SKIPPED}),
     RunState.MISSED: frozenset({None}),
 }
 """For each state of a run, the possible states of its last attempt; None means that it has no attempt."""

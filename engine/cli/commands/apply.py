@@ -86,7 +86,7 @@ def command(
     if revision is None:
         refuse_unsafe_files(place, is_strict=is_strict)
     after = valid_side(lambda: revision_side(main_file, revision) if revision else worktree_side(main_file))
-    refuse_what_cannot_run(after.catalog)
+    refuse_what_cannot_run(after.catalog, place.config)
     open_store(place).close()
     view = place.view()
     plan = planned(engine_side(view), after, view=view, place=place)
@@ -124,7 +124,7 @@ def _apply_saved(
     refuse_stale(saved, view, name=str(path))
     plan = refuse_other_meaning(saved, engine_side(view), name=str(path))
     view.close()
-    refuse_what_cannot_run(saved.target)
+    refuse_what_cannot_run(saved.target, place.config)
     if fail_on:
         refuse_risks(saved.plan["summary"]["risks"])
     refuse_mass_removal(plan, may_remove=may_remove)

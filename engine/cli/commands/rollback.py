@@ -52,7 +52,7 @@ def command(
     before, after = engine_side(view), engine_side(view, number)
     plan = planned(before, after, view=view, place=place)
     view.close()
-    refuse_what_cannot_run(after.catalog)
+    refuse_what_cannot_run(after.catalog, place.config)
     if not plan.has_changes:
         if as_json:
             print_json(unchanged_to_json(current.number))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import click
 
+from engine.actions.beyond_host import beyond_host_of
 from engine.actions.unsupported import beyond_engine_of
 from engine.answers.as_json import one_run_to_json, whole_runs_to_json
 from engine.cli.asking import hand_over, new_runs
@@ -168,7 +169,7 @@ def _from_file(place: Place, name: str, *, is_dry: bool = False) -> _Found:
     found = compiled.catalog.job(name)
     if found is None:
         raise unknown_job(name, f"in {place.main_file}", known=compiled.catalog.names)
-    beyond = beyond_engine_of(found)
+    beyond = beyond_engine_of(found) or beyond_host_of(found, place.config, is_engine=True)
     if beyond and not is_dry:
         raise JobfileError(beyond)
     return _Found(job=found, generation=None, jobs=tuple(one.spec for one in compiled.catalog.jobs))

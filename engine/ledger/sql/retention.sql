@@ -36,6 +36,10 @@ delete from attempt where run_seq = (select seq from run where id = :id);
 -- Delete the outputs of a pruned run.
 delete from output where run_seq = (select seq from run where id = :id);
 
+-- name: delete_artifacts
+-- Delete the artifacts of a pruned run.
+delete from artifact where run_seq = (select seq from run where id = :id);
+
 -- name: delete_steps
 -- Delete the steps of a pruned run.
 delete from step where run_seq = (select seq from run where id = :id);

@@ -52,13 +52,14 @@ select run_id, job, said, count(*) over () as total from (
   where (state in ('queued', 'running', 'cancelling', 'retry_wait')) <> (ended_at is null)
      or state not in ('queued', 'running', 'cancelling', 'retry_wait', 'succeeded', 'failed', 'timed_out',
                       'cancelled', 'lost', 'skipped', 'missed')
-     or (resolved <> '' and (state <> 'lost' or resolved not in ('succeeded', 'failed', 'timed_out', 'cancelled')))
+     or (resolved <> '' and (state <> 'lost' or resolved not in ('succeeded', 'failed', 'timed_out', 'cancelled', 'skipped')))
   union all
   select r.id, r.job, 'attempt ' || a.number || ' is ' || a.state
          || case when a.ended_at is null then ' and has no end' else ' and has an end' end
   from attempt a join run r on r.seq = a.run_seq
   where (a.state in ('starting', 'running')) <> (a.ended_at is null)
-     or a.state not in ('starting', 'running', 'succeeded', 'failed', 'timed_out', 'cancelled', 'lost', 'not_started')
+     or a.state not in ('starting', 'running', 'succeeded', 'failed', 'timed_out', 'cancelled', 'lost', 'skipped',
+                         'not_started')
 ) order by run_id limit :limit;
 
 -- name: misnumbered
@@ -96,7 +97,7 @@ order by r.id limit :limit;
 
 -- name: unproven
 -- Runs and steps that are recorded, or resolved, as succeeded without a successful attempt; and runs that are recorded
--- as succeeded with an open step.
+-- as succeeded with an open step; and artifacts of attempts that did not run, or whose copies have no name or SHA-256.
 select run_id, job, said, count(*) over () as total from (
   select r.seq, r.id as run_id, r.job,
          case when a.run_seq is null then 'it has no attempt'
@@ -122,7 +123,16 @@ select run_id, job, said, count(*) over () as total from (
   union all
   select r.seq, r.id, r.job, 'step ' || s.step || ' is ' || s.state
   from step s join run r on r.seq = s.run_seq
-  where r.state = 'succeeded' and s.state in ('ready', 'running', 'retry_wait'))
+  where r.state = 'succeeded' and s.state in ('ready', 'running', 'retry_wait')
+  union all
+  select r.seq, r.id, r.job,
+         case when a.run_seq is null then 'it has an artifact of an attempt that is not there'
+              when a.state in ('starting', 'not_started') then 'it has an artifact of an attempt that did not run'
+              else 'an artifact has a copy, and no name or no SHA-256' end
+  from artifact f join run r on r.seq = f.run_seq
+  left join attempt a on a.run_seq = f.run_seq and a.step = f.step and a.item = f.item and a.number = f.attempt
+  where coalesce(a.state, 'starting') in ('starting', 'not_started')
+     or (f.copy > 0 and (f.name = '' or f.sha256 = '')))
 order by seq limit :limit;
 
 -- name: ownerless
@@ -171,6 +181,10 @@ select s.*, r.id as run_id from step s join run r on r.seq = s.run_seq;
 -- name: all_output
 -- Every output.
 select o.*, r.id as run_id from output o join run r on r.seq = o.run_seq;
+
+-- name: all_artifact
+-- Every artifact.
+select f.*, r.id as run_id from artifact f left join run r on r.seq = f.run_seq;
 
 -- name: all_schedule
 -- Every row of the table, to check each.

@@ -114,6 +114,7 @@ class SqlitePast:
         for run in occurrence:
             self._db.write("retention.delete_attempts", {"id": run.id})
             self._db.write("retention.delete_outputs", {"id": run.id})
+            self._db.write("retention.delete_artifacts", {"id": run.id})
             self._db.write("retention.delete_steps", {"id": run.id})
             if self._db.write("retention.delete_run", {"id": run.id}):
                 yield run

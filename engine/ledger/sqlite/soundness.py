@@ -47,6 +47,7 @@ EVERY_ROW = (
     "soundness.all_audit",
     "soundness.all_outbox",
     "soundness.all_output",
+    "soundness.all_artifact",
     "soundness.all_step",
     "soundness.all_pruned_request",
     "soundness.all_definition",

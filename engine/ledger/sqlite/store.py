@@ -27,6 +27,7 @@ from engine.ledger.rows import (
     session_from_row,
     to_us,
 )
+from engine.ledger.sqlite.artifacts import SqliteArtifacts
 from engine.ledger.sqlite.connection import Connection
 from engine.ledger.sqlite.current import SqliteCurrent, SqliteStanding
 from engine.ledger.sqlite.definitions import read_definition, stand_in
@@ -43,7 +44,7 @@ from jobfile.model.catalog import CompiledJob
 from jobfile.model.jobs import JobSpec, Origin, ScheduleEntry
 
 if TYPE_CHECKING:
-    from engine.ledger.past_ports import Past
+    from engine.ledger.past_ports import Artifacts, Past
     from engine.ledger.step_ports import Steps
     from engine.ledger.store_ports import Incidents, Outbox, Pauses
 
@@ -64,6 +65,7 @@ class SqliteStore(SqliteCurrent, SqliteStanding):
         self.incidents: Incidents = SqliteIncidents(connection)
         self.outbox: Outbox = SqliteOutbox(connection)
         self.past: Past = SqlitePast(connection)
+        self.artifacts: Artifacts = SqliteArtifacts(connection)
         self.steps: Steps = SqliteSteps(connection)
         self._specs: dict[str, JobSpec] = {}
         self._gone: set[str] = set()

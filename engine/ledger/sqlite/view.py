@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.core.artifacts import KeptArtifact
 from engine.core.audit_chain import Link
 from engine.core.lifecycle import Attempt, Run, RunState, States
 from engine.core.records import (
@@ -32,6 +33,7 @@ from engine.core.step_states import StepRun
 from engine.ledger.cells import COUNT, state_of, texts_from_json
 from engine.ledger.rows import (
     applied_from_row,
+    artifact_from_row,
     attempt_from_row,
     audited_from_row,
     gap_from_row,
@@ -158,6 +160,9 @@ class SqliteView(SqliteCurrent):
 
     def steps(self, run_id: str) -> tuple[StepRun, ...]:
         return SqliteSteps(self._db).of_run(run_id)
+
+    def artifacts(self, run_id: str) -> tuple[KeptArtifact, ...]:
+        return self._db.all(artifact_from_row, "artifact.artifacts", {"run_id": run_id})
 
     def outputs(self, run_id: str) -> tuple[Output, ...]:
         return self._db.all(output_from_row, "output.outputs", {"run_id": run_id})

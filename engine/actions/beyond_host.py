@@ -1,0 +1,52 @@
+"""What jobs ask of this machine and it cannot give: reported before anything is put in force."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from engine.actions.confining import limit_troubles, not_allowed, unknown_user
+from engine.actions.containing import runtime_troubles
+from engine.config import EngineConfig
+from engine.host.accounts import find_account, folder_closed_to, may_become_others
+from engine.host.patience import ask, wait_for
+from jobfile.model.catalog import Catalog, CompiledJob
+from jobfile.model.jobs import JobSpec
+
+
+def beyond_host(catalog: Catalog, config: EngineConfig, *, is_engine: bool) -> tuple[str, ...]:
+    """One line for each job that cannot run on this machine; such a set is not put in force.
+
+    `is_engine`: this process will start the jobs, so they have its limits.
+    """
+    found = (beyond_host_of(job, config, is_engine=is_engine) for job in catalog.jobs)
+    return tuple(told for told in found if told)
+
+
+def beyond_host_of(job: CompiledJob, config: EngineConfig, *, is_engine: bool) -> str:
+    """Why a job cannot run on this machine, in one line; empty if it can."""
+    found = [*_user_troubles(job.spec, config.state_dir)]
+    if is_engine:
+        found += [*limit_troubles(job.spec), *runtime_troubles(job.spec, config.environ)]
+    troubles = "; ".join(found)
+    if not troubles:
+        return ""
+    place = f"{job.origin.file}:{job.origin.line}"
+    return f"{place}: job `{job.spec.name}` is valid, but cannot run here: {troubles}"
+
+
+def _user_troubles(spec: JobSpec, state_dir: Path) -> Iterator[str]:
+    if spec.user is None:
+        return
+    name = spec.user
+    account = wait_for(lambda: ask(f"the user {name}", lambda: find_account(name)))
+    if account is None:
+        yield unknown_user(name)
+    elif account.uid == os.geteuid():
+        return
+    elif not may_become_others():
+        yield not_allowed(name)
+    elif (closed := folder_closed_to(account, state_dir)) is not None:
+        yield (
+            f"user `{name}` cannot reach the folders of its runs: it may not enter {closed}; allow it with "
+            "chmod o+x, or name another state folder with --state"
+        )
