@@ -38,7 +38,6 @@ from engine.core.records import (
     Rejection,
     Schedule,
     Session,
-    Source,
     StepOfRun,
 )
 from engine.core.step_states import StepRun, StepState
@@ -458,22 +457,6 @@ def audited_from_row(row: Row) -> Audited:
         object=row["object"],
         detail=row["detail"],
     )
-
-
-def source_to_text(source: Source) -> str:
-    """The stored form of where an engine reads its jobs."""
-    return json.dumps(source._asdict())
-
-
-def source_from_text(text: str) -> Source:
-    """Parse where an engine reads its jobs; the default (files) when it is missing or unreadable."""
-    try:
-        noted = Source(**json.loads(text)) if text else Source()
-    except (ValueError, TypeError, RecursionError):
-        return Source()
-    kinds = (str, str, bool, str)
-    is_good = all(isinstance(one, kind) for one, kind in zip(noted, kinds, strict=True))
-    return noted if is_good else Source()
 
 
 def owed_from_row(row: Row) -> Owed:

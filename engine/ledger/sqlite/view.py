@@ -44,9 +44,9 @@ from engine.ledger.rows import (
     run_from_row,
     schedule_from_row,
     session_from_row,
-    source_from_text,
     to_us,
 )
+from engine.ledger.source_fact import source_from_text
 from engine.ledger.sqlite.connection import Connection
 from engine.ledger.sqlite.current import SqliteCurrent
 from engine.ledger.sqlite.incidents import SqliteIncidents
