@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
+from itertools import takewhile
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -84,6 +85,13 @@ class Lane:
         if run.occurrence is None:
             return slots_of(self.active)
         return slots_of([one for one in self.active if run.slot is None or one.slot is not run.slot])
+
+    def is_after_catchup(self, run: "SimRun") -> bool:
+        """Whether a run that waits comes after a catch-up run that waits, too: then it starts after that."""
+        if not run.was_held:
+            return False
+        before = takewhile(lambda one: one is not run, self.waiting)
+        return any(one.trigger is TriggerKind.CATCHUP and one.was_held for one in before)
 
     def following(self, limit: int | None) -> "Sequence[SimRun]":
         """The waiting runs that are next: as many as the limit allows at once, and those with their slots."""
