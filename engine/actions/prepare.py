@@ -31,7 +31,7 @@ from engine.transactions.account import template_values, zone_of
 from engine.triggers.registry import trigger_of
 from jobfile.expressions.expression import EvaluationError
 from jobfile.expressions.template import evaluate_source, has_template, render_text, to_text
-from jobfile.model.environment import PASSED_ON, is_reserved, param_variable
+from jobfile.model.environment import PASSED_ON, axis_variable, is_reserved, param_variable
 from jobfile.model.jobs import CommandAction, JobSpec, ParamSpec
 from jobfile.model.size import NO_LIMIT, parse_size
 
@@ -269,6 +269,7 @@ def _environment(
         "JOBFILE_OUTPUT": config.output_file(about.attempt),
     }
     env |= trigger_of(run).environment(run, spec, zone)
+    env |= {axis_variable(name): to_text(value) for name, value in run.matrix.items()}
     return env | {
         param_variable(name): to_text(value) if not isinstance(value, tuple) else _joined(value)
         for name, value in run.params.items()

@@ -11,7 +11,7 @@ from jobfile.model.catalog import Catalog, CompiledJob
 from jobfile.model.jobs import BootTrigger, ExpectSpec, JobSpec
 
 UNABLE: Final = (
-    *("expect", "triggers", "matrix", "queue", "priority"),
+    *("expect", "triggers", "queue", "priority"),
     *("idempotency_key", "notify"),
 )
 """The keys that `check` reports."""
@@ -50,7 +50,6 @@ def _needs(spec: JobSpec) -> Iterator[str]:
         yield "expect"
     given: dict[str, object] = {
         "triggers": [one for one in spec.triggers if not isinstance(one, BootTrigger)],
-        "matrix": spec.matrix,
         "queue": spec.queue,
         "priority": spec.priority,
         "idempotency_key": spec.idempotency_key,

@@ -1,7 +1,6 @@
 """Answers of `artifacts`: the files that a run kept."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final
 
@@ -12,6 +11,7 @@ from engine.core.vocabulary import place_text, short
 from engine.ledger.ports import View
 from jobfile.model.canonical import spec_from_json
 from jobfile.model.counts import many
+from jobfile.model.dataclass import dataclass
 
 HEADS: Final = ("file", "bytes", "sha-256", "attempt", "about")
 DIGITS: Final = 12

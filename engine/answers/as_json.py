@@ -21,6 +21,7 @@ def run_to_json(
         "id": run.id,
         "job": run.job,
         "params": dict(run.params),
+        "matrix": dict(run.matrix),
         "trigger": run.trigger.value,
         "state": run.state.value,
         "reason": run.reason or None,
@@ -43,8 +44,8 @@ def run_to_json(
     return plain
 
 
-def ended_runs_to_json(view: View, runs: Sequence[Run]) -> dict[str, object]:
-    """Runs that a command has waited for, each with its attempts and outputs, as JSON data."""
+def whole_runs_to_json(view: View, runs: Sequence[Run]) -> dict[str, object]:
+    """Runs that a command has requested or waited for, each with its attempts and outputs, as JSON data."""
     return {"format": 1, "runs": [whole_run_to_json(run, details_of(view, run)) for run in runs]}
 
 

@@ -8,17 +8,26 @@ from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from enum import IntEnum
 from types import MappingProxyType
+from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from engine.answers.as_json import run_to_json
 from engine.answers.asked import Asked
+from engine.answers.combinations import narrowed, tally_words
 from engine.answers.expected import NOT_ACCOUNTED, Item, expected_items, item_of, upcoming
 from engine.answers.newest import LOOK_BACK, asked_since, has_schedule, newest_item
 from engine.answers.overdue import OPEN, OVERDUE, verdict_word
 from engine.answers.presence import GRACE, Presence, unsettled_words
 from engine.core.lifecycle import OPEN_STATES, Run, RunState
 from engine.core.reasons import Reason
-from engine.core.vocabulary import instant_text, seconds_text, short, start_error_words, value_text
+from engine.core.vocabulary import (
+    combination_text,
+    instant_text,
+    seconds_text,
+    short,
+    start_error_words,
+    value_text,
+)
 from engine.ledger.ports import History, View
 from jobfile.diagnostics.escapes import printable
 from jobfile.model.canonical import spec_from_json
@@ -63,10 +72,14 @@ def did(
     now: datetime,
     presence: Presence,
     run: Run | None = None,
+    matrix: Mapping[str, str] = MappingProxyType({}),
 ) -> Did:
-    """Answer for a run, a day, an instant, or the newest run that was expected."""
+    """Answer for a run, a day, an instant, or the newest run that was expected.
+
+    With `matrix`, only for the combinations with these values.
+    """
     asked = Asked(view=view, job=job, zone=zone, now=now, presence=presence)
-    return _honest(_of(asked, params, on=on, at=at, run=run), asked)
+    return _honest(_of(asked, _About(params, matrix), on=on, at=at, run=run), asked)
 
 
 def did_never(job: str, why: str) -> Did:
@@ -89,6 +102,7 @@ def did_to_json(found: Did) -> dict[str, object]:
             "state": item_state,
             "reason": item.reason or None,
             "run": run_to_json(item.run) if item.run else None,
+            "runs": [run_to_json(run) for run in item.runs if run.matrix],
         }
         for item, item_state in zip(found.items, found.states, strict=True)
     ]
@@ -117,9 +131,17 @@ def _honest(found: Did, asked: Asked) -> Did:
     return replace(found, answer=Answer.NOT_WELL, line=line)
 
 
-def _of(
-    asked: Asked, params: Mapping[str, str], *, on: date | None, at: datetime | None, run: Run | None
-) -> Did:
+class _About(NamedTuple):
+    """The params and the combinations that a question is about."""
+
+    params: Mapping[str, str] = MappingProxyType({})
+    matrix: Mapping[str, str] = MappingProxyType({})
+
+
+EVERYTHING: Final = _About()
+
+
+def _of(asked: Asked, about: _About, *, on: date | None, at: datetime | None, run: Run | None) -> Did:
     view, job, zone, now = asked.view, asked.job, asked.zone, asked.now
     if run is not None:
         return _did_run(asked, run)
@@ -129,10 +151,10 @@ def _of(
         since, until = day_window(on, zone)
         when = f"on {on.isoformat()}"
     else:
-        return _did_newest(asked, params)
+        return _did_newest(asked, about)
     found = expected_items(view, job, since=since, until=until, now=now)
-    fits = _fitting(asked, params)
-    items = tuple(after_retries(view, item) for item in found if fits(item))
+    fits = _fitting(asked, about)
+    items = tuple(_narrowed(after_retries(view, item), about) for item in found if fits(item))
     if not items:
         return _not_expected(asked, when, since=since, until=until)
     line = f"{job} {when}: {_many(asked, items)}"
@@ -194,16 +216,14 @@ def _did_run(asked: Asked, run: Run) -> Did:
     return _did(asked, _answer(asked, item), f"{asked.job}: {_one(asked, item)}{again}", (item,))
 
 
-def chosen_item(
-    asked: Asked, params: Mapping[str, str] = MappingProxyType({})
-) -> tuple[Item | None, datetime | None]:
+def chosen_item(asked: Asked, about: _About = EVERYTHING) -> tuple[Item | None, datetime | None]:
     """The run that an answer without a day or time is about; without one, the next expected instant.
 
     It is the newest run of the schedule if one is in force, and otherwise the newest of any kind. A run
     that is due just now must not hide that nothing started the one before.
     """
     view, job, now = asked.view, asked.job, asked.now
-    fits = _fitting(asked, params)
+    fits = _fitting(asked, about)
     if has_schedule(view, job, now=now):
         item = newest_item(view, job, now=now, fits=lambda one: one.is_scheduled and fits(one))
         if item is not None and item.run is None and not asked.is_overdue(item):
@@ -216,21 +236,21 @@ def chosen_item(
             return (before if before is not None and asked.is_overdue(before) else item), None
         if item is not None:
             return item, None
-        coming = None if params else next(upcoming(view, job, now=now, until=now + LOOK_BACK), None)
+        coming = None if any(about) else next(upcoming(view, job, now=now, until=now + LOOK_BACK), None)
         if coming is not None:
             return None, coming
     return newest_item(view, job, now=now, fits=fits), None
 
 
-def _did_newest(asked: Asked, params: Mapping[str, str]) -> Did:
+def _did_newest(asked: Asked, about: _About) -> Did:
     """Answer for the schedule if one is in force, and otherwise for the newest run of any kind.
 
     A later manual run must not hide that the scheduled run failed: the line reports both.
     """
     view, job, now = asked.view, asked.job, asked.now
-    item, coming = chosen_item(asked, params)
+    item, coming = chosen_item(asked, about)
     if item is not None:
-        item = after_retries(view, item)
+        item = _narrowed(after_retries(view, item), about)
         answer, line = _answer(asked, item), _one(asked, item)
     elif coming is not None:
         answer, line = Answer.NOT_OVER, f"not yet due, expected at {instant_text(coming, asked.zone)}"
@@ -238,9 +258,9 @@ def _did_newest(asked: Asked, params: Mapping[str, str]) -> Did:
         return _not_expected(asked, "", since=now, until=now)
     since = item.scheduled_for if item is not None else now - LOOK_BACK
     is_scheduled = item is None or item.is_scheduled
-    fits = _fitting(asked, params)
+    fits = _fitting(asked, about)
     other = asked_since(view, job, since, now=now, fits=fits) if is_scheduled else None
-    other = None if other is None else after_retries(view, other)
+    other = None if other is None else _narrowed(after_retries(view, other), about)
     items = () if item is None else (item,)
     is_alike = item is not None and other is not None and _answer(asked, other) is answer
     if other is None or other.run is None or is_alike:
@@ -264,20 +284,29 @@ def _is_retry(item: Item) -> bool:
 
 
 def after_retries(view: History, item: Item) -> Item:
-    """The item with the result of its manual retries."""
-    while item.run is not None:
-        retries = view.retries_of(item.run.id)
-        if not retries:
-            return item
-        item = item_of(retries[-1])
-    return item
+    """The item with the results of its manual retries: of each of its runs, the last one."""
+    last = tuple(_last_retry(view, run) for run in item.runs)
+    return item if last == item.runs else item_of(*last)
 
 
-def _fitting(asked: Asked, params: Mapping[str, str]) -> Callable[[Item], bool]:
-    """A test whether an expected run has these params and is not a retry of another.
+def _last_retry(view: History, run: Run) -> Run:
+    while retries := view.retries_of(run.id):
+        run = retries[-1]
+    return run
+
+
+def _narrowed(item: Item, about: _About) -> Item:
+    found = narrowed(item, about.matrix)
+    assert found is not None, "an item that does not fit was left out"
+    return found
+
+
+def _fitting(asked: Asked, about: _About) -> Callable[[Item], bool]:
+    """A test whether an expected run has these params and combinations, and is not a retry of another.
 
     For an occurrence without a run the job's defaults count: the run would have had them.
     """
+    params = about.params
     defaults = _defaults(asked) if params else {}
 
     def fits(item: Item) -> bool:
@@ -285,7 +314,7 @@ def _fitting(asked: Asked, params: Mapping[str, str]) -> Callable[[Item], bool]:
         has_all = all(
             name in arguments and value_text(arguments[name]) == text for name, text in params.items()
         )
-        return has_all and not _is_retry(item)
+        return has_all and not _is_retry(item) and narrowed(item, about.matrix) is not None
 
     return fits
 
@@ -352,16 +381,14 @@ def _one(asked: Asked, item: Item) -> str:
     if run is not None and run.retry_of is not None:
         wanted, again = "for", f", retried by hand at {instant_text(run.queued_at, asked.zone)}"
     place = f"{wanted} {instant_text(item.scheduled_for, asked.zone)}{again}"
-    known = f", run {short(run.id)}" if run else ""
+    known = _known(item)
     match _answer(asked, item):
         case Answer.SUCCEEDED if run is None:
             return f"yes, it ran and succeeded ({place}; no details are kept)"
         case Answer.SUCCEEDED:
             assert run is not None
             late = ", as was found later" if run.resolved else ""
-            took = f", took {_took(run)}" if run.started_at and run.ended_at else ""
-            tries = f", attempt {run.attempt}" if run.attempt > 1 else ""
-            return f"yes, it ran and succeeded{late} ({place}{tries}{took}{known})"
+            return f"yes, it ran and succeeded{late} ({place}{_effort(item, run)}{known})"
         case Answer.NOT_WELL if item.state is RunState.LOST:
             return f"unknown: it started, but its end was not observed: {_why(asked, item)} ({place}{known})"
         case Answer.NOT_WELL:
@@ -386,7 +413,25 @@ def _one(asked: Asked, item: Item) -> str:
 def _not_run(asked: Asked, item: Item) -> str:
     if item.reason == Reason.NOTHING_TO_DO:
         return f"it ran and had nothing to do: {item.state.value}"
-    return f"it did not run: {item.state.value}, {_why(asked, item)}"
+    what = "not all of it ran" if item.ran else "it did not run"
+    return f"{what}: {item.state.value}, {_why(asked, item)}"
+
+
+def _known(item: Item) -> str:
+    """The run that an answer is about; with a matrix, how its combinations ended, and which one decided."""
+    tally = f", {words}" if (words := tally_words(item)) else ""
+    if item.run is None or (tally and item.state is RunState.SUCCEEDED):
+        return tally
+    which = f" of {combination_text(item.run.matrix)}" if item.run.matrix else ""
+    return f"{tally}, run {short(item.run.id)}{which}"
+
+
+def _effort(item: Item, run: Run) -> str:
+    """How many attempts a run needed, and how long the last took; nothing about several runs."""
+    if len(item.runs) > 1:
+        return ""
+    tries = f", attempt {run.attempt}" if run.attempt > 1 else ""
+    return f"{tries}, took {_took(run)}" if run.started_at and run.ended_at else tries
 
 
 def _why(asked: Asked, item: Item) -> str:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from engine.core.lifecycle import Run, RunState
+from engine.core.occurrences import deciding, grouped
 from engine.core.records import Gap, Pause, Schedule
 from engine.ledger.ports import History
 from jobfile.model.values import Value
@@ -30,6 +31,8 @@ NOT_ACCOUNTED = "not_accounted"
 class Item(NamedTuple):
     """One expected run. `run` is None when a gap record holds it, or no engine has decided yet.
 
+    With a matrix it has several `runs`, one for each combination; `run` is the one that decides its verdict.
+
     With `pruned_at`, only the state is known. `due_at` is when an undecided run must start; None when none
     must: the run exists, or its job was paused, and then `detail` has the name of the user.
     """
@@ -45,6 +48,7 @@ class Item(NamedTuple):
     pruned_at: datetime | None = None
     ran: bool = False
     due_at: datetime | None = None
+    runs: tuple[Run, ...] = ()
 
 
 def window_of(schedule: Schedule, *, since: datetime, until: datetime) -> tuple[datetime, datetime]:
@@ -61,10 +65,12 @@ def expected_items(
     from jobfile.schedule.occurrences import fires  # noqa: PLC0415  start-up time: only where instants are computed
 
     runs = view.runs_between(job, since=since, until=until, limit=MAX_ITEMS)
-    by_instant = {(run.clock_epoch, run.scheduled_for): run for run in runs if run.schedule_key is not None}
+    scheduled = grouped(run for run in reversed(runs) if run.schedule_key is not None)
+    by_instant = {(group[0].clock_epoch, group[0].scheduled_for): group for group in scheduled}
     gaps = view.gaps_between(job, since=since, until=until)
     pauses = view.pauses_between(job, since=since, until=until)
-    items = [item_of(run) for run in reversed(runs) if run.schedule_key is None]
+    requested = grouped(run for run in reversed(runs) if run.schedule_key is None)
+    items = [item_of(*group) for group in requested]
     for schedule in view.schedules_between(job, since=since, until=until):
         after, end = window_of(schedule, since=since, until=min(until, now + INSTANT))
         for fire in fires(schedule.entries, after=after, until=end):
@@ -93,8 +99,9 @@ def gap_within(gap: Gap, *, since: datetime, until: datetime) -> Gap | None:
     return replace(gap, first_at=inside[0], last_at=inside[-1], count=len(inside)) if inside else None
 
 
-def item_of(run: Run) -> Item:
-    """The item of a recorded run."""
+def item_of(*runs: Run) -> Item:
+    """The item of a recorded run; of all runs of an occurrence with a matrix."""
+    run = deciding(runs)
     return Item(
         scheduled_for=run.scheduled_for,
         state=run.verdict,
@@ -102,8 +109,9 @@ def item_of(run: Run) -> Item:
         detail=run.detail,
         is_scheduled=run.schedule_key is not None,
         run=run,
-        ran=run.was_executed,
+        ran=any(one.was_executed for one in runs),
         arguments=run.params,
+        runs=runs,
     )
 
 
@@ -120,12 +128,15 @@ def pause_at(pauses: Sequence[Pause], at: datetime) -> Pause | None:
 
 
 def _scheduled(
-    schedule: Schedule, fire: "Fire", by_instant: Mapping[tuple[int, datetime], Run], gaps: tuple[Gap, ...]
+    schedule: Schedule,
+    fire: "Fire",
+    by_instant: Mapping[tuple[int, datetime], Sequence[Run]],
+    gaps: tuple[Gap, ...],
 ) -> Item | None:
     """The item of an occurrence that is accounted for; None when no engine has decided about it."""
-    run = by_instant.get((schedule.clock_epoch, fire.at))
-    if run is not None:
-        return item_of(run)
+    runs = by_instant.get((schedule.clock_epoch, fire.at))
+    if runs is not None:
+        return item_of(*runs)
     arguments = schedule.entries[fire.entry].arguments
     for gap in gaps:
         if gap.schedule_id == schedule.id and gap.first_at <= fire.at <= gap.last_at:

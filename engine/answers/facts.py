@@ -16,7 +16,15 @@ from engine.core.lifecycle import Attempt, AttemptState, Run, RunState
 from engine.core.reasons import IncidentKind
 from engine.core.records import Audited, JobVersion, Schedule, Session
 from engine.core.step_states import StepRun
-from engine.core.vocabulary import instant_text, place_text, reason_words, seconds_text, short, value_text
+from engine.core.vocabulary import (
+    combination_text,
+    instant_text,
+    place_text,
+    reason_words,
+    seconds_text,
+    short,
+    value_text,
+)
 from engine.ledger.ports import EngineHistory, Generations, History, View
 from jobfile.model.counts import many
 from jobfile.schedule.in_words import describe
@@ -151,6 +159,8 @@ def run_facts(view: View, run: Run, zone: ZoneInfo) -> list[Fact]:
     facts = [("run", f"{short(run.id)}, {run.trigger.value}, {run.state.value}{resolved}")]
     if run.retry_of:
         facts.append(("", f"a retry of run {short(run.retry_of)}"))
+    if run.matrix:
+        facts.append(("combination", combination_text(run.matrix)))
     if run.params:
         arguments = ", ".join(f"{name}={value_text(value)}" for name, value in run.params.items())
         facts.append(("params", arguments))

@@ -14,6 +14,7 @@ from engine.answers.expected import INSTANT, item_of, pause_at, start_of
 from engine.answers.overdue import OVERDUE, is_overdue
 from engine.answers.presence import GRACE, Presence
 from engine.core.lifecycle import Run, RunState
+from engine.core.occurrences import newest_of_each
 from engine.core.records import Gap, Pause, Schedule
 from engine.ledger.ports import View
 from engine.transactions.pause import holding
@@ -198,8 +199,9 @@ def _marks(view: View, names: Sequence[str], *, presence: Presence, now: datetim
         last = run
         while last.id in again:  # the last of several retries counts, as in every answer
             last = again[last.id]
-        is_late = is_overdue(item_of(last), presence, now)
-        found[run.job].append(Mark(run.scheduled_for, OVERDUE if is_late else last.verdict.value, last))
+        item = item_of(*newest_of_each(view.runs_of(run.occurrence))) if run.occurrence else item_of(last)
+        state = OVERDUE if is_overdue(item, presence, now) else item.state.value
+        found[run.job].append(Mark(run.scheduled_for, state, item.run))
     for gap in view.last_gaps(names, limit=MARKS):
         found[gap.job] += _gap_marks(gap)
     for marks in found.values():

@@ -7,7 +7,7 @@ from engine.answers.as_json import place_to_json
 from engine.answers.asked import Asked
 from engine.answers.expected import item_of
 from engine.core.lifecycle import Attempt, AttemptKey, AttemptState, Run
-from engine.core.vocabulary import instant_text, short
+from engine.core.vocabulary import instant_text, run_text, short
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +38,7 @@ def _run_to_json(logs: Logs) -> dict[str, object]:
     return {
         "run": logs.run.id,
         "job": logs.run.job,
+        "matrix": dict(logs.run.matrix),
         "attempts": [
             {
                 **place_to_json(one.key),
@@ -54,7 +55,7 @@ def about_run(asked: Asked, run: Run) -> str:
     """A line that names a run and its state."""
     words = asked.words(item_of(run))
     at = instant_text(run.scheduled_for, asked.zone)
-    return f"run {short(run.id)} of {run.job}, {at}: {run.state.value}{f', {words}' if words else ''}"
+    return f"run {short(run.id)} of {run_text(run)}, {at}: {run.state.value}{f', {words}' if words else ''}"
 
 
 def why_no_output(run: Run, attempts: Sequence[Attempt]) -> str:

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from engine.answers.expected import INSTANT, Item, expected_items, item_of
-from engine.ledger.ports import History
+from engine.core.lifecycle import Run
+from engine.ledger.ports import History, View
 
 Fits = Callable[[Item], bool]
 """A test whether the question is about an expected run."""
@@ -26,7 +27,7 @@ def has_schedule(view: History, job: str, *, now: datetime) -> bool:
     )
 
 
-def newest_item(view: History, job: str, *, now: datetime, fits: Fits) -> Item | None:
+def newest_item(view: View, job: str, *, now: datetime, fits: Fits) -> Item | None:
     """The newest expected run that fits, scheduled or requested; None when there is none."""
     found = _newest_in(view, job, since=now + INSTANT, until=FAR, now=now, fits=fits)
     until, span = now + INSTANT, FIRST_LOOK
@@ -35,9 +36,16 @@ def newest_item(view: History, job: str, *, now: datetime, fits: Fits) -> Item |
         found = _newest_in(view, job, since=since, until=until, now=now, fits=fits)
         until, span = since, span * 4
     if found is None:
-        run = view.newest_run(job, until=FAR)
-        found = item_of(run) if run is not None and fits(item_of(run)) else None
+        item = item_with(view, view.newest_run(job, until=FAR))
+        found = item if item is not None and fits(item) else None
     return found
+
+
+def item_with(view: View, run: Run | None) -> Item | None:
+    """The item of the occurrence that a run belongs to; a manual retry is one of its own."""
+    if run is None or not run.occurrence or run.retry_of is not None:
+        return None if run is None else item_of(run)
+    return item_of(*(one for one in view.runs_of(run.occurrence) if one.retry_of is None))
 
 
 def asked_since(view: History, job: str, at: datetime, *, now: datetime, fits: Fits) -> Item | None:

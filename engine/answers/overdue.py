@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from engine.answers.expected import INSTANT, Item, item_of, pause_at, start_of
 from engine.answers.presence import GRACE, Presence
 from engine.core.lifecycle import Run, RunState
+from engine.core.occurrences import grouped
 from engine.core.records import Schedule
 from engine.core.vocabulary import reason_words
 from engine.ledger.ports import Current, History, View
@@ -35,14 +36,15 @@ def is_overdue(item: Item, presence: Presence, now: datetime) -> bool:
     A running engine decides immediately, so an undecided occurrence is overdue, even then. A recorded run
     that waits under a running engine has a reason to wait.
     """
-    due_at = _due_at(item)
+    due_at = min((at for at in map(_due_of, item.runs) if at is not None), default=item.due_at)
     is_waiting_for_engine = item.run is None or presence.is_idle
     return due_at is not None and is_waiting_for_engine and now - due_at > GRACE
 
 
 def overdue_runs(view: Current, presence: Presence, now: datetime) -> tuple[Run, ...]:
-    """The recorded runs that are overdue, oldest first."""
-    return tuple(run for run in view.open_runs() if is_overdue(item_of(run), presence, now))
+    """The recorded runs that are overdue, oldest first; one of each occurrence."""
+    found = (run for run in view.open_runs() if is_overdue(item_of(run), presence, now))
+    return tuple(runs[0] for runs in grouped(found))
 
 
 def count_overdue(view: View, presence: Presence, now: datetime) -> int:
@@ -78,17 +80,15 @@ def overdue_words(view: View, item: Item, presence: Presence, *, zone: tzinfo, n
     return f"{obstacle}{f'; `jobfile up` {upshot}' if upshot else ''}"
 
 
-def _due_at(item: Item) -> datetime | None:
-    run = item.run
-    if run is None:
-        return item.due_at
+def _due_of(run: Run) -> datetime | None:
+    """When a recorded run must start; None for one that runs or is over."""
     if run.state is RunState.QUEUED:
         return run.not_before
     return run.retry_at if run.state is RunState.RETRY_WAIT else None
 
 
 def _upshot(view: View, item: Item, now: datetime) -> str:
-    run = item.run
+    run = next((one for one in item.runs if _due_of(one) is not None), item.run)
     if run is None:
         return _catchup_upshot(view, item.schedule, item.scheduled_for, now) if item.schedule else ""
     if run.state is RunState.RETRY_WAIT:

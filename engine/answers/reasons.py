@@ -13,6 +13,7 @@ from engine.core.vocabulary import (
     in_words,
     instant_text,
     reason_words,
+    run_text,
     seconds_text,
     short,
     start_error_words,
@@ -120,8 +121,13 @@ def _waiting_words(view: Current, run: Run, *, zone: tzinfo, now: datetime) -> s
         return ""
     opened = view.open_runs()
     active = [one for one in opened if one.state is not RunState.QUEUED]
-    in_way = [one for one in active if one.concurrency_key == run.concurrency_key]
-    if run.concurrency_limit is not None and len(in_way) >= run.concurrency_limit:
+    in_way = [
+        one
+        for one in active
+        if one.concurrency_key == run.concurrency_key and (not run.slot or one.slot != run.slot)
+    ]
+    slots = {one.slot or one.id for one in in_way}
+    if run.concurrency_limit is not None and len(slots) >= run.concurrency_limit:
         words = reason_words(Reason.OVERLAP, in_way[0].id)
         is_between = in_way[0].state is RunState.RETRY_WAIT
         return f"{words}, which waits for its retry" if is_between else words
@@ -149,4 +155,4 @@ def end_line(run: Run) -> str:
     if run.state is RunState.FAILED and not run.was_executed:
         took, words = "", start_error_words(words)
     why = f": {words}" if words else ""
-    return f"{run.job}: {run.state.value}{took}{tries}{why}  (run {short(run.id)})"
+    return f"{run_text(run)}: {run.state.value}{took}{tries}{why}  (run {short(run.id)})"

@@ -4,16 +4,18 @@ For any window, expected = the sum of the verdicts: both sides are counted and c
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import field, replace
 from datetime import UTC, datetime, tzinfo
 
 from engine.answers.as_json import iso
-from engine.answers.expected import INSTANT, gap_within, window_of
-from engine.answers.overdue import OPEN, OVERDUE, overdue_fires, overdue_runs, verdict_word
+from engine.answers.expected import INSTANT, Item, gap_within, item_of, window_of
+from engine.answers.overdue import OPEN, OVERDUE, is_overdue, overdue_fires, overdue_runs, verdict_word
 from engine.answers.presence import Presence
 from engine.core.lifecycle import Run, RunState
+from engine.core.occurrences import newest_of_each
 from engine.core.records import Schedule
+from engine.core.vocabulary import combination_text
 from engine.ledger.ports import View
 from jobfile.model.dataclass import dataclass
 
@@ -34,6 +36,7 @@ VERDICTS = (
 )
 NOT_WELL = ("failed", "timed_out", "lost", "missed", OVERDUE)
 """Verdicts that need attention. A skip is the author's decision, and a cancel a user's."""
+_ATTENTION = tuple(state for state in RunState if state in NOT_WELL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +47,8 @@ class Row:
     scheduled: int
     requested: int
     verdicts: Mapping[str, int]
+    failing: Mapping[str, int] = field(default_factory=dict)
+    """How often each combination of its matrix needs attention."""
 
     @property
     def expected(self) -> int:
@@ -135,8 +140,14 @@ def _report(
         verdicts[gap.job][gap.state.value] += 0 if inside is None else inside.count
     replaced = _count_once(view.retries_between(since=since, until=due), view, verdicts, requested)
     for run in overdue_runs(view, presence, now):
-        if since <= run.scheduled_for < due and run.id not in replaced:
+        if since <= run.scheduled_for < due and run.id not in replaced and not run.occurrence:
             _move(verdicts[run.job], OPEN, OVERDUE)
+    failing: dict[str, Counter[str]] = defaultdict(Counter)
+    for first, last in _of_matrices(view, since=since, until=due):
+        job = last.runs[0].job
+        verdicts[job][_matrix_verdict(first, last, presence, now)] += 1
+        requested[job] += not first.is_scheduled
+        failing[job].update(combination_text(run.matrix) for run in last.runs if run.verdict in _ATTENTION)
     scheduled: Counter[str] = Counter()
     for schedule in view.schedules_between(None, since=since, until=until):
         if jobs is not None and schedule.job not in jobs:
@@ -147,7 +158,13 @@ def _report(
     known = {*scheduled, *requested, *verdicts, *(job.job for job in view.jobs_in_force())}
     names = sorted(known if jobs is None else known & set(jobs))
     rows = (
-        Row(job=name, scheduled=scheduled[name], requested=requested[name], verdicts=dict(+verdicts[name]))
+        Row(
+            job=name,
+            scheduled=scheduled[name],
+            requested=requested[name],
+            verdicts=dict(+verdicts[name]),
+            failing=dict(failing[name]),
+        )
         for name in names
     )
     unsettled = sum(
@@ -158,10 +175,27 @@ def _report(
     return Report(since=since, until=until, rows=tuple(rows), presence=presence, unsettled=unsettled)
 
 
+def _of_matrices(view: View, *, since: datetime, until: datetime) -> Iterator[tuple[Item, Item]]:
+    """The occurrences of jobs with a matrix: each as it first ended, and with its manual retries."""
+    by_occurrence: dict[str, list[Run]] = defaultdict(list)
+    for run in view.matrix_runs(since=since, until=until):
+        by_occurrence[run.occurrence].append(run)
+    for runs in by_occurrence.values():
+        yield item_of(*(run for run in runs if run.retry_of is None)), item_of(*newest_of_each(runs))
+
+
+def _matrix_verdict(first: Item, last: Item, presence: Presence, now: datetime) -> str:
+    if is_overdue(last, presence, now):
+        return OVERDUE
+    is_fixed = last.state is RunState.SUCCEEDED and first.state is not RunState.SUCCEEDED
+    return FIXED if is_fixed else verdict_word(last.state)
+
+
 def _count_once(
     retries: Sequence[Run], view: View, verdicts: Mapping[str, Counter[str]], requested: Counter[str]
 ) -> set[str]:
     """Count a retried run once, with its last end; return the runs that no longer count themselves."""
+    retries = [run for run in retries if not run.occurrence]
     replaced: set[str] = set()
     by_id = {run.id: run for run in retries}
     newest = {run.retry_of: run for run in retries}  # the last of several wins, as in every answer
@@ -221,7 +255,7 @@ def report_to_json(report: Report) -> dict[str, object]:
         },
         "unsettled": report.unsettled,
         **_numbers(report.total),
-        "jobs": [{"job": row.job, **_numbers(row)} for row in report.rows],
+        "jobs": [{"job": row.job, **_numbers(row), "combinations": dict(row.failing)} for row in report.rows],
     }
 
 

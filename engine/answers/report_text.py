@@ -2,10 +2,12 @@
 
 from functools import partial
 
+from engine.answers.combinations import MAX_NAMED
 from engine.answers.overdue import OVERDUE
 from engine.answers.report import FIXED, VERDICTS, Report, Row
 from engine.core.columns import table
 from engine.core.vocabulary import instant_text
+from jobfile.diagnostics.escapes import printable
 from jobfile.model.counts import many
 from jobfile.render.style import PLAIN, Style
 
@@ -24,7 +26,18 @@ def report_to_text(report: Report, *, width: int | None, style: Style = PLAIN) -
     lines = [f"{since} to {until}{by_hand}", *map(style.alarms, _idle_lines(report))]
     paints = {index: partial(style.count, state=verdict) for index, verdict in enumerate(shown, start=2)}
     numbers = table(heads, rows, right=range(1, len(heads)), names=(0,), paints=paints, width=width)
-    return "\n".join([*lines, "", numbers])
+    return "\n".join([*lines, "", numbers, *_failing_lines(report)])
+
+
+def _failing_lines(report: Report) -> list[str]:
+    """Which combinations of a matrix need attention, and how often."""
+    lines = []
+    for row in report.rows:
+        most = sorted(row.failing.items(), key=lambda one: (-one[1], one[0]))
+        told = ", ".join(f"{count} of {name}" for name, count in most[:MAX_NAMED])
+        more = f", and of {len(most) - MAX_NAMED} more" if len(most) > MAX_NAMED else ""
+        lines += [f"{row.job}, runs that need attention: {told}{more}"] if told else []
+    return ["", *map(printable, lines)] if lines else []
 
 
 def _idle_lines(report: Report) -> list[str]:

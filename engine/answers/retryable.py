@@ -14,7 +14,7 @@ from engine.answers.runs import BAD, gaps_in
 from engine.answers.zones import zone_of_job
 from engine.core.columns import table
 from engine.core.lifecycle import Run
-from engine.core.vocabulary import in_words, instant_text, short
+from engine.core.vocabulary import in_words, instant_text, run_text, short
 from engine.ledger.ports import View
 from jobfile.model.counts import many
 from jobfile.render.style import PLAIN, Style
@@ -81,7 +81,7 @@ def retryable_to_text(found: Retryable, *, width: int | None, style: Style = PLA
     lines = ["nothing to retry: every run of that time ended well, or was retried"]
     if found.runs:
         rows = [
-            (short(run.id), run.job, _at(found, run), run.state.value, words)
+            (short(run.id), run_text(run), _at(found, run), run.state.value, words)
             for run, words in zip(found.runs, found.words, strict=True)
         ]
         lines = [table(HEADS, rows, width=width, names=(1,), reason=4, paints={3: style.state})]
@@ -98,7 +98,7 @@ def retried_to_text(
 ) -> str:
     """The new runs as text."""
     rows = [
-        (short(one.new.id), short(one.old.id), one.new.job, _at(found, one.old), *_state(one.new))
+        (short(one.new.id), short(one.old.id), run_text(one.new), _at(found, one.old), *_state(one.new))
         for one in retried
     ]
     return table(NEW_HEADS, rows, width=width, names=(2,), reason=5, paints={4: style.state})

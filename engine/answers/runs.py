@@ -15,7 +15,7 @@ from engine.core.artifacts import KeptArtifact
 from engine.core.columns import table
 from engine.core.lifecycle import Run, RunState
 from engine.core.records import Gap
-from engine.core.vocabulary import instant_text, reason_words, seconds_text, short
+from engine.core.vocabulary import instant_text, reason_words, run_text, seconds_text, short
 from engine.ledger.ports import View
 from jobfile.diagnostics.escapes import printable
 from jobfile.model.dataclass import dataclass
@@ -148,7 +148,7 @@ def _cells(found: Runs, run: Run, words: str) -> tuple[str, ...]:
         took = seconds_text((run.ended_at - run.started_at).total_seconds())
     tries = f" ({run.attempt} attempts)" if run.attempt > 1 else ""
     at = instant_text(run.scheduled_for, found.zones[run.job], has_seconds=True)
-    return (short(run.id), run.job, at, run.state.value + tries, took, words)
+    return (short(run.id), run_text(run), at, run.state.value + tries, took, words)
 
 
 def _gap_lines(found: Runs) -> list[str]:

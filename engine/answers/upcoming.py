@@ -3,7 +3,6 @@ the meaning in words, effects of clock changes.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 
 from engine.answers.as_json import iso
@@ -13,6 +12,7 @@ from engine.core.columns import cut
 from engine.core.records import Pause
 from engine.core.vocabulary import instant_text, seconds_text
 from jobfile.diagnostics.escapes import printable
+from jobfile.model.dataclass import dataclass
 from jobfile.model.jobs import AtEntry, BusinessDayEntry, CronEntry, DayRule, EveryEntry, ScheduleEntry
 from jobfile.schedule.cron import CronExpression, parse_cron
 from jobfile.schedule.duration import format_duration

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from engine.answers.as_json import Details, details_of, iso, run_to_json, whole_run_to_json
 from engine.answers.asked import Asked
+from engine.answers.combinations import combination_facts, tally_words
 from engine.answers.did import after_retries, chosen_item, day_window, verdict_of, worst_of
 from engine.answers.expected import INSTANT, NOT_ACCOUNTED, Item, expected_items, item_of
 from engine.answers.facts import Fact, instant_facts, run_facts, schedule_at
@@ -138,9 +139,10 @@ def why_day(asked: Asked, day: date) -> Story:
 
 def _story(asked: Asked, item: Item, at: datetime, *, beside: Sequence[Item] = ()) -> Story:
     found = instant_facts(asked, item)
-    runs = tuple(one.run for one in (item, *beside) if one.run is not None)
-    for run in runs:
+    found += combination_facts(item)
+    for run in (one.run for one in (item, *beside) if one.run is not None):
         found += run_facts(asked.view, run, asked.zone)
+    runs = tuple(run for one in (item, *beside) for run in one.runs)
     if item.state is RunState.FAILED and not item.ran:
         found.append(("ran", "no, its command was never executed"))
     if item.pruned_at is not None:
@@ -168,7 +170,7 @@ def _story(asked: Asked, item: Item, at: datetime, *, beside: Sequence[Item] = (
 
 def _headline(asked: Asked, item: Item, last: Item) -> str:
     """The state of an expected run, and why; or the result of its retry."""
-    words = asked.words(item)
+    words = "; ".join(part for part in (asked.words(item), tally_words(item)) if part)
     if asked.is_overdue(item):
         return f"{'its next attempt has not started' if item.ran else 'has not run'}: {words}"
     if last.run is not None and last is not item:

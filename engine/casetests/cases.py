@@ -24,6 +24,8 @@ class Given:
 
     at: str = ""
     params: Mapping[str, Value] = field(default_factory=dict)
+    matrix: Mapping[str, Value] = field(default_factory=dict)
+    """Values of axes: the run is of the first combination that has them."""
     trigger: str = ""
     attempts: tuple[GivenAttempt, ...] = ()
     steps: Mapping[str, tuple[GivenAttempt, ...]] = field(default_factory=dict)

@@ -78,6 +78,7 @@ def _given(document: Document, parts: Mapping[str, Any], path: DocumentPath) -> 
     return Given(
         at=document.text((*path, "at")),
         params={name: _value(value) for name, value in parts.get("params", {}).items()},
+        matrix={name: _value(value) for name, value in parts.get("matrix", {}).items()},
         trigger=parts.get("trigger", ""),
         attempts=tuple(
             _attempt(document, one, (*path, "attempts", index)) for index, one in enumerate(attempts)

@@ -8,18 +8,19 @@ from itertools import count
 from pathlib import Path
 
 from engine.actions.unsupported import beyond_engine_of
+from engine.answers.combinations import has_values
 from engine.casetests.cases import Case, GivenAttempt
 from engine.config import EngineConfig
 from engine.core.lifecycle import AttemptKey, Run, RunState, TriggerKind
 from engine.core.reasons import Reason
 from engine.core.records import Generation
 from engine.core.retry import attempt_limit, retry_delay
-from engine.core.vocabulary import place_text
+from engine.core.vocabulary import place_text, value_text
 from engine.ledger.opening import open_ledger
 from engine.ports import LaunchOrder
 from engine.service.duties import Parts, make_loops
 from engine.testing import FakeClock, KeptJournal, ScriptedLauncher, start_session
-from engine.transactions.account import Moment, request_run, requested_run
+from engine.transactions.account import Moment, request_runs, requested_runs
 from engine.transactions.apply import apply_catalog
 from engine.transactions.steps import has_steps
 from jobfile.diagnostics.suggest import suggest
@@ -55,7 +56,7 @@ class Lived:
 
 def live(case: Case, job: CompiledJob, *, at: datetime, ledger: Path) -> Lived:
     """Run the job with the input of the case."""
-    engine = _Engine(case, _without_outside(job), ledger, at)
+    engine = _Engine(case, _of_one_combination(_without_outside(job), case), ledger, at)
     try:
         engine.begin()
         return engine.lived()
@@ -81,6 +82,16 @@ def _without_outside(job: CompiledJob) -> CompiledJob:
     if beyond:
         raise CannotTestError(beyond.partition(": ")[2])
     return made
+
+
+def _of_one_combination(job: CompiledJob, case: Case) -> CompiledJob:
+    """The job with only the first combination of its matrix that the case names."""
+    wanted = {name: value_text(value) for name, value in case.given.matrix.items()}
+    found = [one for one in job.spec.matrix if has_values(one, wanted)]
+    if wanted and not found:
+        named = ", ".join(f"{name}={value}" for name, value in wanted.items())
+        raise CannotTestError(f"the job's matrix has no combination with {named}")
+    return replace(job, spec=replace(job.spec, matrix=tuple(found[:1])))
 
 
 def _secret_name(name: str) -> str:
@@ -152,9 +163,9 @@ class _Engine:
         params, problems = bind_params(spec.params, self.case.given.params, from_text=False)
         if problems:
             raise CannotTestError(f"param `{problems[0].name}`: {problems[0].message}")
-        run = requested_run(
+        (run,) = requested_runs(
             spec,
-            id=self.new_id(),
+            new_id=self.new_id,
             digest=self.job.digest,
             generation=1,
             params=params,
@@ -162,7 +173,7 @@ class _Engine:
             now=self.clock.now(),
         )
         with self.store.transaction():
-            request_run(self.store, run, spec, self.moment())
+            request_runs(self.store, [run], spec, self.moment())
         self.loops.settle_and_start()
         return run.id
 

@@ -14,14 +14,14 @@ from engine.host.wake import poke
 from engine.ledger.opening import open_ledger
 from engine.ledger.store_ports import Requesting
 from engine.ports import Stop
-from engine.transactions.account import Moment, request_run, requested_run
+from engine.transactions.account import Moment, request_runs, requested_runs, retry_run
 from engine.transactions.steps import has_steps, keep_steps, kept_of
 from jobfile.model.catalog import CompiledJob
 from jobfile.model.jobs import JobSpec, OverlapPolicy
-from jobfile.model.values import Value
+from jobfile.model.values import Scalar, Value
 
 
-def new_run(
+def new_runs(
     spec: JobSpec,
     *,
     digest: str,
@@ -29,50 +29,63 @@ def new_run(
     params: Mapping[str, Value],
     at: datetime,
     now: datetime,
-    retry_of: str | None = None,
-) -> Run:
-    """Make a requested run, without recording it."""
-    return requested_run(
+    chosen: Sequence[Mapping[str, Scalar]] | None = None,
+) -> tuple[Run, ...]:
+    """Make the runs of a request, without recording them: of the chosen combinations, or of all."""
+    return requested_runs(
         spec,
-        id=new_run_id(),
+        new_id=new_run_id,
         digest=digest,
         generation=generation,
         params=params,
         at=at,
         now=now,
         requested_by=user_name(),
-        retry_of=retry_of,
+        chosen=chosen,
+    )
+
+
+def new_retry(spec: JobSpec, old: Run, *, digest: str, generation: int | None, now: datetime) -> Run:
+    """Make the retry of a run, without recording it."""
+    return retry_run(
+        spec,
+        old,
+        id=new_run_id(),
+        digest=digest,
+        generation=generation,
+        now=now,
+        requested_by=user_name(),
     )
 
 
 def record(
     store: Requesting,
-    run: Run,
+    runs: Sequence[Run],
     job: CompiledJob,
     *,
     why: str,
     now: datetime,
     policy: OverlapPolicy | None = None,
     continues: Run | None = None,
-) -> Run:
-    """Record a requested run and the reason; return it in the state that the overlap policy decided.
+) -> tuple[Run, ...]:
+    """Record the runs of a request and the reason; return them as the overlap policy decided.
 
-    `continues` is the run whose steps it does not run again.
+    `continues` is the run whose steps a retry does not run again.
     """
-    moment = Moment(now=now, generation=run.generation or 0, new_id=new_run_id)
+    moment = Moment(now=now, generation=runs[0].generation or 0, new_id=new_run_id)
     with store.transaction():
         store.add_definition(job)
-        recorded, _ = request_run(store, run, job.spec, moment, policy=policy)
-        if continues is not None and not recorded.state.is_final:
-            keep_steps(store, recorded, continues, job.spec)
-        action = "retry" if run.retry_of else "run"
-        store.audit(
-            actor=run.requested_by,
-            action=action,
-            object=run.retry_of or run.id,
-            detail="; ".join(part for part in (why, f"run {run.id}") if part),
-            now=now,
-        )
+        recorded, _ = request_runs(store, runs, job.spec, moment, policy=policy)
+        if continues is not None and not recorded[0].state.is_final:
+            keep_steps(store, recorded[0], continues, job.spec)
+        for run in runs:
+            store.audit(
+                actor=run.requested_by,
+                action="retry" if run.retry_of else "run",
+                object=run.retry_of or run.id,
+                detail="; ".join(part for part in (why, f"run {run.id}") if part),
+                now=now,
+            )
     return recorded
 
 
@@ -83,33 +96,39 @@ def prepare_state(place: Place) -> None:
 
 
 def hand_over(
-    place: Place, run: Run, job: CompiledJob, *, why: str, now: datetime, all_steps: bool = False
-) -> Run:
-    """Record a requested run, and wake the process that may start it."""
-    (recorded,) = hand_over_all(place, [(run, job)], why=why, now=now, all_steps=all_steps)
-    return recorded
+    place: Place,
+    runs: Sequence[Run],
+    job: CompiledJob,
+    *,
+    why: str,
+    now: datetime,
+    all_steps: bool = False,
+) -> tuple[Run, ...]:
+    """Record the runs of a request, and wake the process that may start them."""
+    return hand_over_all(place, [(runs, job)], why=why, now=now, all_steps=all_steps)
 
 
 def hand_over_all(
     place: Place,
-    requests: Sequence[tuple[Run, CompiledJob]],
+    requests: Sequence[tuple[Sequence[Run], CompiledJob]],
     *,
     why: str,
     now: datetime,
     policy: OverlapPolicy | None = None,
     all_steps: bool = False,
 ) -> tuple[Run, ...]:
-    """Record requested runs, and wake the process that may start them; `policy` replaces that of each job.
+    """Record the runs of requests, each request as one, and wake the process that may start them.
 
-    A run that retries one continues at the first step that has not succeeded, unless all steps are to run.
+    `policy` replaces that of each job. A run that retries one continues at the first step that has not
+    succeeded, unless all steps are to run.
     """
     prepare_state(place)
     store = open_ledger(place.config.ledger_url)
     try:
-        recorded = []
-        for run, job in requests:
-            old = None if all_steps else _continued(place, store, run, job)
-            recorded.append(record(store, run, job, why=why, now=now, policy=policy, continues=old))
+        recorded: list[Run] = []
+        for runs, job in requests:
+            old = None if all_steps else _continued(place, store, runs[0], job)
+            recorded += record(store, runs, job, why=why, now=now, policy=policy, continues=old)
     finally:
         store.close()
     poke(place.state_dir)

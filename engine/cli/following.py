@@ -6,11 +6,11 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC
 from types import FrameType
 
-from engine.answers.as_json import details_of, one_run_to_json
+from engine.answers.as_json import details_of, one_run_to_json, whole_runs_to_json
 from engine.answers.did import answer_of
 from engine.answers.expected import item_of
 from engine.answers.presence import RUNNING
@@ -21,10 +21,10 @@ from engine.cli.asking import ask_to_stop, hand_over, prepare_state
 from engine.cli.output import print_json, print_text, style_of
 from engine.cli.place import Place
 from engine.cli.showing import OutputShown
-from engine.cli.step_output import StepsShown
+from engine.cli.step_output import PrefixedLines, StepsShown
 from engine.core.errors import StoreRefusedError
 from engine.core.lifecycle import AttemptKey, Run, RunState
-from engine.core.vocabulary import reason_words, seconds_text, short
+from engine.core.vocabulary import combination_text, reason_words, seconds_text, short
 from engine.execution.attendance import Attendance
 from engine.host.lock import is_engine_running
 from engine.ledger.ports import View
@@ -81,13 +81,16 @@ class EndingSignals:
 class Followed:
     """A run that is followed: each look prints new output. When the reader has left, the run continues."""
 
-    def __init__(self, place: Place, view: View, run_id: str, *, output_to_stderr: bool) -> None:
-        """Print nothing yet."""
+    def __init__(
+        self, place: Place, view: View, run_id: str, *, output_to_stderr: bool, prefix: str = ""
+    ) -> None:
+        """Print nothing yet; `prefix` comes before each line: one of several runs has it."""
+        self._prefix = prefix
         self._place = place
         self._view = view
         self._run_id = run_id
         self._stream = sys.stderr if output_to_stderr else sys.stdout
-        self._shown: OutputShown | None = None
+        self._shown: OutputShown | PrefixedLines | None = None
         self._number = 0
         self._ended = 0
         self._steps: StepsShown | None = None
@@ -110,7 +113,12 @@ class Followed:
                 self._end_attempt(run, is_last=False)
             self._number += 1
             folder = self._place.config.attempt_dir(AttemptKey(run.id, self._number))
-            self._shown = OutputShown(OutputTail(folder), stream=self._stream)
+            tail = OutputTail(folder)
+            self._shown = (
+                PrefixedLines(tail, f"{self._prefix}| ", self._stream)
+                if self._prefix
+                else OutputShown(tail, stream=self._stream)
+            )
         if is_between or run.state.is_final:
             self._end_attempt(run, is_last=not is_between)
         else:
@@ -123,12 +131,13 @@ class Followed:
         """Print the output of steps; after a round that failed, also why, and when the next one begins."""
         if self._steps is None:
             folder_of = self._place.config.attempt_dir
-            self._steps = StepsShown(self._view, run.id, folder_of, stream=self._stream)
+            self._steps = StepsShown(self._view, run.id, folder_of, stream=self._stream, prefix=self._prefix)
         self._printed(self._steps.show_new)
         if run.state is RunState.RETRY_WAIT and run.retry_at is not None and self._ended < run.attempt:
             self._ended = run.attempt
             wait = seconds_text(max(0.0, (run.retry_at - self._place.now()).total_seconds()))
-            _say(f"attempt {run.attempt}: {reason_words(run.reason, run.detail)}; next attempt in {wait}")
+            why = reason_words(run.reason, run.detail)
+            _say(f"{self._prefix}attempt {run.attempt}: {why}; next attempt in {wait}")
 
     def _end_attempt(self, run: Run, *, is_last: bool) -> None:
         """Print the rest of an attempt's output; if another attempt follows, also how this one ended."""
@@ -142,7 +151,8 @@ class Followed:
         wait = ""
         if run.state is RunState.RETRY_WAIT and run.attempt == self._number and run.retry_at is not None:
             wait = f" in {seconds_text(max(0.0, (run.retry_at - self._place.now()).total_seconds()))}"
-        _say(f"attempt {self._number}: {reason_words(ended.reason, ended.detail)}; next attempt{wait}")
+        why = reason_words(ended.reason, ended.detail)
+        _say(f"{self._prefix}attempt {self._number}: {why}; next attempt{wait}")
 
     def _print(self, *, finish: bool) -> None:
         if self._shown is not None:
@@ -167,7 +177,7 @@ class Followed:
         text = self._wait_words(run)
         if text and text != self._waited:
             self._waited = text
-            _say(f"waits: {text}  (run {short(run.id)})")
+            _say(f"{self._prefix}waits: {text}  (run {short(run.id)})")
 
     def _wait_words(self, run: Run) -> str:
         """What a queued run waits for. Without an engine, this command or another one starts it."""
@@ -188,27 +198,45 @@ class Followed:
 
 
 def attend(
-    place: Place, run: Run, job: CompiledJob, *, why: str, as_json: bool, all_steps: bool = False
+    place: Place,
+    runs: Sequence[Run],
+    job: CompiledJob,
+    *,
+    why: str,
+    as_json: bool,
+    all_steps: bool = False,
 ) -> int:
-    """Record a run, make sure that it starts, and follow it to its end; return the exit code.
+    """Record the runs of a request, make sure that they start, and follow them to their ends; return the
+    exit code.
 
-    With an engine, the engine starts it. Without one this command takes the engine's place. On a signal that
-    ends a command, a run that has not started is withdrawn; one that has started continues under an engine,
-    and is cancelled if there is none.
+    With an engine, the engine starts them. Without one this command takes the engine's place. On a signal
+    that ends a command, a run that has not started is withdrawn; one that has started continues under an
+    engine, and is cancelled if there is none.
     """
     prepare_state(place)
+    ids = {run.id for run in runs}
     with (
         EndingSignals().listening() as told,
-        Alone(place, f"jobfile run {run.job}", lambda run_id: run_id == run.id) as alone,
+        Alone(place, f"jobfile run {job.spec.name}", ids.__contains__) as alone,
     ):
         alone.look()  # before anything is recorded: it refuses a ledger with a hold
-        attendance = Attendance.begin(place.state_dir, run.id)
-        recorded = hand_over(place, run, job, why=why, now=place.now(), all_steps=all_steps)
+        attendances = [Attendance.begin(place.state_dir, run.id) for run in runs]
+        recorded = hand_over(place, runs, job, why=why, now=place.now(), all_steps=all_steps)
         view = place.view()
-        tell_kept(view, recorded)
-        followed = Followed(place, view, recorded.id, output_to_stderr=as_json)
-        ended = _until_over(place, followed, alone, told)
-        attendance.leave()
+        tell_kept(view, recorded[0])
+        followed = [
+            Followed(
+                place,
+                view,
+                run.id,
+                output_to_stderr=as_json,
+                prefix=f"{combination_text(run.matrix)} " if len(recorded) > 1 else "",
+            )
+            for run in recorded
+        ]
+        ended = _until_over(place, followed, alone, told, is_quiet=as_json or len(recorded) == 1)
+        for attendance in attendances:
+            attendance.leave()
     return _print_result(view, ended, as_json=as_json)
 
 
@@ -219,21 +247,32 @@ def tell_kept(view: View, run: Run) -> None:
         _say(kept)
 
 
-def _until_over(place: Place, followed: Followed, alone: Alone, told: EndingSignals) -> Run:
-    """Follow a run until it is over, or until a signal ends this command and the run continues."""
+def _until_over(
+    place: Place, followed: Sequence[Followed], alone: Alone, told: EndingSignals, *, is_quiet: bool
+) -> list[Run]:
+    """Follow runs until each is over, or until a signal ends this command and the rest continues."""
     pause = threading.Event()
     how = Stop.CANCEL
+    ended: dict[Followed, Run] = {}
     while True:
-        run = followed.look()
-        if run.state.is_final:
-            return run
+        looked = {one: one.look() for one in followed if one not in ended}
+        for one, run in looked.items():
+            if run.state.is_final:
+                ended[one] = run
+                if not is_quiet:
+                    print_end(run)
         if signal_name := told.take():
-            if run.state is not RunState.QUEUED and is_engine_running(place.state_dir):
-                _say(f"\nstill running; end it with  jobfile cancel {short(run.id)}")
-                return run
-            _end(place, run, how, why=signal_name)
+            is_continued = is_engine_running(place.state_dir)
+            for one, run in looked.items():
+                if one not in ended and run.state is not RunState.QUEUED and is_continued:
+                    _say(f"\nstill running; end it with  jobfile cancel {short(run.id)}")
+                    ended[one] = run
+                elif one not in ended:
+                    _end(place, run, how, why=signal_name)
             alone.wake()
             how = Stop.KILL
+        if len(ended) == len(followed):
+            return [ended[one] for one in followed]
         alone.look()
         pause.wait(LOOK_SECONDS)
 
@@ -251,12 +290,16 @@ def _say(text: str, style: Style = PLAIN) -> None:
         print_text(text, style, err=True)
 
 
-def _print_result(view: View, run: Run, *, as_json: bool) -> int:
-    if as_json:
-        print_json(one_run_to_json(run, details=details_of(view, run)))
-    elif run.state.is_final:
-        print_end(run)
-    return int(answer_of(run.state, was_started=run.was_executed))
+def _print_result(view: View, runs: Sequence[Run], *, as_json: bool) -> int:
+    if len(runs) > 1:
+        if as_json:
+            print_json(whole_runs_to_json(view, runs))
+    elif as_json:
+        print_json(one_run_to_json(runs[0], details=details_of(view, runs[0])))
+    elif runs[0].state.is_final:
+        print_end(runs[0])
+    item = item_of(*runs)
+    return int(answer_of(item.state, was_started=item.ran))
 
 
 def print_end(run: Run) -> None:

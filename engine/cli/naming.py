@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from engine.answers.newest import item_with
 from engine.answers.zones import zone_of_job
 from engine.cli.place import Place, UnknownJobError
 from engine.core.errors import ErrorCode, JobfileError, NothingRecordedError
@@ -68,8 +69,9 @@ def job_named(place: Place, text: str) -> Subject:
 
 
 def run_of(place: Place, named: Subject) -> Run:
-    """The run that was named, or the newest run of the job that was."""
-    run = named.run or named.view.newest_run(named.job, until=place.now())
+    """The run that was named, or the newest run of the job that was: with a matrix, the one that decides."""
+    newest = item_with(named.view, named.view.newest_run(named.job, until=place.now()))
+    run = named.run or (newest and newest.run)
     if run is None:
         raise NothingRecordedError(f"job {named.job} has no run yet")
     return run

@@ -1,4 +1,4 @@
-"""Prints the output of a run's steps as it comes: each line after the name of its step."""
+"""Prints output of several attempts as it comes: each line after the name of its step or combination."""
 
 import sys
 from collections.abc import Callable
@@ -17,17 +17,19 @@ COLOURS: Final = (36, 35, 34, 33, 32, 96, 95, 94, 93, 92)
 """Colours of the steps' names, in the order in which the steps begin: ECMA-48, SGR."""
 
 
-class _Lines:
+class PrefixedLines:
     """Prints whole lines of one attempt; a line that is not finished waits for its end."""
 
     def __init__(self, tail: OutputTail, prefix: str, stream: TextIO) -> None:
+        """Print nothing yet; `prefix` comes before each line."""
         self._tail = tail
         self._prefix = prefix.encode()
         self._stream = stream
         self._text = NeutralText(has_colour=_is_coloured(stream)) if stream.isatty() else None
         self._held = b""
 
-    def show_new(self, *, is_over: bool) -> None:
+    def show_new(self, *, is_over: bool = False) -> None:
+        """Print the whole lines since the last call; all that is left when the attempt is over."""
         part = self._tail.read()
         if self._text is not None:
             text = self._text.feed(part) + (self._text.rest() if is_over else "")
@@ -40,6 +42,10 @@ class _Lines:
             self._stream.buffer.write(b"".join(b"%b%b\n" % (self._prefix, line) for line in lines))
             self._stream.buffer.flush()
 
+    def finish(self) -> None:
+        """Print the rest."""
+        self.show_new(is_over=True)
+
 
 class StepsShown:
     """Prints the output of all steps of a run as it comes."""
@@ -51,13 +57,18 @@ class StepsShown:
         folder_of: Callable[[AttemptKey], Path],
         *,
         stream: TextIO | None = None,
+        prefix: str = "",
     ) -> None:
-        """`folder_of` gives the folder of an attempt. The stream is standard output, if no other is given."""
+        """`folder_of` gives the folder of an attempt. The stream is standard output, if no other is given.
+
+        `prefix` comes before each line: the combination of a matrix.
+        """
+        self._first = prefix
         self._view = view
         self._run_id = run_id
         self._folder_of = folder_of
         self._stream = stream or sys.stdout
-        self._open: dict[AttemptKey, _Lines] = {}
+        self._open: dict[AttemptKey, PrefixedLines] = {}
         self._over: set[AttemptKey] = set()
         self._steps: dict[str, int] = {}
 
@@ -68,7 +79,8 @@ class StepsShown:
             if key in self._over or not key.step:
                 continue
             if key not in self._open:
-                self._open[key] = _Lines(OutputTail(self._folder_of(key)), self._prefix(key), self._stream)
+                tail = OutputTail(self._folder_of(key))
+                self._open[key] = PrefixedLines(tail, self._prefix(key), self._stream)
             is_over = attempt.ended_at is not None
             self._open[key].show_new(is_over=is_over)
             if is_over:
@@ -77,7 +89,7 @@ class StepsShown:
 
     def _prefix(self, key: AttemptKey) -> str:
         number = self._steps.setdefault(key.step, len(self._steps))
-        name = place_text(key.step, key.item)
+        name = f"{self._first}{place_text(key.step, key.item)}"
         if not _is_coloured(self._stream):
             return f"{name} | "
         return f"\x1b[{COLOURS[number % len(COLOURS)]}m{name} |\x1b[0m "

@@ -14,6 +14,7 @@ __all__ = [
     "events",
     "lifecycle",
     "notices",
+    "occurrences",
     "outputs",
     "reasons",
     "records",

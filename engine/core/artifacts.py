@@ -1,10 +1,10 @@
 """The files that a run kept: what the ledger knows of each, and which of them are the newest."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from engine.core.lifecycle import Artifact, AttemptKey, Ended, Outcome
+from jobfile.model.dataclass import dataclass
 from jobfile.model.values import Shown
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from engine.core.reasons import Reason
 from jobfile.model.dataclass import dataclass
-from jobfile.model.values import Shown, Value
+from jobfile.model.values import Scalar, Shown, Value
 
 NOT_AGAIN = "not retried: "
 """The start of the detail of a run that would have been retried if its job still existed."""
@@ -217,6 +217,16 @@ class Run(Shown):
     """How a lost run ended, when that was found later: a final state's name."""
     begun_at: datetime | None = None
     """When the newest round of its steps began; None for a job with one action."""
+    matrix: Mapping[str, Scalar] = field(default_factory=dict)
+    """Its combination; empty for a job without a matrix."""
+    occurrence: str = ""
+    """The id of the first run of its occurrence, if that has a matrix: all its runs share it, and the
+    manual retries of them.
+    """
+    slot: str = ""
+    """Runs with one slot count once against their concurrency limit; without a slot a run counts alone."""
+    combinations: int = 0
+    """The number of runs of its occurrence; 0 without a matrix."""
 
     @property
     def verdict(self) -> RunState:

@@ -2,6 +2,7 @@
 
 import re
 import signal
+from collections.abc import Mapping
 from datetime import datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING
 
@@ -95,6 +96,16 @@ def _ended_words(reason: str) -> str:
 def place_text(step: str, item: int) -> str:
     """A step, as `extract`, or one item of it, as `load[7]`."""
     return f"{step}[{item}]" if item else step
+
+
+def combination_text(matrix: Mapping[str, object]) -> str:
+    """A combination of a matrix: `[region=eu, index=products]`; empty without a matrix."""
+    return f"[{', '.join(f'{name}={value_text(value)}' for name, value in matrix.items())}]" if matrix else ""
+
+
+def run_text(run: Run) -> str:
+    """The job of a run, with its combination if it has one: `rebuild [region=eu]`."""
+    return f"{run.job} {combination_text(run.matrix)}" if run.matrix else run.job
 
 
 def value_text(value: object) -> str:

@@ -78,6 +78,16 @@ def params_from_text(text: str) -> dict[str, Value]:
     return {name: _param(value) for name, value in plain.items()}
 
 
+def matrix_from_text(text: str) -> dict[str, Scalar]:
+    """Parse a combination of a matrix. Raises ValueError or TypeError for anything else."""
+    if text == "":
+        return {}
+    found = {name: value for name, value in params_from_text(text).items() if not isinstance(value, tuple)}
+    if not found:
+        raise TypeError("a combination has plain values")
+    return found
+
+
 def items_from_text(text: str) -> tuple[Scalar, ...]:
     """Parse the items of a step. Raises ValueError or TypeError for anything else."""
     items = value_from_text(text)
@@ -222,6 +232,10 @@ CELLS: Final[Mapping[str, Mapping[str, Cell]]] = {
         "clock_epoch": COUNT,
         "resolved": _one_of(FINAL_OR_NONE, ""),
         "begun_at": _maybe(INSTANT),
+        "matrix": Cell("a combination", _reads(matrix_from_text), ""),
+        "occurrence": _maybe(RUN_ID),
+        "slot": _maybe(RUN_ID),
+        "combinations": COUNT,
     },
     "attempt": {
         "run_id": RUN_ID,

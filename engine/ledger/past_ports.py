@@ -48,7 +48,10 @@ class Past(Protocol):
         ...
 
     def prunable(self, *, before: datetime, limit: int, job: str | None = None) -> tuple[Run, ...]:
-        """Runs that ended before an instant and may be deleted, oldest first; None for all jobs."""
+        """Runs that ended before an instant and may be deleted, oldest first; None for all jobs.
+
+        Of a matrix, whole occurrences: so the first one may exceed the limit.
+        """
         ...
 
     def crowded(self, *, keep: int) -> tuple[tuple[str, datetime], ...]:
@@ -58,7 +61,7 @@ class Past(Protocol):
         ...
 
     def prune(self, runs: Sequence[Run], *, now: datetime) -> tuple[Run, ...]:
-        """Delete runs; a gap record or a count keeps the result of each. Return the deleted ones.
+        """Delete runs; a gap record or a count keeps the result of each occurrence. Return the deleted ones.
 
         A scheduled run whose schedule is not found stays: its row is unreadable, and no gap record can
         replace it.

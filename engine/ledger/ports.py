@@ -59,6 +59,10 @@ class Current(Protocol):
         """Runs in no final state, oldest first."""
         ...
 
+    def runs_of(self, occurrence: str) -> tuple[Run, ...]:
+        """The runs of an occurrence with a matrix, and their manual retries, as recorded."""
+        ...
+
     def current_generation(self) -> Generation | None:
         """The generation in force."""
         ...
@@ -131,7 +135,10 @@ class History(Details, Protocol):
         ...
 
     def count_runs(self, *, since: datetime, until: datetime) -> tuple[StateCount, ...]:
-        """Runs for times in [since, until), counted by job, kind and state; in no particular order."""
+        """Runs for times in [since, until), counted by job, kind and state; in no particular order.
+
+        Runs of a matrix are left out: they count by occurrence.
+        """
         ...
 
     def pruned_requests(self, job: str, *, since: datetime, until: datetime) -> Mapping[RunState, int]:
@@ -175,6 +182,10 @@ class Overview(Protocol):
         self, *, since: datetime, until: datetime, jobs: Collection[str] | None, state: States, limit: int
     ) -> tuple[Run, ...]:
         """Runs for times in [since, until), newest first: of these jobs or of all, in these states or any."""
+        ...
+
+    def matrix_runs(self, *, since: datetime, until: datetime) -> tuple[Run, ...]:
+        """Runs of a matrix that were wanted in [since, until), of all jobs, as recorded."""
         ...
 
 

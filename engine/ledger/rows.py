@@ -38,7 +38,6 @@ from engine.core.records import (
     Rejection,
     Schedule,
     Session,
-    Source,
     StepOfRun,
 )
 from engine.core.step_states import StepRun, StepState
@@ -53,6 +52,7 @@ from engine.ledger.cells import (
     is_run_id,
     is_step,
     items_from_text,
+    matrix_from_text,
     params_from_text,
     value_from_text,
 )
@@ -133,6 +133,7 @@ def run_from_row(columns: Row) -> Run:
         row["stop_requested"],
         row["resolved"],
     )
+    occurrence, slot = row["occurrence"], row["slot"]
     if not (
         is_run_id(row["id"])
         and is_job(row["job"])
@@ -140,6 +141,8 @@ def run_from_row(columns: Row) -> Run:
         and stop in STOPS
         and resolved in FINAL_OR_NONE
         and (retry_of is None or is_run_id(retry_of))
+        and (occurrence is None or is_run_id(occurrence))
+        and (slot is None or is_run_id(slot))
     ):
         raise UnreadableValueError(f"run {row['id']} has a value that jobfile never writes")
     return Run(
@@ -170,6 +173,10 @@ def run_from_row(columns: Row) -> Run:
         clock_epoch=row["clock_epoch"],
         resolved=resolved,
         begun_at=_maybe(row["begun_at"]),
+        matrix=matrix_from_text(row["matrix"]),
+        occurrence=occurrence or "",
+        slot=slot or "",
+        combinations=row["combinations"],
     )
 
 
@@ -196,6 +203,10 @@ def run_to_row(run: Run) -> dict[str, object]:
         "requested_by": run.requested_by,
         "retry_of": run.retry_of,
         "clock_epoch": run.clock_epoch,
+        "matrix": params_to_text(run.matrix) if run.matrix else "",
+        "occurrence": run.occurrence or None,
+        "slot": run.slot or None,
+        "combinations": run.combinations,
     }
 
 
@@ -446,22 +457,6 @@ def audited_from_row(row: Row) -> Audited:
         object=row["object"],
         detail=row["detail"],
     )
-
-
-def source_to_text(source: Source) -> str:
-    """The stored form of where an engine reads its jobs."""
-    return json.dumps(source._asdict())
-
-
-def source_from_text(text: str) -> Source:
-    """Parse where an engine reads its jobs; the default (files) when it is missing or unreadable."""
-    try:
-        noted = Source(**json.loads(text)) if text else Source()
-    except (ValueError, TypeError, RecursionError):
-        return Source()
-    kinds = (str, str, bool, str)
-    is_good = all(isinstance(one, kind) for one, kind in zip(noted, kinds, strict=True))
-    return noted if is_good else Source()
 
 
 def owed_from_row(row: Row) -> Owed:

@@ -86,7 +86,10 @@ class Contents(Protocol):
         ...
 
     def instants(self, key: SetKey) -> Iterator[tuple[datetime, str]]:
-        """The nominal times and ids of the runs of a set, oldest first, read lazily."""
+        """The nominal times and ids of the runs of a set, oldest first, read lazily.
+
+        Of an occurrence with a matrix, the first run.
+        """
         ...
 
     def gaps(self, schedule_id: int) -> Iterator[Gap]:
@@ -118,6 +121,10 @@ class Contradictions(Protocol):
     """Rows that contradict each other, or that no loop will ever change; `limit`: the maximum number to
     return.
     """
+
+    def torn_occurrences(self, *, limit: int) -> tuple[Suspect, ...]:
+        """Occurrences of a matrix that do not have each of their runs once."""
+        ...
 
     def half_ended(self, *, limit: int) -> tuple[Suspect, ...]:
         """Runs and attempts whose state and end contradict each other, or that are resolved but were not

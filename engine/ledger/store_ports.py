@@ -166,13 +166,18 @@ class Stopping(Standing, Current, Definitions, Transactions, Protocol):
         ...
 
 
-class Notifications(Protocol):
+class Notifications(Current, Protocol):
     """For the callers that record notifications: the outbox, and how earlier runs ended."""
 
     outbox: Outbox
 
-    def newest_ends(self, job: str, *, since: datetime, limit: int) -> tuple[RunState, ...]:
-        """Final states of the job's runs that were executed and ended after `since`, newest first."""
+    def newest_ends(
+        self, job: str, *, since: datetime, limit: int, combinations: int = 0
+    ) -> tuple[RunState, ...]:
+        """Final states of the job's runs that were executed and ended after `since`, newest first.
+
+        Runs of one occurrence have one state, that of all; none has more than `combinations`.
+        """
         ...
 
 
@@ -224,19 +229,22 @@ class Accounting(Stopping, Pausing, Protocol):
         """Record the decision about a run whose spread has passed. False when it is decided already."""
         ...
 
-    def count_blocking(self, concurrency_key: str, *, at_most: int) -> tuple[int, int]:
+    def count_blocking(self, concurrency_key: str, *, at_most: int, besides: str = "") -> tuple[int, int]:
         """The numbers of active and of waiting runs with a concurrency key, each counted up to `at_most`.
 
-        A run whose spread has not passed blocks no other and is not counted.
+        A run whose spread has not passed blocks no other and is not counted, nor are those of the occurrence
+        `besides`. Runs with one slot count once.
         """
         ...
 
-    def blocking_runs(self, concurrency_key: str, *, limit: int | None = None) -> tuple[Run, ...]:
+    def blocking_runs(
+        self, concurrency_key: str, *, limit: int | None = None, besides: str = ""
+    ) -> tuple[Run, ...]:
         """The runs that `count_blocking` counts: first the active, then the waiting, each oldest first."""
         ...
 
     def newest_occurrences(self, job: str, *, limit: int) -> tuple[Run, ...]:
-        """The newest scheduled runs of a job, newest first."""
+        """The newest scheduled runs of a job, newest first; of an occurrence with a matrix, the first one."""
         ...
 
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from engine.core.due import NotRun
 from engine.core.lifecycle import Run, RunState
 from engine.core.notices import TROUBLE, notices
+from engine.core.occurrences import deciding, is_over, newest_of_each
 from engine.core.records import Owed
 from engine.ledger.store_ports import Notifications
 from jobfile.model.hashing import sha256
@@ -21,9 +22,14 @@ _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def owe_for_run(store: Notifications, run: Run, spec: JobSpec, *, now: datetime) -> None:
-    """Note the notifications for the state of a run, if it is final."""
+    """Note the notifications for the state of a run, if it is final; for a matrix, when all runs are."""
     if not spec.notify:
         return
+    if run.occurrence:
+        runs = store.runs_of(run.occurrence)
+        if not is_over(runs):
+            return
+        run = deciding(newest_of_each(runs))
     facts = {
         "run": run.id,
         "scheduled_for": run.scheduled_for.isoformat(),
@@ -32,6 +38,7 @@ def owe_for_run(store: Notifications, run: Run, spec: JobSpec, *, now: datetime)
         "detail": run.detail,
         "attempt": run.attempt,
         "exit_code": run.exit_code,
+        **({"matrix": dict(run.matrix)} if run.matrix else {}),
     }
     previous = _event_before(store, run) if run.state is RunState.SUCCEEDED else ""
     found = notices(spec, run.state, previous=previous)
@@ -76,6 +83,6 @@ def _owe(
 
 def _event_before(store: Notifications, run: Run) -> str:
     """The event of the job's previous end: a success after a failure is a recovery."""
-    newest = store.newest_ends(run.job, since=_BEGINNING, limit=2)
+    newest = store.newest_ends(run.job, since=_BEGINNING, limit=2, combinations=run.combinations)
     before = newest[1] if len(newest) > 1 else None
     return TROUBLE[0] if before is not None and before is not RunState.SUCCEEDED else ""

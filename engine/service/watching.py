@@ -10,7 +10,7 @@ from engine.core.events import RefUnread
 from engine.core.records import SOURCE, Source
 from engine.host.memory_release import give_back_code
 from engine.host.run_ids import new_run_id
-from engine.ledger.rows import source_to_text
+from engine.ledger.source_fact import source_to_text
 from engine.ledger.store_ports import Store
 from engine.loops.watcher import Watcher
 from engine.ports import Clock, Journal, SourceTree

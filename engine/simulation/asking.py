@@ -110,6 +110,7 @@ def length_of_steps(spec: JobSpec, steps: Mapping[str, Assumed]) -> timedelta:
     subject = Subject(0, spec, Assumed(length=timedelta(), steps=failing_none))
     run = SimRun(subject, _SOME_TIME, TriggerKind.SCHEDULE, _SOME_TIME)
     run.state, run.params = RunState.RUNNING, bound(spec, {})
+    run.matrix = spec.matrix[0] if spec.matrix else {}
     setting = Setting(jobs=(), since=_SOME_TIME, until=_SOME_TIME, assumed={})
     return begin_course(run, setting, now=_SOME_TIME).length
 
@@ -181,5 +182,6 @@ def _as_run(run: SimRun) -> Run:
         not_before=run.not_before,
         concurrency_key="",
         concurrency_limit=None,
+        matrix=run.matrix,
     )
     return replace(made, attempt=run.attempt, started_at=run.started_at)

@@ -32,8 +32,10 @@ from engine.simulation.asking import (
     round_verdict,
     verdict,
 )
+from engine.simulation.matrices import Besides, with_combinations
 from engine.simulation.subject import Absence, GivenEvent, Lane, Setting, SimRun, Subject
 from engine.simulation.tally import JobTally, Load, Outcome, Return
+from engine.transactions.pause import BAD_ENDS
 from jobfile.model.jobs import AfterTrigger
 from jobfile.schedule.occurrences import Fire, fires
 
@@ -134,11 +136,12 @@ class _Simulation:
             self.decide(now, SimRun(subject, now, TriggerKind.SCHEDULE, now))
             return
         if subject.paused_at is not None:
-            row.not_run["skipped", Reason.PAUSED] += 1
+            row.not_run["skipped", Reason.PAUSED] += max(1, len(subject.spec.matrix))
             return
         run = SimRun(subject, now, TriggerKind.SCHEDULE, subject.rules.not_before(fire))
         run.params = bound(subject.spec, subject.spec.schedule[fire.entry].arguments)
-        self.expect(now, run)
+        for one in with_combinations(subject.spec, run):
+            self.expect(now, one)
 
     def expect(self, now: datetime, run: SimRun) -> None:
         """Decide about an occurrence after its spread, unless its start deadline has passed."""
@@ -159,7 +162,8 @@ class _Simulation:
         run = SimRun(self.by_name[about.job], about.at, about.trigger, now)
         run.params = bound(run.subject.spec, about.params)
         self.rows[run.subject.index].fires += 1
-        self.decide(now, run)
+        for one in with_combinations(run.subject.spec, run):
+            self.decide(now, one)
 
     def decide(self, now: datetime, about: object) -> None:
         """Decide about a run: first by its condition, then by the overlap policy."""
@@ -182,7 +186,8 @@ class _Simulation:
         policy = subject.policy
         if run.trigger is not TriggerKind.SCHEDULE:
             policy = policy_for(subject.spec, run.trigger)
-        others = Listed(lane.active, lane.waiting)
+        listed = Listed(lane.active, lane.waiting)
+        others = listed if run.occurrence is None else Besides(lane, run, policy)
         decision = admit(concurrency=subject.concurrency, policy=policy, others=others)
         if isinstance(decision, Skip):
             self.leave_out(now, run, decision.state, decision.reason)
@@ -190,7 +195,7 @@ class _Simulation:
         if isinstance(decision, Hold):
             self.clear_the_way(now, run, decision)
         lane.waiting.append(run)
-        if isinstance(decision, Admit) or len(lane.active) < (subject.concurrency.limit or 0):
+        if isinstance(decision, Admit) or lane.taken(run) < (subject.concurrency.limit or 0):
             self.make_ready(run)
 
     def clear_the_way(self, now: datetime, run: SimRun, hold: Hold[SimRun]) -> None:
@@ -206,6 +211,7 @@ class _Simulation:
         self.rows[run.subject.index].not_run[state.value, reason] += 1
         if self.on_event:
             self.on_event(now, state.value, run)
+        self.count_end(now, run, state)
 
     def give_up(self, now: datetime, about: object) -> None:
         assert isinstance(about, SimRun)
@@ -239,7 +245,7 @@ class _Simulation:
             if run.attempt == 0:
                 subject = run.subject
                 limit = subject.concurrency.limit
-                if limit is not None and len(run.lane.active) >= limit:
+                if limit is not None and run.lane.taken(run) >= limit:
                     run.is_ready = False
                     continue  # when an active run ends, the first waiting one becomes ready again
                 if subject.queue and self.used[subject.queue] >= self.slots[subject.queue]:
@@ -364,18 +370,35 @@ class _Simulation:
         if state is RunState.SUCCEEDED:
             row.succeeded += 1
             row.late += subject.is_expected and is_late(run, now)
-            subject.failures_in_a_row = 0
         elif state is RunState.CANCELLED:
             row.not_run["cancelled", reason] += 1
         else:
             row.failed += 1
+        if self.on_event:
+            self.on_event(now, state.value, run)
+        for waiting in lane.following(subject.concurrency.limit):
+            self.make_ready(waiting)
+        self.count_end(now, run, state)
+
+    def count_end(self, now: datetime, run: SimRun, state: RunState) -> None:
+        """Count an end for the pause after failures, and start the jobs that follow; a matrix counts once."""
+        occurrence, subject = run.occurrence, run.subject
+        if occurrence is not None:
+            occurrence.left -= 1
+            occurrence.has_failed |= state in BAD_ENDS
+            occurrence.has_succeeded |= state is RunState.SUCCEEDED
+            if occurrence.left:
+                return
+            is_good = occurrence.has_succeeded and not occurrence.has_failed
+            state = RunState.FAILED if occurrence.has_failed else RunState.SUCCEEDED if is_good else state
+        if not run.attempt and (occurrence is None or state not in (*BAD_ENDS, RunState.SUCCEEDED)):
+            return  # nothing of it ran
+        if state is RunState.SUCCEEDED:
+            subject.failures_in_a_row = 0
+        elif state in BAD_ENDS:
             subject.failures_in_a_row += 1
             if subject.failures_in_a_row == subject.spec.pause_on_failure:
                 subject.paused_at = now
-        if self.on_event:
-            self.on_event(now, state.value, run)
-        for waiting in lane.waiting[:1]:
-            self.make_ready(waiting)
         for follower, when in subject.followers:
             if is_followed(state, when):
                 self.ask(now, GivenEvent(at=run.scheduled_for, job=follower.spec.name))
@@ -409,10 +432,11 @@ class _Simulation:
         row = self.rows[subject.index]
         for gap in found.not_run:
             row.fires += gap.count
-            row.not_run[gap.state.value, gap.reason] += gap.count
+            row.not_run[gap.state.value, gap.reason] += gap.count * max(1, len(subject.spec.matrix))
         for one in found.to_run:
             row.fires += 1
             trigger = TriggerKind.CATCHUP if one.is_late else TriggerKind.SCHEDULE
             run = SimRun(subject, one.fire.at, trigger, subject.rules.not_before(one.fire))
             run.params = bound(subject.spec, subject.spec.schedule[one.fire.entry].arguments)
-            self.expect(now, run)
+            for part in with_combinations(subject.spec, run):
+                self.expect(now, part)

@@ -44,9 +44,12 @@ def _notes(row: JobTally, spec: JobSpec, setting: Setting) -> Iterator[str]:
         yield (
             f"{failed}: {takes}, timeout {length_text(spec.timeout)}" if timeout and spec.timeout else failed
         )
+    if spec.matrix:
+        yield f"{many(len(spec.matrix), 'run')} a fire, by its matrix"
     for (state, reason), count in sorted(row.not_run.items()):
         if (state, reason) == ("skipped", Reason.OVERLAP):
-            yield f"{takes}: {_part(count, row.fires)} skipped, blocked by another run"
+            fires = row.fires * max(1, len(spec.matrix))
+            yield f"{takes}: {_part(count, fires)} skipped, blocked by another run"
         else:
             yield f"{count:,} {state}: {REASONS.get(reason, reason)}"
     if row.caught_up:
@@ -55,6 +58,10 @@ def _notes(row: JobTally, spec: JobSpec, setting: Setting) -> Iterator[str]:
         yield f"waited for {what} {_times(count)}"
     if row.retries:
         yield f"retried {_times(row.retries)}"
+    yield from _clock_notes(spec, setting)
+
+
+def _clock_notes(spec: JobSpec, setting: Setting) -> Iterator[str]:
     for entry in spec.schedule:
         for effect in clock_effects(entry, after=setting.since - _DAY, days=_days(setting) + 2):
             if setting.since.date() <= effect.date < setting.until.date() + _DAY:

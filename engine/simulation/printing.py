@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from engine.answers.as_json import iso
 from engine.core.columns import cut, display_width, facts, table
+from engine.core.vocabulary import combination_text
 from engine.simulation.notes import absence_lines, length_text, notes_of, zone_changes, zone_line
 from engine.simulation.subject import Setting, SimRun
 from engine.simulation.tally import JobTally, Outcome
@@ -179,7 +180,9 @@ class EventLines:
         """Start with the heads only."""
         self._text = io.StringIO()
         self._writer = csv.writer(self._text, lineterminator="\n")
-        self._writer.writerow(("at", "event", "job", "scheduled_for", "trigger", "attempt", "reason"))
+        self._writer.writerow(
+            ("at", "event", "job", "scheduled_for", "trigger", "attempt", "reason", "combination")
+        )
 
     def on_event(self, at: datetime, what: str, run: SimRun) -> None:
         """Add an event of a run."""
@@ -192,6 +195,7 @@ class EventLines:
                 run.trigger.value,
                 run.attempt,
                 run.reason,
+                combination_text(run.matrix),
             )
         )
 

@@ -11,9 +11,10 @@ from engine.core.admission import policy_for
 from engine.core.due import Rules
 from engine.core.lifecycle import RunState, TriggerKind
 from engine.core.step_states import StepKey
+from engine.core.vocabulary import combination_text
 from engine.triggers.schedule import rules_of
 from jobfile.model.jobs import ExpectSpec, JobSpec, OverlapPolicy
-from jobfile.model.values import Value
+from jobfile.model.values import Scalar, Value
 
 if TYPE_CHECKING:
     from engine.simulation.courses import Course
@@ -78,6 +79,37 @@ class Lane:
         self.active: list[SimRun] = []
         self.waiting: list[SimRun] = []
 
+    def taken(self, run: "SimRun") -> int:
+        """How many places are taken for a run: runs with one slot take one, and none from each other."""
+        if run.occurrence is None:
+            return slots_of(self.active)
+        return slots_of([one for one in self.active if run.slot is None or one.slot is not run.slot])
+
+    def following(self, limit: int | None) -> "Sequence[SimRun]":
+        """The waiting runs that are next: as many as the limit allows at once, and those with their slots."""
+        first = self.waiting[: limit or 1]
+        slots = {id(one.slot) for one in first if one.slot is not None}
+        return [one for one in self.waiting if one in first or id(one.slot) in slots] if slots else first
+
+
+def slots_of(runs: "Sequence[SimRun]") -> int:
+    """The number of places that runs take under a limit."""
+    if not any(run.slot is not None for run in runs):
+        return len(runs)
+    return len({id(run.slot or run) for run in runs})
+
+
+class SimOccurrence:
+    """An occurrence of a job with a matrix: how many of its runs are not over, and whether one failed."""
+
+    __slots__ = ("has_failed", "has_succeeded", "left")
+
+    def __init__(self, left: int) -> None:
+        """Nothing is over yet."""
+        self.left = left
+        self.has_failed = False
+        self.has_succeeded = False
+
 
 class SimRun:
     """A run with the fields that decisions need.
@@ -103,6 +135,9 @@ class SimRun:
     course: "Course | None" = None
     """How its steps went, or will go, since it was started."""
     params: Mapping[str, Value] = MappingProxyType({})
+    matrix: Mapping[str, Scalar] = MappingProxyType({})
+    occurrence: SimOccurrence | None = None
+    slot: SimOccurrence | None = None
 
     def __init__(
         self, subject: "Subject", scheduled_for: datetime, trigger: TriggerKind, not_before: datetime
@@ -171,7 +206,8 @@ class Subject:
         self.always_succeeds = not (self.times_out or assumed.failing > 0 or assumed.steps or is_cut)
         self.is_expected = spec.expect != ExpectSpec()
         self.has_key = spec.concurrency.key is not None
-        asks = bool(self.has_condition or self.has_key or assumed.steps) or spec.pause_on_failure is not None
+        asks = bool(self.has_condition or self.has_key or assumed.steps or spec.matrix)
+        asks = asks or spec.pause_on_failure is not None
         self.is_plain = not (asks or self.rules.delays or spec.start_deadline)
         self.verdicts: dict[tuple[RunState, int, str], tuple[RunState, str]] = {}
 
@@ -189,4 +225,5 @@ class Subject:
 
 def _chance(seed: int, run: SimRun, identity: str) -> float:
     name = f"{seed}|{run.subject.spec.name}|{run.scheduled_for.isoformat()}|{identity}"
+    name += combination_text(run.matrix)
     return int.from_bytes(sha256(name.encode()).digest()[:8], "big") / CHANCES

@@ -1,14 +1,17 @@
 """Account for due occurrences: occurrence -> decision -> record, inside the caller's transaction."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import NamedTuple
+from functools import lru_cache
+from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from engine.core.admission import Admit, Decision, Hold, Skip, admit, policy_for
 from engine.core.events import Event, FellDueUnseen, NotRunTold, RunWaits, SkipsInARow
 from engine.core.lifecycle import ACTIVE_STATES, Occurrence, Run, RunState, TriggerKind
+from engine.core.occurrences import deciding
 from engine.core.reasons import Reason
 from engine.core.records import ENGINE_DOWN, Schedule
 from engine.ledger.store_ports import Accounting
@@ -17,14 +20,16 @@ from engine.ports import Stop
 from engine.triggers.kind import NotMade
 from engine.triggers.manual import requested
 from engine.triggers.registry import watched_by
-from jobfile.expressions.template import has_template, render_text
+from jobfile.expressions.template import find_slots, has_template, names_in, render_text
 from jobfile.model.dataclass import dataclass
 from jobfile.model.jobs import JobSpec, OverlapPolicy
-from jobfile.model.values import Value
+from jobfile.model.values import Scalar, Value
 from jobfile.schedule.occurrences import load_zone
 
 SKIPS_IN_A_ROW = 3
 """After this many consecutive skips the user is warned: a stuck run silences its job."""
+KEPT_KEYS = 1_000
+"""Size of the cache of concurrency keys: each run needs to know whether its key names an axis."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,8 +60,7 @@ def account(store: Accounting, schedule: Schedule, moment: Moment) -> Iterator[E
     for not_made in found.not_run:
         yield _record_not_run(store, subject, not_made, moment)
     for occurrence in found.to_run:
-        run = _expected_run(subject, occurrence, moment)
-        yield from _record_run(store, run, spec, moment)
+        yield from _record_runs(store, _expected_runs(subject, occurrence, moment), spec, moment)
     if found.covered_until is None:
         return
     store.advance_coverage(schedule.id, to=found.covered_until)
@@ -65,50 +69,77 @@ def account(store: Accounting, schedule: Schedule, moment: Moment) -> Iterator[E
 
 
 def decide_waiting(store: Accounting, run: Run, moment: Moment) -> Iterator[Event]:
-    """Decide about a run whose spread has passed: runs that block it now count, not those of its due time."""
-    spec = store.definition(run.digest)
-    decision = _decision(store, run, spec)
-    recorded = _decided(replace(run, reason=""), decision, moment)
-    if store.decide(recorded):
-        yield from _consequences(store, recorded, decision, moment)
+    """Decide about a run whose spread has passed, and about the others of its occurrence: runs that block
+    them now count, not those of their due time.
+    """
+    runs = store.runs_of(run.occurrence) if run.occurrence else (run,)
+    waiting = [replace(one, reason="") for one in runs if one.reason == Reason.SPREAD]
+    if waiting:
+        yield from _decide(store, waiting, store.definition(run.digest), moment, record=store.decide)
 
 
-def requested_run(
+def requested_runs(
     spec: JobSpec,
     *,
-    id: str,
+    new_id: Callable[[], str],
     digest: str,
     generation: int | None,
     params: Mapping[str, Value],
     at: datetime,
     now: datetime,
     requested_by: str = "",
-    retry_of: str | None = None,
+    chosen: Sequence[Mapping[str, Scalar]] | None = None,
     trigger: TriggerKind = TriggerKind.MANUAL,
+) -> tuple[Run, ...]:
+    """The runs of a request, before they are recorded; `at` is the time that they are for.
+
+    One for each combination of the job's matrix, or for the chosen ones; without a matrix, one.
+    """
+    occurrence = requested(
+        spec.name, at=at, now=now, arguments=params, requested_by=requested_by, trigger=trigger
+    )
+    origin = _Origin(digest, generation, now)
+    return _queued_runs(occurrence, spec, spec.matrix if chosen is None else chosen, origin, new_id)
+
+
+def retry_run(
+    spec: JobSpec,
+    old: Run,
+    *,
+    id: str,
+    digest: str,
+    generation: int | None,
+    now: datetime,
+    requested_by: str = "",
 ) -> Run:
-    """A requested run, before it is recorded; `at` is the time that it is for."""
+    """The run that retries another by hand, before it is recorded: same time, params and combination."""
     occurrence = requested(
         spec.name,
-        at=at,
+        at=old.scheduled_for,
         now=now,
-        arguments=params,
+        arguments=old.params,
         requested_by=requested_by,
-        retry_of=retry_of,
-        trigger=trigger,
+        retry_of=old.id,
     )
-    return _queued_run(occurrence, spec, id=id, digest=digest, generation=generation, now=now)
+    part = _Part(old.matrix, old.occurrence, old.combinations)
+    return _queued_run(occurrence, spec, part, _Origin(digest, generation, now), id=id)
 
 
-def request_run(
-    store: Accounting, run: Run, spec: JobSpec, moment: Moment, *, policy: OverlapPolicy | None = None
-) -> tuple[Run, tuple[Event, ...]]:
-    """Record a run that a user requests; returns it as the overlap policy decided, and the events.
+def request_runs(
+    store: Accounting,
+    runs: Sequence[Run],
+    spec: JobSpec,
+    moment: Moment,
+    *,
+    policy: OverlapPolicy | None = None,
+) -> tuple[tuple[Run, ...], tuple[Event, ...]]:
+    """Record the runs of a request; returns them as the overlap policy decided, and the events.
 
     The policy is that of the job, unless another is given.
     """
-    events = tuple(_record_run(store, run, spec, moment, policy=policy))
-    recorded = store.run(run.id)
-    assert recorded is not None
+    events = tuple(_record_runs(store, runs, spec, moment, policy=policy))
+    recorded = tuple(found for run in runs if (found := store.run(run.id)) is not None)
+    assert len(recorded) == len(runs)
     return recorded, events
 
 
@@ -120,11 +151,30 @@ def concurrency_key(spec: JobSpec, run: Run) -> str:
     return render_text(key, template_values(spec, run)) if has_template(key) else key
 
 
+def slot_of(spec: JobSpec, run: Run) -> str:
+    """What a run of a matrix counts as against the limit: all runs of its occurrence count once, unless the
+    concurrency key names an axis; then each counts.
+    """
+    return "" if names_an_axis(spec) else run.occurrence
+
+
+def names_an_axis(spec: JobSpec) -> bool:
+    """Whether the concurrency key of a job names an axis of its matrix."""
+    return spec.concurrency.key is not None and _has_axis(spec.concurrency.key)
+
+
+@lru_cache(maxsize=KEPT_KEYS)
+def _has_axis(key: str) -> bool:
+    slots, _ = find_slots(key)
+    return any(name.startswith("matrix.") for slot in slots for name in names_in(slot.source))
+
+
 def template_values(spec: JobSpec, run: Run) -> dict[str, object]:
     """The values of names in a run's templates, as far as known before an attempt starts."""
     return {
         "vars": dict(spec.vars),
         "params": dict(run.params),
+        "matrix": dict(run.matrix),
         "run": {
             "id": run.id,
             "job": run.job,
@@ -148,33 +198,61 @@ def zone_of(spec: JobSpec) -> ZoneInfo:
     return from_catalog
 
 
-def _expected_run(subject: _Subject, occurrence: Occurrence, moment: Moment) -> Run:
+class _Origin(NamedTuple):
+    """Which definition runs are made from, and when."""
+
+    digest: str
+    generation: int | None
+    now: datetime
+
+
+class _Part(NamedTuple):
+    """Which run of an occurrence: its combination, the id of the first run, and the number of runs."""
+
+    matrix: Mapping[str, Scalar]
+    first: str
+    total: int
+
+
+_ALONE: Final = _Part({}, "", 0)
+
+
+def _expected_runs(subject: _Subject, occurrence: Occurrence, moment: Moment) -> tuple[Run, ...]:
     schedule, spec = subject
-    return _queued_run(
-        occurrence,
-        spec,
-        id=moment.new_id(),
-        digest=schedule.digest,
-        generation=moment.generation,
-        now=moment.now,
+    origin = _Origin(schedule.digest, moment.generation, moment.now)
+    return _queued_runs(occurrence, spec, spec.matrix, origin, moment.new_id)
+
+
+def _queued_runs(
+    occurrence: Occurrence,
+    spec: JobSpec,
+    chosen: Sequence[Mapping[str, Scalar]],
+    origin: _Origin,
+    new_id: Callable[[], str],
+) -> tuple[Run, ...]:
+    """The runs of an occurrence: one for each combination, or one without a matrix."""
+    if not chosen:
+        return (_queued_run(occurrence, spec, _ALONE, origin, id=new_id()),)
+    ids = [new_id() for _ in chosen]
+    parts = [_Part(one, ids[0], len(ids)) for one in chosen]
+    return tuple(
+        _queued_run(occurrence, spec, part, origin, id=id) for id, part in zip(ids, parts, strict=True)
     )
 
 
-def _queued_run(
-    occurrence: Occurrence, spec: JobSpec, *, id: str, digest: str, generation: int | None, now: datetime
-) -> Run:
+def _queued_run(occurrence: Occurrence, spec: JobSpec, part: _Part, origin: _Origin, *, id: str) -> Run:
     """The run of an occurrence, before anything is decided about it."""
     run = Run(
         id=id,
         job=occurrence.job,
-        digest=digest,
-        generation=generation,
+        digest=origin.digest,
+        generation=origin.generation,
         trigger=occurrence.trigger,
         schedule_key=occurrence.schedule_key,
         scheduled_for=occurrence.scheduled_for,
         params=bound_params(spec, occurrence.arguments),
         state=RunState.QUEUED,
-        queued_at=now,
+        queued_at=origin.now,
         not_before=occurrence.not_before,
         start_by=occurrence.start_by,
         concurrency_key="",
@@ -182,18 +260,21 @@ def _queued_run(
         requested_by=occurrence.requested_by,
         retry_of=occurrence.retry_of,
         clock_epoch=occurrence.clock_epoch,
+        matrix=part.matrix,
+        occurrence=part.first,
+        combinations=part.total,
     )
-    return replace(run, concurrency_key=concurrency_key(spec, run))
+    return replace(run, concurrency_key=concurrency_key(spec, run), slot=slot_of(spec, run))
 
 
 def _record_not_run(store: Accounting, subject: _Subject, not_made: NotMade, moment: Moment) -> Event:
     schedule, not_run = subject.schedule, not_made.about
     if not_made.listed:
         for occurrence in not_made.listed:
-            queued = _expected_run(subject, occurrence, moment)
-            ended = replace(queued, state=not_run.state, reason=not_run.reason, ended_at=moment.now)
-            store.add_run(ended)
-            owe_for_run(store, ended, subject.spec, now=moment.now)
+            for queued in _expected_runs(subject, occurrence, moment):
+                ended = replace(queued, state=not_run.state, reason=not_run.reason, ended_at=moment.now)
+                store.add_run(ended)
+                owe_for_run(store, ended, subject.spec, now=moment.now)
     else:
         owe_for_gap(store, not_run, subject.spec, now=moment.now)
         store.add_gap(
@@ -218,40 +299,80 @@ def _record_not_run(store: Accounting, subject: _Subject, not_made: NotMade, mom
     )
 
 
-def _record_run(
-    store: Accounting, run: Run, spec: JobSpec, moment: Moment, *, policy: OverlapPolicy | None = None
+def _record_runs(
+    store: Accounting,
+    runs: Sequence[Run],
+    spec: JobSpec,
+    moment: Moment,
+    *,
+    policy: OverlapPolicy | None = None,
 ) -> Iterator[Event]:
-    if run.not_before > moment.now and run.trigger.is_scheduled:
-        store.add_run(replace(run, reason=Reason.SPREAD))
+    """Record the runs of one occurrence, or one run."""
+    if runs[0].not_before > moment.now and runs[0].trigger.is_scheduled:
+        for run in runs:
+            store.add_run(replace(run, reason=Reason.SPREAD))
         return
-    decision = _decision(store, run, spec, policy)
-    recorded = _decided(run, decision, moment)
-    store.add_run(recorded)
-    yield from _consequences(store, recorded, decision, moment)
+    yield from _decide(store, runs, spec, moment, record=store.add_run, policy=policy)
+
+
+def _decide(
+    store: Accounting,
+    runs: Sequence[Run],
+    spec: JobSpec,
+    moment: Moment,
+    *,
+    record: Callable[[Run], bool | None],
+    policy: OverlapPolicy | None = None,
+) -> Iterator[Event]:
+    """Decide once for each concurrency key, and record the runs: none skips another of its occurrence."""
+    decisions: dict[str, Decision[Run]] = {}
+    admitted: Counter[str] = Counter()
+    told: dict[str, Run] = {}
+    for run in runs:
+        key = run.concurrency_key
+        if key not in decisions:
+            decisions[key] = _decision(store, run, spec, policy)
+        decision = decisions[key]
+        if isinstance(decision, Admit) and not run.slot:
+            admitted[key] += 1
+            if run.concurrency_limit is not None and admitted[key] > run.concurrency_limit:
+                decision = Hold()  # it waits for another combination with its key
+        recorded = _decided(run, decision, moment)
+        if record(recorded) is not False:
+            told.setdefault(key, recorded)
+    for key, run in told.items():
+        yield from _consequences(store, run, decisions[key], moment)
 
 
 def _decision(
     store: Accounting, run: Run, spec: JobSpec, policy: OverlapPolicy | None = None
 ) -> Decision[Run]:
     """The overlap policy's decision about a run, given the other runs in the ledger."""
-    others = _InTheWay(store, run.concurrency_key)
-    return admit(concurrency=spec.concurrency, policy=policy or policy_for(spec, run.trigger), others=others)
+    policy = policy or policy_for(spec, run.trigger)
+    others = _InTheWay(store, run.concurrency_key, run.occurrence, policy)
+    return admit(concurrency=spec.concurrency, policy=policy, others=others)
 
 
 @dataclass(frozen=True, slots=True)
 class _InTheWay:
-    """The other runs in the ledger; reads only what a decision needs."""
+    """The runs of other occurrences in the ledger; reads only what a decision needs."""
 
     store: Accounting
     key: str
+    occurrence: str
+    policy: OverlapPolicy
 
     def count(self, *, at_most: int) -> tuple[int, int]:
-        return self.store.count_blocking(self.key, at_most=at_most)
+        return self.store.count_blocking(self.key, at_most=at_most, besides=self.occurrence)
 
     def rows(self, *, limit: int | None = None) -> tuple[Sequence[Run], Sequence[Run]]:
-        found = self.store.blocking_runs(self.key, limit=limit)
+        found = self.store.blocking_runs(self.key, limit=limit, besides=self.occurrence)
         active = [one for one in found if one.state in ACTIVE_STATES]
-        return active, [one for one in found if one.state is RunState.QUEUED]
+        waiting = [one for one in found if one.state is RunState.QUEUED]
+        if self.policy is OverlapPolicy.LATEST:  # an occurrence that has begun does not wait any more
+            begun = {one.slot for one in active if one.slot}
+            waiting = [one for one in waiting if one.slot not in begun]
+        return active, waiting
 
 
 def _consequences(store: Accounting, run: Run, decision: Decision[Run], moment: Moment) -> Iterator[Event]:
@@ -267,7 +388,7 @@ def _consequences(store: Accounting, run: Run, decision: Decision[Run], moment: 
                 reason=decision.reason,
                 detail=decision.detail,
             )
-            if _is_blocked(store, run.job):
+            if _is_blocked(store, run):
                 yield SkipsInARow(job=run.job, count=SKIPS_IN_A_ROW, detail=decision.detail)
         case Hold():
             _clear_the_way(store, decision, by=run, moment=moment)
@@ -276,9 +397,12 @@ def _consequences(store: Accounting, run: Run, decision: Decision[Run], moment: 
             pass
 
 
-def _is_blocked(store: Accounting, job: str) -> bool:
+def _is_blocked(store: Accounting, run: Run) -> bool:
     """Whether the Nth consecutive occurrence was just skipped because a run blocks it; true once."""
-    newest = store.newest_occurrences(job, limit=SKIPS_IN_A_ROW + 1)
+    newest = [
+        deciding(store.runs_of(one.occurrence)) if one.occurrence else one
+        for one in store.newest_occurrences(run.job, limit=SKIPS_IN_A_ROW + 1)
+    ]
     skips = [(one.state, one.reason) == (RunState.SKIPPED, Reason.OVERLAP) for one in newest]
     return skips[:SKIPS_IN_A_ROW] == [True] * SKIPS_IN_A_ROW and skips[SKIPS_IN_A_ROW:] != [True]
 

@@ -1,6 +1,6 @@
 """Records the runs of jobs that start with the host: once for each of its starts."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -10,7 +10,7 @@ from engine.core.reasons import Reason
 from engine.core.records import JobVersion
 from engine.ledger.store_ports import Requesting
 from engine.notifications.noting import owe_for_run
-from engine.transactions.account import Moment, request_run, requested_run
+from engine.transactions.account import Moment, request_runs, requested_runs
 from engine.triggers.boot import starts_at_boot
 from jobfile.model.jobs import JobSpec
 
@@ -35,11 +35,10 @@ def _start(store: Requesting, version: JobVersion, moment: Moment) -> Iterator[E
     spec = store.definition(version.digest)
     if not starts_at_boot(spec) or store.definition_trouble(version.digest):
         return
-    run_id = moment.new_id()
     try:
-        run = requested_run(
+        runs = requested_runs(
             spec,
-            id=run_id,
+            new_id=moment.new_id,
             digest=version.digest,
             generation=moment.generation,
             params={},
@@ -50,17 +49,20 @@ def _start(store: Requesting, version: JobVersion, moment: Moment) -> Iterator[E
     except Exception as error:  # noqa: BLE001  one job must not stop the others
         yield ScheduleQuarantined(job=version.job, message=f"it was not started with the host: {error}")
         return
-    yield from _record(store, run, spec, moment)
+    yield from _record(store, runs, spec, moment)
 
 
-def _record(store: Requesting, run: Run, spec: JobSpec, moment: Moment) -> tuple[Event, ...]:
-    """Record a run; of a job that is paused, record that it was skipped."""
-    if not store.pauses.between(run.job, since=moment.now, until=moment.now):
-        return request_run(store, run, spec, moment)[1]
-    skipped = replace(run, state=RunState.SKIPPED, reason=Reason.PAUSED, ended_at=moment.now)
-    store.add_run(skipped)
-    owe_for_run(store, skipped, spec, now=moment.now)
-    at = run.scheduled_for
+def _record(store: Requesting, runs: Sequence[Run], spec: JobSpec, moment: Moment) -> tuple[Event, ...]:
+    """Record the runs of a start; of a job that is paused, record that they were skipped."""
+    if not store.pauses.between(spec.name, since=moment.now, until=moment.now):
+        return request_runs(store, runs, spec, moment)[1]
+    for run in runs:
+        skipped = replace(run, state=RunState.SKIPPED, reason=Reason.PAUSED, ended_at=moment.now)
+        store.add_run(skipped)
+        owe_for_run(store, skipped, spec, now=moment.now)
+    at = runs[0].scheduled_for
     return (
-        NotRunTold(job=run.job, first_at=at, last_at=at, count=1, state=skipped.state, reason=skipped.reason),
+        NotRunTold(
+            job=spec.name, first_at=at, last_at=at, count=1, state=RunState.SKIPPED, reason=Reason.PAUSED
+        ),
     )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from engine.core.errors import JobfileError
 from engine.core.events import Event, JobPaused
 from engine.core.lifecycle import Run, RunState
+from engine.core.occurrences import deciding, is_over, newest_of_each
 from engine.core.records import Pause
 from engine.ledger.ports import History
 from jobfile.model.counts import many
@@ -28,12 +29,19 @@ def pause_after_failures(store: "Pausing", run: Run, spec: JobSpec, *, now: date
     Failures before the job was resumed do not count.
     """
     limit = spec.pause_on_failure
-    if limit is None or run.state not in BAD_ENDS:
+    if limit is None:
+        return []
+    if run.occurrence:  # a matrix counts once, when all its runs are over
+        runs = store.runs_of(run.occurrence)
+        if not is_over(runs):
+            return []
+        run = deciding(newest_of_each(runs))
+    if run.state not in BAD_ENDS:
         return []
     if store.pauses.between(run.job, since=now, until=now):
         return []
     since = store.pauses.last_resume(run.job) or _BEGINNING
-    ends = store.newest_ends(run.job, since=since, limit=limit)
+    ends = store.newest_ends(run.job, since=since, limit=limit, combinations=run.combinations)
     if len(ends) < limit or RunState.SUCCEEDED in ends:
         return []
     reason = f"{many(limit, 'failed run', 'failed runs in a row')}, the last is {run.id[:8]}"

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from engine.core.lifecycle import Run
-from engine.transactions.account import bound_params, concurrency_key
+from engine.transactions.account import bound_params, concurrency_key, slot_of
 from jobfile.expressions.expression import EvaluationError
 from jobfile.expressions.params import check_value
 from jobfile.model.catalog import CompiledJob
@@ -11,12 +11,14 @@ from jobfile.model.jobs import JobSpec
 
 
 def rebind(run: Run, *, old: JobSpec, new: CompiledJob) -> Run | None:
-    """The run under another definition; None when its arguments do not fit there.
+    """The run under another definition; None when its arguments or its combination do not fit there.
 
     Only params that differ from the old defaults were given on purpose. A run that was attempted already
     keeps its definition: a retry only repeats.
     """
     if run.digest == new.digest or run.attempt > 0:
+        return None
+    if run.matrix not in (new.spec.matrix or ({},)):
         return None
     defaults = {param.name: param.default for param in old.params}
     meant = {name: value for name, value in run.params.items() if value != defaults.get(name)}
@@ -29,6 +31,7 @@ def rebind(run: Run, *, old: JobSpec, new: CompiledJob) -> Run | None:
     limit = new.spec.concurrency.limit
     rebound = replace(run, digest=new.digest, params=params, concurrency_limit=limit)
     try:
-        return replace(rebound, concurrency_key=concurrency_key(new.spec, rebound))
+        key = concurrency_key(new.spec, rebound)
+        return replace(rebound, concurrency_key=key, slot=slot_of(new.spec, rebound))
     except EvaluationError:
         return None

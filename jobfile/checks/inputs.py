@@ -6,10 +6,11 @@ from jobfile.checks.finding import finding
 from jobfile.compile.timing import entries_of
 from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.diagnostics.suggest import did_you_mean, suggest
+from jobfile.expressions.filters import as_text
 from jobfile.expressions.params import check_pattern, check_value
 from jobfile.files.declarations import param_of, value_of
 from jobfile.files.fileset import JobText, Payload
-from jobfile.files.matrix import MAX_COMBINATIONS, MOST_COUNTED, combination_count, combinations, fits
+from jobfile.files.matrix import MAX_COMBINATIONS, MOST_COUNTED, axes, combination_count, combinations, fits
 from jobfile.files.merged_settings import Setting
 from jobfile.model.environment import param_variable
 from jobfile.model.jobs import ParamSpec, ParamType
@@ -144,8 +145,25 @@ def _check_argument(job: JobText, params: Mapping[str, ParamSpec], value: Settin
         yield finding(value, "JF504", f"value for param `{name}` breaks its rules", label=trouble)
 
 
+def _check_values_differ(matrix: Setting, job: JobText) -> Iterator[Diagnostic]:
+    for axis in axes(matrix):
+        values = matrix.part(axis)
+        seen: set[str] = set()
+        for value in () if values is None else values.parts():
+            text = as_text(value_of(value.value))
+            if text in seen:
+                yield finding(
+                    value,
+                    "JF507",
+                    f"axis `{axis}` of the matrix of {job.words} has `{text}` twice",
+                    label="the same combinations would run twice",
+                    help=("remove one of them",),
+                )
+            seen.add(text)
+
+
 def check_matrix(job: JobText) -> Iterator[Diagnostic]:
-    """JF505, JF506: the number of combinations of a matrix is limited, and `exclude` matches some of them."""
+    """JF505 to JF507: the combinations of a matrix are few enough and differ, and `exclude` matches some."""
     setting = job.settings.get("matrix")
     if setting is None or job.is_unsure("matrix"):
         return
@@ -160,6 +178,7 @@ def check_matrix(job: JobText) -> Iterator[Diagnostic]:
             at_key=True,
         )
         return
+    yield from _check_values_differ(setting, job)
     exclude = setting.part("exclude")
     every = list(combinations(setting))
     for rule in () if exclude is None else exclude.parts():

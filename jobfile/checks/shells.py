@@ -13,7 +13,14 @@ from jobfile.expressions.scopes import type_of_param
 from jobfile.expressions.template import check_slot, find_slots, has_template
 from jobfile.files.fileset import JobText, Payload
 from jobfile.files.merged_settings import Setting, any_text
-from jobfile.model.environment import ABOUT_THE_RUN, GIVEN, PASSED_ON, SET_FOR_EACH_RUN, param_variable
+from jobfile.model.environment import (
+    ABOUT_THE_RUN,
+    GIVEN,
+    PASSED_ON,
+    SET_FOR_EACH_RUN,
+    axis_variable,
+    param_variable,
+)
 from jobfile.model.regex import regex
 from jobfile.shell.bashisms import BASHISMS, COMMANDS, find_bashisms
 from jobfile.shell.failures import find_dropped
@@ -150,6 +157,7 @@ def variables_of(payload: Payload) -> frozenset[str]:
             *payload.secrets,
             *(one.text for one in (() if passed is None else passed.parts())),
             *(param_variable(param.name) for param in job.params),
+            *(axis_variable(name) for one in job.matrix[:1] for name in one),
         }
     )
 

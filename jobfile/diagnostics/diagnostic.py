@@ -247,6 +247,7 @@ CODES: dict[str, Code] = {
         JF503 unknown param
         JF504 value breaks the param's rules
         JF505 matrix too large
+        JF507 a value of a matrix twice
         JF508 pattern not supported
         JF635 jobfile sets this option of a container itself
         JF636 this action cannot run in a container

@@ -35,6 +35,11 @@ def param_variable(name: str) -> str:
     return PARAM_PREFIX + name.upper()
 
 
+def axis_variable(name: str) -> str:
+    """The variable that holds a run's value of an axis of the matrix."""
+    return f"JOBFILE_MATRIX_{name.upper()}"
+
+
 def is_reserved(name: str) -> bool:
     """Whether a file may not set a variable because jobfile sets it."""
     return name.startswith(RESERVED)

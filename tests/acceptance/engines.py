@@ -19,6 +19,7 @@ from engine.answers.expected import INSTANT
 from engine.answers.presence import RUNNING
 from engine.answers.report import make_report
 from engine.core.lifecycle import Attempt, Run
+from engine.core.occurrences import grouped
 from engine.ledger.sqlite.view import SqliteView
 from engine.supervisor.evidence import NAME, beside
 from jobfile.schedule.occurrences import fires
@@ -274,7 +275,11 @@ def check_instants_of(opened: SqliteView) -> None:
     for schedule in opened.schedules_between(None, since=LONG_AGO, until=until_):
         upto = schedule.active_until or schedule.covered_until
         wanted = [one.at for one in fires(schedule.entries, after=schedule.active_from, until=upto)]
-        accounted = [run.scheduled_for for run in found if run.job == schedule.job and run.schedule_key]
+        own = grouped(run for run in found if run.job == schedule.job and run.schedule_key)
+        assert all(len(one) == (one[0].combinations or 1) for one in own), (
+            f"{schedule.job} lacks a combination"
+        )
+        accounted = [one[0].scheduled_for for one in own]
         for gap in opened.gaps_between(schedule.job, since=LONG_AGO, until=until_):
             within = fires(gap.entries, after=gap.first_at - INSTANT, until=gap.last_at)
             accounted += [one.at for one in within]

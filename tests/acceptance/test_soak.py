@@ -43,7 +43,7 @@ KINDS = ("engine", "launcher", "supervisor", "job")
 """Of processes, each of which has to be killed."""
 LONGEST_SECONDS = 240.0
 SEED = int(os.environ.get("JOBFILE_SEED", "20261128"))
-QUICK, SLOW, FRAGILE = 90, 12, 8
+QUICK, SLOW, FRAGILE, MATRIX = 90, 12, 8, 3
 LIMITS = {"JOBFILE_MAX_RUNNING": 40, "JOBFILE_CATCHUP_STARTS": 1000}
 
 # The builtins of sh alone: what is measured here is not how fast programs start.
@@ -70,6 +70,7 @@ def write_jobs(folder: Path) -> None:
             "    retry: {attempts: 3, delay: 1s, jitter: none, backoff: fixed, when: [signal]}\n",
         ),
     )
+    kinds += (("matrix", MATRIX, "sleep 0.2", "    matrix: {part: [a, b, c]}\n"),)
     jobs = "".join(
         f"  {kind}-{number:02}:\n    schedule: {{every: 1s}}\n    timeout: 1m\n"
         f"{more}    run: |\n{SCRIPT.format(pause=waits)}"

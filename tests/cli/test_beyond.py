@@ -17,7 +17,6 @@ HEAD = (
 BEYOND: tuple[tuple[str, str], ...] = (
     ("expect", "run: x, schedule: '0 4 * * *', expect: {done_by: '09:00'}"),
     ("triggers", "run: x, triggers: [{after: plain}]"),
-    ("matrix", "run: x, matrix: {a: [b, c]}"),
     ("queue", "run: x, queue: q"),
     ("priority", "run: x, priority: 5"),
     ("idempotency_key", "run: x, idempotency_key: '{{ run.id }}'"),

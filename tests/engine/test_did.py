@@ -21,7 +21,7 @@ from engine.core.lifecycle import OPEN_STATES, START_REASONS, Run, RunState, Sta
 from engine.core.records import Gap, JobVersion, Schedule, Unreadable
 from engine.core.retry import settle
 from engine.ports import Stop
-from engine.transactions.account import Moment, request_run, requested_run
+from engine.transactions.account import Moment, request_runs, requested_runs
 from jobfile.model.jobs import RetrySpec
 from jobfile.model.values import Value
 from jobfile.render.style import COLOURED
@@ -61,19 +61,19 @@ def ask(
     """Anna asks for a run with these params."""
     version = next(one for one in world.store.jobs_in_force() if one.job == job)
     spec, now = world.store.definition(version.digest), world.clock.now()
-    run = requested_run(
+    (run,) = requested_runs(
         spec,
-        id=world.new_id(),
+        new_id=world.new_id,
         digest=version.digest,
         generation=version.from_generation,
         params=params,
         at=at or now,
         now=now,
         requested_by="anna",
-        retry_of=retry_of,
     )
+    run = replace(run, retry_of=retry_of)
     with world.store.transaction():
-        request_run(world.store, run, spec, Moment(now=now, generation=1, new_id=world.new_id))
+        request_runs(world.store, [run], spec, Moment(now=now, generation=1, new_id=world.new_id))
     world.step()
     return run
 
@@ -242,8 +242,8 @@ def test_the_data_of_an_answer_has_its_items_and_what_was_requested_since() -> N
         "exit_code": 0,
         "line": found.line,
         "items": [
-            {"scheduled_for": at, "state": "succeeded", "reason": None, "run": run_to_json(GOOD)},
-            {"scheduled_for": at, "state": "missed", "reason": "engine_down", "run": None},
+            {"scheduled_for": at, "state": "succeeded", "reason": None, "run": run_to_json(GOOD), "runs": []},
+            {"scheduled_for": at, "state": "missed", "reason": "engine_down", "run": None, "runs": []},
         ],
         "asked_since": run_to_json(replace(GOOD, id="b" * 32)),
     }

@@ -10,7 +10,7 @@ import pytest
 
 from engine.answers import explained
 from engine.answers.artifacts import artifact_to_json
-from engine.answers.as_json import ended_runs_to_json, iso, output_to_json, run_to_json
+from engine.answers.as_json import iso, output_to_json, run_to_json, whole_runs_to_json
 from engine.answers.audit import (
     Verified,
     records_to_json,
@@ -98,6 +98,7 @@ RUN_AS_JSON = {
     "id": A,
     "job": "hello",
     "params": {"day": "monday"},
+    "matrix": {},
     "trigger": "catchup",
     "state": "failed",
     "reason": "exit(7)",
@@ -192,7 +193,7 @@ def test_a_run_is_the_same_data_everywhere_and_has_its_attempts_only_where_they_
     assert run_to_json(RUN, outputs=()) == {**RUN_AS_JSON, "outputs": []}
     whole = {**RUN_AS_JSON, "attempt_list": [ATTEMPT_AS_JSON], "outputs": [OUTPUT_AS_JSON]}
     assert run_to_json(RUN, attempts=[ATTEMPT], outputs=[OUTPUT]) == whole
-    found = ended_runs_to_json(OneRun(), [RUN])  # type: ignore[arg-type]  # all that it asks
+    found = whole_runs_to_json(OneRun(), [RUN])  # type: ignore[arg-type]  # all that it asks
     assert found == {"format": 1, "runs": [{**whole, "artifacts": [KEPT_AS_JSON], "steps": [STEP_AS_JSON]}]}
     nothing = artifact_to_json(
         KeptArtifact(attempt=AttemptKey(A, 1), artifact=Artifact(name="", note="many"))
@@ -493,6 +494,7 @@ def test_the_output_of_each_attempt_is_text_even_where_it_is_not() -> None:
     about = {
         "run": A,
         "job": "hello",
+        "matrix": {},
         "attempts": [
             {"step": None, "item": None, "number": 1, "output": "", "output_bytes": 0, "output_dropped": 0},
             {

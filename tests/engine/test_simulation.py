@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from engine.core.lifecycle import Run, RunState, TriggerKind
 from engine.core.step_states import StepKey
+from engine.core.vocabulary import combination_text
 from engine.ports import LaunchOrder
 from engine.simulation.core import simulate
 from engine.simulation.subject import Absence, Assumed, Setting, SimRun, Subject
@@ -42,19 +43,39 @@ class Given:
     absences: tuple[tuple[int, int], ...]
 
 
-job_texts = st.builds(
-    "    schedule: {}\n    catchup: {}\n    retry: {{attempts: {}, delay: 40s, jitter: none}}\n"
-    "    concurrency: {{limit: {}, on_overlap: {}, max_waiting: 2}}\n{}{}    command: ['true']\n".format,
-    st.sampled_from(SCHEDULES),
-    st.sampled_from(["none", "last", "{mode: last, window: 10m}", "all", "{mode: all, max: 2, window: 20m}"]),
-    st.integers(1, 3),
-    st.sampled_from(["1", "2", "none"]),
-    st.sampled_from(["skip", "queue", "latest", "cancel_running", "kill_running"]),
-    st.sampled_from(
-        ["", "    timeout: 100s\n", "    deadline: 150s\n", "    timeout: 90s\n    deadline: 4m\n"]
-    ),
-    st.sampled_from(["", "    start_deadline: 2m\n"]),
+AXES = (
+    ("    matrix: {a: [1, 2]}\n", ""),
+    ("    matrix: {a: [1, 2], b: [1, 2]}\n", ', key: "{{ run.job }}-{{ matrix.a }}"'),
 )
+
+
+def is_valid(text: str) -> bool:
+    """Whether a job is without mistakes: a spread may not be longer than the start deadline (JF314)."""
+    return not ("spread" in text and "start_deadline" in text)
+
+
+def job_texts_with(axes: st.SearchStrategy[tuple[str, str]]) -> st.SearchStrategy[str]:
+    """Jobs, each with lines and a concurrency key for its matrix."""
+    return st.builds(
+        "    schedule: {0}\n    catchup: {1}\n    retry: {{attempts: {2}, delay: 40s, jitter: none}}\n"
+        "    concurrency: {{limit: {3}, on_overlap: {4}, max_waiting: 2{7[1]}}}\n{5}{6}{7[0]}"
+        "    command: ['true']\n".format,
+        st.sampled_from(SCHEDULES),
+        st.sampled_from(
+            ["none", "last", "{mode: last, window: 10m}", "all", "{mode: all, max: 2, window: 20m}"]
+        ),
+        st.integers(1, 3),
+        st.sampled_from(["1", "2", "none"]),
+        st.sampled_from(["skip", "queue", "latest", "cancel_running", "kill_running"]),
+        st.sampled_from(
+            ["", "    timeout: 100s\n", "    deadline: 150s\n", "    timeout: 90s\n    deadline: 4m\n"]
+        ),
+        st.sampled_from(["", "    start_deadline: 2m\n"]),
+        axes,
+    ).filter(is_valid)
+
+
+job_texts = job_texts_with(st.just(("", "")))
 given_worlds = st.builds(
     lambda jobs, lengths, failing, absences: Given(
         "version: 1\njobs:\n" + "".join(f"  job-{n}:\n{text}" for n, text in enumerate(jobs)),
@@ -82,6 +103,20 @@ UNTIL = NOON + 40 * MINUTE
 )
 @given(given_worlds)
 def test_a_simulation_is_what_the_engine_does(given: Given) -> None:
+    assert_alike(given, max_running=MAX_RUNNING)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    job_texts_with(st.sampled_from(AXES)),
+    st.sampled_from([1, 25, 59, 61, 130, 600]),
+    st.sampled_from([0.0, 0.3, 1.0]),
+)
+def test_a_simulation_of_a_matrix_is_what_the_engine_does(job: str, length: int, failing: float) -> None:
+    assert_alike(Given(f"version: 1\njobs:\n  job-0:\n{job}", (length,), (failing,), ()), max_running=99)
+
+
+def assert_alike(given: Given, *, max_running: int) -> None:
     catalog = compile_files([("jobs.yaml", given.text.encode())]).catalog
     assert catalog is not None, given.text
     specs = [one.spec for one in catalog.jobs]
@@ -95,12 +130,12 @@ def test_a_simulation_is_what_the_engine_does(given: Given) -> None:
         until=UNTIL,
         assumed=assumed,
         absences=[Absence(since=at(since), until=at(until)) for since, until in given.absences],
-        max_running=MAX_RUNNING,
+        max_running=max_running,
     )
     kept: dict[int, SimRun] = {}
     outcome = simulate(setting, lambda _at, _what, run: kept.update({id(run): run}))
     with tempfile.TemporaryDirectory() as folder:
-        world = World(Path(folder), given.text, max_running=MAX_RUNNING)
+        world = World(Path(folder), given.text, max_running=max_running)
         Driver(world, setting).live()
         assert lived(world) == simulated(kept.values())
         assert {name: counts(world, name) for name in assumed} == not_run(outcome)
@@ -196,6 +231,7 @@ def _row(job: str, run: Run | SimRun) -> tuple[object, ...]:
     started = None if run.started_at is None else f"{run.started_at:%H:%M:%S}"
     ended = None if run.ended_at is None else f"{run.ended_at:%H:%M:%S}"
     wanted = f"{run.scheduled_for:%H:%M:%S}"
+    job += combination_text(dict(sorted(run.matrix.items())))
     return (job, wanted, run.trigger.value, run.state.value, run.reason, run.attempt, started, ended)
 
 
@@ -212,7 +248,11 @@ def counts(world: World, job: str) -> Counter[tuple[str, str]]:
         elif run.state is RunState.CANCELLED:
             found["cancelled", "replaced"] += 1
     for gap in world.view.gaps_between(job, since=NOON, until=UNTIL + HOUR):
-        found[gap.state.value, gap.reason] += gap.count
+        version = world.store.job_in_force(job)
+        assert version is not None
+        found[gap.state.value, gap.reason] += gap.count * max(
+            1, len(world.store.definition(version.digest).matrix)
+        )
     return found
 
 
@@ -307,6 +347,8 @@ class Driver:
             self.finish_step(like, flight.order)
             return
         like.attempt = int(flight.order.env["JOBFILE_ATTEMPT"])
+        axes = [name for name in sorted(flight.order.env) if name.startswith("JOBFILE_MATRIX_")]
+        like.matrix = {name.rpartition("_")[2].lower(): flight.order.env[name] for name in axes}
         if self.length_of(flight.order) < subject.assumed.length:
             self.world.launcher.time_out(attempt)
         else:

@@ -20,7 +20,7 @@ from engine.core.records import (
     Session,
     Source,
 )
-from engine.ledger.rows import source_to_text
+from engine.ledger.source_fact import source_to_text
 from tests.builders import HOUR, NOON, a_catalog, a_job, every
 from tests.engine.test_faults import a_file, down
 from tests.engine.world import World

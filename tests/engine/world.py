@@ -12,6 +12,7 @@ from engine.answers.presence import RUNNING
 from engine.answers.report import Report, make_report
 from engine.config import EngineConfig
 from engine.core.lifecycle import OPEN_STATES, Run, RunState
+from engine.core.occurrences import grouped
 from engine.core.records import Gap, Pause
 from engine.host.lock import make_private_file, make_state_dir
 from engine.ledger.ports import View
@@ -21,7 +22,7 @@ from engine.loops.housekeeper import Housekeeper
 from engine.loops.watcher import Watcher
 from engine.service.duties import Parts, make_loops
 from engine.testing import FakeClock, GivenTree, KeptJournal, ScriptedLauncher, start_session
-from engine.transactions.account import Moment, request_run, requested_run
+from engine.transactions.account import Moment, request_runs, requested_runs, retry_run
 from engine.transactions.pause import BY_HAND
 from jobfile.schedule.occurrences import fires
 from tests.builders import DAY, NOON
@@ -139,13 +140,13 @@ class World:
         self.step()
 
     def run_by_hand(self, job: str, **params: str) -> Run:
-        """Request a run, then let every loop run."""
+        """Request a run, or one of each combination, then let every loop run; returns the first."""
         version = next(one for one in self.store.jobs_in_force() if one.job == job)
         spec = self.store.definition(version.digest)
         now = self.clock.now()
-        run = requested_run(
+        runs = requested_runs(
             spec,
-            id=self.new_id(),
+            new_id=self.new_id,
             digest=version.digest,
             generation=version.from_generation,
             params=params,
@@ -154,9 +155,21 @@ class World:
         )
         moment = Moment(now=self.clock.now(), generation=version.from_generation, new_id=self.new_id)
         with self.store.transaction():
-            run, _ = request_run(self.store, run, spec, moment)
+            recorded, _ = request_runs(self.store, runs, spec, moment)
         self.step()
-        return run
+        return recorded[0]
+
+    def retry(self, old: Run) -> Run:
+        """Retry a run by hand, then let every loop run."""
+        version = next(one for one in self.store.jobs_in_force() if one.job == old.job)
+        spec = self.store.definition(version.digest)
+        now, generation = self.clock.now(), version.from_generation
+        run = retry_run(spec, old, id=self.new_id(), digest=version.digest, generation=generation, now=now)
+        with self.store.transaction():
+            moment = Moment(now=now, generation=generation, new_id=self.new_id)
+            (recorded,), _ = request_runs(self.store, [run], spec, moment)
+        self.step()
+        return recorded
 
     def pause(self, job: str, *, minutes: int | None = None, reason: str = "vendor outage") -> None:
         """Pause a job, as the user anna."""
@@ -228,7 +241,9 @@ class World:
                 found = fires(schedule.entries, after=schedule.active_from, until=schedule.covered_until)
                 expected |= {(schedule.clock_epoch, fire.at) for fire in found}
             accounted = [
-                (run.clock_epoch, run.scheduled_for) for run in self.runs(job) if run.schedule_key is not None
+                (runs[0].clock_epoch, runs[0].scheduled_for)
+                for runs in grouped(self.runs(job))
+                if runs[0].schedule_key is not None
             ]
             epochs = {
                 one.id: one.clock_epoch

@@ -33,8 +33,9 @@ from engine.core.lifecycle import (
     RunState,
     StartError,
 )
+from engine.core.occurrences import deciding, grouped
 from engine.core.step_states import OPEN_STEPS, StepState
-from engine.core.vocabulary import place_text
+from engine.core.vocabulary import combination_text, place_text
 from engine.execution.launcher_client import ProcessLauncher
 from engine.host.high_water_mark import find_rewind, note_high_water
 from engine.host.keys import key_of
@@ -138,7 +139,9 @@ class TimedLauncher:
         self._start(order)
         job, at = order.env["JOBFILE_JOB"], order.env["JOBFILE_SCHEDULED_AT"]
         number, now = int(order.env["JOBFILE_ATTEMPT"]), self._clock.now().isoformat()
-        place = place_text(order.attempt.step, order.attempt.item)
+        place = place_text(order.attempt.step, order.attempt.item) or order.env.get(
+            "JOBFILE_MATRIX_REGION", ""
+        )
         about = {"attempt": order.attempt_id, "job": job, "place": place, "scheduled": at, "number": number}
         about |= {"key": tuple(order.attempt)}
         self._outside.add("launch", folder=folder, at=now, **about)
@@ -528,6 +531,10 @@ class Life(World):
                 for gap in self.all_gaps()
             ),
             "sent": sorted((line["event"], line["channel"], line["job"]) for line in sent.values()),
+            "verdicts": sorted(
+                (*self._name(runs[0])[:2], deciding(runs).verdict.value, len(runs))
+                for runs in grouped(self._all_runs())
+            ),
             "executed": sorted(
                 (str(line["job"]), str(line["place"]), str(line["scheduled"]), int(str(line["number"])))
                 for line in self.outside.all("launch")
@@ -541,8 +548,8 @@ class Life(World):
     def _all_runs(self) -> tuple[Run, ...]:
         return self.view.recent_runs(job=None, state=None, limit=10**6)
 
-    def _name(self, run: Run) -> tuple[str, str]:
-        return (run.job, str(run.scheduled_for))
+    def _name(self, run: Run) -> tuple[str, ...]:
+        return (run.job, str(run.scheduled_for), combination_text(run.matrix))
 
     def assert_sound(self) -> None:
         """Check I1 to I12, as far as they can be seen at one instant, and that every promise is kept."""
@@ -563,10 +570,11 @@ class Life(World):
             waits = any(one.state in OPEN_STEPS for one in self.view.steps(run.id))
             is_ended = run.state is RunState.CANCELLING and run.begun_at is not None
             assert run.id in live or run.retry_at is not None or named or waits or is_ended, f"I8: {run}"
-        for job in {run.job for run in runs}:
-            active = [run for run in runs if run.job == job and run.state in ACTIVE_STATES]
+        for key in {run.concurrency_key for run in runs}:
+            active = [run for run in runs if run.concurrency_key == key and run.state in ACTIVE_STATES]
             limits = [run.concurrency_limit for run in active]
-            assert None in limits or not limits or len(active) <= max(filter(None, limits)), "I11"
+            taken = {run.slot or run.id for run in active}
+            assert None in limits or not limits or len(taken) <= max(filter(None, limits)), "I11"
         self._check_promises()
         assert self.store._db.pragma("quick_check(1)") == "ok"
         assert self._ask("pragma foreign_key_check") == []

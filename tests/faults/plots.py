@@ -159,6 +159,63 @@ stages = Plot(
 )
 """Jobs with steps: a step and a run that are retried, a list, a condition, a cancel and a lost step."""
 
+AXES = """\
+version: 1
+channels:
+  oncall: {command: [notify-send, hello]}
+jobs:
+  all:
+    schedule: "10,12 12 5 3 *"
+    matrix: {region: [eu, us, ap]}
+    concurrency: {on_overlap: queue}
+    retry: {attempts: 2, delay: 10s, jitter: none}
+    notify: {failed: [oncall], succeeded: [oncall]}
+    pause_on_failure: 2
+    command: ["true", "{{ matrix.region }}"]
+  each:
+    schedule: "10,20,30,40,50 12 5 3 *"
+    matrix: {region: [eu, us, ap]}
+    concurrency: {key: "at-{{ matrix.region }}"}
+    start_deadline: 30m
+    command: ["true", "{{ matrix.region }}"]
+"""
+
+axes = Plot(
+    name="axes",
+    text=AXES,
+    fates={
+        ("all", "eu", 1): Fate(130),
+        ("all", "us", 1): Fate(5, 1),
+        ("all", "us", 2): Fate(5, 1),
+        ("all", "ap", 1): Fate(9, None, "lost"),
+        ("each", "us", 1): Fate(700, 3),
+        ("each", "ap", 1): Fate(None),
+    },
+    acts=(
+        Act(0),
+        Act(_at(12, 10)),
+        Act(_at(12, 10, 5)),
+        Act(_at(12, 10, 10)),
+        Act(_at(12, 10, 15)),
+        Act(_at(12, 10, 25), "boot"),
+        Act(_at(12, 12)),
+        Act(_at(12, 12, 10)),
+        Act(_at(12, 12, 20)),
+        Act(_at(12, 20)),
+        Act(_at(12, 21), "cancel", "each"),
+        Act(_at(12, 22)),
+        Act(_at(12, 58), "boot"),
+        Act(_at(12, 58, 10)),
+        Act(_at(12, 59), "cancel", "each"),
+        Act(_at(12, 59, 5)),
+        Act(_at(13, 6), "edit", AXES.replace("[eu, us, ap]", "[eu, us]")),
+        Act(_at(13, 30) + 3 * DAY, "boot"),
+        Act(_at(13, 31) + 3 * DAY, "keep house"),
+        Act(_at(13, 32) + 3 * DAY, "stop"),
+    ),
+)
+"""Jobs with a matrix: combinations that fail, are retried, lost, cancelled, skipped and missed."""
+
 TIMES = """\
 version: 1
 channels:

@@ -26,9 +26,9 @@ SCHEDULES = (
 )
 
 job_texts = st.builds(
-    "    schedule: {{{}}}\n    catchup: {}\n    retry: {{attempts: {}, delay: 90s}}\n"
-    "    concurrency: {{limit: {}, on_overlap: {}, max_waiting: 3}}\n    idempotent: {}\n"
-    "    enabled: {}\n{}    command: ['true']\n".format,
+    "    schedule: {{{0}}}\n    catchup: {1}\n    retry: {{attempts: {2}, delay: 90s}}\n"
+    "    concurrency: {{limit: {3}, on_overlap: {4}, max_waiting: 3{8[1]}}}\n    idempotent: {5}\n"
+    "    enabled: {6}\n{7}{8[0]}    command: ['true']\n".format,
     st.sampled_from(SCHEDULES),
     st.sampled_from(["none", "last", "{mode: last, window: 10m}", "all", "{mode: all, max: 2, window: 1h}"]),
     st.integers(1, 3),
@@ -37,6 +37,14 @@ job_texts = st.builds(
     st.sampled_from(["true", "false"]),
     st.sampled_from(["true", "true", "true", "false"]),
     st.sampled_from(["", "", "    start_deadline: 5m\n", "    pause_on_failure: 2\n"]),
+    st.sampled_from(
+        [
+            ("", ""),
+            ("", ""),
+            ("    matrix: {a: [1, 2, 3]}\n", ""),
+            ("    matrix: {a: [1, 2], b: [1, 2]}\n", ', key: "k-{{ matrix.a }}"'),
+        ]
+    ),
 )
 files = st.dictionaries(st.sampled_from(JOBS), job_texts).map(
     lambda jobs: "\n".join(
@@ -201,10 +209,12 @@ class Life(RuleBasedStateMachine):
     def the_limit_holds(self) -> None:
         if not getattr(self, "is_up", False):
             return
-        for job in (*JOBS, "three", "four"):
-            active = [run for run in self.world.runs(job) if run.state in ACTIVE_STATES]
+        open_runs = self.world.store.open_runs()
+        for key in {run.concurrency_key for run in open_runs}:
+            active = [run for run in open_runs if run.concurrency_key == key and run.state in ACTIVE_STATES]
             limits = [run.concurrency_limit for run in active]
-            assert None in limits or not limits or len(active) <= max(filter(None, limits))
+            slots = {run.slot or run.id for run in active}
+            assert None in limits or not limits or len(slots) <= max(filter(None, limits))
 
     @invariant()
     def coverage_only_grows(self) -> None:

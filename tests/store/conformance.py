@@ -800,7 +800,14 @@ def test_what_the_engine_wrote_contradicts_itself_nowhere(open_ledger: OpenLedge
     ledger = open_ledger()
     a_busy_ledger(ledger)
     look = ledger.view.soundness
-    for suspects in (look.half_ended, look.misnumbered, look.unproven, look.ownerless, look.crowds):
+    for suspects in (
+        look.half_ended,
+        look.misnumbered,
+        look.unproven,
+        look.ownerless,
+        look.crowds,
+        look.torn_occurrences,
+    ):
         assert suspects(limit=9) == ()
     (twice,) = look.executed_twice(limit=9)
     assert (twice.run_id, twice.total) == ("3" * 32, 1)

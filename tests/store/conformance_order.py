@@ -275,6 +275,18 @@ RECORDED, NEWEST_RECORDED = list(MIXED), list(MIXED)[::-1]
 LISTINGS: dict[str, tuple[Callable[[Ledger], None], Listing]] = {
     "open_runs": (with_active, Listing(lambda one: ids(one.view.open_runs()), RECORDED)),
     "open_runs of the store": (with_active, Listing(lambda one: ids(one.store.open_runs()), RECORDED)),
+    "runs_of": (
+        with_waiting(occurrence="1" * 32),
+        Listing(lambda one: ids(one.view.runs_of("1" * 32)), RECORDED),
+    ),
+    "runs_of of the store": (
+        with_waiting(occurrence="1" * 32),
+        Listing(lambda one: ids(one.store.runs_of("1" * 32)), RECORDED),
+    ),
+    "matrix_runs": (
+        with_waiting(occurrence="1" * 32),
+        Listing(lambda one: ids(one.view.matrix_runs(**WINDOW)), RECORDED),
+    ),
     "waiting_of_job": (
         with_waiting(),
         Listing(lambda one: ids(one.store.waiting_of_job("hello")), RECORDED),
@@ -613,7 +625,10 @@ LISTINGS: dict[str, tuple[Callable[[Ledger], None], Listing]] = {
 IN_NO_ORDER = {"count_runs", "pruned_requests", "crowded", "expire_waiting", "runs_with_prefix"}
 AS_GIVEN = {"prune", "set_aside", "unreadable"}
 """Methods whose results are in the order of their arguments, or of the rows as found."""
-BEYOND_A_STORE = {"half_ended", "misnumbered", "executed_twice", "unproven", "last_states", "unreadable_rows"}
+BEYOND_A_STORE = {
+    *("half_ended", "misnumbered", "executed_twice", "unproven", "last_states", "unreadable_rows"),
+    "torn_occurrences",
+}
 """Methods about rows that a store's own methods cannot all write; the
 tests of their callers write them in SQL.
 """

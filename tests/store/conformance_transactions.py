@@ -163,7 +163,7 @@ WRITES: dict[str, Callable[[Store], object]] = {
 
 READS = {
     *("close", "unreadable", "transaction", "verify", "look_over", "open_session"),
-    *("run", "open_runs", "current_generation", "jobs_in_force", "job_in_force", "last_session"),
+    *("run", "runs_of", "open_runs", "current_generation", "jobs_in_force", "job_in_force", "last_session"),
     *("newest_epoch", "max_covered_until", "covered_in_force", "schedules_in_force", "live_attempts"),
     *("definition", "definition_trouble", "newest_ends", "schedule_in_force", "count_blocking"),
     *("blocking_runs", "newest_occurrences", "undecided", "next_undecided", "knows_job"),

@@ -156,6 +156,7 @@ EVERY_TURN = (
     "generation.job_in_force",
     "schedule.schedule_in_force",
     "run.run",
+    "run.runs_of",
     "attempt.attempts",
     "attempt.end_attempt",
     "run.settle_run",

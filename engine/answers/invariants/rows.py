@@ -32,6 +32,7 @@ LAST_ATTEMPT: Final[Mapping[RunState, frozenset[AttemptState | None]]] = {
 
 def check_rows(look: Contradictions) -> Iterator[Finding]:
     """Runs whose rows contradict each other."""
+    yield from _suspects("invariant.I1", look.torn_occurrences(limit=MAX_LISTED))
     yield from _suspects("invariant.I4", look.half_ended(limit=MAX_LISTED))
     yield from _suspects("invariant.I5", look.misnumbered(limit=MAX_LISTED))
     yield from _suspects("invariant.I6", look.executed_twice(limit=MAX_LISTED))

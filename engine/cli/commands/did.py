@@ -1,16 +1,26 @@
 """`jobfile did`: did this job run, did it succeed?"""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import click
 
 from engine.answers.did import Did, did, did_never, did_to_json, did_to_text
 from engine.cli.naming import NeverAppliedError, subject
 from engine.cli.output import print_json, print_text, style_of
-from engine.cli.params import split_params
+from engine.cli.params import matrix_option, refuse_unknown_axes, split_axes, split_params
 from engine.cli.place import Place, json_option, place_options
 from engine.cli.times import parse_day, parse_instant
 from engine.service.presence import presence_at
+
+
+class _Wanted(NamedTuple):
+    """The runs that the question is about."""
+
+    params: Mapping[str, str]
+    matrix: Mapping[str, str]
+    day: str | None
+    instant: str | None
 
 
 @click.command("did")
@@ -35,11 +45,13 @@ from engine.service.presence import presence_at
     metavar="TIME",
     help="Answer for the run expected at this time: 02:30, 2026-11-28T02:30, 'yesterday 02:30'.",
 )
+@matrix_option("Only combinations of the matrix with this value: --matrix region=eu. Repeatable.")
 @json_option
 @place_options
 def command(
     run_or_job: str,
     given: tuple[str, ...],
+    axes: tuple[str, ...],
     day: str | None,
     instant: str | None,
     *,
@@ -50,11 +62,11 @@ def command(
 
     Without --on or --at the answer is about the newest scheduled run; the same line says if a later manual
     run has a different result. For a job without a schedule it is about the newest manual run. With -p only
-    runs with these values count.
+    runs with these values count. A job with a matrix has succeeded when all its combinations have.
     """
     if day and instant:
         raise click.UsageError("--on and --at exclude each other")
-    found = _did(run_or_job, split_params(given), day, instant, place)
+    found = _did(run_or_job, _Wanted(split_params(given), split_axes(axes), day, instant), place)
     if as_json:
         print_json(did_to_json(found))
     else:
@@ -63,19 +75,22 @@ def command(
     return int(found.answer)
 
 
-def _did(name: str, params: Mapping[str, str], day: str | None, instant: str | None, place: Place) -> Did:
+def _did(name: str, wanted: _Wanted, place: Place) -> Did:
     try:
         asked = subject(place, name)
     except NeverAppliedError as error:
         return did_never(name, str(error))
     now, zone = place.now(), asked.zone
-    if asked.run is not None and (day or instant or params):
-        raise click.UsageError("--on, --at and -p are about a job; a RUN is one already")
+    if asked.run is not None and any(wanted):
+        raise click.UsageError("--on, --at, -p and --matrix are about a job; a RUN is one already")
+    refuse_unknown_axes(asked.view, asked.job, wanted.matrix)
+    day, instant = wanted.day, wanted.instant
     return did(
         asked.view,
         asked.job,
         zone=zone,
-        params=params,
+        params=wanted.params,
+        matrix=wanted.matrix,
         on=parse_day(day, zone, now=now) if day else None,
         at=parse_instant(instant, zone, now=now) if instant else None,
         run=asked.run,

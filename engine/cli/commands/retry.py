@@ -16,7 +16,7 @@ from engine.answers.retryable import (
     retryable_to_json,
     retryable_to_text,
 )
-from engine.cli.asking import hand_over, hand_over_all, new_run
+from engine.cli.asking import hand_over, hand_over_all, new_retry
 from engine.cli.confirming import confirmed
 from engine.cli.exit_codes import GOOD
 from engine.cli.filters import choice_options, chosen_jobs, refuse_choice_of_one, window_of
@@ -32,7 +32,7 @@ from engine.service.presence import presence_at
 from jobfile.model.canonical import spec_from_json
 from jobfile.model.catalog import CompiledJob
 from jobfile.model.counts import many
-from jobfile.model.jobs import Origin, OverlapPolicy
+from jobfile.model.jobs import JobSpec, Origin, OverlapPolicy
 
 DEFAULT_WINDOW = timedelta(hours=24)
 
@@ -85,9 +85,9 @@ def command(
 ) -> int:
     """Retry RUN: a new run of the same job for the same time with the same params.
 
-    It uses the job's definition in force now, or the old one if the job was removed. The old record stays. A
-    job with steps that has not changed continues at the first step that has not succeeded, in a copy of the
-    run's folder.
+    It uses the job's definition in force now, or the old one if the job was removed, or the combination from
+    its matrix. The old record stays. A job with steps that has not changed continues at the first step that
+    has not succeeded, in a copy of the run's folder.
 
     With --failed: every run of JOB, or of all jobs, that failed, timed out, was missed or lost and was not
     retried, oldest first. It shows them, asks, requests the new runs and does not wait. Those that a job's
@@ -118,8 +118,8 @@ def _retry_one(
     job = _job_of(view, old)
     new = _again(view, old, job, now=now)
     if not detach:
-        return attend(place, new, job, why=why, as_json=as_json, all_steps=all_steps)
-    recorded = hand_over(place, new, job, why=why, now=now, all_steps=all_steps)
+        return attend(place, [new], job, why=why, as_json=as_json, all_steps=all_steps)
+    (recorded,) = hand_over(place, [new], job, why=why, now=now, all_steps=all_steps)
     tell_kept(view, recorded)
     if as_json:
         print_json(one_run_to_json(recorded))
@@ -180,7 +180,7 @@ def _retry_all(
     """
     now = place.now()
     jobs = [_job_of(view, old) for old in found.runs]
-    requests = [(_again(view, old, job, now=now), job) for old, job in zip(found.runs, jobs, strict=True)]
+    requests = [([_again(view, old, job, now=now)], job) for old, job in zip(found.runs, jobs, strict=True)]
     policy = OverlapPolicy.QUEUE
     new = hand_over_all(place, requests, why=why, now=now, policy=policy, all_steps=all_steps)
     return tuple(map(Retried, found.runs, new))
@@ -188,22 +188,22 @@ def _retry_all(
 
 def _job_of(view: View, old: Run) -> CompiledJob:
     version = view.job_in_force(old.job)
-    digest = version.digest if version else old.digest
+    origin = Origin(file=version.file, line=version.line) if version else Origin(file="", line=0)
+    found = _definition(view, old, version.digest if version else old.digest)
+    if old.matrix not in (found.matrix or ({},)):  # its combination is gone: only the old one knows it
+        found = _definition(view, old, old.digest)
+    return CompiledJob(found, origin)
+
+
+def _definition(view: View, old: Run, digest: str) -> JobSpec:
     text = view.definition_text(digest)
     if text is None:
         raise UnreadableDefinitionError(old.job)
-    origin = Origin(file=version.file, line=version.line) if version else Origin(file="", line=0)
-    return CompiledJob(spec_from_json(text), origin)
+    return spec_from_json(text)
 
 
 def _again(view: View, old: Run, job: CompiledJob, *, now: datetime) -> Run:
     generation = view.current_generation()
-    return new_run(
-        job.spec,
-        digest=job.digest,
-        generation=generation.number if generation else None,
-        params=old.params,
-        at=old.scheduled_for,
-        now=now,
-        retry_of=old.id,
+    return new_retry(
+        job.spec, old, digest=job.digest, generation=generation.number if generation else None, now=now
     )

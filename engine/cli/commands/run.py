@@ -1,20 +1,20 @@
 """`jobfile run`: run a job now and follow it."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import click
 
 from engine.actions.beyond_host import beyond_host_of
 from engine.actions.unsupported import beyond_engine_of
-from engine.answers.as_json import one_run_to_json
-from engine.cli.asking import hand_over, new_run
+from engine.answers.as_json import one_run_to_json, whole_runs_to_json
+from engine.cli.asking import hand_over, new_runs
 from engine.cli.exit_codes import GOOD, WOULD_NOT_RUN
 from engine.cli.findings import refuse_invalid
 from engine.cli.following import attend
 from engine.cli.naming import unknown_job
 from engine.cli.output import print_json, width
-from engine.cli.params import split_params
+from engine.cli.params import chosen_combinations, matrix_option, split_axes, split_params
 from engine.cli.place import (
     Place,
     json_option,
@@ -60,6 +60,9 @@ class _Found:
     metavar="NAME=VALUE",
     help="A value for a param of the job: -p day=2026-11-28 [default: that of the file]. Repeatable.",
 )
+@matrix_option(
+    "Only combinations of the matrix with this value: --matrix region=eu [default: all]. Repeatable."
+)
 @click.option(
     "--at",
     "instant",
@@ -82,6 +85,7 @@ class _Found:
 def command(
     job: str,
     given: tuple[str, ...],
+    axes: tuple[str, ...],
     instant: str | None,
     outputs: tuple[str, ...],
     *,
@@ -97,6 +101,8 @@ def command(
     A running engine runs it; without one, this command does, and several such commands can run side by side.
     On Ctrl-C, SIGTERM or SIGHUP a run that has not started is withdrawn. One that has started continues in
     the engine, or is cancelled if there is none. With --json the job's output goes to stderr.
+
+    Of a job with a matrix, each combination is a run; --matrix selects some of them.
     """
     now = place.now()
     is_running = is_engine_running(place.state_dir)
@@ -110,9 +116,10 @@ def command(
     assert zone is not None
     at = parse_instant(instant, zone, now=now) if instant else now
     params = _bound(preview, split_params(given))
+    chosen = chosen_combinations(spec, split_axes(axes))
     if is_dry:
         dry = Preview(
-            job=preview.job,
+            job=replace(preview.job, spec=replace(spec, matrix=chosen)),
             params=params,
             given=frozenset(split_params(given)),
             at=at,
@@ -120,13 +127,19 @@ def command(
             outputs=_outputs(spec, split_params(outputs)),
         )
         return _look_only(dry, place, as_json=as_json)
-    run = new_run(
-        spec, digest=preview.job.digest, generation=preview.generation, params=params, at=at, now=now
+    runs = new_runs(
+        spec,
+        digest=preview.job.digest,
+        generation=preview.generation,
+        params=params,
+        at=at,
+        now=now,
+        chosen=chosen,
     )
     if not detach:
-        return attend(place, run, preview.job, why=why, as_json=as_json)
-    recorded = hand_over(place, run, preview.job, why=why, now=now)
-    return _detached(recorded, as_json=as_json, is_running=is_running)
+        return attend(place, runs, preview.job, why=why, as_json=as_json)
+    recorded = hand_over(place, runs, preview.job, why=why, now=now)
+    return _detached(place, recorded, as_json=as_json, is_running=is_running)
 
 
 def _from_engine(place: Place, name: str) -> _Found:
@@ -191,11 +204,14 @@ def _bound(preview: _Found, given: Mapping[str, str]) -> dict[str, Value]:
     return bound_params(spec, bound)
 
 
-def _detached(run: Run, *, as_json: bool, is_running: bool) -> int:
-    if as_json:
-        print_json(one_run_to_json(run))
+def _detached(place: Place, runs: Sequence[Run], *, as_json: bool, is_running: bool) -> int:
+    if as_json and len(runs) > 1:
+        print_json(whole_runs_to_json(place.view(), runs))
+    elif as_json:
+        print_json(one_run_to_json(runs[0]))
     else:
-        click.echo(run.id)
+        click.echo("\n".join(run.id for run in runs))
     if not is_running:
-        click.echo(f"no engine is running: run {short(run.id)} waits for  jobfile up", err=True)
+        waits = f"run {short(runs[0].id)} waits" if len(runs) == 1 else f"{len(runs)} runs wait"
+        click.echo(f"no engine is running: {waits} for  jobfile up", err=True)
     return GOOD

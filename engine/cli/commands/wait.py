@@ -5,7 +5,7 @@ import time
 
 import click
 
-from engine.answers.as_json import ended_runs_to_json
+from engine.answers.as_json import whole_runs_to_json
 from engine.answers.did import Answer, answer_of
 from engine.cli.alone import Alone
 from engine.cli.following import LOOK_SECONDS, EndingSignals, print_end
@@ -43,7 +43,7 @@ def command(runs: tuple[str, ...], *, length: str | None, as_json: bool, place: 
     seconds = float("inf") if duration is None else duration.total_seconds()
     ended = _until_over(place, view, ids, seconds=seconds, is_quiet=as_json)
     if as_json:
-        print_json(ended_runs_to_json(view, ended))
+        print_json(whole_runs_to_json(view, ended))
     answers = {answer_of(run.state, was_started=run.was_executed) for run in ended}
     return int(next((one for one in _WORST_FIRST if one in answers), Answer.SUCCEEDED))
 

@@ -2,7 +2,8 @@
 
 -- name: prunable
 -- Old finished runs, oldest first. Kept are runs that were retried by hand, with their retries, and the newest success
--- of each job: its time is passed to the job's next run.
+-- of each job: its time is passed to the job's next run. Of an occurrence with several runs only the first one is
+-- listed, if all of them may be deleted.
 select * from run as one
 where one.scheduled_for < :before and one.queued_at < :before and (:job is null or one.job = :job)
   and one.state not in ('queued', 'running', 'cancelling', 'retry_wait') and one.ended_at < :before
@@ -10,6 +11,13 @@ where one.scheduled_for < :before and one.queued_at < :before and (:job is null 
   and not (one.state = 'succeeded' and not exists (
     select 1 from run as newer where newer.job = one.job and newer.state = 'succeeded'
       and newer.ended_at > one.ended_at))
+  and (one.occurrence is null or (one.occurrence = one.id and not exists (
+    select 1 from run as other where other.occurrence = one.id
+      and (other.ended_at is null or other.ended_at >= :before or other.reason = 'unreadable'
+           or other.retry_of is not null
+           or (other.state = 'succeeded' and not exists (
+             select 1 from run as newer where newer.job = other.job and newer.state = 'succeeded'
+               and newer.ended_at > other.ended_at))))))
 order by one.scheduled_for, one.seq limit :limit;
 
 -- name: crowded_jobs

@@ -4,10 +4,10 @@
 -- Record a run.
 insert into run (id, job, digest, generation, trigger, schedule_key, scheduled_for, params, state, reason, detail,
                  queued_at, not_before, start_by, ended_at, concurrency_key, concurrency_limit, requested_by,
-                 retry_of, clock_epoch)
+                 retry_of, clock_epoch, matrix, occurrence, slot, combinations)
 values (:id, :job, :digest, :generation, :trigger, :schedule_key, :scheduled_for, :params, :state, :reason, :detail,
         :queued_at, :not_before, :start_by, :ended_at, :concurrency_key, :concurrency_limit, :requested_by,
-        :retry_of, :clock_epoch);
+        :retry_of, :clock_epoch, :matrix, :occurrence, :slot, :combinations);
 
 -- name: decide_run
 -- Write the decision about a run whose spread has passed, once: afterwards its reason is not `spread`.
@@ -17,7 +17,7 @@ where id = :id and state = 'queued' and reason = 'spread';
 -- name: repin_run
 -- Give a waiting run the new definition of its job, unless an attempt has started with the old one.
 update run set digest = :digest, params = :params, concurrency_key = :concurrency_key,
-               concurrency_limit = :concurrency_limit
+               concurrency_limit = :concurrency_limit, slot = :slot
 where id = :id and state = 'queued' and attempt = 0;
 
 -- name: next_wake
@@ -41,9 +41,10 @@ where id = :id and attempt = :attempt
        or (state = 'queued' and reason <> 'spread' and not_before <= :now
            and (start_by is null or start_by >= :now)
            and (concurrency_limit is null
-                or (select count(*) from run as other
+                or (select count(distinct coalesce(other.slot, other.seq)) from run as other
                     where other.concurrency_key = run.concurrency_key
-                      and other.state in ('running', 'cancelling', 'retry_wait')) < concurrency_limit)));
+                      and other.state in ('running', 'cancelling', 'retry_wait')
+                      and (run.slot is null or other.slot is not run.slot)) < concurrency_limit)));
 
 -- name: settle_run
 -- The state of a run after its attempt, unless the run has changed since the verdict was made. A retry keeps the start
@@ -106,6 +107,10 @@ where seq = :seq
 -- One run.
 select * from run where id = :id;
 
+-- name: runs_of
+-- The runs of an occurrence with several runs, and their manual retries, in the order of their recording.
+select * from run where occurrence = :occurrence order by seq;
+
 -- name: waiting_of_job
 -- Runs of a job that wait to start or for a retry. Two queries, so that each uses its partial index.
 select * from (
@@ -115,36 +120,44 @@ select * from (
 order by seq;
 
 -- name: count_blocking
--- Count the active and the waiting runs with a concurrency key, each up to a limit, so that a long queue costs no more
--- than a short one. Runs whose spread has not passed do not count: `<` and `>` instead of `<>`, because the index is
--- ordered by reason.
+-- Count the active and the waiting runs with a concurrency key, without those of one occurrence, each up to a limit, so
+-- that a long queue costs no more than a short one. Runs with one slot count once, as waiting if none is active. Runs
+-- whose spread has not passed do not count: `<` and `>` instead of `<>`, because the index is ordered by reason.
 select
   (select count(*) from (
-    select 1 from run where concurrency_key = :concurrency_key
-      and state in ('running', 'cancelling', 'retry_wait') limit :at_most)) as active,
+    select distinct coalesce(slot, seq) from run where concurrency_key = :concurrency_key
+      and state in ('running', 'cancelling', 'retry_wait') and occurrence is not :occurrence limit :at_most)) as active,
   (select count(*) from (
-    select 1 from run where concurrency_key = :concurrency_key and state = 'queued' and reason < 'spread'
+    select distinct coalesce(slot, seq) from run as one where concurrency_key = :concurrency_key and state = 'queued'
+      and reason < 'spread' and occurrence is not :occurrence
+      and not exists (select 1 from run as other where other.concurrency_key = :concurrency_key
+                        and other.state in ('running', 'cancelling', 'retry_wait') and other.slot = one.slot)
     limit :at_most))
   + (select count(*) from (
-    select 1 from run where concurrency_key = :concurrency_key and state = 'queued' and reason > 'spread'
+    select distinct coalesce(slot, seq) from run as one where concurrency_key = :concurrency_key and state = 'queued'
+      and reason > 'spread' and occurrence is not :occurrence
+      and not exists (select 1 from run as other where other.concurrency_key = :concurrency_key
+                        and other.state in ('running', 'cancelling', 'retry_wait') and other.slot = one.slot)
     limit :at_most)) as waiting;
 
 -- name: blocking_runs
 -- The runs that count_blocking counts: the active ones, then the waiting ones, each oldest first.
 select * from (
   select *, 0 as place from run where concurrency_key = :concurrency_key
-    and state in ('running', 'cancelling', 'retry_wait')
+    and state in ('running', 'cancelling', 'retry_wait') and occurrence is not :occurrence
   union all
-  select *, 1 as place from run where concurrency_key = :concurrency_key and state = 'queued' and reason <> 'spread')
+  select *, 1 as place from run where concurrency_key = :concurrency_key and state = 'queued' and reason <> 'spread'
+    and occurrence is not :occurrence)
 order by place, seq limit :limit;
 
 -- name: newest_occurrences
--- The newest scheduled runs of a job, newest first.
-select * from run where job = :job and schedule_key is not null order by scheduled_for desc limit :limit;
+-- The newest scheduled runs of a job, newest first; of an occurrence with several runs, the first one.
+select * from run where job = :job and schedule_key is not null and (occurrence is null or occurrence = id)
+order by scheduled_for desc limit :limit;
 
 -- name: newest_ends
--- Final states of the job's newest runs that were executed, newest first.
-select state from run
+-- The job's newest runs that were executed and are over, newest first.
+select state, occurrence, matrix from run
 where job = :job and state in ('succeeded', 'failed', 'timed_out', 'lost') and ended_at > :since
 order by ended_at desc, seq desc limit :limit;
 

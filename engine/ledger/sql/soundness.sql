@@ -19,10 +19,22 @@ where s.job = :job and s.schedule_key = :schedule_key and s.clock_epoch = :clock
 order by s.active_from, s.id;
 
 -- name: instants_of_set
--- The runs of a set of occurrences, by nominal time.
+-- The runs of a set of occurrences, by nominal time; of an occurrence with several runs, the first one.
 select scheduled_for, id from run
 where job = :job and schedule_key = :schedule_key and clock_epoch = :clock_epoch
+  and (occurrence is null or occurrence = id)
 order by scheduled_for, id;
+
+-- name: torn_occurrences
+-- Occurrences of a matrix that do not have each of their runs once: a row is missing, or one is too many.
+select coalesce(min(case when id = occurrence then id end), min(id)) as run_id, job, count(*) over () as total,
+       'its occurrence has ' || count(distinct matrix) || ' of its ' || max(combinations) || ' combinations, in '
+       || count(*) || ' runs' as said
+from run where occurrence is not null and retry_of is null
+group by occurrence
+having count(*) <> max(combinations) or count(distinct matrix) <> count(*) or min(combinations) <> max(combinations)
+    or min(scheduled_for) <> max(scheduled_for) or max(id = occurrence) = 0 or count(distinct job) <> 1
+order by run_id limit :limit;
 
 -- name: run_ids
 -- The ids of all runs, in order.
@@ -147,11 +159,11 @@ where r.reason <> 'unreadable' and not exists (select 1 from step where run_seq 
 group by 1, 2 order by 1, 2;
 
 -- name: crowds
--- Concurrency keys with more active runs than the highest limit of those runs allows. A run without a limit may be
--- active beside any number.
-select concurrency_key, count(*) as active, max(concurrency_limit) as most from run
+-- Concurrency keys with more active runs than the highest limit of those runs allows; runs with one slot count once.
+-- A run without a limit may be active beside any number.
+select concurrency_key, count(distinct coalesce(slot, seq)) as active, max(concurrency_limit) as most from run
 where state in ('running', 'cancelling', 'retry_wait')
-group by concurrency_key having count(*) > max(concurrency_limit) and count(*) = count(concurrency_limit)
+group by concurrency_key having active > most and count(*) = count(concurrency_limit)
 order by concurrency_key limit :limit;
 
 -- name: all_run

@@ -22,6 +22,9 @@ class SqliteCurrent:
     def run(self, run_id: str) -> Run | None:
         return self._db.first(run_from_row, "run.run", {"id": run_id})
 
+    def runs_of(self, occurrence: str) -> tuple[Run, ...]:
+        return self._db.all(run_from_row, "run.runs_of", {"occurrence": occurrence})
+
     def current_generation(self) -> Generation | None:
         return self._db.first(generation_from_row, "generation.current_generation")
 

@@ -1,9 +1,10 @@
 """Finished runs in the SQLite ledger: late evidence, and deletions by retention."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from engine.core.lifecycle import Attempt, AttemptKey, Ended, Run, RunState
+from engine.core.occurrences import deciding, grouped
 from engine.core.records import Audited, Output, Schedule
 from engine.ledger.cells import INSTANT, UNREADABLE, is_number
 from engine.ledger.rows import (
@@ -80,7 +81,15 @@ class SqlitePast:
         found = self._db.all(
             run_from_row, "retention.prunable", {"before": to_us(before), "limit": most, "job": job}
         )
-        return tuple(run for run in found if run.reason != UNREADABLE)[:limit]
+        firsts = [run for run in found if run.reason != UNREADABLE][:limit]
+        runs: list[Run] = []
+        for run in firsts:  # whole occurrences, and at least one
+            if runs and len(runs) + max(1, run.combinations) > limit:
+                break
+            runs += (
+                self._db.all(run_from_row, "run.runs_of", {"occurrence": run.id}) if run.occurrence else [run]
+            )
+        return tuple(runs)
 
     def crowded(self, *, keep: int) -> tuple[tuple[str, datetime], ...]:
         found = []
@@ -91,21 +100,24 @@ class SqlitePast:
         return tuple(found)
 
     def prune(self, runs: Sequence[Run], *, now: datetime) -> tuple[Run, ...]:
-        gone = []
-        for run in runs:
-            if run.schedule_key is None:
-                at = to_us(run.scheduled_for)
-                values = {"job": run.job, "quarter": at - at % QUARTER, "state": run.verdict.value}
-                self._db.write("retention.count_pruned_request", values)
-            elif not self._leave_gap(run, now):
-                continue
+        return tuple(run for occurrence in grouped(runs) for run in self._prune(occurrence, now))
+
+    def _prune(self, occurrence: Sequence[Run], now: datetime) -> Iterator[Run]:
+        """Delete the runs of an occurrence, which are kept as one."""
+        kept, was_executed = deciding(occurrence), any(run.was_executed for run in occurrence)
+        if kept.schedule_key is None:
+            at = to_us(kept.scheduled_for)
+            values = {"job": kept.job, "quarter": at - at % QUARTER, "state": kept.verdict.value}
+            self._db.write("retention.count_pruned_request", values)
+        elif not self._leave_gap(kept, now, was_executed=was_executed):
+            return
+        for run in occurrence:
             self._db.write("retention.delete_attempts", {"id": run.id})
             self._db.write("retention.delete_outputs", {"id": run.id})
             self._db.write("retention.delete_artifacts", {"id": run.id})
             self._db.write("retention.delete_steps", {"id": run.id})
             if self._db.write("retention.delete_run", {"id": run.id}):
-                gone.append(run)
-        return tuple(gone)
+                yield run
 
     def recorded_after(self, seq: int, *, before: datetime, limit: int) -> tuple[tuple[int, Run], ...]:
         rows = self._db.rows(
@@ -132,7 +144,7 @@ class SqlitePast:
     def note(self, key: str, value: str) -> None:
         self._db.write("meta.set_meta", {"key": key, "value": value})
 
-    def _leave_gap(self, run: Run, now: datetime) -> bool:
+    def _leave_gap(self, run: Run, now: datetime, *, was_executed: bool) -> bool:
         """Put a gap record in the place of a run. Consecutive runs with the same end share one.
 
         False when the run's schedule is not in the ledger.
@@ -152,7 +164,7 @@ class SqlitePast:
         before = self._db.row("retention.pruned_gap_before", values)
         if before is not None:
             gap = self._db.read(gap_from_row, before)
-            fate = (run.verdict, run.reason, run.detail, run.was_executed)
+            fate = (run.verdict, run.reason, run.detail, was_executed)
             is_same = (gap.state, gap.reason, gap.detail, gap.ran) == fate
             if is_same and _follows(schedule, gap.last_at, run.scheduled_for):
                 self._db.write("retention.extend_pruned_gap", values | {"id": before["id"]})
@@ -163,7 +175,7 @@ class SqlitePast:
             "detail": run.detail,
             "job": run.job,
         }
-        said["ran"] = run.was_executed
+        said["ran"] = was_executed
         about = {"generation": run.generation or 0, "epoch": self._db.epoch or 0, "recorded_at": to_us(now)}
         self._db.write("retention.add_pruned_gap", values | said | about)
         return True

@@ -85,6 +85,9 @@ class SqliteSoundness(SqliteStanding):
         rows = self._db.each("gap.gaps_of_schedule", {"schedule_id": schedule_id})
         return (self._db.read(gap_from_row, row) for row in rows)
 
+    def torn_occurrences(self, *, limit: int) -> tuple[Suspect, ...]:
+        return self._suspects("soundness.torn_occurrences", limit)
+
     def half_ended(self, *, limit: int) -> tuple[Suspect, ...]:
         return self._suspects("soundness.half_ended", limit)
 

@@ -16,6 +16,7 @@ from engine.core.lifecycle import (
     RunState,
     Verdict,
 )
+from engine.core.occurrences import worst
 from engine.core.records import Generation, Schedule, Session, Unreadable
 from engine.ledger.cells import is_job
 from engine.ledger.rows import (
@@ -273,13 +274,17 @@ class SqliteStore(SqliteCurrent, SqliteStanding):
         if not self._db.write("gap.extend_gap", values):
             self._db.write("gap.add_gap", values)
 
-    def count_blocking(self, concurrency_key: str, *, at_most: int) -> tuple[int, int]:
-        row = self._db.row("run.count_blocking", {"concurrency_key": concurrency_key, "at_most": at_most})
+    def count_blocking(self, concurrency_key: str, *, at_most: int, besides: str = "") -> tuple[int, int]:
+        values = {"concurrency_key": concurrency_key, "at_most": at_most, "occurrence": besides}
+        row = self._db.row("run.count_blocking", values)
         assert row is not None
         return int(row["active"]), min(at_most, int(row["waiting"]))
 
-    def blocking_runs(self, concurrency_key: str, *, limit: int | None = None) -> tuple[Run, ...]:
+    def blocking_runs(
+        self, concurrency_key: str, *, limit: int | None = None, besides: str = ""
+    ) -> tuple[Run, ...]:
         values = {"concurrency_key": concurrency_key, "limit": ALL_ROWS if limit is None else limit}
+        values["occurrence"] = besides
         return self._open("run.blocking_runs", values)
 
     def waiting_of_job(self, job: str) -> tuple[Run, ...]:
@@ -366,9 +371,17 @@ class SqliteStore(SqliteCurrent, SqliteStanding):
     def last_success(self, job: str, *, before: datetime) -> datetime | None:
         return self._db.instant("run.last_success", {"job": job, "before": to_us(before)})
 
-    def newest_ends(self, job: str, *, since: datetime, limit: int) -> tuple[RunState, ...]:
-        values = {"job": job, "since": to_us(since), "limit": limit}
-        return tuple(RunState(row["state"]) for row in self._db.rows("run.newest_ends", values))
+    def newest_ends(
+        self, job: str, *, since: datetime, limit: int, combinations: int = 0
+    ) -> tuple[RunState, ...]:
+        values = {"job": job, "since": to_us(since), "limit": limit * max(1, combinations)}
+        newest: dict[object, dict[object, RunState]] = {}
+        for number, row in enumerate(self._db.rows("run.newest_ends", values)):
+            runs = newest.setdefault(row["occurrence"] or number, {})
+            runs.setdefault(
+                row["matrix"], RunState(row["state"])
+            )  # a newer retry counts, not what it retried
+        return tuple(worst(runs.values()) for runs in newest.values())[:limit]
 
     def newest_occurrences(self, job: str, *, limit: int) -> tuple[Run, ...]:
         return self._db.all(run_from_row, "run.newest_occurrences", {"job": job, "limit": limit})

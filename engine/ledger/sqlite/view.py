@@ -44,9 +44,9 @@ from engine.ledger.rows import (
     run_from_row,
     schedule_from_row,
     session_from_row,
-    source_from_text,
     to_us,
 )
+from engine.ledger.source_fact import source_from_text
 from engine.ledger.sqlite.connection import Connection
 from engine.ledger.sqlite.current import SqliteCurrent
 from engine.ledger.sqlite.incidents import SqliteIncidents
@@ -178,6 +178,9 @@ class SqliteView(SqliteCurrent):
             )
             for row in rows
         )
+
+    def matrix_runs(self, *, since: datetime, until: datetime) -> tuple[Run, ...]:
+        return self._db.all(run_from_row, "run.matrix_runs", {"since": to_us(since), "until": to_us(until)})
 
     def pruned_requests(self, job: str, *, since: datetime, until: datetime) -> dict[RunState, int]:
         values = {"job": job, "since": to_us(since), "until": to_us(until)}

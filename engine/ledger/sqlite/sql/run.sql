@@ -28,9 +28,10 @@ select * from (
     and one.trigger <> 'catchup'
     and (one.start_by is null or one.start_by >= :now)
     and (one.concurrency_limit is null
-         or (select count(*) from run as other
+         or (select count(distinct coalesce(other.slot, other.seq)) from run as other
              where other.concurrency_key = one.concurrency_key
-               and other.state in ('running', 'cancelling', 'retry_wait')) < one.concurrency_limit)
+               and other.state in ('running', 'cancelling', 'retry_wait')
+               and (one.slot is null or other.slot is not one.slot)) < one.concurrency_limit)
   order by one.not_before, one.seq limit :limit)
 union all
 select * from (
@@ -46,9 +47,10 @@ select * from (
         and before.trigger = 'catchup' and (before.not_before, before.seq) < (one.not_before, one.seq)
         and (before.start_by is null or before.start_by >= :now))
     and (one.concurrency_limit is null
-         or (select count(*) from run as other
+         or (select count(distinct coalesce(other.slot, other.seq)) from run as other
              where other.concurrency_key = one.concurrency_key
-               and other.state in ('running', 'cancelling', 'retry_wait')) < one.concurrency_limit)
+               and other.state in ('running', 'cancelling', 'retry_wait')
+               and (one.slot is null or other.slot is not one.slot)) < one.concurrency_limit)
   order by one.not_before, one.seq limit :limit)
 union all
 select * from (
@@ -62,9 +64,10 @@ select * from run as one indexed by run_catchup
 where one.state = 'queued' and one.trigger = 'catchup' and one.not_before <= :now and one.reason <> 'spread'
   and (one.start_by is null or one.start_by >= :now)
   and (one.concurrency_limit is null
-       or (select count(*) from run as other
+       or (select count(distinct coalesce(other.slot, other.seq)) from run as other
            where other.concurrency_key = one.concurrency_key
-             and other.state in ('running', 'cancelling', 'retry_wait')) < one.concurrency_limit)
+             and other.state in ('running', 'cancelling', 'retry_wait')
+             and (one.slot is null or other.slot is not one.slot)) < one.concurrency_limit)
 order by one.not_before, one.seq
 limit :limit;
 
@@ -101,13 +104,20 @@ order by scheduled_for desc, seq desc limit :limit;
 
 -- name: last_runs
 -- The newest runs of each of these jobs, manual retries excluded; only those of its schedule while it has one in force.
+-- Of an occurrence with several runs, the first one.
 select run.* from json_each(:jobs) as named join run on run.seq in (
   select one.seq from run as one
-  where one.job = named.value and one.retry_of is null
+  where one.job = named.value and one.retry_of is null and (one.occurrence is null or one.occurrence = one.id)
     and (one.schedule_key is not null
          or not exists (select 1 from schedule s where s.job = named.value and s.active_until is null))
   order by one.scheduled_for desc, one.seq desc limit :count)
 order by run.job, run.scheduled_for, run.seq;
+
+-- name: matrix_runs
+-- The runs of jobs with a matrix with a nominal time in a window, in the order of their recording.
+select * from run indexed by run_scheduled_for
+where scheduled_for >= :since and scheduled_for < :until and occurrence is not null
+order by seq;
 
 -- name: retries_between
 -- Manual retries with a nominal time in a window.
@@ -116,7 +126,8 @@ where retry_of is not null and scheduled_for >= :since and scheduled_for < :unti
 order by seq;
 
 -- name: count_runs
--- Runs with a nominal time in a window, counted by job, kind and state; pruned manual runs are included.
+-- Runs with a nominal time in a window, counted by job, kind and state; pruned manual runs are included. Runs of a
+-- matrix are left out: they count by occurrence.
 -- An unreadable run counts as lost, as in every answer: how it ended is unknown.
 select job, is_scheduled, state, sum(count) as count from (
   select job, schedule_key is not null as is_scheduled,
@@ -124,7 +135,7 @@ select job, is_scheduled, state, sum(count) as count from (
                    or max(queued_at, not_before, coalesce(started_at, 0), coalesce(ended_at, 0),
                           coalesce(start_by, 0), coalesce(retry_at, 0)) > 221845392000000000 then 'lost'
               when resolved = '' then state else resolved end as state, count(*) as count
-  from run where scheduled_for >= :since and scheduled_for < :until group by 1, 2, 3
+  from run where scheduled_for >= :since and scheduled_for < :until and occurrence is null group by 1, 2, 3
   union all
   select job, 0, state, count from pruned_request where quarter >= :since and quarter < :until
     and count between 0 and 9007199254740992
