@@ -24,6 +24,7 @@ from engine.simulation.asking import (
     OVER_TIME,
     begin_course,
     bound,
+    cut_short,
     holds,
     is_followed,
     is_late,
@@ -301,6 +302,8 @@ class _Simulation:
         if self.on_event:
             self.on_event(now, "started", run)
         length = subject.length
+        if subject.spec.deadline is not None:
+            run.ending, length = cut_short(run, now=now)
         if subject.assumed.steps:
             run.course = begin_course(run, self.setting, now=now)
             length = run.course.length
@@ -347,7 +350,9 @@ class _Simulation:
             if not subject.always_succeeds:
                 is_bad = subject.fails(run, self.setting.seed)
                 ending = OVER_TIME if subject.times_out else BAD if is_bad else GOOD
-            state, reason = verdict(run, ending)
+            if subject.spec.deadline is not None:
+                ending, run.id = run.ending or ending, f"{subject.spec.name}/{run.number}"
+            state, reason = verdict(run, ending, ended_at=ended_at, now=now)
         if state is not RunState.RETRY_WAIT:
             self.close(ended_at, run, state, reason)
             return

@@ -138,6 +138,8 @@ class SimRun:
     started_at: datetime | None = None
     ended_at: datetime | None = None
     began_at: datetime
+    ending = ""
+    """How its attempt will end, where that depends on its deadline."""
     course: "Course | None" = None
     """How its steps went, or will go, since it was started."""
     params: Mapping[str, Value] = MappingProxyType({})
@@ -208,7 +210,8 @@ class Subject:
         self.priority = spec.priority
         self.start_deadline = spec.start_deadline
         self.has_condition = spec.condition is not None
-        self.always_succeeds = not (self.times_out or assumed.failing > 0 or assumed.steps)
+        is_cut = spec.deadline is not None
+        self.always_succeeds = not (self.times_out or assumed.failing > 0 or assumed.steps or is_cut)
         self.is_expected = spec.expect != ExpectSpec()
         self.has_key = spec.concurrency.key is not None
         asks = bool(self.has_condition or self.has_key or assumed.steps or spec.matrix)
