@@ -12,6 +12,7 @@ from engine.ledger.store_ports import Requesting
 from engine.notifications.noting import owe_for_run
 from engine.transactions.account import Moment, request_runs, requested_runs
 from engine.triggers.boot import starts_at_boot
+from jobfile.expressions.expression import EvaluationError
 from jobfile.model.jobs import JobSpec
 
 LAST_BOOT: Final = "boot_id"
@@ -46,7 +47,7 @@ def _start(store: Requesting, version: JobVersion, moment: Moment) -> Iterator[E
             now=moment.now,
             trigger=TriggerKind.BOOT,
         )
-    except Exception as error:  # noqa: BLE001  one job must not stop the others
+    except EvaluationError as error:  # in its concurrency key: one job must not stop the others
         yield ScheduleQuarantined(job=version.job, message=f"it was not started with the host: {error}")
         return
     yield from _record(store, runs, spec, moment)

@@ -153,7 +153,7 @@ EQUIVALENTS: tuple[Equivalent, ...] = (
     ),
     Equivalent(
         "engine/answers/did.py",
-        'took = f", took {_took(run)}" if run.started_at and run.ended_at else ""',
+        'return f"{tries}, took {_took(run)}" if run.started_at and run.ended_at else tries',
         "run.started_at and run.ended_at -> (run.started_at or run.ended_at)",
         "a run that succeeded has begun and ended; only the types do not express that",
     ),
@@ -271,7 +271,8 @@ EQUIVALENTS: tuple[Equivalent, ...] = (
                 "a job without notifications has no channel for any event; it only saves time",
             ),
             (
-                "newest = store.newest_ends(run.job, since=_BEGINNING, limit=2)",
+                "newest = store.newest_ends("
+                "run.job, since=_BEGINNING, limit=2, combinations=run.combinations)",
                 "2 -> 3",
                 "only the first two are looked at",
             ),

@@ -6,9 +6,10 @@ from typing import NamedTuple
 import click
 
 from engine.answers.did import Did, did, did_never, did_to_json, did_to_text
+from engine.cli.axes import matrix_option, refuse_unknown_axes, split_axes
 from engine.cli.naming import NeverAppliedError, subject
 from engine.cli.output import print_json, print_text, style_of
-from engine.cli.params import matrix_option, refuse_unknown_axes, split_axes, split_params
+from engine.cli.params import split_params
 from engine.cli.place import Place, json_option, place_options
 from engine.cli.times import parse_day, parse_instant
 from engine.service.presence import presence_at

@@ -9,12 +9,13 @@ from engine.actions.beyond_host import beyond_host_of
 from engine.actions.unsupported import beyond_engine_of
 from engine.answers.as_json import one_run_to_json, whole_runs_to_json
 from engine.cli.asking import hand_over, new_runs
+from engine.cli.axes import chosen_combinations, matrix_option, split_axes
 from engine.cli.exit_codes import GOOD, WOULD_NOT_RUN
 from engine.cli.findings import refuse_invalid
 from engine.cli.following import attend
 from engine.cli.naming import unknown_job
 from engine.cli.output import print_json, width
-from engine.cli.params import chosen_combinations, matrix_option, split_axes, split_params
+from engine.cli.params import split_params
 from engine.cli.place import (
     Place,
     json_option,
