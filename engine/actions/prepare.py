@@ -16,6 +16,7 @@ from engine.actions.containing import (
     names_inside,
     runtime_of,
 )
+from engine.actions.env_files import FromFiles, read_env_files, refuse_env_files
 from engine.actions.kind import CannotStartError, Surroundings, Values
 from engine.actions.registry import runnable_kind_of
 from engine.actions.secret_files import NotAvailableError, read_secret, refuse_unreadable
@@ -120,13 +121,15 @@ def _order(about: _About, secrets: dict[str, str]) -> LaunchOrder:
     def values() -> dict[str, object]:
         return _values(about, secrets)
 
+    given = _from_files(spec, config)
+    secrets |= given.secret
     if spec.condition is not None:
         evaluate_source(spec.condition, values())  # it was met; one that cannot be evaluated ends the attempt
     folder = config.run_folder(run.id)
     account = account_of(spec)
     for trouble in limit_troubles(spec):
         raise CannotStartError(Reason.START_ERROR, trouble)
-    env = _environment(about, values, folder=folder, account=account)
+    env = _environment(about, values, given.plain, folder=folder, account=account)
     prepared = runnable_kind_of(spec.action).prepare(spec.action, values, surroundings(config, spec.outputs))
     env |= prepared.env
     confinement = confinement_of(spec, account)
@@ -232,7 +235,16 @@ def _values(about: _About, secrets: Mapping[str, str]) -> dict[str, object]:
     return {**values, **about.scope(), "secrets": dict(secrets)}
 
 
-def _environment(about: _About, values: Values, *, folder: str, account: Account | None) -> dict[str, str]:
+def _from_files(spec: JobSpec, config: EngineConfig) -> FromFiles:
+    """The variables of the job's files, without those that the job sets itself: these count more."""
+    found = read_env_files(spec.env_file, _folder_of(config.main_file), min_secret_bytes=MIN_SECRET_BYTES)
+    own = spec.env.keys() | spec.secrets.keys()
+    return FromFiles(*({name: value for name, value in one.items() if name not in own} for one in found))
+
+
+def _environment(
+    about: _About, values: Values, from_files: Mapping[str, str], *, folder: str, account: Account | None
+) -> dict[str, str]:
     run, spec, config, now, last_success = about.run, about.spec, about.config, about.now, about.last_success
     zone = zone_of(spec)
     passed = (*PASSED_ON, *spec.pass_env)
@@ -241,6 +253,7 @@ def _environment(about: _About, values: Values, *, folder: str, account: Account
     env |= account_environment(account)
     env["TZ"] = spec.timezone
     env["TMPDIR"] = f"{folder}/{SCRATCH}"
+    env |= from_files
     env |= {
         name: render_text(text, values()) if has_template(text) else text for name, text in spec.env.items()
     }
@@ -290,6 +303,7 @@ def refusals(
     decisions: list[Callable[[], object]] = [
         partial(_refuse_unread_secret, name, source, config.environ) for name, source in spec.secrets.items()
     ]
+    decisions.append(partial(refuse_env_files, spec.env_file, _folder_of(config.main_file)))
     if spec.container is None:
         decisions.append(partial(_folder, spec, config, known))
     decisions += [partial(render_text, text, values) for text in spec.env.values() if has_template(text)]

@@ -19,6 +19,7 @@ from engine.answers.newest import LOOK_BACK, asked_since, has_schedule, newest_i
 from engine.answers.overdue import OPEN, OVERDUE, verdict_word
 from engine.answers.presence import GRACE, Presence, unsettled_words
 from engine.core.lifecycle import OPEN_STATES, Run, RunState
+from engine.core.reasons import Reason
 from engine.core.vocabulary import (
     combination_text,
     instant_text,
@@ -397,8 +398,7 @@ def _one(asked: Asked, item: Item) -> str:
         case Answer.DID_NOT_RUN if item.state is RunState.FAILED:
             return f"no, {start_error_words(_why(asked, item))} ({place}{known})"
         case Answer.DID_NOT_RUN:
-            what = "not all of it ran" if item.ran else "it did not run"
-            return f"no, {what}: {item.state.value}, {_why(asked, item)} ({place}{known})"
+            return f"no, {_not_run(asked, item)} ({place}{known})"
         case Answer.OVERDUE:
             has_run = "its next attempt has not started" if item.ran else "it has not run"
             return f"overdue, {has_run}: {_why(asked, item)} ({place}{known})"
@@ -408,6 +408,13 @@ def _one(asked: Asked, item: Item) -> str:
             why = _why(asked, item)
             detail_text = f", {why}" if why != item.state.value else ""
             return f"not over: {item.state.value}{detail_text} ({place}{known})"
+
+
+def _not_run(asked: Asked, item: Item) -> str:
+    if item.reason == Reason.NOTHING_TO_DO:
+        return f"it ran and had nothing to do: {item.state.value}"
+    what = "not all of it ran" if item.ran else "it did not run"
+    return f"{what}: {item.state.value}, {_why(asked, item)}"
 
 
 def _known(item: Item) -> str:

@@ -12,6 +12,7 @@ from jobfile.diagnostics.escapes import printable
 from jobfile.model.canonical import Plain, to_plain
 from jobfile.model.jobs import (
     Action,
+    EnvFile,
     HttpAction,
     JobSpec,
     StepsAction,
@@ -66,6 +67,7 @@ def _lines(spec: JobSpec) -> list[Row]:
     rows += _action_rows(spec.action)
     rows += [("working_dir", spec.working_dir or ""), ("pass_env", _value(list(spec.pass_env)))]
     rows += [(f"env.{name}", text) for name, text in sorted(spec.env.items())]
+    rows += [("env_file", _value([_env_file(one) for one in spec.env_file]))]
     rows += [(f"secrets.{name}", text) for name, text in sorted(spec.secrets.items())]
     rows += [
         *((f"container.{key}", _value(value)) for key, value in plain.get("container", {}).items()),
@@ -79,6 +81,7 @@ def _lines(spec: JobSpec) -> list[Row]:
         ("kill_grace", format_duration(spec.kill_grace)),
         ("retry", _value(_durations(plain["retry"], "delay", "max_delay"))),
         ("concurrency", _value({"limit": "none", **plain["concurrency"]})),
+        ("deadline", format_duration(spec.deadline) if spec.deadline else ""),
         ("start_deadline", format_duration(spec.start_deadline) if spec.start_deadline else ""),
         ("queue", spec.queue.name if spec.queue else DEFAULT_QUEUE),
         ("priority", str(spec.priority)),
@@ -95,6 +98,10 @@ def _lines(spec: JobSpec) -> list[Row]:
     ]
     rows += [("renamed_from", spec.renamed_from or "")]
     return [(key, text) for key, text in rows if text not in ("", "[]", "{}") or _may_be_empty(key)]
+
+
+def _env_file(one: EnvFile) -> object:
+    return {"path": one.path, "secret": True} if one.secret else one.path
 
 
 def _may_be_empty(key: str) -> bool:
@@ -138,6 +145,7 @@ def _step_rows(step: StepSpec, job: JobSpec) -> list[Row]:
     if step.container != job.container:
         rows.append(("container", _value(plain.get("container", "none"))))
     rows += [
+        ("env_file", _value([_env_file(one) for one in step.env_file]) if step.env_file else ""),
         ("timeout", format_duration(step.timeout) if step.timeout else ""),
         (
             "retry",

@@ -14,7 +14,7 @@ from engine.config import EngineConfig
 from engine.core.lifecycle import AttemptKey, Run, RunState, TriggerKind
 from engine.core.reasons import Reason
 from engine.core.records import Generation
-from engine.core.retry import retry_delay
+from engine.core.retry import attempt_limit, retry_delay
 from engine.core.vocabulary import place_text, value_text
 from engine.ledger.opening import open_ledger
 from engine.ports import LaunchOrder
@@ -268,7 +268,7 @@ class _Engine:
     def end(self, attempt: GivenAttempt) -> None:
         """End the running attempt as the case says, within its timeout."""
         name = f"{self.run_id}-{self.run().attempt}"
-        timeout = self.job.spec.timeout
+        timeout = attempt_limit(self.job.spec, self.run(), now=self.clock.now())
         if attempt.kind == "times out" and timeout is None:
             raise CannotTestError("the job has `timeout: none`, so no attempt of it times out")
         is_late = attempt.kind == "times out" or (timeout is not None and attempt.after > timeout)

@@ -8,6 +8,7 @@ __all__ = [
     "columns",
     "conditions",
     "confinement",
+    "dotenv",
     "due",
     "errors",
     "events",

@@ -98,7 +98,14 @@ class AttemptState(StrEnum):
 
 
 START_REASONS = frozenset(
-    {Reason.START_ERROR, Reason.TEMPLATE_ERROR, Reason.WORKING_DIR_MISSING, Reason.SECRET_NOT_AVAILABLE}
+    {
+        Reason.START_ERROR,
+        Reason.TEMPLATE_ERROR,
+        Reason.WORKING_DIR_MISSING,
+        Reason.SECRET_NOT_AVAILABLE,
+        Reason.ENV_FILE,
+        Reason.DEADLINE,
+    }
 )
 """Reasons that mean that an attempt could not be started, so nothing ran."""
 

@@ -45,6 +45,10 @@ class Tried(Protocol):
         """The number of the attempt that ended."""
 
     @property
+    def started_at(self) -> datetime | None:
+        """When its first attempt started; its deadline counts from it."""
+
+    @property
     def reason(self) -> str:
         """Why it is being cancelled."""
 
@@ -96,16 +100,11 @@ def settle(
             assert_never(outcome)
     if not _is_tried_again(run, outcome, verdict, spec):
         return verdict
+    retry_at = now + max(_asked_wait(outputs, spec.retry), _delay_of(run, spec.retry))
+    gone = gone or _too_late(run, spec, retry_at)
     if gone:
         return replace(verdict, detail=f"{NOT_AGAIN}{gone}")
-    return Verdict(
-        attempt_state=verdict.attempt_state,
-        run_state=RunState.RETRY_WAIT,
-        reason=verdict.reason,
-        detail=verdict.detail,
-        ended_at=verdict.ended_at,
-        retry_at=now + max(_asked_wait(outputs, spec.retry), _delay_of(run, spec.retry)),
-    )
+    return replace(verdict, run_state=RunState.RETRY_WAIT, retry_at=retry_at)
 
 
 def _asked_wait(outputs: Outputs | None, retry: RetrySpec) -> timedelta:
@@ -138,10 +137,30 @@ def settle_round(run: Tried, end: Conclusion, *, spec: JobSpec, now: datetime, g
         return replace(verdict, run_state=RunState.CANCELLED, reason=run.reason, detail=run.detail)
     if run.attempt >= spec.retry.attempts or not _is_round_retried(end, spec):
         return verdict
+    retry_at = now + _delay_of(run, spec.retry)
+    gone = gone or _too_late(run, spec, retry_at)
     if gone:
         return replace(verdict, detail=f"{verdict.detail}; {NOT_AGAIN}{gone}")
-    retry_at = now + _delay_of(run, spec.retry)
     return replace(verdict, run_state=RunState.RETRY_WAIT, retry_at=retry_at)
+
+
+def time_to_deadline(spec: JobSpec, run: Tried, *, now: datetime) -> timedelta | None:
+    """How long a run may still take, 0 or less when it may not; None without a deadline."""
+    if spec.deadline is None:
+        return None
+    return spec.deadline - (now - (run.started_at or now))
+
+
+def attempt_limit(spec: JobSpec, run: Tried, *, now: datetime) -> timedelta | None:
+    """How long an attempt that starts now may take: its timeout, and at most until the deadline."""
+    limits = (spec.timeout, time_to_deadline(spec, run, now=now))
+    return min((one for one in limits if one is not None), default=None)
+
+
+def _too_late(run: Tried, spec: JobSpec, retry_at: datetime) -> str:
+    """Why a retry at this time is not made; '' when it is."""
+    left = time_to_deadline(spec, run, now=retry_at)
+    return "it would start after its deadline" if left is not None and left <= timedelta() else ""
 
 
 def _is_round_retried(end: Conclusion, spec: JobSpec) -> bool:
@@ -206,7 +225,8 @@ def _after_end(ended: Ended, run: Tried, spec: JobSpec, outputs: Outputs | None)
         attempt_state, run_state = AttemptState.CANCELLED, RunState.CANCELLED
         reason, detail = run.reason or Reason.STOPPED, run.detail
     elif ended.timed_out:
-        attempt_state, run_state, reason = AttemptState.TIMED_OUT, RunState.TIMED_OUT, Reason.TIMEOUT
+        attempt_state, run_state = AttemptState.TIMED_OUT, RunState.TIMED_OUT
+        reason = _over_time(ended, run, spec)
     elif ended.limit == "memory":
         reason, detail = Reason.OOM, "it needed more memory than `limits.memory` allows"
     elif ended.signal is not None:
@@ -231,6 +251,12 @@ def _after_end(ended: Ended, run: Tried, spec: JobSpec, outputs: Outputs | None)
         detail=detail,
         ended_at=ended.ended_at,
     )
+
+
+def _over_time(ended: Ended, run: Tried, spec: JobSpec) -> Reason:
+    """Which of the two limits an attempt that was ended for its time has reached."""
+    left = time_to_deadline(spec, run, now=ended.ended_at)
+    return Reason.DEADLINE if left is not None and left <= timedelta() else Reason.TIMEOUT
 
 
 def _limit_words(ended: Ended) -> str:

@@ -39,6 +39,7 @@ _SAYS_IT_ALL = (
     Reason.TEMPLATE_ERROR,
     Reason.WORKING_DIR_MISSING,
     Reason.SECRET_NOT_AVAILABLE,
+    Reason.ENV_FILE,
     Reason.UNREADABLE,
     Reason.UPSTREAM,
 )

@@ -27,7 +27,7 @@ from engine.core.lifecycle import (
 )
 from engine.core.outputs import outputs_of
 from engine.core.reasons import Reason
-from engine.core.retry import settle
+from engine.core.retry import attempt_limit, settle, time_to_deadline
 from engine.ledger.store_ports import Execution
 from engine.notifications.noting import owe_for_run
 from engine.ports import Alive, Clock, Journal, Launcher, LaunchOrder, NotStarted
@@ -469,10 +469,15 @@ class Worker:
         spec, trouble = self._definition(run)
         if trouble:
             return StartError(at=now, reason=Reason.START_ERROR, detail=trouble)
+        left = time_to_deadline(spec, run, now=now)
+        if left is not None and left.total_seconds() <= 0:
+            return StartError(at=now, reason=Reason.DEADLINE, detail="its deadline passed before it started")
         if one.attempt.step:
             spec = replace(
                 step_as_job(spec, one.attempt.step), timeout=time_left(spec, run, one.attempt.step, now=now)
             )
+        elif left is not None:
+            spec = replace(spec, timeout=attempt_limit(spec, run, now=now))
         return prepare(
             run,
             spec,

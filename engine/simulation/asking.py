@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
 
-from engine.core.lifecycle import Ended, Run, RunState, TriggerKind
+from engine.core.lifecycle import Ended, Run, RunState, StartError, TriggerKind
+from engine.core.reasons import Reason
 from engine.core.records import Pause
-from engine.core.retry import settle, settle_round
+from engine.core.retry import attempt_limit, settle, settle_round
 from engine.core.steps import Conclusion, kept_for_retry
 from engine.simulation.courses import Assumptions, Course, course_of
 from engine.simulation.subject import Absence, Assumed, Setting, SimRun, Subject
@@ -23,25 +24,42 @@ from jobfile.schedule.occurrences import load_zone
 GOOD: Final = "good"
 BAD: Final = "bad"
 OVER_TIME: Final = "over time"
+TOO_LATE: Final = "too late"
 _SOME_TIME: Final = datetime(2000, 1, 1, tzinfo=UTC)
-_ENDINGS: Final = {
+_ENDINGS: Final[Mapping[str, Ended | StartError]] = {
     GOOD: Ended(started_at=_SOME_TIME, ended_at=_SOME_TIME, exit_code=0),
     BAD: Ended(started_at=_SOME_TIME, ended_at=_SOME_TIME, exit_code=1),
     OVER_TIME: Ended(started_at=_SOME_TIME, ended_at=_SOME_TIME, signal=15, timed_out=True),
+    TOO_LATE: StartError(at=_SOME_TIME, reason=Reason.DEADLINE),
 }
 
 
-def verdict(run: SimRun, ending: str) -> tuple[RunState, str]:
-    """The engine's verdict on the end of an attempt.
+def verdict(run: SimRun, ending: str, *, ended_at: datetime, now: datetime) -> tuple[RunState, str]:
+    """The engine's verdict, made now, on the end of an attempt.
 
-    It is the same for all runs of a job, so it is cached.
+    Without a deadline it is the same for all runs of a job, so it is cached.
     """
+    if run.subject.spec.deadline is not None:
+        outcome = _ENDINGS[ending]
+        if isinstance(outcome, Ended):
+            outcome = replace(outcome, started_at=run.began_at, ended_at=ended_at)
+        decided = settle(run, outcome, spec=run.subject.spec, now=now)
+        return decided.run_state, decided.reason
     known = run.subject.verdicts
     key = (run.state, run.attempt, ending)
     if key not in known:
         found = settle(run, _ENDINGS[ending], spec=run.subject.spec, now=_SOME_TIME)
         known[key] = (found.run_state, found.reason)
     return known[key]
+
+
+def cut_short(run: SimRun, *, now: datetime) -> tuple[str, timedelta]:
+    """How an attempt that starts now ends, if not as assumed, and after what time."""
+    subject = run.subject
+    most, length = attempt_limit(subject.spec, run, now=now), subject.assumed.length
+    if most is None or length <= most:
+        return "", length
+    return (OVER_TIME, most) if most > timedelta() else (TOO_LATE, timedelta())
 
 
 def round_verdict(run: SimRun, end: Conclusion, *, now: datetime) -> tuple[RunState, str]:
@@ -166,4 +184,4 @@ def _as_run(run: SimRun) -> Run:
         concurrency_limit=None,
         matrix=run.matrix,
     )
-    return replace(made, attempt=run.attempt)
+    return replace(made, attempt=run.attempt, started_at=run.started_at)

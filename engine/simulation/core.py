@@ -15,6 +15,7 @@ from engine.core.admission import Admit, Hold, Listed, Skip, admit, policy_for
 from engine.core.due import Due, due
 from engine.core.lifecycle import RunState, TriggerKind
 from engine.core.reasons import Reason
+from engine.core.records import ON_TIME
 from engine.core.retry import retry_delay
 from engine.loops.worker import PACE_SECONDS
 from engine.simulation.asking import (
@@ -23,6 +24,7 @@ from engine.simulation.asking import (
     OVER_TIME,
     begin_course,
     bound,
+    cut_short,
     holds,
     is_followed,
     is_late,
@@ -234,6 +236,7 @@ class _Simulation:
         self.may_start = False
         waiting, self.ready = self.ready, []
         waiting.sort()
+        is_behind = has_caught_up = False
         for index, item in enumerate(waiting):
             run = item[4]
             if self.running >= self.setting.max_running:
@@ -247,6 +250,10 @@ class _Simulation:
                 if limit is not None and run.lane.taken(run) >= limit:
                     run.is_ready = False
                     continue  # when an active run ends, the first waiting one becomes ready again
+                if not item[0] and run.lane.is_after_catchup(run):
+                    is_behind = True
+                    self.ready.append(item)
+                    continue
                 if subject.queue and self.used[subject.queue] >= self.slots[subject.queue]:
                     run.was_held = f"queue {subject.queue}"
                     self.ready.append(item)
@@ -254,7 +261,10 @@ class _Simulation:
             if item[0] and not self.may_catch_up(now):
                 self.ready += waiting[index:]
                 break
+            has_caught_up |= item[0]
             self.start(now, run)
+        if is_behind and has_caught_up:
+            self.start_ready(now)
 
     def may_catch_up(self, now: datetime) -> bool:
         recent = [at for at in self.caught_up if now - at < _PACE]
@@ -292,6 +302,8 @@ class _Simulation:
         if self.on_event:
             self.on_event(now, "started", run)
         length = subject.length
+        if subject.spec.deadline is not None:
+            run.ending, length = cut_short(run, now=now)
         if subject.assumed.steps:
             run.course = begin_course(run, self.setting, now=now)
             length = run.course.length
@@ -338,7 +350,9 @@ class _Simulation:
             if not subject.always_succeeds:
                 is_bad = subject.fails(run, self.setting.seed)
                 ending = OVER_TIME if subject.times_out else BAD if is_bad else GOOD
-            state, reason = verdict(run, ending)
+            if subject.spec.deadline is not None:
+                ending, run.id = run.ending or ending, f"{subject.spec.name}/{run.number}"
+            state, reason = verdict(run, ending, ended_at=ended_at, now=now)
         if state is not RunState.RETRY_WAIT:
             self.close(ended_at, run, state, reason)
             return
@@ -413,13 +427,15 @@ class _Simulation:
         for run in self.unseen:
             self.settle(now, run)
         self.unseen.clear()
+        scheduled = [one for one in self.subjects if one.spec.enabled and one.spec.schedule]
+        if any(_is_long_due(one, about, now) for one in scheduled):
+            self.start_ready(now)  # what waited starts before anything is accounted for
         returns: list[Return] = []
-        for subject in self.subjects:
-            if subject.spec.enabled and subject.spec.schedule:
-                found = due(subject.rules, covered_until=about, now=now, pauses=own_pause(subject))
-                self.account(now, subject, found)
-                if found.unseen:
-                    returns.append(Return.of(subject.spec.name, found))
+        for subject in scheduled:
+            found = due(subject.rules, covered_until=about, now=now, pauses=own_pause(subject))
+            self.account(now, subject, found)
+            if found.unseen:
+                returns.append(Return.of(subject.spec.name, found))
         self.outcome.absences.append((about + _INSTANT, now, returns))
         self.schedule_from(now)
 
@@ -435,3 +451,9 @@ class _Simulation:
             run.params = bound(subject.spec, subject.spec.schedule[one.fire.entry].arguments)
             for part in with_combinations(subject.spec, run):
                 self.expect(now, part)
+
+
+def _is_long_due(subject: Subject, covered_until: datetime, now: datetime) -> bool:
+    """Whether an occurrence is due for longer than an engine that runs would have taken."""
+    first = next(fires(subject.rules.entries, after=covered_until, until=now), None)
+    return first is not None and now - first[0] > ON_TIME

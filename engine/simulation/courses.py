@@ -12,8 +12,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from engine.core.lifecycle import Ended, Run, RunState
-from engine.core.retry import settle
+from engine.core.lifecycle import Ended, Outcome, Run, RunState, StartError
+from engine.core.reasons import Reason
+from engine.core.retry import settle, time_to_deadline
 from engine.core.step_states import StepKey, StepRun, StepState
 from engine.core.steps import Conclusion, States, advance, conclusion, steps_scope
 from engine.transactions.steps import step_as_job, time_left
@@ -24,6 +25,7 @@ Fails = Callable[[StepKey, int], bool]
 _AGAIN: Final = "again"
 _ENDS: Final = "ends"
 _OVER_TIME: Final = "over time"
+_TOO_LATE: Final = "too late"
 _OF_OUTPUTS: Final = re.compile(r"\.\s*outputs\b")
 
 
@@ -85,7 +87,7 @@ class _Course:
             if what == _AGAIN:
                 self.start(key, now)
             else:
-                self.end(key, now, is_over_time=what == _OVER_TIME)
+                self.end(key, now, what)
                 self.go_on(now)
         end = conclusion(self.action, self.states)
         assert end is not None, "every step was decided"
@@ -106,7 +108,10 @@ class _Course:
         begun = replace(one, state=StepState.RUNNING, attempt=one.attempt + 1, tries=one.tries + 1)
         self.states[key] = begun
         most, length = time_left(self.spec, self.run, key.step, now=now), self.assumed.lengths[key.step]
-        if most is not None and most < length:
+        until = time_to_deadline(self.spec, self.run, now=now)
+        if until is not None and until <= timedelta():
+            self.at(now + timedelta.resolution, key, _TOO_LATE)
+        elif most is not None and most < length:
             # Even an attempt without time starts first: it ends after the turn in which the engine starts it.
             self.at(now + max(most, timedelta.resolution), key, _OVER_TIME)
         else:
@@ -115,16 +120,19 @@ class _Course:
     def at(self, when: datetime, key: StepKey, what: str) -> None:
         heapq.heappush(self.events, (self.assumed.awake(when), key, what))
 
-    def end(self, key: StepKey, now: datetime, *, is_over_time: bool) -> None:
+    def end(self, key: StepKey, now: datetime, what: str) -> None:
         one, seen = self.states[key], self.seen[key.step]
         is_bad = self.assumed.fails(key, one.tries)
-        outcome = Ended(
+        is_over_time = what == _OVER_TIME
+        outcome: Outcome = Ended(
             started_at=now,
             ended_at=now,
             exit_code=None if is_over_time else int(is_bad),
             signal=15 if is_over_time else None,
             timed_out=is_over_time,
         )
+        if what == _TOO_LATE:
+            outcome = StartError(at=now, reason=Reason.DEADLINE)
         tried = replace(self.run, id=f"{self.run.id}.{key.step}.{key.item}", attempt=one.tries)
         verdict = settle(tried, outcome, spec=seen, now=now)
         self.states[key] = replace(

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
+from itertools import takewhile
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -85,6 +86,13 @@ class Lane:
             return slots_of(self.active)
         return slots_of([one for one in self.active if run.slot is None or one.slot is not run.slot])
 
+    def is_after_catchup(self, run: "SimRun") -> bool:
+        """Whether a run that waits comes after a catch-up run that waits, too: then it starts after that."""
+        if not run.was_held:
+            return False
+        before = takewhile(lambda one: one is not run, self.waiting)
+        return any(one.trigger is TriggerKind.CATCHUP and one.was_held for one in before)
+
     def following(self, limit: int | None) -> "Sequence[SimRun]":
         """The waiting runs that are next: as many as the limit allows at once, and those with their slots."""
         first = self.waiting[: limit or 1]
@@ -130,6 +138,8 @@ class SimRun:
     started_at: datetime | None = None
     ended_at: datetime | None = None
     began_at: datetime
+    ending = ""
+    """How its attempt will end, where that depends on its deadline."""
     course: "Course | None" = None
     """How its steps went, or will go, since it was started."""
     params: Mapping[str, Value] = MappingProxyType({})
@@ -200,7 +210,8 @@ class Subject:
         self.priority = spec.priority
         self.start_deadline = spec.start_deadline
         self.has_condition = spec.condition is not None
-        self.always_succeeds = not (self.times_out or assumed.failing > 0 or assumed.steps)
+        is_cut = spec.deadline is not None
+        self.always_succeeds = not (self.times_out or assumed.failing > 0 or assumed.steps or is_cut)
         self.is_expected = spec.expect != ExpectSpec()
         self.has_key = spec.concurrency.key is not None
         asks = bool(self.has_condition or self.has_key or assumed.steps or spec.matrix)

@@ -15,7 +15,7 @@ from engine.core.lifecycle import AttemptKey, AttemptState, Ended, Outcome, Run,
 from engine.core.outputs import outputs_of
 from engine.core.reasons import Reason
 from engine.core.records import Output
-from engine.core.retry import settle, settle_round
+from engine.core.retry import settle, settle_round, time_to_deadline
 from engine.core.step_states import StepKey, StepRun, StepState
 from engine.core.steps import advance, conclusion, kept_by_hand, kept_for_retry, skip_rest, steps_scope
 from engine.core.vocabulary import short
@@ -250,6 +250,7 @@ def step_as_job(spec: JobSpec, name: str) -> JobSpec:
         spec,
         action=step.action,
         env={**spec.env, **step.env},
+        env_file=step.env_file,
         secrets={**spec.secrets, **step.secrets},
         working_dir=step.working_dir or spec.working_dir,
         container=step.container,
@@ -261,12 +262,13 @@ def step_as_job(spec: JobSpec, name: str) -> JobSpec:
 
 
 def time_left(spec: JobSpec, run: Run, name: str, *, now: datetime) -> timedelta | None:
-    """How long an attempt of a step may take: its own timeout, and at most what is left of the job's."""
+    """How long an attempt of a step may take: its own timeout, and what the job's limits leave."""
     own = _step(spec, name).timeout
     left = None
     if spec.timeout is not None and run.begun_at is not None:
         left = max(timedelta(), spec.timeout - (now - run.begun_at))
-    return min((one for one in (own, left) if one is not None), default=None)
+    until = time_to_deadline(spec, run, now=now)
+    return min((one for one in (own, left, until) if one is not None), default=None)
 
 
 def _go_on(courses: Courses, run: Run, spec: JobSpec, *, now: datetime) -> list[Event]:

@@ -27,6 +27,7 @@ from jobfile.checks.inputs import (
     check_params_apart,
 )
 from jobfile.checks.intervals import (
+    check_deadline_fits,
     check_expect_can_hold,
     check_not_over,
     check_spread,
@@ -34,7 +35,7 @@ from jobfile.checks.intervals import (
     check_tries_fit,
     check_tries_have_pauses,
 )
-from jobfile.checks.kept_files import check_artifacts
+from jobfile.checks.kept_files import check_artifacts, check_env_files
 from jobfile.checks.lints import (
     check_described,
     check_params_used,
@@ -98,6 +99,7 @@ PAYLOAD_CHECKS: tuple[Callable[[Payload], Iterator[Diagnostic]], ...] = (
     check_sizes,
     check_literal_fields,
     check_secrets,
+    check_env_files,
     check_retry_when,
     check_skip_exit,
     check_tries_have_pauses,
@@ -146,6 +148,7 @@ JOB_CHECKS: tuple[Callable[[JobText], Iterator[Diagnostic]], ...] = (
     check_matrix,
     check_params_used,
     check_timeout_fits,
+    check_deadline_fits,
     check_tries_fit,
     check_expect_can_hold,
     check_cancels_what_it_retries,

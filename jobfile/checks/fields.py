@@ -94,6 +94,7 @@ def check_durations(payload: Payload) -> Iterator[Diagnostic]:
 
 _NEVER_ZERO: Final[Mapping[str, tuple[str, str]]] = {
     "timeout": ("it would end every run immediately", "write  none  for no limit, or a time above 0"),
+    "deadline": ("it would end every run immediately", "write a time above 0"),
     "window": ("every missed run is older than this", "write  catchup: none  or a time above 0"),
     "success_every": ("no job can meet this", "write a time above 0"),
     "max_duration": ("every run takes longer", "write a time above 0"),
@@ -164,7 +165,7 @@ def _meant_umask(text: str) -> str | None:
 def _durations_of(payload: Payload) -> Iterator[Setting]:
     """Every value of a job or step that must be a duration."""
     settings = payload.settings
-    for key in ("timeout", "kill_grace", "start_deadline"):
+    for key in ("timeout", "kill_grace", "start_deadline", "deadline"):
         if key in settings:
             yield settings[key]
     parts = {

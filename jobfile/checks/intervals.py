@@ -43,6 +43,22 @@ def check_timeout_fits(job: JobText) -> Iterator[Diagnostic]:
         )
 
 
+def check_deadline_fits(job: JobText) -> Iterator[Diagnostic]:
+    """JF633: a deadline below the timeout ends each attempt first."""
+    setting, timeout = job.settings.get("deadline"), duration_of(job.settings.get("timeout"))
+    deadline = duration_of(setting)
+    if setting is None or deadline is None or timeout is None or deadline >= timeout:
+        return
+    yield finding(
+        setting,
+        "JF633",
+        f"the deadline of {format_duration(deadline)} is shorter than the timeout of "
+        f"{format_duration(timeout)}",
+        label="no attempt ever reaches its timeout",
+        help=("use a longer deadline, which is for all attempts together, or a shorter timeout",),
+    )
+
+
 def check_tries_fit(job: JobText) -> Iterator[Diagnostic]:
     """JF614: all attempts and the delays between them end before the next run."""
     retry, timeout = job.settings.get("retry"), duration_of(job.settings.get("timeout"))

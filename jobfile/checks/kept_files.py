@@ -1,12 +1,12 @@
-"""Rules about the files that a job keeps."""
+"""Rules about the files that a job reads and keeps."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from jobfile.checks.finding import finding
 from jobfile.diagnostics.diagnostic import Diagnostic
-from jobfile.files.fileset import JobText
+from jobfile.files.fileset import JobText, Payload
 from jobfile.files.merged_settings import Setting
 
 _BRACES: Final = re.compile(r"\{[^{},]*+,[^{}]*+\}")
@@ -22,6 +22,26 @@ def check_artifacts(job: JobText) -> Iterator[Diagnostic]:
         if wrong is not None:
             message, label, advice = wrong
             yield finding(one, "JF116", message, label=label, help=(advice,))
+
+
+def check_env_files(payload: Payload) -> Iterator[Diagnostic]:
+    """JF117: `env_file` names files."""
+    setting = payload.settings.get("env_file")
+    if setting is None or not (isinstance(payload, JobText) or setting.is_below(payload.path)):
+        return
+    for one in setting.entries():
+        path = one.part("path") if isinstance(one.value, Mapping) else one
+        if path is None or "{{" in path.text:
+            continue  # JF102, JF113
+        text = path.text.removesuffix("?")
+        if text.startswith("~"):
+            label, advice = "no shell reads it", "write the full path, or one relative to the main file"
+        elif not text or text.endswith("/"):
+            label, advice = "expected the path of a file", "write the name of the file, as  .env"
+        else:
+            continue
+        shown = f"`{path.text[:60]}`"
+        yield finding(path, "JF117", f"{shown} in env_file names no file", label=label, help=(advice,))
 
 
 def _literal_folder(setting: Setting | None) -> str:

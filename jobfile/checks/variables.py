@@ -39,8 +39,10 @@ def check_variables_are_given(payload: Payload) -> Iterator[Diagnostic]:
     if "container" in payload.settings or payload.is_unsure("container"):
         return  # the image may set any variable
     job = payload if isinstance(payload, JobText) else payload.job
-    if payload.is_unsure("env", "secrets") or job.is_unsure("pass_env", "params"):
+    if payload.is_unsure("env", "secrets", "env_file") or job.is_unsure("pass_env", "params"):
         return
+    if "env_file" in payload.settings:
+        return  # only a start reads the file
     read = script_of(payload)
     if read is None:
         return

@@ -5,7 +5,15 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final  # values of a document are not typed yet
 
 from jobfile.actions.registry import texts_in
-from jobfile.compile.actions import action_of, channel_of, container_of, named_texts, retry_of, texts_of
+from jobfile.compile.actions import (
+    action_of,
+    channel_of,
+    container_of,
+    env_files_of,
+    named_texts,
+    retry_of,
+    texts_of,
+)
 from jobfile.compile.timing import duration_of, duration_or, expect_of, schedule_of, triggers_of, zone_of
 from jobfile.files.fileset import FileSet, JobText
 from jobfile.files.merged_settings import Setting, Settings
@@ -62,6 +70,7 @@ def _compile_job(job: JobText) -> CompiledJob:
         params=job.params,
         vars=_vars_used(job.files.vars, texts),
         env=env,
+        env_file=env_files_of(settings.get("env_file")),
         secrets=named_texts(job.secrets),
         timeout=duration_of(settings["timeout"]) if "timeout" in settings else DEFAULT_TIMEOUT,
         kill_grace=duration_or(settings.get("kill_grace"), DEFAULT_KILL_GRACE),
@@ -83,6 +92,7 @@ def _compile_job(job: JobText) -> CompiledJob:
         io=DiskPriority(settings["io"].text) if "io" in settings else None,
         limits=_limits(settings.get("limits")),
         start_deadline=duration_of(settings.get("start_deadline")),
+        deadline=duration_of(settings.get("deadline")),
         pause_on_failure=_value(settings, "pause_on_failure", otherwise=None),
         queue=_queue(job),
         priority=_value(settings, "priority", otherwise=0),

@@ -13,6 +13,7 @@ from jobfile.model.jobs import (
     Backoff,
     ChannelSpec,
     ContainerSpec,
+    EnvFile,
     Jitter,
     Pull,
     RetrySpec,
@@ -45,6 +46,7 @@ def _step(step: StepText) -> StepSpec:
         working_dir=None if folder is None else folder.text,
         container=container_of(settings.get("container")),
         env=named_texts(step.env),
+        env_file=env_files_of(settings.get("env_file")),
         secrets=named_texts(step.secrets),
         timeout=duration_of(settings.get("timeout")),
         retry=retry_of(settings.get("retry")),
@@ -69,6 +71,17 @@ def container_of(setting: Setting | None) -> ContainerSpec | None:
         mounts=texts_of(setting.part("mounts")),
         args=texts_of(setting.part("args")),
     )
+
+
+def env_files_of(setting: Setting | None) -> tuple[EnvFile, ...]:
+    """The files of variables, in order."""
+    found = []
+    for one in () if setting is None else setting.entries():
+        is_map = isinstance(one.value, Mapping)
+        path = one.part("path") if is_map else one
+        assert path is not None, "the shape was checked"
+        found.append(EnvFile(path=path.text, secret=(is_map and one.value.get("secret")) or None))
+    return tuple(found)
 
 
 def retry_of(setting: Setting | None) -> RetrySpec:

@@ -181,6 +181,7 @@ CODES: dict[str, Code] = {
         JF113 template in a field that must be literal
         JF115 a key of another tool
         JF116 a pattern that can match no file
+        JF117 a file of variables that cannot be meant
         JF118 not an exit code that may mean nothing to do
         JF201 unknown step
         JF202 steps depend on each other in a circle
@@ -291,6 +292,7 @@ CODES: dict[str, Code] = {
         JF630 this local time occurs twice
         JF631 the engine cannot run this yet
         JF632 the program needs privileges that the job cannot gain
+        JF633 deadline is shorter than the timeout of one attempt
         JF637 this has no effect in a container
         """,
     ),

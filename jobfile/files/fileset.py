@@ -39,7 +39,7 @@ from jobfile.model.jobs import ParamSpec
 from jobfile.model.values import Scalar, Value
 from jobfile.syntax.document import Document
 
-INHERITED_BY_STEPS = ("shell", "working_dir", "container")
+INHERITED_BY_STEPS = ("shell", "working_dir", "container", "env_file")
 """Keys of a job that also apply to its steps; `env` and `secrets` merge by name."""
 
 

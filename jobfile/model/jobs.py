@@ -283,6 +283,15 @@ class DiskPriority(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class EnvFile(Shown):
+    """A file of variables. `secret`: its values are masked; None: they are not."""
+
+    path: str
+    """As written: with a `?` at the end it may be absent."""
+    secret: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class LimitsSpec(Shown):
     """Resource limits for the processes of a job; None keeps the engine's own limit.
 
@@ -394,6 +403,7 @@ class StepSpec(Shown):
     working_dir: str | None = None
     container: ContainerSpec | None = None
     env: Mapping[str, str] = field(default_factory=dict)
+    env_file: tuple[EnvFile, ...] = ()
     secrets: Mapping[str, str] = field(default_factory=dict)
     timeout: timedelta | None = None
     retry: RetrySpec = field(default_factory=RetrySpec)
@@ -448,6 +458,7 @@ class JobSpec(Shown):
     params: tuple[ParamSpec, ...] = ()
     vars: Mapping[str, Value] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
+    env_file: tuple[EnvFile, ...] = ()
     secrets: Mapping[str, str] = field(default_factory=dict)
     timeout: timedelta | None = DEFAULT_TIMEOUT
     kill_grace: timedelta = DEFAULT_KILL_GRACE
@@ -470,6 +481,8 @@ class JobSpec(Shown):
     io: DiskPriority | None = None
     limits: LimitsSpec = field(default_factory=LimitsSpec)
     start_deadline: timedelta | None = None
+    deadline: timedelta | None = None
+    """From the first start of a run to the end of its last try."""
     pause_on_failure: int | None = None
     queue: QueueSpec | None = None
     priority: int = 0

@@ -14,7 +14,8 @@ KINDS: Final[Mapping[str, str]] = {
         kind: kind
         for kind in (
             *("job", "defaults", "step", "schedule", "trigger", "webhook", "files", "after"),
-            *("param", "items", "retry", "concurrency", "catchup", "limits", "container", "expect", "http"),
+            *("param", "items", "retry", "concurrency", "catchup", "limits", "container", "env_file"),
+            *("expect", "http"),
             *("calendar", "channel"),
         )
     },

@@ -20,6 +20,7 @@ WHERE: Final[Mapping[str, str]] = {
     "retry": "Under `retry`, if a number of attempts does not suffice.",
     "concurrency": "Under `concurrency`, if a number does not suffice.",
     "catchup": "Under `catchup`, if a word does not suffice.",
+    "env_file": "Below `env_file`, in the place of a path.",
     "limits": "Under `limits`.",
     "container": "Under `container` of a job or a step.",
     "expect": "Under `expect`.",

@@ -27,9 +27,11 @@ Path = tuple[str, ...]
 _ORDER: Final = (
     *("title", "description", "owner", "tags", "enabled", "schedule", "triggers", "timezone"),
     *("catchup", "expect"),
-    *("params", "matrix", "condition", "action", "working_dir", "vars", "env", "pass_env", "secrets"),
+    *("params", "matrix", "condition", "action", "working_dir", "vars", "env", "env_file"),
+    *("pass_env", "secrets"),
     *("container", "user", "umask", "new_privileges", "nice", "io", "limits"),
-    *("timeout", "kill_grace", "retry", "concurrency", "start_deadline", "queue", "priority", "idempotent"),
+    *("timeout", "kill_grace", "retry", "concurrency", "start_deadline", "deadline"),
+    *("queue", "priority", "idempotent"),
     *("idempotency_key", "pause_on_failure", "skip_exit", "outputs", "artifacts", "notify", "renamed_from"),
 )
 """The order of a job's fields."""

@@ -97,12 +97,11 @@ def with_value(text: str, default: str, *more: str, note: str = "") -> Advise:
 
 
 def env_file(word: Word) -> Advice:
-    """A file with variables. The shell looks for a name without a folder in PATH."""
+    """A file with variables; systemd writes a - before one that may be absent."""
     first = word.value[0] if isinstance(word.value, list) and word.value else word.value
-    path = _plain(first, "./job.env").removeprefix("-")
-    path = path if "/" in path else f"./{path}"
-    note = "a file with variables is not supported; a script can read it"
-    return Advice((f"write `run: set -a; . {path}; set +a; COMMAND`",), (note,))
+    path = _plain(first, "job.env")
+    path = f"{path[1:]}?" if path.startswith("-") else path
+    return Advice((f"write `env_file: {path}`",))
 
 
 # --- attempts

@@ -103,7 +103,7 @@ _JOB: Final = (
     _Row("job", "tasks stages phases", same("steps", dict)),
     # its environment
     _Row("job step defaults", "environment variables envs env_vars", same("env", dict)),
-    _Row("job step defaults", "env_file dotenv envFile EnvironmentFile", env_file),
+    _Row("job step defaults", "dotenv envFile EnvironmentFile", env_file),
     _Row(
         "job step defaults", "envFrom", write("name each variable:  secrets: {NAME: file:/run/secrets/NAME}")
     ),

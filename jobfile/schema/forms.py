@@ -127,6 +127,7 @@ JOB_FILE = Form(
         ("param", "items"): "items",
         ("channel", "http"): "http",
         **{(holder, "http"): "http" for holder in ("job", "step")},
+        **{(holder, "env_file"): "env_file" for holder in ("job", "step", "defaults")},
         **{(holder, "container"): "container" for holder in ("job", "step")},
         **{(holder, "retry"): "retry" for holder in ("job", "step", "defaults")},
         **{

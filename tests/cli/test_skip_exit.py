@@ -16,7 +16,7 @@ def test_every_answer_says_that_there_was_nothing_to_do(jobfile: Jobfile) -> Non
     assert (run.json["state"], run.json["reason"], run.json["exit_code"]) == ("skipped", "nothing_to_do", 75)
     did = jobfile("did", "load-if-new")
     assert did.code == 3
-    assert "skipped, it had nothing to do" in did.out
+    assert did.out.startswith("load-if-new: no, it ran and had nothing to do: skipped (requested at ")
     assert "skipped, it had nothing to do: exit code 75" in jobfile("why", "load-if-new").out
     assert "it had nothing to do" in jobfile("runs").out
     assert jobfile("runs", "--not-ok").out == "no such runs\n"

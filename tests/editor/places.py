@@ -47,6 +47,9 @@ PLACES = {
     "concurrency": Place(above=f"{JOB}    concurrency:\n", indent=" " * 6, schema=DEFINITIONS["concurrency"]),
     "catchup": Place(above=f"{JOB}    catchup:\n", indent=" " * 6, schema=DEFINITIONS["catchup"]),
     "limits": Place(above=f"{JOB}    limits:\n", indent=" " * 6, schema=DEFINITIONS["limits"]),
+    "env_file": Place(
+        above=f"{JOB}    env_file:\n", indent=" " * 6, schema=DEFINITIONS["env_file"], needed={"path": "p"}
+    ),
     "container": Place(
         above=f"{JOB}    container:\n", indent=" " * 6, schema=DEFINITIONS["container"], needed={"image": "x"}
     ),

@@ -224,8 +224,11 @@ def test_a_group_holds_a_process_and_is_removed_with_it(above: str) -> None:
     group = groups.path_of(above, f"test-{os.getpid()}")
     pid = os.fork()
     if pid == 0:
-        groups.enter(group, {})
-        os.execv("/bin/sleep", ["sleep", "1000"])
+        try:
+            groups.enter(group, {})
+            os.execv("/bin/sleep", ["sleep", "1000"])
+        finally:
+            os._exit(1)  # whatever happens: this process must not go on with the tests
     until(lambda: str(pid) in (Path(group) / "cgroup.procs").read_text() if Path(group).exists() else False)
     groups.sweep(above)
     assert Path(group).exists(), "a sweep leaves groups with processes"

@@ -67,7 +67,9 @@ def job_texts_with(axes: st.SearchStrategy[tuple[str, str]]) -> st.SearchStrateg
         st.integers(1, 3),
         st.sampled_from(["1", "2", "none"]),
         st.sampled_from(["skip", "queue", "latest", "cancel_running", "kill_running"]),
-        st.sampled_from(["", "    timeout: 100s\n"]),
+        st.sampled_from(
+            ["", "    timeout: 100s\n", "    deadline: 150s\n", "    timeout: 90s\n    deadline: 4m\n"]
+        ),
         st.sampled_from(["", "    start_deadline: 2m\n"]),
         axes,
     ).filter(is_valid)
@@ -165,7 +167,9 @@ heads = st.builds(
     st.sampled_from(["7m", "3m"]),
     st.integers(1, 3),
     st.sampled_from(["skip", "queue", "cancel_running"]),
-    st.sampled_from(["", "    timeout: 250s\n"]),
+    st.sampled_from(
+        ["", "    timeout: 250s\n", "    deadline: 3m\n", "    timeout: 250s\n    deadline: 7m\n"]
+    ),
 )
 
 
@@ -321,10 +325,10 @@ class Driver:
 
     def length_of(self, order: LaunchOrder) -> timedelta:
         subject = self.subjects[order.env["JOBFILE_JOB"]]
-        if not order.attempt.step:
-            return subject.length
+        step = order.attempt.step
+        length = subject.step_lengths[step] if step else subject.assumed.length
         assert order.timeout_seconds is not None
-        return min(subject.step_lengths[order.attempt.step], timedelta(seconds=order.timeout_seconds))
+        return min(length, timedelta(seconds=order.timeout_seconds))
 
     def let_end_until(self, to: datetime) -> None:
         """Time passes; what is over by then ends at its time."""
@@ -345,7 +349,7 @@ class Driver:
         like.attempt = int(flight.order.env["JOBFILE_ATTEMPT"])
         axes = [name for name in sorted(flight.order.env) if name.startswith("JOBFILE_MATRIX_")]
         like.matrix = {name.rpartition("_")[2].lower(): flight.order.env[name] for name in axes}
-        if subject.times_out:
+        if self.length_of(flight.order) < subject.assumed.length:
             self.world.launcher.time_out(attempt)
         else:
             self.world.launcher.finish(attempt, exit_code=int(subject.fails(like, self.setting.seed)))
