@@ -156,7 +156,8 @@ def _gap_lines(found: Runs) -> list[str]:
     if not found.gaps:
         return []
     count = sum(gap.count for gap in found.gaps)
-    lines = [f"{count:,} more have no run of their own and are not listed:"]
+    many = "have no run of their own and are" if count != 1 else "has no run of its own and is"
+    lines = [f"{count:,} more {many} not listed:"]
     lines += [f"  {printable(_gap_line(found, gap))}" for gap in found.gaps[:MAX_GAPS]]
     if len(found.gaps) > MAX_GAPS:
         lines.append(f"  and {len(found.gaps) - MAX_GAPS:,} more stretches:  jobfile report")

@@ -39,6 +39,8 @@ def check_container(payload: Payload) -> Iterator[Diagnostic]:
     container = payload.settings.get("container")
     if container is None:
         return
+    is_own = container.is_below(payload.path)
+    way = "remove `container`" if is_own else "write `container: null` in the step"
     for action in ("python", "http"):
         if action in payload.settings:
             yield finding(
@@ -46,10 +48,10 @@ def check_container(payload: Payload) -> Iterator[Diagnostic]:
                 "JF636",
                 f"`{action}` cannot run in a container",
                 label=f"{payload.words} has a `container`",
-                help=("use `run` or `command`, or write `container: null` in the step",),
+                help=(f"use `run` or `command`, or {way}",),
                 at_key=True,
             )
-    if container.is_below(payload.path):  # a step's own, or a job's: not the one that a step inherits
+    if is_own:  # a step's own, or a job's: not the one that a step inherits
         yield from _check_own(container)
     folder = payload.settings.get("working_dir")
     if folder is not None and not folder.text.startswith(("/", "{{")):
@@ -101,7 +103,7 @@ def _check_own(container: Setting) -> Iterator[Diagnostic]:
             yield finding(
                 arg,
                 "JF635",
-                f"`{option}` of a container is set by jobfile",
+                f"`{option}` is not allowed in `args` of a container",
                 label=KEPT[option],
                 help=("remove it",),
             )

@@ -192,7 +192,9 @@ def check_passed_variables(payload: Payload) -> Iterator[Diagnostic]:
     for one in passed.parts():
         name = one.text
         if name in SET_FOR_EACH_RUN:
-            value = "the job's time zone" if name == "TZ" else "a folder of the run, removed with it"
+            value = (
+                "the job's time zone" if name == "TZ" else "a folder of the run, emptied after each attempt"
+            )
             way = "set `timezone`, or  env: {TZ: …}" if name == "TZ" else "set it:  env: {TMPDIR: /var/big}"
             yield finding(
                 one,

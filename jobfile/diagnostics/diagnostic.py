@@ -249,7 +249,7 @@ CODES: dict[str, Code] = {
         JF505 matrix too large
         JF507 a value of a matrix twice
         JF508 pattern not supported
-        JF635 jobfile sets this option of a container itself
+        JF635 this option of a container is not allowed
         JF636 this action cannot run in a container
         """,
     ),

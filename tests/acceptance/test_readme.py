@@ -56,6 +56,20 @@ def type_and_compare(steps: list[tuple[str, list[str]]], folder: Path) -> None:
             assert any(matches(line, one) for one in printed), f"{command} does not print {line!r}: {printed}"
 
 
+def test_every_job_file_that_a_document_shows_is_valid(tmp_path: Path) -> None:
+    for document in (ROOT / "docs").glob("*.md"):
+        blocks = re.findall(r"```yaml\n(version: 1\n+(?!tests:).*?)```", document.read_text(), re.DOTALL)
+        for number, block in enumerate(blocks):
+            (tmp_path / f"{document.stem}-{number}.yaml").write_text(block)
+    files = sorted(path.name for path in tmp_path.iterdir())
+    assert len(files) > 5
+    jobfile = Path(sys.executable).parent / "jobfile"
+    done = subprocess.run(
+        [jobfile, "check", *files], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+
+
 def test_the_file_shown_is_the_file_that_init_writes(tmp_path: Path) -> None:
     jobfile = Path(sys.executable).parent / "jobfile"
     subprocess.run([jobfile, "init"], cwd=tmp_path, capture_output=True, check=True)

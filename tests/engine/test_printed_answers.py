@@ -776,7 +776,8 @@ aaaaaaaa  hello  2026-03-05 21:00:00 JST  failed (2 attempts)        why 4"""
     ],
 )
 def test_what_has_no_run_of_its_own_is_summed_up_below(gap: Gap, line: str) -> None:
-    first = f"{gap.count:,} more have no run of their own and are not listed:"
+    many = "has no run of its own and is" if gap.count == 1 else "have no run of their own and are"
+    first = f"{gap.count:,} more {many} not listed:"
     assert runs_to_text(some_runs(gaps=(gap,)), width=WIDE).split("\n")[1:] == [first, line]
 
 

@@ -70,9 +70,11 @@ def command(
     For a job with steps, the output of each step in their order, or only that of STEP (load, or load[2] for
     one item). With --follow, lines are printed as they come, each after the name of its step.
 
-    On a terminal, control sequences are removed; a pipe or a file gets the bytes as they are. Which run it
-    is, and why there is nothing to show, goes to standard error. So  jobfile logs JOB | tail  sends raw bytes
-    to your terminal; append  | cat -v  if you do not trust the job. With --since, the runs come oldest first.
+    On a terminal, control sequences are removed; a pipe or a file gets the bytes as they are. So  jobfile
+    logs JOB | tail  sends raw bytes to your terminal; append  | cat -v  if you do not trust the job.
+
+    Which run it is, and why there is nothing to show, goes to standard error. With --since, the runs come
+    oldest first.
     """
     options = _Options(step, attempt, tail, is_followed)
     if since is not None and (is_followed or attempt):

@@ -14,7 +14,7 @@ from engine.cli.place import Place, json_option, place_options
 @json_option
 @place_options
 def command(run_or_job: str, *, as_json: bool, place: Place) -> int:
-    """The outputs of RUN, or of the newest run of JOB: the values that it wrote to $JOBFILE_OUTPUT.
+    """The outputs of RUN, or of the newest run of JOB: the values that it returned by name.
 
     Only outputs that the job declares are kept.
     """

@@ -103,7 +103,7 @@ def command(
     On Ctrl-C, SIGTERM or SIGHUP a run that has not started is withdrawn. One that has started continues in
     the engine, or is cancelled if there is none. With --json the job's output goes to stderr.
 
-    Of a job with a matrix, each combination is a run; --matrix selects some of them.
+    A job with a matrix has a run for each combination; --matrix selects some of them.
     """
     now = place.now()
     is_running = is_engine_running(place.state_dir)
