@@ -201,8 +201,11 @@ def test_apply_asks_at_a_terminal_and_does_what_is_answered(repository: Path) ->
     def answer(text: str) -> tuple[int, str]:
         pid, terminal = pty.fork()
         if pid == 0:
-            os.chdir(repository)
-            os.execv(str(ROOT / ".venv" / "bin" / "jobfile"), ["jobfile", "apply"])
+            try:
+                os.chdir(repository)
+                os.execv(str(ROOT / ".venv" / "bin" / "jobfile"), ["jobfile", "apply"])
+            finally:
+                os._exit(1)  # whatever happens: this process must not go on with the tests
         os.write(terminal, text.encode())
         said = b""
         try:

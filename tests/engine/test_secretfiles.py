@@ -148,7 +148,7 @@ def test_a_disk_that_does_not_answer_is_asked_once_and_waited_for_in_parts(tmp_p
         for number in range(MOST_STUCK - 1):
             with pytest.raises(NotYetError):
                 ask(str(number), dead.stat)
-        with pytest.raises(NoAnswerError, match="not asked"):
+        with pytest.raises(NoAnswerError, match="not tried"):
             ask("one more", dead.stat)
 
 
