@@ -24,7 +24,7 @@ from engine.config import EngineConfig
 from engine.core.confinement import Account
 from engine.core.lifecycle import AttemptKey, Run, StartError
 from engine.core.reasons import Reason
-from engine.execution.run_folders import SCRATCH
+from engine.execution.run_folders import scratch_of
 from engine.host.patience import NoAnswerError, NotYetError, ask, wait_for
 from engine.ports import UNLIMITED, LaunchOrder
 from engine.transactions.account import template_values, zone_of
@@ -152,7 +152,7 @@ def _order(about: _About, secrets: dict[str, str]) -> LaunchOrder:
         timeout_seconds=None if spec.timeout is None else spec.timeout.total_seconds(),
         kill_grace_seconds=spec.kill_grace.total_seconds(),
         script=prepared.script,
-        scratch_dir=f"{folder}/{SCRATCH}",
+        scratch_dir=f"{folder}/{scratch_of(about.attempt)}",
         output_file=env["JOBFILE_OUTPUT"],
         artifacts=spec.artifacts,
         min_free_bytes=config.min_free_bytes,
@@ -252,7 +252,7 @@ def _environment(
     env |= {name: config.environ[name] for name in passed if name in config.environ}
     env |= account_environment(account)
     env["TZ"] = spec.timezone
-    env["TMPDIR"] = f"{folder}/{SCRATCH}"
+    env["TMPDIR"] = f"{folder}/{scratch_of(about.attempt)}"
     env |= from_files
     env |= {
         name: render_text(text, values()) if has_template(text) else text for name, text in spec.env.items()

@@ -18,6 +18,8 @@ from engine.supervisor.output import HEAD_BYTES, SEGMENT_BYTES
 
 SCRATCH = "tmp"
 """The temporary folder of a run, inside its folder and deleted with it."""
+OF_A_STEP = ".tmp."
+"""How the name of the temporary folder of a step begins, and that of leftovers that are being deleted."""
 MAX_ENTRIES = 200_000
 """Maximum number of files in one run's folder that are counted; more count as too large."""
 
@@ -147,10 +149,21 @@ def copy_run(old: Path, new: Path) -> bool:
     return True
 
 
+def scratch_of(attempt: AttemptKey) -> str:
+    """The name of an attempt's temporary folder: it is emptied at its end, while other steps may run."""
+    if not attempt.step:
+        return SCRATCH
+    return f"{OF_A_STEP}{attempt.step}.{attempt.item}" if attempt.item else f"{OF_A_STEP}{attempt.step}"
+
+
+def _is_scratch(name: str) -> bool:
+    return name == SCRATCH or name.startswith(OF_A_STEP)
+
+
 def _not_copied(folder: str, names: list[str]) -> list[str]:
     with os.scandir(folder) as entries:
         kinds = {one.name: one.is_symlink() or one.is_dir() or one.is_file() for one in entries}
-    return [name for name in names if name == SCRATCH or not kinds.get(name)]
+    return [name for name in names if _is_scratch(name) or not kinds.get(name)]
 
 
 def _copy_file(old: str, new: str) -> None:
@@ -168,7 +181,7 @@ def empty_scratch(folder: Path) -> None:
         _opened(folder.name, shelf) as inner,
     ):
         for name in [entry.name for entry in os.scandir(inner)]:
-            if name == SCRATCH or name.startswith(".tmp."):
+            if _is_scratch(name):
                 emptying.remove(name, inner)
 
 

@@ -175,14 +175,16 @@ def test_a_job_that_has_changed_is_retried_from_its_first_step(jobfile: Jobfile,
     Path("jobs.yaml").write_text(RETRIED.replace("echo extracted", "echo changed"))
     jobfile("apply", "--yes")
     said = jobfile("retry", failed)
-    assert (said.code, said.out.splitlines()[0]) == (0, "extract | changed")
+    assert said.code == 0
+    assert "extract | changed" in said.out.splitlines()
 
 
 def test_without_the_files_of_the_run_a_retry_begins_at_the_first_step(jobfile: Jobfile, failed: str) -> None:
     folder = Path(".jobfile/runs") / failed[:2] / failed
     folder.rename(folder.with_name("elsewhere"))
     said = jobfile("retry", failed)
-    assert (said.code, said.out.splitlines()[0]) == (0, "extract | extracted")
+    assert said.code == 0
+    assert "extract | extracted" in said.out.splitlines()
 
 
 def test_many_runs_are_retried_from_where_they_failed(jobfile: Jobfile, failed: str) -> None:
@@ -196,3 +198,24 @@ def test_many_runs_are_retried_from_where_they_failed(jobfile: Jobfile, failed: 
         if one["reason"] == "kept"
     ]
     assert kept == ["extract", "each", "each"]
+
+
+def test_a_step_keeps_its_temporary_files_while_others_end(jobfile: Jobfile) -> None:
+    Path("jobs.yaml").write_text("""\
+version: 1
+jobs:
+  a:
+    steps:
+      long:
+        needs: []
+        run: |
+          echo kept > "$TMPDIR/mine"
+          until test -e ended; do sleep 0.01; done
+          sleep 0.3
+          cat "$TMPDIR/mine"
+      short: {needs: [], run: 'echo x > "$TMPDIR/x"'}
+      after: {needs: [short], run: touch ended}
+""")
+    said = jobfile("run", "a")
+    assert said.code == 0, said.err
+    assert "long | kept" in said.out
