@@ -17,6 +17,7 @@ jobs:
     retry: {attempts: 2, delay: 0s}
     run: |
       cd "$JOBFILE_RUN_DIR"
+      rm -f once*.txt
       mkdir -p a
       echo "try $JOBFILE_ATTEMPT" > a/x.txt
       echo once >> "once$JOBFILE_ATTEMPT.txt"

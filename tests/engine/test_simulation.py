@@ -68,7 +68,7 @@ def job_texts_with(axes: st.SearchStrategy[tuple[str, str]]) -> st.SearchStrateg
         st.sampled_from(["1", "2", "none"]),
         st.sampled_from(["skip", "queue", "latest", "cancel_running", "kill_running"]),
         st.sampled_from(
-            ["", "    timeout: 100s\n", "    deadline: 150s\n", "    timeout: 90s\n    deadline: 4m\n"]
+            ["", "    timeout: 100s\n", "    deadline: 150s\n", "    timeout: 90s\n    deadline: 230s\n"]
         ),
         st.sampled_from(["", "    start_deadline: 2m\n"]),
         axes,
@@ -168,7 +168,7 @@ heads = st.builds(
     st.integers(1, 3),
     st.sampled_from(["skip", "queue", "cancel_running"]),
     st.sampled_from(
-        ["", "    timeout: 250s\n", "    deadline: 3m\n", "    timeout: 250s\n    deadline: 7m\n"]
+        ["", "    timeout: 250s\n", "    deadline: 170s\n", "    timeout: 250s\n    deadline: 400s\n"]
     ),
 )
 
