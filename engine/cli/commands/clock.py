@@ -29,7 +29,8 @@ def command(what: str | None, *, why: str, as_json: bool, place: Place) -> int:
 
     When the clock is implausible, the engine starts nothing new until the clock is plausible again, the
     system has reported it as synchronized for a minute, or a user accepts it. Accepting a clock that is
-    behind the ledger starts a new clock epoch; runs recorded under the wrong clock no longer block it.
+    behind the ledger starts a new clock epoch: runs recorded under the wrong clock no longer block runs at
+    the correct times.
     """
     if what == "accept":
         return _accept(place, why, as_json=as_json)

@@ -31,7 +31,7 @@ from engine.transactions.pause import BY_HAND, pause_by_hand
 @json_option
 @place_options
 def command(job: str, *, why: str, until: str | None, as_json: bool, place: Place) -> int:
-    """Stop JOB from running on its schedule. Runs that fall due until then are recorded as skipped.
+    """Stop JOB from running on its schedule. Runs that fall due meanwhile are recorded as skipped.
 
     Skipped runs are not run later. Active and waiting runs continue, and  jobfile run  still works. The audit
     records who paused the job, why, and until when. A job that is already paused stays as it is.
