@@ -22,6 +22,7 @@ from engine.dryrun.describing import (
     Row,
     StepPlan,
     environment_rows,
+    file_rows,
     limits_row,
     payload_rows,
     program_of,
@@ -118,6 +119,7 @@ def _rows(
         rows += [("", _named(one)) for one in spec.matrix[1:]]
     rows += [] if spec.container else [("cwd", str(_where(spec, values, config).folder))]
     rows += _process_rows(spec)
+    rows += file_rows(spec.env_file, around)
     if isinstance(spec.action, StepsAction):
         rows += environment_rows(values, around, env=spec.env, secrets=spec.secrets)
     else:
@@ -126,7 +128,17 @@ def _rows(
         rows += container_rows(spec, values, config)
         rows += payload_rows(spec.action, values, around, env=spec.env, secrets=spec.secrets)
     rows.append(limits_row("none" if spec.timeout is None else format_duration(spec.timeout), spec.retry))
-    return [*rows, then_row(spec, preview.jobs)]
+    return [*rows, *_end_rows(spec), then_row(spec, preview.jobs)]
+
+
+def _end_rows(spec: JobSpec) -> list[Row]:
+    """Rows for what else decides the end of a run, and for what is kept of it."""
+    codes = ", ".join(spec.skip_exit)
+    rows = (
+        [] if spec.deadline is None else [("deadline", f"{format_duration(spec.deadline)} for all attempts")]
+    )
+    rows += [("skip_exit", f"exit code {codes}: it had nothing to do")] if codes else []
+    return rows + [("artifacts", f"{pattern}   copied when an attempt ends") for pattern in spec.artifacts]
 
 
 def _process_rows(spec: JobSpec) -> list[Row]:
@@ -282,6 +294,7 @@ def _around(config: EngineConfig, where: _Where) -> Around:
         is_set=config.environ.__contains__,
         find_program=lambda name: find_program(name, folder=where.folder, path=where.path),
         has_file=lambda name: Path(name).exists(),
+        main_folder=config.main_file.parent,
         container_rows=lambda spec, step, values: container_rows(
             step_as_job(spec, step.name), values, config, step=step.name
         ),

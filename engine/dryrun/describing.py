@@ -21,6 +21,7 @@ from jobfile.expressions.template import evaluate_source, to_text
 from jobfile.model.jobs import (
     Action,
     AfterTrigger,
+    EnvFile,
     JobSpec,
     RetrySpec,
     SimpleAction,
@@ -48,6 +49,8 @@ class Around:
     has_file: Callable[[str], bool]
     container_rows: Callable[[JobSpec, StepSpec, Mapping[str, object]], list[Row]] = lambda *_: []
     """The command that runs a step in its container."""
+    main_folder: Path = Path()
+    """The folder of the main file."""
     image: str = ""
     """The image in which programs are found; empty for this machine."""
 
@@ -124,6 +127,19 @@ def environment_rows(
     """Rows for the variables of a job or step; of a secret only its place."""
     rows = [("env", f"{name} = {shown_text(text, values)}") for name, text in sorted(env.items())]
     return rows + [("env", f"{name} = {_secret(source, around)}") for name, source in sorted(secrets.items())]
+
+
+def file_rows(files: Sequence[EnvFile], around: Around) -> list[Row]:
+    """Rows for the files of variables, and whether each exists; nothing in them is read."""
+    return [("env_file", _env_file(one, around)) for one in files]
+
+
+def _env_file(one: EnvFile, around: Around) -> str:
+    may_be_absent = one.path.endswith("?")
+    path = one.path.removesuffix("?")
+    absent = "does not exist, and need not" if may_be_absent else "DOES NOT EXIST"
+    state = "exists" if around.has_file(str(around.main_folder / path)) else absent
+    return f"{path}   {state}{'; its values are masked' if one.secret else ''}"
 
 
 def _secret(source: str, around: Around) -> str:
@@ -233,6 +249,7 @@ def _step_rows(spec: JobSpec, step: StepSpec, values: Mapping[str, object], arou
     if step.container is not None:
         around = replace(around, image=step.container.image)
         rows += around.container_rows(spec, step, inside)
+    rows += file_rows(step.env_file, around)
     rows += payload_rows(step.action, inside, around, env=step.env, secrets=step.secrets)
     if step.working_dir:
         rows.append(("cwd", shown_text(step.working_dir, inside)))
