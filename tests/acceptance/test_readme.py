@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.known import known_files
+
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 
@@ -57,7 +59,7 @@ def type_and_compare(steps: list[tuple[str, list[str]]], folder: Path) -> None:
 
 
 def test_every_job_file_that_a_document_shows_is_valid(tmp_path: Path) -> None:
-    for document in (ROOT / "docs").glob("*.md"):
+    for document in known_files("docs", "*.md"):
         blocks = re.findall(r"```yaml\n(version: 1\n+(?!tests:).*?)```", document.read_text(), re.DOTALL)
         for number, block in enumerate(blocks):
             (tmp_path / f"{document.stem}-{number}.yaml").write_text(block)
