@@ -244,9 +244,9 @@ PAGES: Final[Mapping[str, HelpPage]] = {
             NOT_WELL: "it ran and did not succeed, or its end is unknown",
             DID_NOT_RUN: "it did not run, or could not be started",
             NOT_OVER: "it is not over, or not yet due",
-            NOT_EXPECTED: "it was not expected then",
+            NOT_EXPECTED: "it was not expected then, or was never applied or run",
             OVERDUE: "it was due and nothing has started it: no engine is running, or starts are on hold",
-            **_NO_RUN,
+            USAGE: "the job or run is unknown",
         },
     ),
     "why": HelpPage(

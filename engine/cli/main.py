@@ -139,7 +139,8 @@ class Commands(click.Group):
 def group() -> None:
     """Jobs, retries and schedules in YAML; and for each: did it run, did it succeed?
 
-    State lives in .jobfile beside the job file. Every command that prints takes --json.
+    State lives in .jobfile beside the job file. All commands but
+    schema, lsp, comment and completion take --json.
 
     Besides its own exit codes, each command uses: 64 wrong usage, 65 a file cannot be read, 70 a bug in
     jobfile, 74 the output could not be written, 75 the ledger cannot be used now.
