@@ -63,6 +63,7 @@ ASKED: dict[str, list[Words]] = {
     "runs": [["runs"], ["runs", "--json"]],
     "logs": [["logs", "hello"]],
     "outputs": [["outputs", "hello"], ["outputs", "hello", "--json"]],
+    "artifacts": [["artifacts", "hello"], ["artifacts", "hello", "--json"]],
     "wait": [["wait", "hello"]],
     "cancel": [["cancel", "hello"]],
     "retry": [["retry", "bad"]],

@@ -311,7 +311,7 @@ def test_seconds_are_found_at_the_end_at_which_the_rest_is_good(
 
 
 @pytest.mark.parametrize(
-    ("text", "mended"),
+    ("text", "fixed"),
     [
         ("0 0 * * monday", "0 0 * * mon"),
         ("0 0 1 sept *", "0 0 1 sep *"),

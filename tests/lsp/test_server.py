@@ -126,7 +126,7 @@ def test_an_included_file_is_looked_at_with_its_set(client: Client) -> None:
 @pytest.mark.parametrize(
     ("after", "expected"),
     [
-        ("    schedu", "When it starts: a cron expression"),
+        ("    schedu", "When it starts: cron, a map, or a list"),
         ('cron: "30 6', "at 06:30 on Monday"),
         ('cron: "30 6', "06:30:00 +0"),
         ("{{ params.da", "`params.day`: string"),
