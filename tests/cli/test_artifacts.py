@@ -14,7 +14,7 @@ version: 1
 jobs:
   keep:
     artifacts: ["**/*.txt", pipe]
-    retry: {attempts: 2, delay: 0s}
+    retry: {attempts: 2, delay: 1s, jitter: none}
     run: |
       cd "$JOBFILE_RUN_DIR"
       rm -f once*.txt
