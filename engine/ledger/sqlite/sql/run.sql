@@ -42,10 +42,13 @@ select * from (
     order by first.not_before, first.seq limit 8)
   where held.key is not null and one.trigger <> 'catchup'
     and not exists (
-      select 1 from run as before indexed by run_overlapped
-      where before.state = 'queued' and before.reason = 'overlap' and before.concurrency_key = held.key
-        and before.trigger = 'catchup' and (before.not_before, before.seq) < (one.not_before, one.seq)
-        and (before.start_by is null or before.start_by >= :now))
+      select 1 from run as before
+      where before.seq in (
+        select first.seq from run as first
+        where first.state = 'queued' and first.reason = 'overlap' and first.concurrency_key = held.key
+          and first.not_before <= :now and (first.start_by is null or first.start_by >= :now)
+        order by first.not_before, first.seq limit 8)
+      and before.trigger = 'catchup' and (before.not_before, before.seq) < (one.not_before, one.seq))
     and (one.concurrency_limit is null
          or (select count(distinct coalesce(other.slot, other.seq)) from run as other
              where other.concurrency_key = one.concurrency_key
