@@ -128,14 +128,14 @@ select
     select distinct coalesce(slot, seq) from run where concurrency_key = :concurrency_key
       and state in ('running', 'cancelling', 'retry_wait') and occurrence is not :occurrence limit :at_most)) as active,
   (select count(*) from (
-    select distinct coalesce(slot, seq) from run as one where concurrency_key = :concurrency_key and state = 'queued'
-      and reason < 'spread' and occurrence is not :occurrence
-      and not exists (select 1 from run as other where other.concurrency_key = :concurrency_key
-                        and other.state in ('running', 'cancelling', 'retry_wait') and other.slot = one.slot)
-    limit :at_most))
+    select 1 from run where concurrency_key = :concurrency_key and state = 'queued' and reason < 'spread'
+      and slot is null and occurrence is not :occurrence limit :at_most))
   + (select count(*) from (
-    select distinct coalesce(slot, seq) from run as one where concurrency_key = :concurrency_key and state = 'queued'
-      and reason > 'spread' and occurrence is not :occurrence
+    select 1 from run where concurrency_key = :concurrency_key and state = 'queued' and reason > 'spread'
+      and slot is null and occurrence is not :occurrence limit :at_most))
+  + (select count(*) from (
+    select distinct slot from run as one where concurrency_key = :concurrency_key and state = 'queued'
+      and slot is not null and reason <> 'spread' and occurrence is not :occurrence
       and not exists (select 1 from run as other where other.concurrency_key = :concurrency_key
                         and other.state in ('running', 'cancelling', 'retry_wait') and other.slot = one.slot)
     limit :at_most)) as waiting;

@@ -15,3 +15,8 @@ create unique index run_occurrence on run (job, schedule_key, scheduled_for, clo
 -- The slots taken under a key are counted without reading a run.
 drop index run_active;
 create index run_active on run (concurrency_key, slot) where state in ('running', 'cancelling', 'retry_wait');
+
+-- So are the runs that wait: those without a slot, and the few that have one.
+drop index run_queued;
+create index run_queued on run (concurrency_key, reason, slot, occurrence) where state = 'queued';
+create index run_waiting_slot on run (concurrency_key, slot) where state = 'queued' and slot is not null;
