@@ -62,19 +62,25 @@ def at(world: World, job: str = "load") -> tuple[str, str, str]:
     return run.state.value, run.reason, run.detail
 
 
+def cut_at_its_timeout(world: World) -> float:
+    """Let the running attempt reach its timeout; returns that, in seconds."""
+    (attempt,) = world.launcher.running()
+    (order,) = [one.order for one in world.launcher.flights.values() if one.order.attempt_id == attempt]
+    assert order.timeout_seconds is not None
+    world.pass_time(seconds=order.timeout_seconds)
+    world.launcher.time_out(attempt)
+    world.worker.notice(attempt)
+    world.step()
+    return order.timeout_seconds
+
+
 def test_the_last_attempt_is_cut_at_the_deadline_which_its_supervisor_knows(tmp_path: Path) -> None:
     world = World(tmp_path, JOB)
     world.run_by_hand("load")
     world.step()
     limits = []
     for _ in range(2):
-        (attempt,) = world.launcher.running()
-        (order,) = [one.order for one in world.launcher.flights.values() if one.order.attempt_id == attempt]
-        limits.append(order.timeout_seconds)
-        world.pass_time(seconds=order.timeout_seconds)
-        world.launcher.time_out(attempt)
-        world.worker.notice(attempt)
-        world.step()
+        limits.append(cut_at_its_timeout(world))
         world.pass_time(seconds=60)
     assert limits == [100, 80]
     assert at(world)[:2] == ("timed_out", "deadline")
@@ -105,15 +111,7 @@ def test_the_deadline_is_for_all_steps_together(tmp_path: Path) -> None:
     world = World(tmp_path, JOB)
     world.run_by_hand("etl")
     world.step()
-    limits = []
-    for _ in range(2):
-        (attempt,) = world.launcher.running()
-        (order,) = [one.order for one in world.launcher.flights.values() if one.order.attempt_id == attempt]
-        limits.append(order.timeout_seconds)
-        world.pass_time(seconds=order.timeout_seconds)
-        world.launcher.time_out(attempt)
-        world.worker.notice(attempt)
-        world.step()
+    limits = [cut_at_its_timeout(world) for _ in range(2)]
     assert limits == [60, 40]
     assert at(world, "etl")[:2] == ("timed_out", "deadline")
     world.check()
