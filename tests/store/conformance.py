@@ -919,6 +919,19 @@ def test_what_is_in_the_way_and_what_may_start_is_what_a_reading_of_all_runs_say
         assert found == [run.id for run in may_start(crowd)[:limit]]
 
 
+def test_runs_with_one_slot_count_once_and_not_before_their_spread_has_passed(
+    open_ledger: OpenLedger,
+) -> None:
+    store = open_ledger().store
+    one = {"occurrence": "1" * 32, "slot": "1" * 32, "combinations": 2, "concurrency_key": "k"}
+    other = one | {"occurrence": "3" * 32, "slot": "3" * 32}
+    queue(store, a_run(id="1" * 32, matrix={"a": "x"}, reason="overlap", **one))
+    queue(store, a_run(id="2" * 32, matrix={"a": "y"}, reason="", **one))
+    queue(store, a_run(id="3" * 32, matrix={"a": "x"}, reason="spread", **other))
+    assert store.count_blocking("k", at_most=9) == (0, 1)
+    assert store.count_blocking("k", at_most=9, besides="1" * 32) == (0, 0)
+
+
 def may_start(crowd: list[Run]) -> list[Run]:
     """The runs that may start at noon, oldest first, by the plain rules."""
 
