@@ -18,6 +18,7 @@ from engine.answers.expected import NOT_ACCOUNTED, Item, expected_items, item_of
 from engine.answers.newest import LOOK_BACK, asked_since, has_schedule, newest_item
 from engine.answers.overdue import OPEN, OVERDUE, verdict_word
 from engine.answers.presence import GRACE, Presence, unsettled_words
+from engine.answers.starts import requested_words
 from engine.core.lifecycle import OPEN_STATES, Run, RunState
 from engine.core.reasons import Reason
 from engine.core.vocabulary import (
@@ -376,7 +377,7 @@ def verdict_of(asked: Asked, item: Item) -> str:
 
 def _one(asked: Asked, item: Item) -> str:
     run = item.run
-    wanted = "scheduled for" if item.is_scheduled else "requested at"
+    wanted = "scheduled for" if item.is_scheduled else requested_words(item)
     again = ""
     if run is not None and run.retry_of is not None:
         wanted, again = "for", f", retried by hand at {instant_text(run.queued_at, asked.zone)}"

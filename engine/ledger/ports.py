@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         Source,
         StateCount,
         Unreadable,
+        Watched,
     )
     from engine.core.step_states import StepRun
     from engine.ledger.soundness_ports import Soundness
@@ -210,6 +211,10 @@ class Generations(Protocol):
 
     def source(self) -> Source:
         """Where the engine that started last reads its jobs: files or a git revision."""
+        ...
+
+    def watched(self) -> list[Watched]:
+        """The folders that the engine that started last watches for files, as it found them."""
         ...
 
     def jobs_at(self, number: int) -> tuple[JobVersion, ...]:

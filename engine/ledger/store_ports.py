@@ -124,11 +124,15 @@ class TriggerEvents(Protocol):
         ...
 
     def add(self, event: TriggerEvent, *, run_id: str, now: datetime) -> None:
-        """Record an event with its run. An exception if it was recorded already."""
+        """Record an event with its run, or with "" if it leads to none. An exception for a recorded one."""
         ...
 
-    def identities(self, job: str, trigger: TriggerKind) -> frozenset[str]:
-        """The identities of the recorded events of a trigger of a job."""
+    def identities(self, job: str, trigger: TriggerKind) -> dict[str, str]:
+        """The identities of the recorded events of a trigger of a job, each with the mount of its file."""
+        ...
+
+    def forget_run(self, run_id: str) -> None:
+        """Forget the event that led to a run."""
         ...
 
     def forget(self, job: str, trigger: TriggerKind, identity: str) -> None:
@@ -400,6 +404,7 @@ class Execution(Stopping, Pausing, SettingAside, Protocol):
     """For the worker and the rescuer: they start runs, and record how their attempts ended."""
 
     steps: Steps
+    trigger_events: TriggerEvents
 
     def startable(self, *, now: datetime, limit: int, is_catchup: bool) -> tuple[Run, ...]:
         """Runs that may start now, oldest first: the catch-up runs, or all others."""

@@ -48,6 +48,7 @@ class Parts:
     serves: Callable[[Run], bool] | None = None
     """Selects the runs to start; None for all."""
     is_abandoned: Callable[[str], bool] = lambda _: False
+    is_file_gone: Callable[[str], bool] = lambda _: False
     on_recorded: Callable[[], None] = _nothing
     on_beat: Callable[[], None] = _nothing
 
@@ -110,6 +111,7 @@ def make_loops(parts: Parts) -> Duties:
         boot_id=parts.boot_id,
         serves=parts.serves,
         is_abandoned=parts.is_abandoned,
+        is_file_gone=parts.is_file_gone,
         is_held=lambda: bool(holds.on_starts),
     )
     rescuer = Rescuer(store=store, launcher=parts.launcher, config=config, notice=worker.notice)

@@ -26,6 +26,7 @@ FINE = (
     "run: x, priority: 0",
     "run: x, triggers: []",
     "run: x, triggers: [{boot: true}]",
+    "run: x, triggers: [{file: {path: in}}]",
     "run: x, outputs: {a: {type: string}}",
     "run: x, outputs: {}",
     "run: x, artifacts: ['*.csv']",
