@@ -206,7 +206,7 @@ class Arrivals:
             return
         now = self._clock.elapsed()
         place.began_at = None
-        place.not_before = now + max(PAUSE_SECONDS, SHARE * (now - began))
+        place.not_before = now + min(SCAN_SECONDS, max(PAUSE_SECONDS, SHARE * (now - began)))
         place.scan_at = now + (POLL_SECONDS if scan.polled else SCAN_SECONDS)
         self._tell_trouble(place, scan)
         if scan.trouble:

@@ -25,12 +25,14 @@ def scan_folder(
     wants: Callable[[str], bool],
     left_alone: str = "",
     read: Callable[[], tuple[Mount, ...]] = read_mounts,
+    most: int = MAX_FILES,
 ) -> Scan:
     """Read a folder. Links are not followed and do not count, nor do devices, pipes and sockets.
 
     Only files whose name is wanted are in the answer. A folder with the path `left_alone` is not entered.
     """
-    return _Scanner(wants, is_recursive=is_recursive, left_alone=left_alone, mounts=read()).scan(folder)
+    scanner = _Scanner(wants, is_recursive=is_recursive, left_alone=left_alone, mounts=read(), most=most)
+    return scanner.scan(folder)
 
 
 class _Scanner:
@@ -43,6 +45,7 @@ class _Scanner:
         is_recursive: bool,
         left_alone: str,
         mounts: tuple[Mount, ...],
+        most: int,
     ) -> None:
         self._wants = wants
         self._is_recursive = is_recursive
@@ -51,14 +54,14 @@ class _Scanner:
         self._files: list[FoundFile] = []
         self._mounts: dict[str, str] = {}
         self._left_out = ""
-        self._room = MAX_FILES
+        self._most = self._room = most
 
     def scan(self, folder: str) -> Scan:
         """Read the folder and, if asked, those in it."""
         try:
             real = os.path.realpath(folder)
             first = mount_of(real, self._all_mounts)
-            folders = self._read(folder, mount_of(real, self._all_mounts))
+            folders = self._read(folder, first)
         except OSError as error:
             return Scan(trouble=_trouble(folder, error))
         depth = 1
@@ -91,7 +94,7 @@ class _Scanner:
             for entry in entries:
                 self._room -= 1
                 if self._room < 0:
-                    self._left_out = f"{folder} and the folders in it have more than {MAX_FILES:,} entries"
+                    self._left_out = f"{folder} and the folders in it have more than {self._most:,} entries"
                     return []
                 name = os.fsdecode(entry.name)
                 if self._is_recursive and entry.is_dir(follow_symlinks=False):

@@ -35,11 +35,20 @@ _REASONS_TO_LOOK: Final = frozenset({"created", "closed", "moved", "deleted", "a
 class WatchedFolders:
     """The folders that file triggers watch. Its methods are called from one thread."""
 
-    def __init__(self, *, on_change: Callable[[], None], left_alone: str = "") -> None:
+    def __init__(
+        self,
+        *,
+        on_change: Callable[[], None],
+        left_alone: str = "",
+        make_observer: Callable[[], BaseObserver] | None = None,
+        scan: Callable[[WatchedFolder, Callable[[str], bool]], Scan] | None = None,
+    ) -> None:
         """Watch nothing yet. `on_change` is called, from any thread, when `changed` has something.
 
         The folder `left_alone` is never entered: the state folder.
         """
+        self._make_observer = make_observer or _make_observer
+        self._scan_folder = scan or self._scan_now
         self._on_change = on_change
         self._left_alone = left_alone
         self._reports: dict[WatchedFolder, _Reports] = {}
@@ -65,7 +74,7 @@ class WatchedFolders:
         running = self._scans.get(watched)
         if running is None:
             running = self._scans[watched] = _Scanning(
-                self._reports[watched], wants, self._left_alone, self._on_change
+                self._reports[watched], lambda: self._scan_folder(watched, wants), self._on_change
             )
         if not running.has_ended(ANSWER_SECONDS):
             return None
@@ -85,10 +94,15 @@ class WatchedFolders:
     def _observing(self) -> BaseObserver:
         """The observer, started when it is needed first. Raises OSError if the kernel has no room for one."""
         if self._observer is None:
-            observer = _make_observer()
+            observer = self._make_observer()
             observer.start()
             self._observer = observer
         return self._observer
+
+    def _scan_now(self, watched: WatchedFolder, wants: Callable[[str], bool]) -> Scan:
+        return scan_folder(
+            watched.path, is_recursive=watched.is_recursive, wants=wants, left_alone=self._left_alone
+        )
 
     def _lose_all(self) -> None:
         """Reports may have been lost, as when the kernel's queue is full: look everywhere."""
@@ -244,13 +258,11 @@ class _Scanning:
     def __init__(
         self,
         reports: _Reports,
-        wants: Callable[[str], bool],
-        left_alone: str,
+        scan_folder: Callable[[], Scan],
         on_end: Callable[[], None],
     ) -> None:
         self._reports = reports
-        self._wants = wants
-        self._left_alone = left_alone
+        self._scan_folder = scan_folder
         self._on_end = on_end
         self._scan: Scan | None = None
         self._problem: BaseException | None = None
@@ -280,14 +292,8 @@ class _Scanning:
             self._on_end()
 
     def _look(self) -> Scan:
-        watched = self._reports.watched
         unwatched = self._reports.watch()  # first: what arrives after the scan is reported
         before = self._reports.traces()
-        scan = scan_folder(
-            watched.path,
-            is_recursive=watched.is_recursive,
-            wants=self._wants,
-            left_alone=self._left_alone,
-        )
+        scan = self._scan_folder()
         self._reports.keep_only({one.path for one in scan.files}, before)
         return scan._replace(polled=scan.polled or unwatched)
