@@ -172,7 +172,7 @@ class Folders(Protocol):
         ...
 
     def scan(self, watched: WatchedFolder, wants: Callable[[str], bool]) -> Scan | None:
-        """The files now whose names are wanted; None while the system has not answered: ask again soon."""
+        """The files now whose names are of use; None while the system has not answered: ask again soon."""
         ...
 
     def traces(self, watched: WatchedFolder) -> Mapping[str, Trace]:

@@ -44,10 +44,10 @@ def requested_words(item: Item) -> str:
 
 
 def file_of(run: Run | None) -> str:
-    """The path of the file that started a run; empty if none did."""
+    """The path of the file that started a run, on one line; empty if none did."""
     if run is None or run.trigger is not TriggerKind.FILE:
         return ""
-    return str(run.trigger_values.get("path", ""))
+    return str(run.trigger_values.get("path", "")).replace("\n", "\\n").replace("\t", "\\t")
 
 
 def folder_words(one: Watched) -> str:

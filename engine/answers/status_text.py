@@ -55,7 +55,8 @@ def _folder_lines(status: Status) -> list[Fact]:
     for one in troubled[:MAX_ROWS]:
         lines.append(f"NOTHING STARTS {', '.join(one.jobs)}: {folder_words(one)}")
     if len(troubled) > MAX_ROWS:
-        lines.append(f"and {len(troubled) - MAX_ROWS} more folders CANNOT BE READ")
+        more = many(len(troubled) - MAX_ROWS, "more folder", "more folders")
+        lines.append(f"and {more} CANNOT BE READ")
     return [("files" if index == 0 else "", line) for index, line in enumerate(lines)]
 
 

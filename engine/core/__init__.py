@@ -14,7 +14,6 @@ __all__ = [
     "errors",
     "events",
     "lifecycle",
-    "name_patterns",
     "notices",
     "occurrences",
     "outputs",

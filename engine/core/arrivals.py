@@ -133,12 +133,12 @@ class Arrivals(NamedTuple):
 
 
 def identity_of(file: FoundFile) -> str:
-    """The text that tells this content of a path from every other: in ASCII, whatever the name is."""
+    """The text that is different for each content of each path: in ASCII, whatever the name is."""
     return f"{file.inode} {file.size} {file.mtime_ns} {json.dumps(file.path)}"
 
 
 def path_in(identity: str) -> str | None:
-    """The path in an identity; None if it is none."""
+    """The path in an identity; None if the text is not one."""
     *_, text = identity.split(" ", 3)
     try:
         path = json.loads(text)

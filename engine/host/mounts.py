@@ -1,4 +1,4 @@
-"""Mounts: which file system a folder is on, and what that means for whoever watches it."""
+"""Mounts: which file system a folder is on, and whether the kernel reports its changes."""
 
 from pathlib import Path
 from typing import Final, NamedTuple

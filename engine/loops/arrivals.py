@@ -18,7 +18,6 @@ from engine.core.events import (
     ScheduleQuarantined,
 )
 from engine.core.lifecycle import TriggerEvent, TriggerKind
-from engine.core.name_patterns import name_matcher
 from engine.core.records import WATCHED, Watched
 from engine.ledger.store_ports import Requesting
 from engine.ledger.watched_fact import watched_to_text
@@ -27,6 +26,7 @@ from engine.transactions.account import Moment
 from engine.transactions.trigger_events import has_room, record_event
 from jobfile.expressions.expression import EvaluationError
 from jobfile.model.jobs import FileTrigger, JobSpec
+from jobfile.model.name_patterns import name_matcher
 
 SCAN_SECONDS: Final = 60.0
 """Seconds between two scans of a folder without a report of a change: reports can get lost."""
@@ -39,7 +39,7 @@ PAUSE_SECONDS: Final = 0.2
 CHECK_SECONDS: Final = 5.0
 """Seconds between two checks whether a folder was moved away or mounted over, which nothing reports."""
 SHARE: Final = 10
-"""A folder is scanned for at most one part of the time in so many."""
+"""After a scan, a folder is left alone for this many times the length of the scan."""
 ANSWER_SECONDS: Final = 0.05
 """Seconds until the next look at a scan that has not ended."""
 ROOM_SECONDS: Final = 2.0
@@ -185,13 +185,18 @@ class Arrivals:
 
     def _add(self, spec: JobSpec, trigger: FileTrigger, before: Mapping[WatchedFolder, _Place]) -> None:
         watched = self._folder_of(trigger)
+        try:
+            follower = _Follower(spec.name, spec, trigger)
+        except ValueError as error:  # only a job of another version: `check` refuses such a pattern
+            self._journal.report(ScheduleQuarantined(job=spec.name, message=str(error)))
+            return
         place = self._places.get(watched)
         if place is None:
             place = self._places[watched] = _Place(watched)
             if old := before.get(watched):
                 place.observed, place.trouble, place.since = old.observed, old.trouble, old.since
                 place.polled = old.polled
-        place.followers.append(_Follower(spec.name, spec, trigger))
+        place.followers.append(follower)
 
     def _look(self, place: _Place) -> None:
         """Scan a folder, and record what has arrived there."""

@@ -1,4 +1,4 @@
-"""Scans a watched folder: its regular files, with what tells one content of them from another."""
+"""Scans a watched folder: its regular files, with their numbers, sizes and times."""
 
 import os
 import stat
@@ -8,6 +8,7 @@ from typing import Final
 from engine.core.arrivals import FoundFile, Scan
 from engine.host.mounts import Mount, mount_of, read_mounts
 from engine.host.patience import NoAnswerError, NotYetError, ask
+from jobfile.diagnostics.escapes import readable
 
 MAX_FILES: Final = 100_000
 """Maximum number of entries of a watched folder, with the folders in it, that are read."""
@@ -29,7 +30,7 @@ def scan_folder(
 ) -> Scan:
     """Read a folder. Links are not followed and do not count, nor do devices, pipes and sockets.
 
-    Only files whose name is wanted are in the answer. A folder with the path `left_alone` is not entered.
+    The answer has only files whose name `wants` accepts. A folder with the path `left_alone` is not entered.
     """
     scanner = _Scanner(wants, is_recursive=is_recursive, left_alone=left_alone, mounts=read(), most=most)
     return scanner.scan(folder)
@@ -101,7 +102,7 @@ class _Scanner:
                     inside.append(f"{folder.rstrip('/')}/{name}")
                 elif self._wants(name):
                     self._files += _files_in(entry, f"{folder.rstrip('/')}/{name}", mount)
-        self._mounts[folder] = mount.point
+        self._mounts[folder] = readable(mount.point)  # as the ledger stores it
         return inside
 
 

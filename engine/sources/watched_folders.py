@@ -112,7 +112,7 @@ class WatchedFolders:
 
 
 def _make_observer() -> BaseObserver:
-    """An observer that also tells a file that was moved here from one that was created."""
+    """An observer that reports a file that was moved here differently from one that was created."""
     make: Callable[..., BaseObserver] = Observer
     try:
         return make(generate_full_events=True)
@@ -183,7 +183,7 @@ class _Reports(FileSystemEventHandler):
             self._traces.clear()
 
     def end(self) -> None:
-        """Watch no more, for good: a scan may still be at work."""
+        """Watch no more, and never again: a scan may still be at work."""
         self._has_ended = True
         self.stop()
 
@@ -244,7 +244,7 @@ class _Reports(FileSystemEventHandler):
 
 
 def _id_of(folder: str) -> tuple[int, int] | None:
-    """What tells a folder from every other, whatever its name is; None if it cannot be found."""
+    """The numbers of a folder, which no other has, whatever its name is; None if it cannot be found."""
     try:
         about = Path(folder).stat()
     except OSError:

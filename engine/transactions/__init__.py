@@ -11,4 +11,5 @@ __all__ = [
     "steps",
     "stop",
     "templates",
+    "trigger_events",
 ]

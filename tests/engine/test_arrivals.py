@@ -22,7 +22,7 @@ from engine.core.arrivals import (
     observe,
     path_in,
 )
-from engine.core.name_patterns import name_matcher
+from jobfile.model.name_patterns import name_matcher
 
 ANY = Rule(name_matcher("*"), ("closed", "moved"), 2.0)
 A = FoundFile("/in/a.csv", 7, 10, 1_000)

@@ -137,7 +137,7 @@ def fill(ledger: Path) -> None:
             "insert into outbox (id, at, event, channel, job, run_id, body, next_try_at)"
             " values ('x', 1, 'failed', 'x', 'victim', 'x', '{}', 1)"
         )
-        db.execute("insert into trigger_event values ('victim', 'file', 'x', 'x', 1)")
+        db.execute("insert into trigger_event values ('victim', 'file', 'x', 'x', 1, '')")
         db.execute("insert into idempotency_key values ('victim', 'x', 'x', ?)", (2 * at,))
         db.execute("insert into audit (at, actor, action, object, hash) values (1, 'x', 'x', 'victim', 'x')")
     db.close()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.name_patterns import MAX_CHOICES, choices_of, name_matcher
+from jobfile.model.name_patterns import MAX_CHOICES, choices_of, name_matcher
 
 MATCHES = (
     ("*", "a.csv"),

@@ -40,7 +40,7 @@ def _limited(pattern: str) -> list[str]:
     found: list[str] = []
     for one in choices_of(pattern):
         if len(found) >= MAX_CHOICES:
-            raise ValueError(f"the braces of `{pattern}` stand for more than {MAX_CHOICES} patterns")
+            raise ValueError(f"the braces of `{pattern[:60]}` stand for more than {MAX_CHOICES} patterns")
         found.append(one)
     return found
 
