@@ -185,6 +185,12 @@ def arrivals(
     return Arrivals(tuple(events), tuple(passed_over), min(times, default=None))
 
 
+def counts(one: Observed, rule: Rule, traces: Mapping[str, Trace]) -> bool:
+    """Whether a file is one that a trigger counts, now or once it is unchanged for long enough."""
+    way = traces.get(one.file.path, UNKNOWN)
+    return rule.matches(one.file.name) and way.counts_for(rule.events)
+
+
 def gone(
     recorded: Mapping[str, str], scan: Scan, rule: Rule, *, folder: str, is_recursive: bool
 ) -> Iterator[str]:

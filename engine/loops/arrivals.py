@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final, TypeVar
 
-from engine.core.arrivals import Observed, Rule, Scan, arrivals, gone, observe
+from engine.core.arrivals import Observed, Rule, Scan, arrivals, counts, gone, observe
 from engine.core.errors import JobfileError, PartialTurnError
 from engine.core.events import (
     Event,
@@ -40,8 +40,10 @@ CHECK_SECONDS: Final = 5.0
 """Seconds between two checks whether a folder was moved away or mounted over, which nothing reports."""
 SHARE: Final = 10
 """After a scan, a folder is left alone for this many times the length of the scan."""
-ANSWER_SECONDS: Final = 0.05
-"""Seconds until the next look at a scan that has not ended."""
+ANSWER_SECONDS: Final = 1.0
+"""Seconds until the next look at a scan that has not ended; its end wakes the loop."""
+SILENT_SECONDS: Final = 30.0
+"""A folder whose scan has not ended after this many seconds is one that cannot be read."""
 ROOM_SECONDS: Final = 2.0
 """Seconds until the next look at files that wait because too many runs do."""
 HELD_SECONDS: Final = 15.0
@@ -146,7 +148,7 @@ class Arrivals:
             self._check_at = now + CHECK_SECONDS
             self._check_folders(now)
         for place in self._places.values():
-            if place.due_at() <= self._clock.elapsed():
+            if place.began_at is not None or place.due_at() <= self._clock.elapsed():
                 self._look(place)
         self._note()
         if self._trouble is not None:
@@ -208,6 +210,11 @@ class Arrivals:
         scan = self._folders.scan(place.watched, place.wants)
         if scan is None:
             place.not_before = self._clock.elapsed() + ANSWER_SECONDS
+            if now - began >= SILENT_SECONDS:
+                path = place.watched.path
+                self._tell_trouble(
+                    place, Scan(trouble=f"{path} has not been read in {SILENT_SECONDS:g} seconds")
+                )
             return
         now = self._clock.elapsed()
         place.began_at = None
@@ -304,7 +311,9 @@ class Arrivals:
     ) -> None:
         """Note the files that do not count, and forget the events of files that are gone."""
         known = self._identities(follower.job)
-        watched = place.watched
+        watched, traces = place.watched, self._folders.traces(place.watched)
+        others = [one.rule for one in place.followers if one.job == follower.job and one is not follower]
+        passed_over = [one for one in passed_over if not any(counts(one, rule, traces) for rule in others)]
         lost = list(gone(known, scan, follower.rule, folder=watched.path, is_recursive=watched.is_recursive))
         now = self._clock.now()
         for some in _batches(passed_over):

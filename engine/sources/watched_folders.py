@@ -58,9 +58,9 @@ class WatchedFolders:
         logging.getLogger("watchdog").addHandler(self._warnings)
 
     def follow(self, wanted: frozenset[WatchedFolder]) -> None:
+        self._scans.clear()  # they may look for other names
         for watched in self._reports.keys() - wanted:
             self._reports.pop(watched).end()
-            self._scans.pop(watched, None)
         for watched in wanted - self._reports.keys():
             self._reports[watched] = _Reports(watched, self._observing, self._on_change, self._left_alone)
 

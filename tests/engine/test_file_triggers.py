@@ -172,6 +172,18 @@ def test_a_file_is_passed_over_once_where_its_way_of_arrival_does_not_count(tmp_
     world.check()
 
 
+def test_a_file_that_one_trigger_of_a_job_does_not_count_is_left_to_the_other(tmp_path: Path) -> None:
+    both = "[{file: {path: in, events: [moved]}}, {file: {path: in, events: [closed], settle: 9s}}]"
+    world = world_of(tmp_path, text().replace("[{file: {path: in}}]", both))
+    world.look()
+    written = put(tmp_path, "written")
+    world.folders.report(written, Hint.CREATED, Hint.OPENED, Hint.WRITTEN, Hint.CLOSED)
+    world.look()
+    assert world.handled() == []
+    world.look(seconds=9)
+    assert world.handled() == ["written"]
+
+
 def test_a_file_that_is_written_slowly_starts_one_run_when_it_is_closed(tmp_path: Path) -> None:
     world = world_of(tmp_path)
     path = put(tmp_path, "slow", "a")
@@ -333,8 +345,10 @@ def test_a_share_that_does_not_answer_delays_nothing(tmp_path: Path) -> None:
     put(tmp_path, "a")
     world = world_of(tmp_path)
     world.folders.is_silent = True
-    for _ in range(5):
+    for _ in range(15):
         world.look()
+    (trouble,) = told(world, FolderUnreadable)
+    assert trouble.detail == f"{tmp_path}/in has not been read in 30 seconds"
     world.folders.is_silent = False
     world.look()
     world.look(seconds=SCAN_SECONDS)

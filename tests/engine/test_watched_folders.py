@@ -229,6 +229,25 @@ def test_a_scan_that_is_held_up_holds_up_nothing_else(tmp_path: Path, inbox: Pat
     watching.folders.close()
 
 
+def test_a_scan_for_other_names_is_not_used_after_a_change_of_jobs(inbox: Path) -> None:
+    answers = threading.Event()
+    answers.set()
+
+    def scan(watched: WatchedFolder, wants: Callable[[str], bool]) -> Scan:
+        assert answers.wait(30)
+        return scan_folder(watched.path, is_recursive=False, wants=wants)
+
+    watching = Watching(inbox, scan=scan)
+    for name in "ab":
+        (inbox / name).write_text("x")
+    answers.clear()
+    assert watching.folders.scan(watching.folder, lambda name: name == "a") is None
+    watching.folders.follow(frozenset({watching.folder}))
+    answers.set()
+    assert watching.names() == ["a", "b"]
+    watching.folders.close()
+
+
 def test_a_scan_of_ten_thousand_known_files_is_cheap(inbox: Path) -> None:
     for index in range(10_000):
         (inbox / f"file-{index}.csv").touch()
