@@ -192,15 +192,22 @@ def counts(one: Observed, rule: Rule, traces: Mapping[str, Trace]) -> bool:
 
 
 def gone(
-    recorded: Mapping[str, str], scan: Scan, rule: Rule, *, folder: str, is_recursive: bool
+    recorded: Mapping[str, str],
+    observed: Iterable[Observed],
+    scan: Scan,
+    rule: Rule,
+    *,
+    folder: str,
+    is_recursive: bool,
 ) -> Iterator[str]:
-    """The recorded identities that a scan proves gone; `recorded` has the mount point of each.
+    """The recorded identities that a scan proves gone; `recorded` has the mount point of each,
+    `observed` the files of the scan.
 
     Nothing is proved by a scan of what is below a mount that is not mounted: its files are elsewhere.
     """
     if not scan.is_complete:
         return
-    present = {identity_of(one) for one in scan.files}
+    present = {one.identity for one in observed}
     for identity, mount in recorded.items():
         if identity in present:
             continue

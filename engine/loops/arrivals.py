@@ -314,7 +314,16 @@ class Arrivals:
         watched, traces = place.watched, self._folders.traces(place.watched)
         others = [one.rule for one in place.followers if one.job == follower.job and one is not follower]
         passed_over = [one for one in passed_over if not any(counts(one, rule, traces) for rule in others)]
-        lost = list(gone(known, scan, follower.rule, folder=watched.path, is_recursive=watched.is_recursive))
+        lost = list(
+            gone(
+                known,
+                place.observed.values(),
+                scan,
+                follower.rule,
+                folder=watched.path,
+                is_recursive=watched.is_recursive,
+            )
+        )
         now = self._clock.now()
         for some in _batches(passed_over):
             with self._store.transaction():

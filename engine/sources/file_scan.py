@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Final
 
 from engine.core.arrivals import FoundFile, Scan
@@ -90,7 +90,7 @@ class _Scanner:
 
     def _read(self, folder: str, mount: Mount) -> list[str]:
         """Read the files of one folder; return the folders in it."""
-        inside = []
+        inside, start, has_numbers = [], f"{folder.rstrip('/')}/", mount.keeps_numbers
         with os.scandir(os.fsencode(folder)) as entries:
             for entry in entries:
                 self._room -= 1
@@ -99,22 +99,22 @@ class _Scanner:
                     return []
                 name = os.fsdecode(entry.name)
                 if self._is_recursive and entry.is_dir(follow_symlinks=False):
-                    inside.append(f"{folder.rstrip('/')}/{name}")
-                elif self._wants(name):
-                    self._files += _files_in(entry, f"{folder.rstrip('/')}/{name}", mount)
+                    inside.append(start + name)
+                elif self._wants(name) and (file := _file_of(entry, start + name, has_number=has_numbers)):
+                    self._files.append(file)
         self._mounts[folder] = readable(mount.point)  # as the ledger stores it
         return inside
 
 
-def _files_in(entry: Entry, path: str, mount: Mount) -> Iterator[FoundFile]:
+def _file_of(entry: Entry, path: str, *, has_number: bool) -> FoundFile | None:
     """The file of an entry, if it is a regular one and still there."""
     try:
         found = entry.stat(follow_symlinks=False)
     except FileNotFoundError:
-        return
-    if stat.S_ISREG(found.st_mode):
-        inode = found.st_ino if mount.keeps_numbers else 0
-        yield FoundFile(path, inode, found.st_size, found.st_mtime_ns)
+        return None
+    if not stat.S_ISREG(found.st_mode):
+        return None
+    return FoundFile(path, found.st_ino if has_number else 0, found.st_size, found.st_mtime_ns)
 
 
 def _trouble(folder: str, error: OSError) -> str:

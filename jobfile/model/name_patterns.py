@@ -17,6 +17,9 @@ def name_matcher(pattern: str) -> Callable[[str], bool]:
     Raises ValueError if the braces stand for more than MAX_CHOICES patterns.
     """
     matchers = [_expression(one).fullmatch for one in _limited(pattern)]
+    if len(matchers) == 1:
+        (matches,) = matchers
+        return lambda name: matches(name) is not None
     return lambda name: any(matches(name) for matches in matchers)
 
 

@@ -190,7 +190,9 @@ def forgotten(path: str, mount: str = "/mnt", *, recursive: bool = True, **scan:
     identity = identity_of(A._replace(path=path))
     found = Scan(**({"mounts": HERE} | scan))  # type: ignore[arg-type]  # of the fields that a test names
     rule = ANY._replace(matches=name_matcher("*.csv"))
-    return list(gone({identity: mount}, found, rule, folder="/in", is_recursive=recursive)) == [identity]
+    observed = observe(found.files, {}, now=0.0).values()
+    told = gone({identity: mount}, observed, found, rule, folder="/in", is_recursive=recursive)
+    return list(told) == [identity]
 
 
 def test_a_file_that_a_complete_scan_does_not_find_is_forgotten() -> None:
@@ -210,7 +212,8 @@ def test_a_file_is_not_forgotten_while_it_may_be_there() -> None:
     assert not forgotten("/inside/a.csv"), "of another folder"
     assert not forgotten("/in/a.txt"), "it does not match any more"
     assert (
-        list(gone({"not an identity": "/mnt"}, Scan(mounts=HERE), ANY, folder="/in", is_recursive=True)) == []
+        list(gone({"not an identity": "/mnt"}, (), Scan(mounts=HERE), ANY, folder="/in", is_recursive=True))
+        == []
     )
 
 
