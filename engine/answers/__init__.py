@@ -32,6 +32,7 @@ __all__ = [
     "reasons",
     "report",
     "report_text",
+    "requested",
     "retryable",
     "runs",
     "shown",
