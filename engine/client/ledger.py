@@ -61,13 +61,14 @@ class LocalLedger:
     def __init__(self, state_dir: Path, *, wait_seconds: float) -> None:
         """Open the ledger of a state folder. Raises a SubmitError if this program may not use it."""
         self._config = EngineConfig(main_file=state_dir.parent / MAIN_FILE, state_dir=state_dir, environ={})
+        self._file = str(self._config.ledger)
         self._is_refused = False
         self._generation = 0
         self._jobs: dict[str, str] = {}
         """The digests of jobs of this generation."""
         with self._explaining():
             refuse_foreign_state(state_dir)
-            found = _identity(self._config.ledger)
+            found = _identity(self._file)
             if found is None:
                 raise RefusedError(
                     f"nothing is recorded yet in {state_dir}, so no jobs are in force; start the engine "
@@ -84,7 +85,7 @@ class LocalLedger:
 
     def is_usable(self) -> bool:
         """Whether it is still the ledger at its path, and has not refused this program."""
-        return not self._is_refused and _identity_if_any(self._config.ledger) == self._identity
+        return not self._is_refused and _identity_if_any(self._file) == self._identity
 
     def is_engine_running(self) -> bool:
         """Whether an engine is running."""
@@ -245,7 +246,7 @@ def _scalar(value: object) -> Scalar:
             raise ValueError(f"a {found} is not a text, a number, a boolean, or a list of these")
 
 
-def _identity(path: Path) -> tuple[int, int] | None:
+def _identity(path: str) -> tuple[int, int] | None:
     """Which file a path names; None if there is none."""
     try:
         found = os.stat(path)  # noqa: PTH116  for each submission: faster than through a Path
@@ -254,7 +255,7 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _identity_if_any(path: Path) -> tuple[int, int] | None:
+def _identity_if_any(path: str) -> tuple[int, int] | None:
     try:
         return _identity(path)
     except OSError:
