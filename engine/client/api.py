@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 WAIT_SECONDS: Final = 10.0
 """How long a submission waits for others that write to the ledger, in seconds."""
 
-Request = tuple[str, Mapping[str, object]] | tuple[str, Mapping[str, object], str]
+Request = tuple[str, Mapping[str, object]] | tuple[str, Mapping[str, object], str | None]
 """A job, its params, and a key if there is one."""
 
 
@@ -45,7 +45,9 @@ class Client:
         with _forking:
             _clients.add(self)
 
-    def submit(self, job: str, params: Mapping[str, object] | None = None, *, key: str = "") -> Submitted:
+    def submit(
+        self, job: str, params: Mapping[str, object] | None = None, *, key: str | None = None
+    ) -> Submitted:
         """Record a request to run a job, durably, and wake the engine.
 
         A second request for the job with the same key within seven days is a duplicate of the first, and
@@ -58,7 +60,7 @@ class Client:
 
         Each is (job, params) or (job, params, key).
         """
-        asked = tuple((one[0], one[1], one[2] if len(one) > 2 else "") for one in requests)
+        asked = tuple((one[0], one[1], one[2] if len(one) > 2 else None) for one in requests)
         with self._lock:
             return self._open().submit(asked)
 
@@ -106,7 +108,7 @@ def submit(
     job: str,
     params: Mapping[str, object] | None = None,
     *,
-    key: str = "",
+    key: str | None = None,
     state_dir: str | Path | None = None,
     main_file: str | Path | None = None,
 ) -> Submitted:

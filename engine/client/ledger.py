@@ -42,8 +42,8 @@ MAX_DIGITS: Final = 18
 """Maximum number of digits of an integer, as on the command line."""
 BEYOND_INTEGERS: Final = 10**MAX_DIGITS
 
-Asked = tuple[str, Mapping[str, object], str]
-"""A job, its params, and a key or an empty text."""
+Asked = tuple[str, Mapping[str, object], str | None]
+"""A job, its params, and a key if there is one."""
 
 
 def find_state(state_dir: str | Path | None, main_file: str | Path | None) -> Path:
@@ -133,7 +133,7 @@ class LocalLedger:
                 at=now,
                 now=now,
                 requested_by=self._user,
-                key=key,
+                key=key or "",
                 caused_by=self._parent,
             )
             found.append(self._request(runs, spec, moment))
@@ -161,7 +161,7 @@ class LocalLedger:
             params, wrong = _bound(spec, given)
             where = f"{job}, request {number}" if len(asked) > 1 else job
             problems += [f"{where}: {one.name or 'params'}: {one.message}" for one in wrong]
-            if key and (trouble := key_trouble(key)):
+            if key is not None and (trouble := key_trouble(key)):
                 problems.append(f"{where}: {trouble}")
             checked.append((digest, spec, params))
         if problems:

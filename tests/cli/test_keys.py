@@ -240,6 +240,9 @@ def test_a_run_that_is_requested_in_a_job_names_its_run(jobfile: Jobfile, tmp_pa
     found = {run["job"]: run for run in runs_of(jobfile)}
     assert found["inner"]["caused_by"] == found["outer"]["id"]
     assert found["outer"]["caused_by"] is None
+    assert f"requested in  run {found['outer']['id'][:8]}" in " ".join(
+        jobfile("why", "inner").out.split(" " * 3)
+    )
 
 
 @pytest.mark.parametrize("named", ["f" * 32, "nonsense", "../../etc/passwd"])

@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import jobfile.client
+from engine.client import api
 from engine.core.lifecycle import Run
 from engine.host.wake import WakePipe
 from engine.transactions.keys import KEY_LASTS
@@ -190,11 +191,11 @@ def test_a_new_generation_is_noticed(world: World, client: Client) -> None:
 
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(
-    asked=st.lists(st.tuples(st.integers(1, 3), st.sampled_from(["", "a", "b", "é\udcff"])), max_size=8),
+    asked=st.lists(st.tuples(st.integers(1, 3), st.sampled_from([None, "a", "b", "é\udcff"])), max_size=8),
     together=st.booleans(),
 )
 def test_each_key_has_one_run_and_each_request_without_one_its_own(
-    tmp_path_factory: pytest.TempPathFactory, asked: list[tuple[int, str]], together: bool
+    tmp_path_factory: pytest.TempPathFactory, asked: list[tuple[int, str | None]], together: bool
 ) -> None:
     world = World(tmp_path_factory.mktemp("world"), JOBS)
     WakePipe(world.config.state_dir, lambda _: None).close()
@@ -237,6 +238,8 @@ def test_one_error_lists_every_problem(world: World, client: Client) -> None:
         "hello: the key has 300 characters; expected at most 255",
     )
     assert all(one in str(error) for one in error.problems)
+    with pytest.raises(InvalidParamsError, match="free: the key is empty"):
+        client.submit("free", key="")
     with pytest.raises(InvalidParamsError, match="hello, request 2: user_id"):
         client.submit_many([("hello", {"user_id": 1}), ("hello", {})])
     assert all_runs(world) == []
@@ -544,3 +547,12 @@ def test_the_language_does_not_load_the_engine() -> None:
 def test_all_public_names_say_what_they_are_for() -> None:
     for name in jobfile.client.__all__:
         assert getattr(jobfile.client, name).__doc__
+
+
+def test_the_functions_keep_few_clients(world: World, tmp_path: Path) -> None:
+    submit("free", state_dir=world.config.state_dir)
+    for number in range(api.MAX_KEPT + 3):
+        with pytest.raises(RefusedError):
+            submit("free", state_dir=tmp_path / str(number))
+    assert len(api._kept) <= api.MAX_KEPT
+    assert submit("free", state_dir=world.config.state_dir).state == "queued"
