@@ -35,7 +35,7 @@ def incident_text(
             away = seconds_text((event.until - event.since).total_seconds())
             runs, jobs = many(event.occurrences, "run"), many(event.jobs, "job")
             why = REASONS.get(event.because, event.because)
-            return f"{runs} fell due in {away} since {event.since:%Y-%m-%d %H:%M:%SZ}, of {jobs}: {why}"
+            return f"{runs} of {jobs} fell due in the {away} since {event.since:%Y-%m-%d %H:%M:%SZ}: {why}"
         case ClockJumped():
             way = "forward" if event.seconds > 0 else "back"
             return f"the clock was set {way} by {seconds_text(abs(event.seconds))}"
@@ -91,7 +91,7 @@ def job_event_text(event: FellDueUnseen | SkipsInARow | JobPaused | ScheduleQuar
     """One line about a job, without its name, which the caller puts before it."""
     match event:
         case FellDueUnseen():
-            return f"{event.count} fell due while no engine was awake"
+            return f"{many(event.count, 'run')} fell due while no engine was awake"
         case SkipsInARow():
             by = f"blocked by run {short(event.detail)}"
             return f"SKIPPED {event.count} times in a row: {by}; is it stuck?"
