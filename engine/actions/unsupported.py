@@ -12,7 +12,7 @@ from jobfile.model.jobs import BootTrigger, ExpectSpec, JobSpec
 
 UNABLE: Final = (
     *("expect", "triggers", "queue", "priority"),
-    *("idempotency_key", "notify"),
+    "notify",
 )
 """The keys that `check` reports."""
 
@@ -52,7 +52,6 @@ def _needs(spec: JobSpec) -> Iterator[str]:
         "triggers": [one for one in spec.triggers if not isinstance(one, BootTrigger)],
         "queue": spec.queue,
         "priority": spec.priority,
-        "idempotency_key": spec.idempotency_key,
         "notify": spec.notify and not can_send(chain.from_iterable(spec.notify.values())),
     }
     yield from (key for key, value in given.items() if value)

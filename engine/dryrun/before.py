@@ -35,8 +35,8 @@ from engine.dryrun.unknowns import UNKNOWN, StillUnknownError, decided, shown_te
 from engine.host.patience import wait_for
 from engine.ledger.ports import View
 from engine.supervisor.confinement import CONTROLLERS
-from engine.transactions.account import template_values
 from engine.transactions.steps import step_as_job
+from engine.transactions.templates import template_values
 from jobfile.expressions.template import to_text
 from jobfile.model.catalog import CompiledJob
 from jobfile.model.jobs import JobSpec, StepsAction

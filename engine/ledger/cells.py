@@ -200,7 +200,8 @@ STEP: Final = Cell("a step's name", is_step, "")
 RUN_ID: Final = Cell("a run's id", is_run_id, UNREADABLE)
 STATE: Final = _one_of(RUN_STATES, RunState.LOST.value)
 VALUE: Final = Cell("a value as JSON", _reads(value_from_text), '""')
-PARAMS: Final = Cell("an object of params", _reads(params_from_text), "{}")
+_reads_params = _reads(params_from_text)
+PARAMS: Final = Cell("an object of params", _reads_params, "{}")
 
 CELLS: Final[Mapping[str, Mapping[str, Cell]]] = {
     "run": {
@@ -236,6 +237,12 @@ CELLS: Final[Mapping[str, Mapping[str, Cell]]] = {
         "occurrence": _maybe(RUN_ID),
         "slot": _maybe(RUN_ID),
         "combinations": COUNT,
+        "trigger_values": Cell("the values of a trigger", lambda one: one == "" or _reads_params(one), ""),
+        "caused_by": _maybe(RUN_ID),
+        "idempotency_key": TEXT,
+        "queue": TEXT,
+        "queue_slots": _maybe(COUNT),
+        "priority": NUMBER,
     },
     "attempt": {
         "run_id": RUN_ID,
@@ -393,6 +400,8 @@ CELLS: Final[Mapping[str, Mapping[str, Cell]]] = {
     },
     "output": {"run_id": RUN_ID, "step": STEP, "item": COUNT, "name": TEXT, "value": VALUE},
     "pruned_request": {"job": JOB, "quarter": INSTANT, "state": STATE, "count": COUNT},
+    "trigger_event": {"job": JOB, "trigger": TEXT, "identity": TEXT, "run_id": RUN_ID},
+    "idempotency_key": {"job": JOB, "key": TEXT, "run_id": RUN_ID, "expires_at": INSTANT},
     "definition": {"digest": TEXT, "job": JOB, "spec": TEXT},
     "meta": {"key": TEXT, "value": TEXT},
 }
@@ -409,6 +418,8 @@ KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "session": ("epoch",),
     "audit": ("seq",),
     "pruned_request": ("job", "quarter", "state"),
+    "trigger_event": ("job", "trigger", "identity"),
+    "idempotency_key": ("job", "key"),
     "definition": ("digest",),
     "meta": ("key",),
 }

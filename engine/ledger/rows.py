@@ -127,12 +127,8 @@ def run_from_row(columns: Row) -> Run:
     """A run."""
     # As a dict once: sqlite3.Row searches all column names at each access by name.
     row = dict(zip(columns.keys(), columns, strict=True))
-    attempt, retry_of, stop, resolved = (
-        row["attempt"],
-        row["retry_of"],
-        row["stop_requested"],
-        row["resolved"],
-    )
+    attempt, stop, resolved = row["attempt"], row["stop_requested"], row["resolved"]
+    retry_of, caused_by = row["retry_of"], row["caused_by"]
     occurrence, slot = row["occurrence"], row["slot"]
     if not (
         is_run_id(row["id"])
@@ -140,9 +136,7 @@ def run_from_row(columns: Row) -> Run:
         and 0 <= attempt <= MAX_ATTEMPT
         and stop in STOPS
         and resolved in FINAL_OR_NONE
-        and (retry_of is None or is_run_id(retry_of))
-        and (occurrence is None or is_run_id(occurrence))
-        and (slot is None or is_run_id(slot))
+        and all(one is None or is_run_id(one) for one in (retry_of, caused_by, occurrence, slot))
     ):
         raise UnreadableValueError(f"run {row['id']} has a value that jobfile never writes")
     return Run(
@@ -177,6 +171,12 @@ def run_from_row(columns: Row) -> Run:
         occurrence=occurrence or "",
         slot=slot or "",
         combinations=row["combinations"],
+        trigger_values=params_from_text(row["trigger_values"] or "{}"),
+        caused_by=caused_by,
+        idempotency_key=row["idempotency_key"],
+        queue=row["queue"],
+        queue_slots=row["queue_slots"],
+        priority=row["priority"],
     )
 
 
@@ -207,14 +207,19 @@ def run_to_row(run: Run) -> dict[str, object]:
         "occurrence": run.occurrence or None,
         "slot": run.slot or None,
         "combinations": run.combinations,
+        "trigger_values": params_to_text(run.trigger_values) if run.trigger_values else "",
+        "caused_by": run.caused_by,
+        "idempotency_key": db_text(run.idempotency_key),
+        "queue": run.queue,
+        "queue_slots": run.queue_slots,
+        "priority": run.priority,
     }
 
 
 def attempt_from_row(row: Row) -> Attempt:
     """An attempt."""
-    is_known = is_run_id(row["run_id"]) and is_step(row["step"]) and row["item"] >= 0
-    is_known = is_known and 0 <= row["number"] <= MAX_ATTEMPT
-    _check(is_known and row["resolved"] in FINAL_OR_NONE, "an attempt")
+    is_known = is_run_id(row["run_id"]) and is_step(row["step"]) and 0 <= row["number"] <= MAX_ATTEMPT
+    _check(is_known and row["item"] >= 0 and row["resolved"] in FINAL_OR_NONE, "an attempt")
     return Attempt(
         run_id=row["run_id"],
         number=row["number"],

@@ -1,3 +1,14 @@
 """Single changes to the ledger, each inside the transaction of the caller."""
 
-__all__ = ["account", "apply", "boot", "clock", "conditions", "pause", "restore", "steps", "stop"]
+__all__ = [
+    "account",
+    "apply",
+    "boot",
+    "clock",
+    "conditions",
+    "pause",
+    "restore",
+    "steps",
+    "stop",
+    "templates",
+]

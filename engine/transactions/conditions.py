@@ -9,7 +9,7 @@ from engine.core.lifecycle import Run, RunState
 from engine.core.reasons import Reason
 from engine.ledger.store_ports import Execution
 from engine.notifications.noting import owe_for_run
-from engine.transactions.account import template_values, zone_of
+from engine.transactions.templates import template_values, zone_of
 from jobfile.expressions.expression import EvaluationError
 from jobfile.model.jobs import JobSpec
 

@@ -21,9 +21,9 @@ from engine.core.steps import advance, conclusion, kept_by_hand, kept_for_retry,
 from engine.core.vocabulary import short
 from engine.ledger.store_ports import Execution, Requesting
 from engine.notifications.noting import owe_for_run
-from engine.transactions.account import template_values
 from engine.transactions.pause import pause_after_failures
 from engine.transactions.stop import why_gone
+from engine.transactions.templates import template_values
 from jobfile.model.jobs import JobSpec, StepsAction, StepSpec
 from jobfile.model.values import Scalar, Value
 

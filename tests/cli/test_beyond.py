@@ -19,7 +19,6 @@ BEYOND: tuple[tuple[str, str], ...] = (
     ("triggers", "run: x, triggers: [{after: plain}]"),
     ("queue", "run: x, queue: q"),
     ("priority", "run: x, priority: 5"),
-    ("idempotency_key", "run: x, idempotency_key: '{{ run.id }}'"),
     ("notify", "run: x, notify: {failed: [c]}"),
 )
 FINE = (

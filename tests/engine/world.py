@@ -11,7 +11,7 @@ from engine.answers.invariants.checking import check_invariants
 from engine.answers.presence import RUNNING
 from engine.answers.report import Report, make_report
 from engine.config import EngineConfig
-from engine.core.lifecycle import OPEN_STATES, Run, RunState
+from engine.core.lifecycle import OPEN_STATES, Run, RunState, TriggerEvent
 from engine.core.occurrences import grouped
 from engine.core.records import Gap, Pause
 from engine.host.lock import make_private_file, make_state_dir
@@ -24,6 +24,7 @@ from engine.service.duties import Parts, make_loops
 from engine.testing import FakeClock, GivenTree, KeptJournal, ScriptedLauncher, start_session
 from engine.transactions.account import Moment, request_runs, requested_runs, retry_run
 from engine.transactions.pause import BY_HAND
+from engine.transactions.trigger_events import record_event
 from jobfile.schedule.occurrences import fires
 from tests.builders import DAY, NOON
 
@@ -158,6 +159,14 @@ class World:
             recorded, _ = request_runs(self.store, runs, spec, moment)
         self.step()
         return recorded[0]
+
+    def tell(self, *events: TriggerEvent) -> None:
+        """Record trigger events, each in its transaction, then let every loop run."""
+        for event in events:
+            moment = Moment(now=self.clock.now(), generation=1, new_id=self.new_id)
+            with self.store.transaction():
+                self.journal.report(*record_event(self.store, event, moment))
+        self.step()
 
     def retry(self, old: Run) -> Run:
         """Retry a run by hand, then let every loop run."""

@@ -23,6 +23,7 @@ from engine.core.lifecycle import (
     Ended,
     Run,
     RunState,
+    TriggerEvent,
     TriggerKind,
     Verdict,
 )
@@ -1030,6 +1031,80 @@ def test_copies_that_are_dropped_leave_their_names_and_digests(open_ledger: Open
     assert [run.id[0] for run in kept.with_copies(before=NOON + HOUR, limit=9)] == ["2"]
     found = [(one.artifact, one.dropped_at, one.has_copy) for one in ledger.view.artifacts("1" * 32)]
     assert found == [(FILE, NOON + HOUR, False), (NOTED, None, False)]
+
+
+ARRIVAL = TriggerEvent("hello", TriggerKind.FILE, "in/caf\udce9.csv 7 3", NOON)
+
+
+def test_an_event_leads_to_one_run(open_ledger: OpenLedger) -> None:
+    store = open_ledger().store
+    known = store.trigger_events
+    assert known.run_of(ARRIVAL) == ""
+    with store.transaction():
+        known.add(ARRIVAL, run_id="a" * 32, now=NOON)
+        known.add(ARRIVAL._replace(job="other"), run_id="b" * 32, now=NOON)
+        known.add(ARRIVAL._replace(trigger=TriggerKind.AFTER), run_id="c" * 32, now=NOON)
+        known.add(ARRIVAL._replace(identity="x"), run_id="d" * 32, now=NOON + MINUTE)
+    with pytest.raises(Exception, match=r"(?i)unique"), store.transaction():
+        known.add(ARRIVAL, run_id="e" * 32, now=NOON)
+    assert known.run_of(ARRIVAL) == "a" * 32
+    assert len(known.identities("hello", TriggerKind.FILE)) == 2
+    with store.transaction():
+        known.forget("hello", TriggerKind.FILE, "x")
+        assert known.forget_old(TriggerKind.AFTER, before=NOON) == 0
+        assert known.forget_old(TriggerKind.AFTER, before=NOON + MINUTE) == 1
+    assert known.run_of(ARRIVAL._replace(identity="x")) == ""
+    assert known.run_of(ARRIVAL._replace(trigger=TriggerKind.AFTER)) == ""
+    assert known.run_of(ARRIVAL._replace(job="other")) == "b" * 32
+
+
+def test_a_key_belongs_to_one_run_until_it_expires(open_ledger: OpenLedger) -> None:
+    store, key = open_ledger().store, "invoice \udcff 1"
+
+    def take(run: str, now: datetime, job: str = "hello") -> bool:
+        with store.transaction():
+            return store.keys.take(job, key, run_id=run * 32, until=now + HOUR, now=now)
+
+    assert store.keys.holder("hello", key, now=NOON) == ""
+    assert take("a", NOON)
+    assert not take("b", NOON + HOUR - MINUTE)
+    assert take("c", NOON, job="other")
+    assert store.keys.holder("hello", key, now=NOON + HOUR - MINUTE) == "a" * 32
+    assert store.keys.holder("hello", key, now=NOON + HOUR) == ""
+    assert take("d", NOON + HOUR)
+    assert store.keys.holder("hello", key, now=NOON + HOUR) == "d" * 32
+    with store.transaction():
+        assert store.keys.drop_expired(now=NOON + HOUR) == 1  # that of `other`
+        assert store.keys.drop_expired(now=NOON + 2 * HOUR) == 1
+    assert store.keys.holder("hello", key, now=NOON) == ""
+
+
+def test_a_renamed_job_keeps_its_keys_and_the_events_that_it_has_seen(open_ledger: OpenLedger) -> None:
+    store = open_ledger().store
+    with store.transaction():
+        store.trigger_events.add(ARRIVAL, run_id="a" * 32, now=NOON)
+        store.trigger_events.add(ARRIVAL._replace(identity="x"), run_id="a" * 32, now=NOON)
+        store.trigger_events.add(ARRIVAL._replace(job="new", identity="x"), run_id="b" * 32, now=NOON)
+        for job, key in (("hello", "k"), ("hello", "l"), ("new", "l")):
+            store.keys.take(job, key, run_id="c" * 32, until=NOON + HOUR, now=NOON)
+        store.rename_job("hello", "new")
+    assert store.trigger_events.run_of(ARRIVAL._replace(job="new")) == "a" * 32
+    assert store.trigger_events.run_of(ARRIVAL._replace(job="new", identity="x")) == "b" * 32
+    assert [store.keys.holder("new", key, now=NOON) for key in "kl"] == ["c" * 32, "c" * 32]
+
+
+def test_a_run_keeps_how_it_came_in(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    run = a_run(
+        trigger=TriggerKind.FILE,
+        trigger_values={"name": "caf\udce9", "size": 3, "outputs.rows": 1.5, "flags": (True, "a")},
+        caused_by="f" * 32,
+        idempotency_key="invoice 7",
+        queue="etl",
+        queue_slots=2,
+        priority=-5,
+    )
+    assert queue(ledger.store, run) == run == ledger.store.run(run.id) == ledger.view.run(run.id)
 
 
 def test_a_run_that_is_pruned_takes_its_artifacts_with_it(open_ledger: OpenLedger) -> None:

@@ -4,10 +4,12 @@
 -- Record a run.
 insert into run (id, job, digest, generation, trigger, schedule_key, scheduled_for, params, state, reason, detail,
                  queued_at, not_before, start_by, ended_at, concurrency_key, concurrency_limit, requested_by,
-                 retry_of, clock_epoch, matrix, occurrence, slot, combinations)
+                 retry_of, clock_epoch, matrix, occurrence, slot, combinations, trigger_values, caused_by,
+                 idempotency_key, queue, queue_slots, priority)
 values (:id, :job, :digest, :generation, :trigger, :schedule_key, :scheduled_for, :params, :state, :reason, :detail,
         :queued_at, :not_before, :start_by, :ended_at, :concurrency_key, :concurrency_limit, :requested_by,
-        :retry_of, :clock_epoch, :matrix, :occurrence, :slot, :combinations);
+        :retry_of, :clock_epoch, :matrix, :occurrence, :slot, :combinations, :trigger_values, :caused_by,
+        :idempotency_key, :queue, :queue_slots, :priority);
 
 -- name: decide_run
 -- Write the decision about a run whose spread has passed, once: afterwards its reason is not `spread`.
@@ -17,7 +19,8 @@ where id = :id and state = 'queued' and reason = 'spread';
 -- name: repin_run
 -- Give a waiting run the new definition of its job, unless an attempt has started with the old one.
 update run set digest = :digest, params = :params, concurrency_key = :concurrency_key,
-               concurrency_limit = :concurrency_limit, slot = :slot
+               concurrency_limit = :concurrency_limit, slot = :slot, queue = :queue, queue_slots = :queue_slots,
+               priority = :priority
 where id = :id and state = 'queued' and attempt = 0;
 
 -- name: next_wake

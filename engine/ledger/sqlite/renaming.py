@@ -10,6 +10,8 @@ RENAMED = (
     "renaming.rename_pauses",
     "renaming.rename_pruned",
     "renaming.rename_outbox",
+    "renaming.rename_trigger_events",
+    "renaming.rename_keys",
 )
 
 

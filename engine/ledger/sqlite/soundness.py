@@ -50,6 +50,8 @@ EVERY_ROW = (
     "soundness.all_artifact",
     "soundness.all_step",
     "soundness.all_pruned_request",
+    "soundness.all_trigger_event",
+    "soundness.all_idempotency_key",
     "soundness.all_definition",
     "soundness.all_meta",
 )

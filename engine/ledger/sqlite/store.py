@@ -38,6 +38,7 @@ from engine.ledger.sqlite.past import SqlitePast
 from engine.ledger.sqlite.pauses import SqlitePauses
 from engine.ledger.sqlite.renaming import rename
 from engine.ledger.sqlite.steps import SqliteSteps
+from engine.ledger.sqlite.trigger_events import SqliteKeys, SqliteTriggerEvents
 from engine.ports import Stop
 from jobfile.model.canonical import canonical_json, to_plain
 from jobfile.model.catalog import CompiledJob
@@ -46,7 +47,7 @@ from jobfile.model.jobs import JobSpec, Origin, ScheduleEntry
 if TYPE_CHECKING:
     from engine.ledger.past_ports import Artifacts, Past
     from engine.ledger.step_ports import Steps
-    from engine.ledger.store_ports import Incidents, Outbox, Pauses
+    from engine.ledger.store_ports import Incidents, Keys, Outbox, Pauses, TriggerEvents
 
 KEPT_SPECS = 20_000
 """Size of the cache of parsed definitions: each is needed at every occurrence."""
@@ -67,6 +68,8 @@ class SqliteStore(SqliteCurrent, SqliteStanding):
         self.past: Past = SqlitePast(connection)
         self.artifacts: Artifacts = SqliteArtifacts(connection)
         self.steps: Steps = SqliteSteps(connection)
+        self.trigger_events: TriggerEvents = SqliteTriggerEvents(connection)
+        self.keys: Keys = SqliteKeys(connection)
         self._specs: dict[str, JobSpec] = {}
         self._gone: set[str] = set()
         """Digests without a definition in the ledger: an empty one is added with the next run that refers

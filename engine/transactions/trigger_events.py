@@ -1,0 +1,46 @@
+"""Makes the runs of trigger events: of each event one, or one record of why it does not run."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from engine.core.events import Event
+from engine.core.lifecycle import TriggerEvent
+from engine.core.reasons import Reason
+from engine.ledger.store_ports import Requesting
+from engine.transactions.account import (
+    Moment,
+    Origin,
+    queued_runs,
+    record_not_run,
+    record_runs,
+)
+from engine.triggers.manual import requested
+
+
+def record_event(store: Requesting, event: TriggerEvent, moment: Moment) -> Iterator[Event]:
+    """Record an event and its run, inside the caller's transaction; a known event changes nothing.
+
+    The event and its run are recorded together, so a crash neither loses nor repeats one. A job that is not
+    in force, or that is disabled, follows no events; one that is paused skips them. Raises EvaluationError
+    if a key of the job cannot be filled in.
+    """
+    version = store.job_in_force(event.job)
+    if version is None or store.definition_trouble(version.digest):
+        return
+    spec = store.definition(version.digest)
+    if not spec.enabled or store.trigger_events.run_of(event):
+        return
+    occurrence = replace(
+        requested(spec.name, at=event.at, now=moment.now, arguments={}, trigger=event.trigger),
+        trigger_values=event.trigger_values,
+        caused_by=event.caused_by,
+    )
+    origin = Origin(version.digest, moment.generation, moment.now)
+    runs = queued_runs(occurrence, spec, spec.matrix, origin, moment.new_id)
+    store.trigger_events.add(event, run_id=runs[0].id, now=moment.now)
+    if event.not_run:
+        yield from record_not_run(store, runs, spec, moment, reason=event.not_run, detail=event.detail)
+    elif store.pauses.between(spec.name, since=moment.now, until=moment.now):
+        yield from record_not_run(store, runs, spec, moment, reason=Reason.PAUSED)
+    else:
+        yield from record_runs(store, runs, spec, moment)
