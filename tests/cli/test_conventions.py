@@ -26,6 +26,7 @@ NAMES_OF_ARGUMENTS = {
     "JOB",
     "RUN",
     "RUN...",
+    "[RUN]",
     "RUN or JOB",
     "[RUN or JOB]",
     "[JOB]",

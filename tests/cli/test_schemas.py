@@ -56,6 +56,8 @@ PRINTED = {
     "outputs": (("outputs", "bad", "--json"),),
     "artifacts": (("artifacts", "bad", "--json"),),
     "pause": (("pause", "good", "--json"),),
+    "pause-many": (("pause", "--all", "--yes", "--json"), ("resume", "--all", "--yes", "--json")),
+    "cancel-many": (("cancel", "--all", "--dry-run", "--json"), ("cancel", "--all", "--yes", "--json")),
     "resume": (("resume", "good", "--json"),),
     "audit": (("audit", "--json"), ("audit", "verify", "--json")),
     "clock": (("clock", "--json"),),
