@@ -9,6 +9,7 @@ __all__ = [
     "as_json",
     "asked",
     "audit",
+    "backfills",
     "cancelling",
     "choice",
     "clock",

@@ -3,6 +3,7 @@
 from typing import assert_never
 
 from engine.core.events import (
+    BackfillEnded,
     ClockBelieved,
     ClockHeld,
     ClockJumped,
@@ -22,7 +23,7 @@ from engine.core.events import (
     SkipsInARow,
 )
 from engine.core.reasons import REASONS
-from engine.core.vocabulary import seconds_text, short
+from engine.core.vocabulary import backfill_words, seconds_text, short
 from jobfile.model.counts import many
 
 
@@ -87,7 +88,9 @@ def upkeep_text(event: DiskHeld | DiskReleased | RunsPruned | OutputsDropped) ->
             assert_never(event)
 
 
-def job_event_text(event: FellDueUnseen | SkipsInARow | JobPaused | ScheduleQuarantined) -> str:
+def job_event_text(
+    event: FellDueUnseen | SkipsInARow | JobPaused | ScheduleQuarantined | BackfillEnded,
+) -> str:
     """One line about a job, without its name, which the caller puts before it."""
     match event:
         case FellDueUnseen():
@@ -97,6 +100,8 @@ def job_event_text(event: FellDueUnseen | SkipsInARow | JobPaused | ScheduleQuar
             return f"SKIPPED {event.count} times in a row: {by}; is it stuck?"
         case JobPaused():
             return f"PAUSED: {event.reason}; continue with  jobfile resume {event.job}"
+        case BackfillEnded():
+            return f"backfill {event.id} is over: {backfill_words(event.because)}"
         case ScheduleQuarantined():
             return f"NOT SCHEDULED: {event.message}"
         case _:

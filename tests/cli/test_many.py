@@ -157,3 +157,56 @@ def test_several_jobs_can_be_paused_until_a_time(jobfile: Jobfile, tmp_path: Pat
     view.close()
     assert sorted(pause.job for pause in pauses) == ["backup", "mail"]
     assert all(pause.until is not None for pause in pauses)
+
+
+def test_a_backfill_shows_its_occurrences_asks_and_is_recorded(jobfile: Jobfile, tmp_path: Path) -> None:
+    a_past(tmp_path, TEXT).crash()
+    words = ("backfill", "backup", "--from", "2026-11-01", "--to", "2026-11-11")
+    said = jobfile(*words)
+    assert said.code == 64, "there is no terminal to ask on"
+    assert said.out.splitlines() == [
+        "10 occurrences of backup:",
+        *(f"  2026-11-0{day} 03:00 UTC" for day in (1, 2, 3)),
+        "  … 4 more …",
+        "  2026-11-08 03:00 UTC",
+        "  2026-11-09 03:00 UTC",
+        "  2026-11-10 03:00 UTC",
+    ]
+    assert jobfile("backfill").out == "no backfill is recorded\n"
+    said = jobfile(*words, "--yes", "--why", "the disk was full")
+    assert (
+        said.out.splitlines()[-1] == "backfill 1 of backup has begun; how far it is:  jobfile backfill backup"
+    )
+    assert said.err == "no engine is running: its runs wait for  jobfile up\n"
+    (found,) = jobfile("backfill", "backup", "--json").json["backfills"]
+    assert (found["left"], found["results"], found["ended_at"]) == (10, {}, None)
+    (noted,) = [one for one in audited(tmp_path) if one.action == "backfill"]
+    assert noted.detail.startswith("the disk was full; backfill 1: 2026-11-01T00:00:00+00:00 to ")
+    assert jobfile(*words, "--yes").code == 1
+    assert jobfile("backfill", "backup", "--stop").out == (
+        "backfill 1 of backup is over: stopped; its recorded runs continue\n"
+    )
+    assert jobfile("backfill", "backup", "--stop").out == "no backfill of backup is running\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("backup", "--to", "1h"), 64),
+        (("--from", "1h"), 64),
+        (("backup", "--from", "1h", "--to", "2h", "--yes"), 64),
+        (("backup", "--from", "1h", "--to", "2099-01-01", "--yes"), 64),
+        (("backup", "--from", "1h", "--json"), 64),
+        (("backup", "--stop", "--from", "1h"), 64),
+        (("--stop",), 64),
+        (("unknown", "--from", "1h", "--yes"), 64),
+        (("mail", "--from", "1h", "--yes"), 1),
+        (("often", "--from", "1990-01-01", "--yes"), 64),
+    ],
+)
+def test_a_backfill_that_makes_no_sense_is_refused(
+    jobfile: Jobfile, tmp_path: Path, words: tuple[str, ...], code: int
+) -> None:
+    a_past(tmp_path, TEXT + "  often: {schedule: {every: 1m}, command: ['true']}\n").crash()
+    assert jobfile("backfill", *words).code == code
+    assert jobfile("backfill").out == "no backfill is recorded\n"

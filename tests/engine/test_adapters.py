@@ -19,6 +19,7 @@ import pytest
 from engine.core.errors import EngineRunningError, JobfileError
 from engine.core.events import (
     AttemptStarted,
+    BackfillEnded,
     ConfigAccepted,
     ConfigRejected,
     DoneByOthers,
@@ -222,6 +223,10 @@ TOLD = [
     (
         FellDueUnseen(job="hello", count=1, last_at=NOON),
         "          hello  1 run fell due while no engine was awake",
+    ),
+    (
+        BackfillEnded(job="hello", id=7, because="finished"),
+        "          hello  backfill 7 is over: each of its runs is over",
     ),
     (EngineStopped(running=2), "          engine stopped; 2 still running"),
     (LoopFailed(loop="worker", message="the ledger is busy"), "          worker: the ledger is busy"),

@@ -129,6 +129,11 @@ COVERING: Mapping[str, tuple[Group, ...]] = {
         ("engine/answers/artifacts.py", ("tests/cli/test_artifacts.py",), _VALUES, _SCHEMAS),
         ("engine/answers/outputs.py", _VALUES, ("tests/cli/test_outputs.py",), _SCHEMAS),
         ("engine/answers/pauses.py", _VALUES, _ANSWERS, _SCHEMAS, ("tests/cli/test_many.py",)),
+        (
+            "engine/answers/backfills.py",
+            ("tests/engine/test_backfill.py", "tests/cli/test_many.py"),
+            _SCHEMAS,
+        ),
         ("engine/answers/cancelling.py", ("tests/cli/test_many.py",), _SCHEMAS),
         ("engine/answers/report_text.py", _VALUES, _FILTERS, _ANSWERS, _OVERDUE),
         ("engine/answers/retryable.py", _VALUES, ("tests/cli/test_retry_failed.py",), _SCHEMAS),
