@@ -49,6 +49,11 @@ COVERING: Mapping[str, tuple[Group, ...]] = {
             _CLI,
         ),
         ("engine/transactions/account.py", _SMALL, _ENGINE, _ANSWERS, _SIMULATION),
+        ("engine/transactions/trigger_events.py", ("tests/engine/test_trigger_events.py",)),
+        ("engine/transactions/keys.py", ("tests/engine/test_trigger_events.py",)),
+        ("engine/transactions/backfill.py", ("tests/engine/test_backfill.py",)),
+        ("engine/transactions/webhooks.py", ("tests/engine/test_webhooks.py",)),
+        ("engine/core/webhooks.py", ("tests/engine/test_webhooks.py",)),
         ("engine/triggers/schedule.py", ("tests/engine/test_triggers.py",), _SMALL, _ENGINE, _SIMULATION),
         (
             "engine/transactions/apply.py",
