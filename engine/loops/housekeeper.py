@@ -11,6 +11,7 @@ from engine.core.outputs import outputs_of
 from engine.core.reasons import Reason
 from engine.core.records import DISK_HOLD
 from engine.core.retry import state_after
+from engine.core.webhooks import REMEMBERED
 from engine.execution import run_folders
 from engine.ledger.store_ports import Retention
 from engine.ports import Clock, Journal, Launcher, Stop
@@ -33,8 +34,8 @@ EVIDENCE_WITHIN = timedelta(days=7)
 LOST_AT_ONCE = 500
 KEEP_OUTPUT_FOR = timedelta(hours=1)
 """Output of younger runs is kept, however large all outputs are."""
-FORGOTTEN = (TriggerKind.AFTER, TriggerKind.WEBHOOK)
-"""Kinds of events that cannot come again: the end of a run, a request."""
+FORGOTTEN = {TriggerKind.AFTER: KEY_LASTS, TriggerKind.BACKFILL: KEY_LASTS, TriggerKind.WEBHOOK: REMEMBERED}
+"""Kinds of events that cannot come again, and how long they are known at least."""
 _COMPRESSED = "compressed_upto"
 _DROPPED = "dropped_upto"
 
@@ -138,10 +139,11 @@ class Housekeeper:
         more. A file may stay for years, so its event is forgotten only when it is gone.
         """
         now = self._clock.now()
-        before = now - max(timedelta(days=self._config.keep_days), KEY_LASTS)
+        kept = timedelta(days=self._config.keep_days)
         with self._store.transaction():
             counts = [self._store.keys.drop_expired(now=now, limit=BATCH)]
-            for kind in FORGOTTEN:
+            for kind, least in FORGOTTEN.items():
+                before = now - max(kept, least)
                 counts.append(self._store.trigger_events.forget_old(kind, before=before, limit=BATCH))
         return BATCH in counts
 

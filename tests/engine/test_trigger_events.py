@@ -164,7 +164,7 @@ def test_whatever_happens_each_event_has_one_record(
 
 def test_the_housekeeper_forgets_keys_that_expired_and_events_that_cannot_come_again(tmp_path: Path) -> None:
     world = World(tmp_path, text(FREE))
-    kinds = (TriggerKind.FILE, TriggerKind.AFTER, TriggerKind.WEBHOOK)
+    kinds = (TriggerKind.FILE, TriggerKind.AFTER, TriggerKind.WEBHOOK, TriggerKind.BACKFILL)
     with world.store.transaction():
         for kind in kinds:
             world.store.trigger_events.add(event("x")._replace(trigger=kind), run_id="a" * 32, now=NOON)
@@ -180,10 +180,10 @@ def test_the_housekeeper_forgets_keys_that_expired_and_events_that_cannot_come_a
 
     world.clock.advance(seconds=(8 * DAY).total_seconds())
     housekeeper.tick()
-    assert kept() == ([True, True, True], 1)
+    assert kept() == ([True] * 4, 1)
     world.clock.advance(seconds=(23 * DAY).total_seconds())
     assert housekeeper.forget_identities() is False
-    assert kept() == ([True, False, False], 0)
+    assert kept() == ([True, False, False, False], 0)
 
 
 def test_many_expired_keys_are_deleted_in_several_batches(tmp_path: Path) -> None:
@@ -197,14 +197,16 @@ def test_many_expired_keys_are_deleted_in_several_batches(tmp_path: Path) -> Non
     assert housekeeper.tick() > MORE_SECONDS
 
 
-def test_a_request_is_remembered_for_a_week_however_few_days_runs_are_kept(
-    tmp_path: Path,
-) -> None:
+def test_events_are_known_for_days_however_few_days_runs_are_kept(tmp_path: Path) -> None:
     world = World(tmp_path, text(FREE))
     with world.store.transaction():
         world.store.trigger_events.add(
             event("x")._replace(trigger=TriggerKind.WEBHOOK), run_id="a" * 32, now=NOON
         )
-    world.clock.advance(seconds=(6 * DAY).total_seconds())
-    world.housekeeper(keep_days=1, min_free_bytes=1).tick()
+    housekeeper = world.housekeeper(keep_days=1, min_free_bytes=1)
+    world.clock.advance(seconds=(1.9 * DAY).total_seconds())
+    housekeeper.forget_identities()
     assert world.store.trigger_events.identities("hello", TriggerKind.WEBHOOK)
+    world.clock.advance(seconds=(0.2 * DAY).total_seconds())
+    housekeeper.forget_identities()
+    assert not world.store.trigger_events.identities("hello", TriggerKind.WEBHOOK)
