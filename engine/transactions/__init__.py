@@ -3,10 +3,13 @@
 __all__ = [
     "account",
     "apply",
+    "backfill",
     "boot",
     "clock",
     "conditions",
+    "keys",
     "pause",
+    "requests",
     "restore",
     "steps",
     "stop",

@@ -5,12 +5,13 @@ from dataclasses import replace
 
 from engine.core.admission import policy_for
 from engine.core.events import Event
-from engine.core.lifecycle import Run, TriggerEvent
+from engine.core.lifecycle import Run, TriggerEvent, TriggerKind
 from engine.core.reasons import Reason
 from engine.ledger.store_ports import Requesting
 from engine.transactions.account import (
     Moment,
     Origin,
+    earlier_ids,
     queued_runs,
     record_not_run,
     record_runs,
@@ -52,7 +53,11 @@ def record_event(store: Requesting, event: TriggerEvent, moment: Moment) -> Iter
     if not spec.enabled or store.trigger_events.run_of(event):
         return
     runs = _runs_of(event, spec, Origin(version.digest, moment.generation, moment.now), moment.new_id)
-    store.trigger_events.add(event, run_id=runs[0].id, now=moment.now)
+    # The answer names the run that has the key; for any other event a record says that it made no run.
+    earlier = earlier_ids(store, runs, now=moment.now) if event.trigger is TriggerKind.WEBHOOK else ()
+    store.trigger_events.add(event, run_id=earlier[0] if earlier else runs[0].id, now=moment.now)
+    if earlier:
+        return
     if event.not_run:
         yield from record_not_run(store, runs, spec, moment, reason=event.not_run, detail=event.detail)
     elif store.pauses.between(spec.name, since=moment.now, until=moment.now):
@@ -66,7 +71,7 @@ def _runs_of(
 ) -> tuple[Run, ...]:
     """The runs of an event, before they are recorded."""
     occurrence = replace(
-        requested(spec.name, at=event.at, now=origin.now, arguments={}, trigger=event.trigger),
+        requested(spec.name, at=event.at, now=origin.now, arguments=event.arguments, trigger=event.trigger),
         trigger_values=event.trigger_values,
         caused_by=event.caused_by,
     )
