@@ -8,6 +8,7 @@ __all__ = [
     "housekeeper",
     "loop",
     "overseer",
+    "pace",
     "quarantine",
     "rescuer",
     "scheduler",

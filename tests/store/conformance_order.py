@@ -304,7 +304,7 @@ LISTINGS: dict[str, tuple[Callable[[Ledger], None], Listing]] = {
         Listing(lambda one: ids(one.store.startable(now=LATER, limit=9, is_catchup=False)), FORWARD),
     ),
     "startable, in one moment": (
-        with_waiting(not_before=NOON),
+        with_waiting(not_before=NOON, scheduled_for=NOON),
         Listing(lambda one: ids(one.store.startable(now=LATER, limit=9, is_catchup=False)), RECORDED),
     ),
     "startable, made up for": (
@@ -423,7 +423,7 @@ LISTINGS: dict[str, tuple[Callable[[Ledger], None], Listing]] = {
         ),
     ),
     "startable, made up for, in one moment": (
-        with_waiting(trigger=TriggerKind.CATCHUP, not_before=NOON),
+        with_waiting(trigger=TriggerKind.CATCHUP, not_before=NOON, scheduled_for=NOON),
         Listing(lambda one: ids(one.store.startable(now=LATER, limit=9, is_catchup=True)), RECORDED),
     ),
     "due, in one moment": (

@@ -32,6 +32,7 @@ from engine.ledger.sqlite.connection import Connection
 from engine.ledger.sqlite.current import SqliteStanding
 from engine.ledger.sqlite.definitions import read_definition
 from engine.ledger.sqlite.incidents import SqliteIncidents
+from engine.ledger.sqlite.starting import startable
 
 EVERY_ROW = (
     "soundness.all_run",
@@ -107,8 +108,14 @@ class SqliteSoundness(SqliteStanding):
 
     def overdue(self, *, before: datetime, limit: int) -> tuple[Run, ...]:
         values = {"now": to_us(before), "limit": limit}
-        queries = ("run.startable", "run.startable_catchup", "run.undecided", "soundness.long_expired")
-        return tuple(run for query in queries for run in self._db.all(run_from_row, query, values))
+        rows = [
+            row
+            for is_catchup in (False, True)
+            for row in startable(self._db, now=before, limit=limit, is_catchup=is_catchup)
+        ]
+        for query in ("run.undecided", "soundness.long_expired"):
+            rows += self._db.rows(query, values)
+        return tuple(self._db.read(run_from_row, row) for row in rows)
 
     def last_states(self) -> tuple[LastState, ...]:
         return tuple(LastState(*row) for row in self._db.rows("soundness.last_states"))
