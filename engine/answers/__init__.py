@@ -40,6 +40,7 @@ __all__ = [
     "status_text",
     "steps",
     "upcoming",
+    "waiting",
     "why",
     "zones",
 ]

@@ -808,6 +808,7 @@ def test_what_the_engine_wrote_contradicts_itself_nowhere(open_ledger: OpenLedge
         look.unproven,
         look.ownerless,
         look.crowds,
+        look.queue_crowds,
         look.torn_occurrences,
     ):
         assert suspects(limit=9) == ()

@@ -12,6 +12,7 @@ from engine.core.records import (
     Gap,
     Incident,
     LastState,
+    QueueCrowd,
     Schedule,
     Session,
     SetKey,
@@ -122,6 +123,9 @@ class SqliteSoundness(SqliteStanding):
 
     def crowds(self, *, limit: int) -> tuple[Crowd, ...]:
         return tuple(Crowd(*row) for row in self._db.rows("soundness.crowds", {"limit": limit}))
+
+    def queue_crowds(self, *, limit: int) -> tuple[QueueCrowd, ...]:
+        return tuple(QueueCrowd(*row) for row in self._db.rows("soundness.queue_crowds", {"limit": limit}))
 
     def sessions(self) -> Iterator[Session]:
         return (self._db.read(session_from_row, row) for row in self._db.each("session.sessions"))
