@@ -125,7 +125,7 @@ def _line(run: Run, opened: Sequence[Run], holders: Sequence[Run], slots: int, n
 
 
 def _is_due(run: Run, now: datetime) -> bool:
-    """Whether nothing but others keep it from starting."""
+    """Whether only others keep it from starting."""
     if run.state is RunState.RETRY_WAIT:
         return run.retry_at is not None and run.retry_at <= now
     return run.state is RunState.QUEUED and run.not_before <= now and run.reason != Reason.SPREAD

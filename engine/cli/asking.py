@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+import click
+
 from engine.cli.place import Place
 from engine.core.lifecycle import Run
 from engine.core.reasons import Reason
@@ -16,6 +18,7 @@ from engine.ledger.store_ports import Requesting
 from engine.ports import Stop
 from engine.transactions.account import Moment, request_runs, requested_runs, retry_run
 from engine.transactions.steps import has_steps, keep_steps, kept_of
+from jobfile.expressions.expression import EvaluationError
 from jobfile.model.catalog import CompiledJob
 from jobfile.model.jobs import JobSpec, OverlapPolicy
 from jobfile.model.values import Scalar, Value
@@ -32,17 +35,20 @@ def new_runs(
     chosen: Sequence[Mapping[str, Scalar]] | None = None,
 ) -> tuple[Run, ...]:
     """Make the runs of a request, without recording them: of the chosen combinations, or of all."""
-    return requested_runs(
-        spec,
-        new_id=new_run_id,
-        digest=digest,
-        generation=generation,
-        params=params,
-        at=at,
-        now=now,
-        requested_by=user_name(),
-        chosen=chosen,
-    )
+    try:
+        return requested_runs(
+            spec,
+            new_id=new_run_id,
+            digest=digest,
+            generation=generation,
+            params=params,
+            at=at,
+            now=now,
+            requested_by=user_name(),
+            chosen=chosen,
+        )
+    except EvaluationError as error:  # in its keys, for example of a value that only a trigger gives
+        raise click.UsageError(str(error)) from error
 
 
 def new_retry(spec: JobSpec, old: Run, *, digest: str, generation: int | None, now: datetime) -> Run:

@@ -1,7 +1,7 @@
 -- Soundness: the queries that use SQLite's JSON functions, or name its partial indexes.
 
 -- name: queue_crowds
--- Queues with more runs that hold a slot than they have, or had: slots may have been taken away since a run started, so
+-- Queues with more runs that hold a slot than they have, or had: slots may have been removed since a run started, so
 -- the number in its definition counts, too.
 select run.queue, count(*) as active,
        max(max(run.queue_slots,
