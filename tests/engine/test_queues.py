@@ -1,21 +1,31 @@
 """Queues: slots, the order in which runs start, and what is said of those that wait."""
 
+import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bench.queues import fill_queues
 from engine.answers.presence import RUNNING
 from engine.answers.runs import newest_runs, runs_to_json
 from engine.answers.status import make_status, status_to_json
 from engine.answers.why import story_to_json, why
 from engine.core.lifecycle import Run, RunState, TriggerEvent, TriggerKind
+from engine.dryrun.queueing import full_queue, queue_rows
+from engine.host.lock import make_private_file
+from engine.ledger.sqlite.store import SqliteStore
 from engine.ports import Stop
+from engine.transactions.templates import concurrency_key
+from jobfile.expressions.expression import EvaluationError
+from jobfile.model.jobs import ConcurrencySpec
 from jobfile.plan.fields import changed_fields
-from tests.builders import MINUTE, NOON
+from tests.builders import MINUTE, NOON, a_job, a_run
 from tests.engine.test_why import UTC_ZONE
 from tests.engine.world import World
 
@@ -348,6 +358,49 @@ def test_a_plan_shows_changes_of_queue_slots_and_priority(make: Make) -> None:
         ("queue.slots", 2, 7),
         ("priority", 0, 3),
     ]
+
+
+def test_a_dry_run_says_whether_the_queue_is_full(make: Make) -> None:
+    world = make(job("load", "queue: etl, priority: 7"), job("free"))
+    load, free = (world.store.definition(one.digest) for one in reversed(world.store.jobs_in_force()))
+    if load.queue is None:
+        load, free = free, load
+    assert queue_rows(free, world.view) == []
+    assert queue_rows(load, None)[0] == ("queue", "queue etl: 0 of 2 slots are taken")
+    world.run_by_hand("load")
+    assert queue_rows(load, world.view)[0] == ("queue", "queue etl: 1 of 2 slots are taken")
+    assert full_queue(load, world.view) == ""
+    for _ in range(3):
+        world.run_by_hand("load")
+    said = "queue etl: 2 of 2 slots are taken"
+    assert queue_rows(load, world.view) == [("queue", f"waits in {said}; 2 waiting"), ("priority", "7")]
+    assert full_queue(load, world.view) == said
+
+
+def test_a_key_that_cannot_be_filled_in_names_the_value_that_is_missing() -> None:
+    spec = replace(a_job(), concurrency=ConcurrencySpec(key="load-{{ trigger.path }}"))
+    filled = replace(a_run(spec), trigger_values={"path": "/in/a.csv"})
+    assert concurrency_key(spec, filled) == "load-/in/a.csv"
+    said = "the concurrency key of job `hello` cannot be filled in: `trigger.path` has no value here"
+    with pytest.raises(EvaluationError, match=re.escape(said)):
+        concurrency_key(spec, a_run(spec))
+
+
+def test_ten_thousand_waiting_runs_in_fifty_queues_are_looked_through_quickly(tmp_path: Path) -> None:
+    """At most 20 ms are promised; here there is ample room for a busy machine."""
+    path = tmp_path / "ledger.db"
+    make_private_file(path)
+    store = SqliteStore.open(path)
+    fill_queues(store, runs=10_000, queues=50, now=NOON)
+    store.startable(now=NOON, limit=16, is_catchup=False)
+    began = time.perf_counter()
+    for _ in range(10):
+        found = store.startable(now=NOON, limit=16, is_catchup=False)
+        store.startable(now=NOON, limit=1, is_catchup=True)
+        store.next_wake(now=NOON)
+    assert (time.perf_counter() - began) / 10 < 0.2
+    assert [run.priority for run in found] == [3] * 16
+    store.close()
 
 
 # events: the overlap policies and the concurrency key
