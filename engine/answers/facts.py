@@ -12,7 +12,7 @@ from engine.answers.asked import Asked
 from engine.answers.expected import INSTANT, NOT_ACCOUNTED, Item
 from engine.answers.outputs import label_of
 from engine.answers.steps import attempts_in_order, step_line, steps_of_run
-from engine.core.lifecycle import Attempt, AttemptState, Run, RunState
+from engine.core.lifecycle import Attempt, AttemptState, Run, RunState, TriggerKind
 from engine.core.reasons import IncidentKind
 from engine.core.records import Audited, JobVersion, Schedule, Session
 from engine.core.step_states import StepRun
@@ -159,6 +159,10 @@ def run_facts(view: View, run: Run, zone: ZoneInfo) -> list[Fact]:
     facts = [("run", f"{short(run.id)}, {run.trigger.value}, {run.state.value}{resolved}")]
     if run.retry_of:
         facts.append(("", f"a retry of run {short(run.retry_of)}"))
+    if run.trigger is TriggerKind.MANUAL and run.caused_by:
+        facts.append(("requested in", f"run {short(run.caused_by)}"))
+    if run.idempotency_key:
+        facts.append(("idempotency", run.idempotency_key))
     if run.matrix:
         facts.append(("combination", combination_text(run.matrix)))
     if run.params:

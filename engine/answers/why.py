@@ -134,7 +134,7 @@ def why_day(asked: Asked, day: date) -> Story:
     if not items:
         return _not_expected_on(asked, day, since, until)
     item = worst_of(asked, items)
-    counts = Counter(verdict_of(asked, after_retries(asked.view, one)) for one in items)
+    counts = Counter(verdict_of(asked, after_retries(asked.view, one, asked.job)) for one in items)
     shown = ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items()))
     story = _story(asked, item, item.scheduled_for)
     day_fact = ("that day", f"{shown} of {len(items)}: jobfile did {asked.job} --on {day.isoformat()}")
@@ -152,7 +152,7 @@ def _story(asked: Asked, item: Item, at: datetime, *, beside: Sequence[Item] = (
     if item.pruned_at is not None:
         shown = f"no longer kept: removed by retention {instant_text(item.pruned_at, asked.zone)}"
         found.append(("details", shown))
-    last = after_retries(asked.view, item)
+    last = after_retries(asked.view, item, asked.job)
     if last is not item and (words := asked.words(item)):
         found.insert(0, ("at first", f"{item.state.value}, {words}"))
     return Story(

@@ -22,4 +22,5 @@ __all__ = [
     "step_states",
     "steps",
     "vocabulary",
+    "webhooks",
 ]

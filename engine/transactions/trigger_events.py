@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from engine.core.events import Event
-from engine.core.lifecycle import TriggerEvent
+from engine.core.lifecycle import TriggerEvent, TriggerKind
 from engine.core.reasons import Reason
 from engine.ledger.store_ports import Requesting
 from engine.transactions.account import (
     Moment,
     Origin,
+    earlier_ids,
     queued_runs,
     record_not_run,
     record_runs,
@@ -31,13 +32,17 @@ def record_event(store: Requesting, event: TriggerEvent, moment: Moment) -> Iter
     if not spec.enabled or store.trigger_events.run_of(event):
         return
     occurrence = replace(
-        requested(spec.name, at=event.at, now=moment.now, arguments={}, trigger=event.trigger),
+        requested(spec.name, at=event.at, now=moment.now, arguments=event.arguments, trigger=event.trigger),
         trigger_values=event.trigger_values,
         caused_by=event.caused_by,
     )
     origin = Origin(version.digest, moment.generation, moment.now)
     runs = queued_runs(occurrence, spec, spec.matrix, origin, moment.new_id)
-    store.trigger_events.add(event, run_id=runs[0].id, now=moment.now)
+    # The answer names the run that has the key; for any other event a record says that it made no run.
+    earlier = earlier_ids(store, runs, now=moment.now) if event.trigger is TriggerKind.WEBHOOK else ()
+    store.trigger_events.add(event, run_id=earlier[0] if earlier else runs[0].id, now=moment.now)
+    if earlier:
+        return
     if event.not_run:
         yield from record_not_run(store, runs, spec, moment, reason=event.not_run, detail=event.detail)
     elif store.pauses.between(spec.name, since=moment.now, until=moment.now):

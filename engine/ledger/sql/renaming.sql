@@ -40,6 +40,10 @@ where job = :old and not exists (
   select 1 from trigger_event as other
   where other.job = :new and other.trigger = trigger_event.trigger and other.identity = trigger_event.identity);
 
+-- name: rename_backfills
+-- The backfills of a job.
+update backfill set job = :new where job = :old;
+
 -- name: rename_keys
 -- The idempotency keys of a job.
 update idempotency_key set job = :new

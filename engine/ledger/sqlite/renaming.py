@@ -12,6 +12,7 @@ RENAMED = (
     "renaming.rename_outbox",
     "renaming.rename_trigger_events",
     "renaming.rename_keys",
+    "renaming.rename_backfills",
 )
 
 
