@@ -17,6 +17,7 @@ PARTS = (
     "time",
     "runs",
     "requests",
+    "queues",
     "submissions",
     "masking",
     "engine",

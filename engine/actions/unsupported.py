@@ -11,7 +11,7 @@ from jobfile.model.catalog import Catalog, CompiledJob
 from jobfile.model.jobs import BootTrigger, ExpectSpec, FileTrigger, JobSpec
 
 UNABLE: Final = (
-    *("expect", "triggers", "queue", "priority"),
+    *("expect", "triggers"),
     "notify",
 )
 """The keys that `check` reports."""
@@ -50,8 +50,6 @@ def _needs(spec: JobSpec) -> Iterator[str]:
         yield "expect"
     given: dict[str, object] = {
         "triggers": [one for one in spec.triggers if not isinstance(one, BootTrigger | FileTrigger)],
-        "queue": spec.queue,
-        "priority": spec.priority,
         "notify": spec.notify and not can_send(chain.from_iterable(spec.notify.values())),
     }
     yield from (key for key, value in given.items() if value)

@@ -44,6 +44,7 @@ __all__ = [
     "status_text",
     "steps",
     "upcoming",
+    "waiting",
     "why",
     "zones",
 ]

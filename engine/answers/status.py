@@ -9,6 +9,7 @@ from engine.answers.expected import INSTANT, item_of
 from engine.answers.overdue import count_overdue
 from engine.answers.presence import HOLDS, SILENT, Presence
 from engine.answers.reasons import absence_words, item_words
+from engine.answers.waiting import QueueState, queues_of
 from engine.answers.zones import zone_of_job
 from engine.config import MIN_FREE_MIB
 from engine.core.lifecycle import Run, RunState
@@ -60,6 +61,8 @@ class Status:
     incidents: tuple[Incident, ...] = ()
     waits_for: str = ""
     """Why the oldest waiting run waits."""
+    queues: tuple[QueueState, ...] = ()
+    """The queues in which runs wait."""
     away_words: str = ""
     """Why no engine decided anything during the newest absence."""
     holds: tuple[Incident, ...] = ()
@@ -158,6 +161,7 @@ def make_status(
         incidents=incidents,
         away_words=_away_words(view, incidents) if view is not None else "",
         waits_for=_waits_for(view, open_runs, presence, now) if view is not None else "",
+        queues=queues_of(open_runs, now),
         holds=_holds(view) if view else (),
         trouble=trouble,
         bug=bug,
@@ -234,6 +238,7 @@ def status_to_json(status: Status) -> dict[str, object]:
         "running": status.running,
         "waiting": status.waiting,
         "waits_for": status.waits_for or None,
+        "queues": [one._asdict() for one in status.queues],
         "overdue": status.overdue,
         "unsettled": status.unsettled,
         "free_bytes": status.free_bytes,

@@ -6,6 +6,7 @@ from datetime import UTC
 from engine.answers.facts import Fact
 from engine.answers.starts import folder_words
 from engine.answers.status import LOW_DISK_BYTES, Status
+from engine.answers.waiting import QueueState
 from engine.core.columns import facts
 from engine.core.reasons import IncidentKind
 from engine.core.records import Incident, Watched
@@ -40,6 +41,7 @@ def _rows(status: Status) -> list[Fact]:
         *_pause_lines(status),
         *_incident_lines(status),
         ("runs", _runs_line(status)),
+        *(("queue", _queue_line(one)) for one in status.queues),
         ("disk", _disk_line(status)),
     ]
 
@@ -183,6 +185,11 @@ def _runs_line(status: Status) -> str:
         are = many(status.unsettled, "of the running has", "of the running have")
         line += f"; {are} ended, and no engine has recorded this yet: jobfile up"
     return line
+
+
+def _queue_line(one: QueueState) -> str:
+    slots = many(one.slots, "slot is", "slots are")
+    return f"{one.queue}: {one.held:,} of {slots} taken, {one.waiting:,} waiting"
 
 
 def _disk_line(status: Status) -> str:

@@ -15,6 +15,7 @@ from engine.answers.facts import Fact, instant_facts, run_facts, schedule_at
 from engine.answers.overdue import OVERDUE
 from engine.answers.presence import RUNNING, Presence
 from engine.answers.starts import folder_words, starts_of
+from engine.answers.waiting import Line, first_line, line_to_json
 from engine.core.columns import facts
 from engine.core.lifecycle import Run, RunState
 from engine.core.reasons import REASONS
@@ -52,6 +53,8 @@ class Story:
     """The instant that it is about; None for a day without a run."""
     words: str = ""
     """The reason of its state in words."""
+    line: Line | None = None
+    """In which line the first of its runs waits that does."""
     by_hand: tuple[Audited, ...] = ()
     """What users did with its runs."""
     retries: tuple[Run, ...] = ()
@@ -84,6 +87,7 @@ def story_to_json(story: Story) -> dict[str, object]:
         "state": OVERDUE if story.is_overdue else story.state.value if story.state else None,
         "reason": story.reason or None,
         "words": story.words or None,
+        "waits_for": line_to_json(story.line),
         "by_hand": [
             {"at": one.at.isoformat(), "action": one.action, "by": one.actor, "detail": one.detail or None}
             for one in story.by_hand
@@ -165,6 +169,7 @@ def _story(asked: Asked, item: Item, at: datetime, *, beside: Sequence[Item] = (
         details=tuple(details_of(asked.view, run) for run in runs),
         at=at,
         words=asked.words(item),
+        line=first_line(asked.view, runs, asked.now),
         by_hand=tuple(one for run in runs for one in asked.view.audit_of(run.id)),
         retries=tuple(one for run in runs for one in asked.view.retries_of(run.id)),
     )

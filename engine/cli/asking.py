@@ -5,6 +5,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import NoReturn
 
+import click
+
 from engine.cli.place import Place
 from engine.core.errors import JobfileError
 from engine.core.lifecycle import Run, RunState
@@ -20,6 +22,7 @@ from engine.ports import Stop
 from engine.transactions.account import Moment, earlier_ids, request_runs, requested_runs, retry_run
 from engine.transactions.requests import requesting_run
 from engine.transactions.steps import has_steps, keep_steps, kept_of
+from jobfile.expressions.expression import EvaluationError
 from jobfile.model.catalog import CompiledJob
 from jobfile.model.jobs import JobSpec, OverlapPolicy
 from jobfile.model.values import Scalar, Value
@@ -40,18 +43,21 @@ def new_runs(
 
     `key` is an idempotency key in place of that of the job.
     """
-    return requested_runs(
-        spec,
-        new_id=new_run_id,
-        digest=digest,
-        generation=generation,
-        params=params,
-        at=at,
-        now=now,
-        requested_by=user_name(),
-        chosen=chosen,
-        key=key,
-    )
+    try:
+        return requested_runs(
+            spec,
+            new_id=new_run_id,
+            digest=digest,
+            generation=generation,
+            params=params,
+            at=at,
+            now=now,
+            requested_by=user_name(),
+            chosen=chosen,
+            key=key,
+        )
+    except EvaluationError as error:  # in its keys, for example of a value that only a trigger gives
+        raise click.UsageError(str(error)) from error
 
 
 def new_retry(spec: JobSpec, old: Run, *, digest: str, generation: int | None, now: datetime) -> Run:

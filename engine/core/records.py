@@ -341,6 +341,14 @@ class Crowd(NamedTuple):
     limit: int
 
 
+class QueueCrowd(NamedTuple):
+    """Runs that hold a slot of one queue, and the largest number of slots that it had for one of them."""
+
+    queue: str
+    active: int
+    slots: int
+
+
 class Backlog(NamedTuple):
     """Undelivered notifications, and the time of the oldest."""
 

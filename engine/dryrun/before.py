@@ -31,6 +31,7 @@ from engine.dryrun.describing import (
     then_row,
 )
 from engine.dryrun.programs import find_program, program_trouble
+from engine.dryrun.queueing import full_queue, queue_rows
 from engine.dryrun.unknowns import UNKNOWN, StillUnknownError, decided, shown_text, values_before
 from engine.host.patience import wait_for
 from engine.ledger.ports import View
@@ -110,6 +111,7 @@ def _rows(
         ("as", f"manual, scheduled_at {zone_time.isoformat()}"),
         ("if", _condition(spec, values)),
         ("key", _key(spec, values, view)),
+        *queue_rows(spec, view),
     ]
     if key := _idempotency_key(preview, values):
         rows.append(("idempotency", key))
@@ -251,6 +253,8 @@ def _verdict(
         first = active[0]
         since = f" since {first.started_at:%Y-%m-%d %H:%M:%SZ}" if first.started_at else ""
         return f"would wait ({first.job}: {first.state.value}{since}, run {short(first.id)})", True
+    if full := full_queue(spec, view):
+        return f"would wait ({full})", True
     return WOULD_RUN, True
 
 

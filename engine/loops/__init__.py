@@ -9,6 +9,7 @@ __all__ = [
     "housekeeper",
     "loop",
     "overseer",
+    "pace",
     "quarantine",
     "rescuer",
     "scheduler",

@@ -73,6 +73,7 @@ def test_past_occurrences_run_oldest_first_and_one_at_a_time(tmp_path: Path) -> 
     run_out(world)
     assert hours(world) == [8, 9, 10, 11]
     assert {(run.state, run.requested_by) for run in backfilled(world)} == {(RunState.SUCCEEDED, "anna")}
+    assert {run.priority for run in backfilled(world)} == {-100}, "they have a past time, and no precedence"
     (ended,) = [one for one in world.journal.events if isinstance(one, BackfillEnded)]
     assert (ended.job, ended.because) == ("hello", "finished")
     world.check()

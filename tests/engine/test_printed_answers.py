@@ -45,6 +45,7 @@ from engine.answers.report_text import report_to_text
 from engine.answers.requested import waited_to_json
 from engine.answers.runs import MAX_GAPS, Runs, newest_runs, one_run, runs_in, runs_to_json, runs_to_text
 from engine.answers.upcoming import obstacles_to_text
+from engine.answers.waiting import Line
 from engine.answers.zones import zone_of_job
 from engine.core.artifacts import KeptArtifact
 from engine.core.audit_chain import Chain, Link, link_hash
@@ -738,7 +739,10 @@ def some_runs(*runs: Run, gaps: tuple[Gap, ...] = (), is_limited: bool = False) 
     words = tuple(f"why {number}" for number in range(len(runs)))
     kept = tuple((KEPT,) if run.attempt > 1 else () for run in runs)
     zones = {"hello": TOKYO}
-    return Runs(runs=runs, words=words, artifacts=kept, gaps=gaps, zones=zones, is_limited=is_limited)
+    lines = (None,) * len(runs)
+    return Runs(
+        runs=runs, words=words, artifacts=kept, lines=lines, gaps=gaps, zones=zones, is_limited=is_limited
+    )
 
 
 def test_runs_are_a_line_each_with_how_long_they_took_and_how_often_they_were_tried() -> None:
@@ -759,12 +763,18 @@ aaaaaaaa  hello  2026-03-05 21:00:00 JST  failed                     why 2
 aaaaaaaa  hello  2026-03-05 21:00:00 JST  failed (2 attempts)        why 3
 aaaaaaaa  hello  2026-03-05 21:00:00 JST  failed (2 attempts)        why 4"""
     )
-    plain = runs_to_json(replace(found, runs=found.runs[:2], artifacts=found.artifacts[:2]))
+    lines = (None, Line(2, 3, "", 4, (RUN,)))
+    plain = runs_to_json(replace(found, runs=found.runs[:2], artifacts=found.artifacts[:2], lines=lines))
     assert plain == {
         "format": 1,
         "runs": [
-            {**RUN_AS_JSON, "artifacts": [KEPT_AS_JSON]},
-            {**RUN_AS_JSON, "attempts": 1, "artifacts": []},
+            {**RUN_AS_JSON, "waits_for": None, "artifacts": [KEPT_AS_JSON]},
+            {
+                **RUN_AS_JSON,
+                "attempts": 1,
+                "waits_for": {"queue": None, "place": 2, "waiting": 3, "slots": 4, "held_by": [A]},
+                "artifacts": [],
+            },
         ],
     }
     assert runs_to_text(some_runs(), width=WIDE) == "no runs yet"

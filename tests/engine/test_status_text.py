@@ -8,6 +8,7 @@ import pytest
 
 from engine.answers.status import LOW_DISK_BYTES, Status, status_to_json
 from engine.answers.status_text import MAX_ROWS, status_to_text
+from engine.answers.waiting import QueueState
 from engine.core.records import (
     CLOCK_HOLD,
     DISK_HOLD,
@@ -198,6 +199,11 @@ def test_a_calm_system_has_five_lines() -> None:
         ),
         ({"waits_for": "a free slot"}, "runs", ["2 running, 1 waiting (a free slot)"]),
         (
+            {"queues": (QueueState("etl", 2, 2, 1_000), QueueState("web", 1, 0, 1))},
+            "queue",
+            ["etl: 2 of 2 slots are taken, 1,000 waiting", "web: 0 of 1 slot is taken, 1 waiting"],
+        ),
+        (
             {"overdue": 1_000},
             "runs",
             ["2 running, 1 waiting, 1,000 OVERDUE: they were due, and nothing has started them"],
@@ -281,6 +287,7 @@ DATA: dict[str, Any] = {
     "running": 2,
     "waiting": 1,
     "waits_for": None,
+    "queues": [],
     "overdue": 0,
     "unsettled": 0,
     "free_bytes": 20_500_000_000,
@@ -394,6 +401,10 @@ OF_GIT = {"ref": "main", "commit": "d" * 40, "waits_for_apply": False, "trouble"
         (
             {"waits_for": "a slot", "free_bytes": 1},
             {"is_well": False, "waits_for": "a slot", "free_bytes": 1},
+        ),
+        (
+            {"queues": (QueueState("etl", 2, 3, 4),)},
+            {"queues": [{"queue": "etl", "slots": 2, "held": 3, "waiting": 4}]},
         ),
     ],
 )

@@ -109,6 +109,7 @@ COVERING: Mapping[str, tuple[Group, ...]] = {
         ("engine/answers/newest.py", _DID, _WHY, _ANSWERS),
         ("engine/answers/overdue.py", _OVERDUE, _ANSWERS),
         ("engine/answers/presence.py", ("tests/engine/test_presence.py",), _OVERDUE, _ANSWERS),
+        ("engine/answers/waiting.py", ("tests/engine/test_queues.py",), _VALUES, _STATUS),
         ("engine/answers/reasons.py", ("tests/engine/test_reasons.py",), _WHY, _ANSWERS, _ENGINE),
         ("engine/answers/as_json.py", _VALUES, _RUNS, _ANSWERS),
         ("engine/answers/asked.py", _WHY, _ANSWERS),
