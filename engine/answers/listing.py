@@ -60,6 +60,8 @@ class ListedJob:
     pause: Pause | None
     is_in_force: bool
     notes: tuple[str, ...]
+    after: str = ""
+    """What starts it besides its schedule, as a text: `after load`."""
 
     @property
     def state(self) -> str:
@@ -153,6 +155,7 @@ def _job_to_json(one: ListedJob) -> dict[str, object]:
         "run": None if last is None or last.run is None else last.run.id,
         "last": [mark.state for mark in one.marks],
         "next_at": iso(one.next_at),
+        "after": one.after or None,
         "paused": {
             "by": pause.actor,
             "why": pause.reason or None,
@@ -271,6 +274,7 @@ def _listed(
         pause=pause,
         is_in_force=is_in_force,
         notes=tuple(notes),
+        after=labels.after,
     )
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from engine.answers.expected import INSTANT, Item, expected_items, item_of
+from engine.answers.expected import INSTANT, Item, item_of
+from engine.answers.following import items_of
 from engine.core.lifecycle import Run
 from engine.ledger.ports import History, View
 
@@ -48,7 +49,7 @@ def item_with(view: View, run: Run | None) -> Item | None:
     return item_of(*(one for one in view.runs_of(run.occurrence) if one.retry_of is None))
 
 
-def asked_since(view: History, job: str, at: datetime, *, now: datetime, fits: Fits) -> Item | None:
+def asked_since(view: View, job: str, at: datetime, *, now: datetime, fits: Fits) -> Item | None:
     """The newest run that was requested after an instant, for that instant or a later time."""
 
     def is_since(item: Item) -> bool:
@@ -59,7 +60,7 @@ def asked_since(view: History, job: str, at: datetime, *, now: datetime, fits: F
 
 
 def _newest_in(
-    view: History, job: str, *, since: datetime, until: datetime, now: datetime, fits: Fits
+    view: View, job: str, *, since: datetime, until: datetime, now: datetime, fits: Fits
 ) -> Item | None:
-    items = expected_items(view, job, since=since, until=until, now=now)
+    items = items_of(view, job, since=since, until=until, now=now)
     return next((item for item in reversed(items) if fits(item)), None)

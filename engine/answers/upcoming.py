@@ -62,6 +62,8 @@ class Fires:
     is_all: bool
     """Whether there are no others after these, up to `until`."""
     until: datetime | None = None
+    after: str = ""
+    """The jobs that it starts after, as a text."""
 
 
 def next_fires(
@@ -72,16 +74,17 @@ def next_fires(
     now: datetime,
     is_job: bool,
     until: datetime | None = None,
+    after: str = "",
 ) -> Fires:
     """The next fires of a union of entries, at most `limit`, up to `until`."""
     found: list[Upcoming] = []
-    after = now
+    last = now
     while len(found) < limit:
-        fire = next_fire(entries, after=after) if entries else None
+        fire = next_fire(entries, after=last) if entries else None
         if fire is None or (until is not None and fire.at > until):
             break
         found.append(upcoming_of(entries[fire.entry], fire.at))
-        after = fire.at
+        last = fire.at
     return Fires(
         name=name,
         is_job=is_job,
@@ -90,6 +93,7 @@ def next_fires(
         fires=tuple(found),
         is_all=len(found) < limit,
         until=until,
+        after=after,
     )
 
 
@@ -192,8 +196,9 @@ def _row(one: Upcoming) -> dict[str, str | None]:
 
 def _lines(found: Fires) -> list[str]:
     """One line of words, one for each fire, and how much later the runs start."""
-    words = "; ".join(describe(entry) for entry in found.entries) or "no schedule: started by hand"
-    lines = [words]
+    words = "; ".join(describe(entry) for entry in found.entries)
+    starts = f"starts {found.after}" if found.after else "started by hand"
+    lines = ["; ".join(filter(None, (words, found.after and starts))) if words else f"no schedule: {starts}"]
     for spread in dict.fromkeys(entry.spread for entry in found.entries if entry.spread and found.is_job):
         delay = format_duration(spread_delay(spread, found.name))
         place = f"the delay of {found.name} within its spread of {format_duration(spread)}"

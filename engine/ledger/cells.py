@@ -402,6 +402,8 @@ CELLS: Final[Mapping[str, Mapping[str, Cell]]] = {
     "pruned_request": {"job": JOB, "quarter": INSTANT, "state": STATE, "count": COUNT},
     "trigger_event": {"job": JOB, "trigger": TEXT, "identity": TEXT, "run_id": RUN_ID},
     "idempotency_key": {"job": JOB, "key": TEXT, "run_id": RUN_ID, "expires_at": INSTANT},
+    "followed": {"job": JOB, "follower": JOB, "generation": COUNT},
+    "ended": {"run_id": RUN_ID, "generation": COUNT, "noted_at": INSTANT},
     "definition": {"digest": TEXT, "job": JOB, "spec": TEXT},
     "meta": {"key": TEXT, "value": TEXT},
 }
@@ -420,6 +422,8 @@ KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "pruned_request": ("job", "quarter", "state"),
     "trigger_event": ("job", "trigger", "identity"),
     "idempotency_key": ("job", "key"),
+    "followed": ("job", "follower"),
+    "ended": ("seq",),
     "definition": ("digest",),
     "meta": ("key",),
 }

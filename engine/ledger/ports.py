@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         Unreadable,
     )
     from engine.core.step_states import StepRun
+    from engine.ledger.following_ports import Followed
     from engine.ledger.soundness_ports import Soundness
 
 
@@ -271,3 +272,4 @@ class View(Opened, Current, History, Overview, Generations, EngineHistory, Proto
     """Everything that answers read. A view works while an engine writes, and without an engine."""
 
     soundness: Soundness
+    following: Followed

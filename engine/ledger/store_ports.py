@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         Schedule,
         Unreadable,
     )
+    from engine.ledger.following_ports import Following
     from engine.ledger.past_ports import Artifacts, Past
     from engine.ledger.step_ports import Steps
     from engine.ports import Stop
@@ -228,9 +229,7 @@ class Pausing(Notifications, Auditing, Protocol):
 
 
 class Accounting(Stopping, Pausing, Protocol):
-    """For the callers that account for occurrences: each becomes a run, or a record
-    of why it does not run.
-    """
+    """For the callers that account for occurrences: each becomes a run, or a record of why it does not."""
 
     keys: Keys
 
@@ -298,6 +297,12 @@ class Requesting(Accounting, Protocol):
     trigger_events: TriggerEvents
 
 
+class Consequences(Requesting, Protocol):
+    """For the follower: it records what follows from the ends of runs."""
+
+    following: Following
+
+
 class Scheduling(Requesting, Protocol):
     """For the scheduler: it accounts for what is due, and decides runs whose spread has passed."""
 
@@ -313,11 +318,10 @@ class Scheduling(Requesting, Protocol):
 
 
 class Applying(Accounting, Protocol):
-    """For the callers that put jobs in force: generations, jobs, schedules, and
-    waiting runs of changed jobs.
-    """
+    """For the callers that put jobs in force: generations, jobs, schedules, waiting runs of changed jobs."""
 
     incidents: Incidents
+    following: Following
 
     def add_generation(self, generation: Generation, *, tzdata_version: str, cron_semantics: int) -> int:
         """Record a new generation and return its number: the next one, whatever `generation.number` is."""
@@ -440,6 +444,7 @@ class Retention(Stopping, Protocol):
     artifacts: Artifacts
     outbox: Outbox
     incidents: Incidents
+    trigger_events: TriggerEvents
 
 
 class ClockKeeping(Standing, Current, Definitions, Transactions, Protocol):
@@ -489,5 +494,7 @@ class Sessions(Transactions, Protocol):
         ...
 
 
-class Store(Scheduling, Applying, Execution, Retention, ClockKeeping, AuditTrail, Sessions, Protocol):
+class Store(
+    Scheduling, Consequences, Applying, Execution, Retention, ClockKeeping, AuditTrail, Sessions, Protocol
+):
     """Everything that the loops write, and read to decide. Each caller names the port that it needs."""

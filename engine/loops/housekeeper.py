@@ -6,7 +6,7 @@ from pathlib import Path
 
 from engine.config import EngineConfig
 from engine.core.events import DiskHeld, DiskReleased, Event, OutputsDropped, RunResolved, RunsPruned
-from engine.core.lifecycle import AttemptState, Ended, Run, RunState
+from engine.core.lifecycle import AttemptState, Ended, Run, RunState, TriggerKind
 from engine.core.outputs import outputs_of
 from engine.core.reasons import Reason
 from engine.core.records import DISK_HOLD
@@ -117,6 +117,7 @@ class Housekeeper:
         if not found:
             with self._store.transaction():
                 self._store.outbox.drop_sent(before=before)
+                self._store.trigger_events.forget_old(TriggerKind.AFTER, before=before)
             return False
         left = {run.id: [one.key for one in self._store.past.attempts(run.id)] for run in found}
         with self._store.transaction():

@@ -9,6 +9,7 @@ from engine.core.lifecycle import Run
 from engine.core.records import Session
 from engine.ledger.store_ports import Store
 from engine.loops.clock_guard import ClockGuard
+from engine.loops.follower import Follower
 from engine.loops.heartbeat import Heartbeat
 from engine.loops.housekeeper import Housekeeper
 from engine.loops.quarantine import Quarantine
@@ -64,12 +65,18 @@ class Duties:
     housekeeper: Housekeeper
     heartbeat: Heartbeat
     quarantine: Quarantine
+    follower: Follower
 
     def settle_and_start(self) -> None:
         """Record ended attempts and start startable runs, until nothing is left to do."""
         self.rescuer.tick()
-        while self.worker.tick() == 0:
+        while self.worker.tick() == 0 or self._follow():
             pass
+
+    def _follow(self) -> bool:
+        """Act on the ends of runs that others follow; whether there was one."""
+        self.follower.tick()
+        return self.follower.had_work
 
 
 def _make_guard(parts: Parts) -> ClockGuard:
@@ -143,4 +150,12 @@ def make_loops(parts: Parts) -> Duties:
             is_held=lambda: bool(holds.on_time),
         ),
         quarantine=Quarantine(store=store, clock=clock, journal=journal),
+        follower=Follower(
+            store=store,
+            clock=clock,
+            journal=journal,
+            new_id=parts.new_id,
+            is_held=lambda: bool(holds.on_retention),
+            on_recorded=parts.on_recorded,
+        ),
     )

@@ -15,28 +15,36 @@ from engine.transactions.account import (
     record_runs,
 )
 from engine.triggers.manual import requested
+from jobfile.expressions.expression import EvaluationError
 
 
 def record_event(store: Requesting, event: TriggerEvent, moment: Moment) -> Iterator[Event]:
     """Record an event and its run, inside the caller's transaction; a known event changes nothing.
 
     The event and its run are recorded together, so a crash neither loses nor repeats one. A job that is not
-    in force, or that is disabled, follows no events; one that is paused skips them. Raises EvaluationError
-    if a key of the job cannot be filled in.
+    in force, or that is disabled, follows no events; one that is paused skips them, and one whose keys cannot
+    be filled in from the event, too. An event with a reason not to run is recorded in any case.
     """
     version = store.job_in_force(event.job)
     if version is None or store.definition_trouble(version.digest):
         return
     spec = store.definition(version.digest)
-    if not spec.enabled or store.trigger_events.run_of(event):
+    if not (spec.enabled or event.not_run) or store.trigger_events.run_of(event):
         return
     occurrence = replace(
         requested(spec.name, at=event.at, now=moment.now, arguments={}, trigger=event.trigger),
         trigger_values=event.trigger_values,
         caused_by=event.caused_by,
+        retry_of=None if spec.matrix else event.retry_of,
     )
     origin = Origin(version.digest, moment.generation, moment.now)
-    runs = queued_runs(occurrence, spec, spec.matrix, origin, moment.new_id)
+    try:
+        runs = queued_runs(occurrence, spec, spec.matrix, origin, moment.new_id)
+    except EvaluationError as error:
+        plain = replace(spec, concurrency=replace(spec.concurrency, key=None), idempotency_key=None)
+        runs = queued_runs(occurrence, plain, spec.matrix, origin, moment.new_id)
+        if not event.not_run:
+            event = event._replace(not_run=Reason.TEMPLATE_ERROR, detail=str(error))
     store.trigger_events.add(event, run_id=runs[0].id, now=moment.now)
     if event.not_run:
         yield from record_not_run(store, runs, spec, moment, reason=event.not_run, detail=event.detail)

@@ -11,7 +11,8 @@ from jobfile.diagnostics.diagnostic import DocumentPath
 from jobfile.diagnostics.source import Source, Span
 from jobfile.editor.names import references
 from jobfile.expressions.template import find_slots
-from jobfile.files.fileset import FileSet, JobText, after_name
+from jobfile.files.fileset import FileSet, JobText
+from jobfile.files.following import followed
 from jobfile.files.merged_settings import Setting, map_at
 from jobfile.model.environment import PARAM_PREFIX, param_variable
 from jobfile.model.names import is_job_name, is_param_name, is_step_name
@@ -93,10 +94,10 @@ def _near(files: FileSet, path: DocumentPath) -> Iterator[Named]:
     if len(path) > 2:
         yield from (Named(kind=Kind.PARAM, job=job.name, name=one.name) for one in job.params)
         yield from (Named(kind=Kind.STEP, job=job.name, name=name) for name in job.steps)
-    followed = [after_name(trigger) for trigger in job.triggers]
-    for name in dict.fromkeys((job.name, *followed)):
+    others = [one.text for trigger in job.triggers for one in followed(trigger)]
+    for name in dict.fromkeys((job.name, *others)):
         if name in files.jobs:
-            yield Named(kind=Kind.JOB, job=str(name), name=str(name))
+            yield Named(kind=Kind.JOB, job=name, name=name)
 
 
 def rename_edits(files: FileSet, named: Named, new: str) -> list[Place]:

@@ -172,11 +172,29 @@ class AfterWhen(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class AfterTrigger(Shown):
-    """The end of another job's run starts the job."""
+    """The end of another job's run starts the job; or that of all or any of several, for one nominal time.
+
+    Exactly one of `job`, `all` and `any` is given.
+    """
 
     KIND: ClassVar = "after"
-    after: str
+    job: str | None = None
+    all: tuple[str, ...] = ()
+    any: tuple[str, ...] = ()
     when: AfterWhen = AfterWhen.SUCCEEDED
+
+    @property
+    def jobs(self) -> tuple[str, ...]:
+        """The jobs that it follows."""
+        return (self.job,) if self.job is not None else self.all or self.any
+
+    @property
+    def words(self) -> str:
+        """What it waits for: `after load`, `after load or clean fails`, `after load and clean end`."""
+        is_plural = len(self.all) > 1
+        verbs = {AfterWhen.SUCCEEDED: "", AfterWhen.FAILED: " fail", AfterWhen.ALWAYS: " end"}
+        ending = "" if is_plural or self.when is AfterWhen.SUCCEEDED else "s"
+        return f"after {(' and ' if self.all else ' or ').join(self.jobs)}{verbs[self.when]}{ending}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from engine.answers.agenda import agenda, agenda_to_json, agenda_to_text
-from engine.answers.choice import Choice, Labels
+from engine.answers.choice import Choice, Labels, after_words
 from engine.answers.presence import Presence
 from engine.answers.upcoming import fires_to_json, fires_to_text, next_fires, obstacles_to_text
 from engine.cli.exit_codes import GOOD
@@ -113,7 +113,8 @@ def _of_job(spec: JobSpec, asked: Asked, place: Place, *, as_json: bool) -> int:
     since = asked.since(zone, place.now())
     limit, until = asked.most(FIRES_OF_ONE), asked.until(zone, since)
     entries = spec.schedule if spec.enabled else ()
-    found = next_fires(spec.name, entries, limit, now=since, until=until, is_job=True)
+    after = after_words(spec.triggers) if spec.enabled else ""
+    found = next_fires(spec.name, entries, limit, now=since, until=until, is_job=True, after=after)
     pauses, presence = _obstacles(place, (spec.name,), since)
     if as_json:
         print_json(fires_to_json(found, pauses=pauses, obstacle=obstacles_to_text((), presence, zone=zone)))

@@ -31,6 +31,7 @@ from engine.ledger.sqlite.artifacts import SqliteArtifacts
 from engine.ledger.sqlite.connection import Connection
 from engine.ledger.sqlite.current import SqliteCurrent, SqliteStanding
 from engine.ledger.sqlite.definitions import read_definition, stand_in
+from engine.ledger.sqlite.following import SqliteFollowing
 from engine.ledger.sqlite.incidents import SqliteIncidents
 from engine.ledger.sqlite.migrate import MIGRATIONS, migrate, refuse_foreign
 from engine.ledger.sqlite.outbox import SqliteOutbox
@@ -45,6 +46,7 @@ from jobfile.model.catalog import CompiledJob
 from jobfile.model.jobs import JobSpec, Origin, ScheduleEntry
 
 if TYPE_CHECKING:
+    from engine.ledger.following_ports import Following
     from engine.ledger.past_ports import Artifacts, Past
     from engine.ledger.step_ports import Steps
     from engine.ledger.store_ports import Incidents, Keys, Outbox, Pauses, TriggerEvents
@@ -69,6 +71,7 @@ class SqliteStore(SqliteCurrent, SqliteStanding):
         self.artifacts: Artifacts = SqliteArtifacts(connection)
         self.steps: Steps = SqliteSteps(connection)
         self.trigger_events: TriggerEvents = SqliteTriggerEvents(connection)
+        self.following: Following = SqliteFollowing(connection)
         self.keys: Keys = SqliteKeys(connection)
         self._specs: dict[str, JobSpec] = {}
         self._gone: set[str] = set()

@@ -49,6 +49,7 @@ from engine.ledger.rows import (
 from engine.ledger.source_fact import source_from_text
 from engine.ledger.sqlite.connection import Connection
 from engine.ledger.sqlite.current import SqliteCurrent
+from engine.ledger.sqlite.following import SqliteFollowing
 from engine.ledger.sqlite.incidents import SqliteIncidents
 from engine.ledger.sqlite.migrate import MIGRATIONS, refuse_older
 from engine.ledger.sqlite.pauses import SqlitePauses
@@ -56,6 +57,7 @@ from engine.ledger.sqlite.soundness import SqliteSoundness
 from engine.ledger.sqlite.steps import SqliteSteps
 
 if TYPE_CHECKING:
+    from engine.ledger.following_ports import Followed
     from engine.ledger.soundness_ports import Soundness
 
 
@@ -66,6 +68,7 @@ class SqliteView(SqliteCurrent):
         """Take an open connection."""
         self._db = connection
         self.soundness: Soundness = SqliteSoundness(connection)
+        self.following: Followed = SqliteFollowing(connection)
 
     @classmethod
     def open(cls, path: Path) -> "SqliteView":
