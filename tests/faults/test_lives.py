@@ -87,7 +87,7 @@ def assert_good(found: dict[str, object], *, at_least: int) -> None:
 
 
 @pytest.mark.parametrize("how", ["KILL_BEFORE", "KILL_AFTER"] if IS_SOAK else ["KILL_BEFORE"])
-@pytest.mark.parametrize("plot", ["birth", "work", "times", "stages", "axes"])
+@pytest.mark.parametrize("plot", ["birth", "work", "times", "stages", "axes", "chains"])
 def test_f01_killed_at_any_step_the_next_engine_comes_to_the_same_end(
     place: Path, plot: str, how: str
 ) -> None:
@@ -105,7 +105,14 @@ def test_a_disk_that_fails_at_any_step_leaves_nothing_half_written_and_the_end_a
 
 @pytest.mark.parametrize(
     ("plot", "seed"),
-    [("work", 1), ("times", 100_001), ("brief", 200_001), ("stages", 300_001), ("axes", 400_001)],
+    [
+        ("work", 1),
+        ("times", 100_001),
+        ("brief", 200_001),
+        ("stages", 300_001),
+        ("axes", 400_001),
+        ("chains", 500_001),
+    ],
 )
 def test_f55_after_a_power_cut_nothing_that_was_reported_is_lost_and_nothing_is_invented(
     place: Path, plot: str, seed: int
