@@ -14,8 +14,8 @@ from zoneinfo import ZoneInfo
 from engine.answers.as_json import run_to_json
 from engine.answers.asked import Asked
 from engine.answers.combinations import narrowed, tally_words
-from engine.answers.expected import NOT_ACCOUNTED, Item, item_of, upcoming
-from engine.answers.following import AWAITS, is_following, items_of, upcoming_of_roots
+from engine.answers.expected import INSTANT, NOT_ACCOUNTED, Item, item_of, upcoming
+from engine.answers.following import AWAITS, coming_words, is_following, items_of, upcoming_of_roots
 from engine.answers.newest import LOOK_BACK, asked_since, has_schedule, newest_item
 from engine.answers.overdue import OPEN, OVERDUE, verdict_word
 from engine.answers.presence import GRACE, Presence, unsettled_words
@@ -262,7 +262,7 @@ def _did_newest(asked: Asked, about: _About) -> Did:
         item = _narrowed(after_retries(view, item), about)
         answer, line = _answer(asked, item), _one(asked, item)
     elif coming is not None:
-        answer, line = Answer.NOT_OVER, f"not yet due, expected at {instant_text(coming, asked.zone)}"
+        answer, line = Answer.NOT_OVER, f"not yet due, {coming_words(view, job, coming, zone=asked.zone)}"
     else:
         return _not_expected(asked, "", since=now, until=now)
     since = item.scheduled_for if item is not None else now - LOOK_BACK
@@ -351,13 +351,11 @@ def _not_expected(asked: Asked, when: str, *, since: datetime, until: datetime) 
         )
         return Did(job=job, answer=Answer.NOT_WELL, line=line, items=())
     coming = [at for at in upcoming(view, job, now=now, until=max(until, now)) if since <= at < until]
-    begins = None if coming else upcoming_of_roots(view, job, now=now, until=max(until, now))
-    if begins is not None and since <= begins[0] < until:
-        at = instant_text(begins[0], asked.zone)
-        line = f"{job} {when}: not yet due, expected after {begins[1]}, which is expected at {at}"
-        return Did(job=job, answer=Answer.NOT_OVER, line=line, items=())
+    begins = None if coming else upcoming_of_roots(view, job, now=max(now, since - INSTANT), until=until)
+    if begins is not None and begins[0] < until:
+        coming = [begins[0]]
     if coming:
-        line = f"{job} {when}: not yet due, expected at {instant_text(coming[0], asked.zone)}"
+        line = f"{job} {when}: not yet due, {coming_words(view, job, coming[0], zone=asked.zone)}"
         return Did(job=job, answer=Answer.NOT_OVER, line=line, items=())
     what = f"{job} {when}".strip()
     line = f"{what}: not expected, and it did not run"

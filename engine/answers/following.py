@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, tzinfo
 from typing import Final
 
-from engine.answers.expected import NOT_ACCOUNTED, Item, expected_items, upcoming
+from engine.answers.expected import INSTANT, NOT_ACCOUNTED, Item, expected_items, upcoming
 from engine.core.lifecycle import Run, RunState, TriggerKind
 from engine.core.reasons import Reason
 from engine.core.vocabulary import instant_text, reason_words, run_text, short
@@ -54,6 +54,18 @@ def upcoming_of_roots(view: View, job: str, *, now: datetime, until: datetime) -
         return None
     found = ((next(upcoming(view, one, now=now, until=until), None), one) for one in roots(view, job))
     return min(((at, one) for at, one in found if at is not None), default=None)
+
+
+def coming_words(view: View, job: str, at: datetime, *, zone: tzinfo) -> str:
+    """When a run is expected, at a time at which the job's schedule or the chain that leads to it begins."""
+    when = instant_text(at, zone)
+    begins = upcoming_of_roots(view, job, now=at - INSTANT, until=at)
+    is_own = next(upcoming(view, job, now=at - INSTANT, until=at), None) is not None
+    return (
+        f"expected at {when}"
+        if begins is None or is_own
+        else f"expected after {begins[1]}, at {when} or later"
+    )
 
 
 def cause_words(view: View, run: Run, zone: tzinfo) -> str:

@@ -12,7 +12,7 @@ from engine.answers.combinations import combination_facts, tally_words
 from engine.answers.did import after_retries, again_words, chosen_item, day_window, verdict_of, worst_of
 from engine.answers.expected import INSTANT, NOT_ACCOUNTED, Item, item_of
 from engine.answers.facts import Fact, instant_facts, run_facts, schedule_at
-from engine.answers.following import items_of
+from engine.answers.following import items_of, upcoming_of_roots
 from engine.answers.overdue import OVERDUE
 from engine.answers.presence import RUNNING, Presence
 from engine.core.columns import facts
@@ -211,6 +211,15 @@ def _not_expected(asked: Asked, at: datetime) -> Story:
         because = _why_no_schedule(view, job, at, zone)
     is_coming = schedule is not None and at > asked.now and fire_at(schedule.entries, at) is not None
     what = "expected, not yet due" if is_coming else f"not expected: {because}"
+    jobs = " or ".join(view.following.upstream(job)) if schedule is None else ""
+    if jobs:
+        because = f"it starts after {jobs}, and no run of that was for that time"
+        begins = upcoming_of_roots(view, job, now=at - INSTANT, until=at) if at > asked.now else None
+        is_coming = begins is not None
+        what = (
+            f"expected after {begins[1]}, not yet due" if begins is not None else f"not expected: {because}"
+        )
+        found.append(("follows", jobs))
     return Story(
         job=job,
         headline=f"{job}, {instant_text(at, zone)}: {what}",

@@ -25,6 +25,7 @@ C18   another pid namespace                                  as C17: it is part 
 C19   E while old runs are taken away                        killed (plot times): coverage as it was
 C20   a torn result                                          power cuts, test_launcher.py: no result, lost
 C21   the disk is full when a job ends                       test_shim.py, test_f53: the result is recorded
+C22   E between an end and the run that follows from it      killed (plot chains): followed once
 ====  =====================================================  ================================================
 
 What a killed process has written stays, so what is left after step k is what is left before step k + 1, and

@@ -48,6 +48,9 @@ COVERING: Mapping[str, tuple[Group, ...]] = {
             _ENGINE,
             _CLI,
         ),
+        ("engine/core/following.py", ("tests/engine/test_following.py",)),
+        ("engine/transactions/following.py", ("tests/engine/test_following.py",)),
+        ("engine/answers/following.py", ("tests/engine/test_following_answers.py",), _DID),
         ("engine/transactions/account.py", _SMALL, _ENGINE, _ANSWERS, _SIMULATION),
         ("engine/triggers/schedule.py", ("tests/engine/test_triggers.py",), _SMALL, _ENGINE, _SIMULATION),
         (
