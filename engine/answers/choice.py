@@ -33,9 +33,10 @@ def after_words(triggers: "Sequence[Trigger]") -> str:
     """The jobs that a job starts after, as a text: `after load`; empty if there are none."""
     if not triggers:
         return ""
-    from jobfile.model.jobs import AfterTrigger  # noqa: PLC0415  start-up time: few jobs have triggers
+    from engine.core import following  # noqa: PLC0415  start-up time: few jobs have triggers
+    from jobfile.model.jobs import AfterTrigger  # noqa: PLC0415  as above
 
-    return "; ".join(one.words for one in triggers if isinstance(one, AfterTrigger))
+    return "; ".join(following.after_words(one) for one in triggers if isinstance(one, AfterTrigger))
 
 
 MAX_KNOWN = 12

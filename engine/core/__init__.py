@@ -12,6 +12,7 @@ __all__ = [
     "due",
     "errors",
     "events",
+    "following",
     "lifecycle",
     "notices",
     "occurrences",

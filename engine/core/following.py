@@ -105,6 +105,14 @@ def _of_several(trigger: AfterTrigger, ended: Upstream, counted: Sequence[Upstre
     return _absence(trigger, skipped_by(cause), bad[0])
 
 
+def after_words(trigger: AfterTrigger) -> str:
+    """What a trigger waits for: `after load`, `after load or clean fails`, `after load and clean end`."""
+    is_plural = len(trigger.all) > 1
+    verbs = {AfterWhen.SUCCEEDED: "", AfterWhen.FAILED: " fail", AfterWhen.ALWAYS: " end"}
+    ending = "" if is_plural or trigger.when is AfterWhen.SUCCEEDED else "s"
+    return f"after {(' and ' if trigger.all else ' or ').join(trigger.jobs)}{verbs[trigger.when]}{ending}"
+
+
 def started_by(when: AfterWhen, cause: str) -> str:
     """The identity of the event that a cause starts a job."""
     return f"{cause} {when.value}"

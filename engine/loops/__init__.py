@@ -4,6 +4,7 @@ returns when to call it again.
 
 __all__ = [
     "clock_guard",
+    "follower",
     "heartbeat",
     "housekeeper",
     "loop",

@@ -91,6 +91,28 @@ def _make_guard(parts: Parts) -> ClockGuard:
     )
 
 
+def _make_housekeeper(parts: Parts, holds: Holds) -> Housekeeper:
+    return Housekeeper(
+        store=parts.store,
+        clock=parts.clock,
+        launcher=parts.launcher,
+        journal=parts.journal,
+        config=parts.config,
+        is_held=lambda: bool(holds.on_retention),
+    )
+
+
+def _make_follower(parts: Parts, holds: Holds) -> Follower:
+    return Follower(
+        store=parts.store,
+        clock=parts.clock,
+        journal=parts.journal,
+        new_id=parts.new_id,
+        is_held=lambda: bool(holds.on_retention),
+        on_recorded=parts.on_recorded,
+    )
+
+
 def make_loops(parts: Parts) -> Duties:
     """Make the loops of an open session."""
     store, clock, journal, config = parts.store, parts.clock, parts.journal, parts.config
@@ -100,14 +122,7 @@ def make_loops(parts: Parts) -> Duties:
         is_disk_low=lambda: parts.watches_disk and housekeeper.is_disk_low,
         is_restored=parts.is_restored,
     )
-    housekeeper = Housekeeper(
-        store=store,
-        clock=clock,
-        launcher=parts.launcher,
-        journal=journal,
-        config=config,
-        is_held=lambda: bool(holds.on_retention),
-    )
+    housekeeper = _make_housekeeper(parts, holds)
     worker = Worker(
         store=store,
         clock=clock,
@@ -150,12 +165,5 @@ def make_loops(parts: Parts) -> Duties:
             is_held=lambda: bool(holds.on_time),
         ),
         quarantine=Quarantine(store=store, clock=clock, journal=journal),
-        follower=Follower(
-            store=store,
-            clock=clock,
-            journal=journal,
-            new_id=parts.new_id,
-            is_held=lambda: bool(holds.on_retention),
-            on_recorded=parts.on_recorded,
-        ),
+        follower=_make_follower(parts, holds),
     )

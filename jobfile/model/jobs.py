@@ -172,10 +172,7 @@ class AfterWhen(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class AfterTrigger(Shown):
-    """The end of another job's run starts the job; or that of all or any of several, for one nominal time.
-
-    Exactly one of `job`, `all` and `any` is given.
-    """
+    """The end of another job's run starts the job, or that of all or any of several, for one nominal time."""
 
     KIND: ClassVar = "after"
     job: str | None = None
@@ -187,14 +184,6 @@ class AfterTrigger(Shown):
     def jobs(self) -> tuple[str, ...]:
         """The jobs that it follows."""
         return (self.job,) if self.job is not None else self.all or self.any
-
-    @property
-    def words(self) -> str:
-        """What it waits for: `after load`, `after load or clean fails`, `after load and clean end`."""
-        is_plural = len(self.all) > 1
-        verbs = {AfterWhen.SUCCEEDED: "", AfterWhen.FAILED: " fail", AfterWhen.ALWAYS: " end"}
-        ending = "" if is_plural or self.when is AfterWhen.SUCCEEDED else "s"
-        return f"after {(' and ' if self.all else ' or ').join(self.jobs)}{verbs[self.when]}{ending}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -265,10 +254,7 @@ class OverlapPolicy(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class ConcurrencySpec(Shown):
-    """At most `limit` active runs with the same key; None removes the limit.
-
-    `on_overlap` None is the default: an occurrence of a schedule is skipped, an event is queued.
-    """
+    """At most `limit` active runs with one key; None: no limit. By default schedules skip, events queue."""
 
     limit: int | None = 1
     key: str | None = None

@@ -15,6 +15,7 @@ from engine.answers.listing_text import list_to_text
 from engine.answers.presence import RUNNING, Presence, presence_of
 from engine.answers.upcoming import fires_to_text, next_fires
 from engine.answers.why import story_to_text, why, why_newest
+from engine.core.following import after_words
 from jobfile.model.jobs import AfterTrigger, AfterWhen
 from jobfile.pipeline import compile_files
 from tests.builders import HOUR, NOON
@@ -214,7 +215,7 @@ TRIGGERS = [
 
 @pytest.mark.parametrize(("trigger", "words"), TRIGGERS)
 def test_what_a_follower_waits_for_has_words(trigger: AfterTrigger, words: str) -> None:
-    assert trigger.words == words
+    assert after_words(trigger) == words
 
 
 def test_list_next_and_the_graph_name_what_starts_a_job(tmp_path: Path) -> None:

@@ -401,11 +401,11 @@ job   The other job
       job: load
 
 all   All these jobs, for one time
-      list
+      list of text
       all: [load, clean]
 
 any   The first of these jobs, for one time
-      list
+      list of text
       any: [eu, us]
 
 when  How its run ended
@@ -426,12 +426,12 @@ when  How its run ended
                 **{"example": "job: load", "required": False, "more": "jobfile explain JF206"},
             },
             {
-                **{"key": "all", "means": "All these jobs, for one time", "type": "list", "default": None},
-                **{"values": [], "example": "all: [load, clean]", "required": False},
+                **{"key": "all", "means": "All these jobs, for one time", "type": "list of text"},
+                **{"default": None, "values": [], "example": "all: [load, clean]", "required": False},
                 "more": "jobfile explain JF206",
             },
             {
-                **{"key": "any", "means": "The first of these jobs, for one time", "type": "list"},
+                **{"key": "any", "means": "The first of these jobs, for one time", "type": "list of text"},
                 **{"default": None, "values": [], "example": "any: [eu, us]", "required": False},
                 "more": "jobfile explain JF206",
             },
