@@ -6,6 +6,7 @@ __all__ = [
     "boot",
     "clock",
     "conditions",
+    "following",
     "pause",
     "restore",
     "steps",
