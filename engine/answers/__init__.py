@@ -9,6 +9,8 @@ __all__ = [
     "as_json",
     "asked",
     "audit",
+    "backfills",
+    "cancelling",
     "choice",
     "clock",
     "combinations",

@@ -43,6 +43,11 @@ def is_following(item: Item) -> bool:
     return item.run.trigger is TriggerKind.AFTER
 
 
+def again_words(run: Run) -> str:
+    """How a run came about that takes the place of another."""
+    return "started after all" if run.trigger is TriggerKind.AFTER else "retried by hand"
+
+
 def roots(view: View, job: str) -> tuple[str, ...]:
     """The jobs at the beginning of the chains that lead to a job."""
     return tuple(one for one in _upstream_first(view, job) if not view.following.upstream(one))

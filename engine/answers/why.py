@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 from engine.answers.as_json import Details, details_of, iso, run_to_json, whole_run_to_json
 from engine.answers.asked import Asked
 from engine.answers.combinations import combination_facts, tally_words
-from engine.answers.did import after_retries, again_words, chosen_item, day_window, verdict_of, worst_of
+from engine.answers.did import after_retries, chosen_item, day_window, verdict_of, worst_of
 from engine.answers.expected import INSTANT, NOT_ACCOUNTED, Item, item_of
 from engine.answers.facts import Fact, instant_facts, run_facts, schedule_at
-from engine.answers.following import items_of, upcoming_of_roots
+from engine.answers.following import again_words, items_of, upcoming_of_roots
 from engine.answers.overdue import OVERDUE
 from engine.answers.presence import RUNNING, Presence
 from engine.core.columns import facts
@@ -131,7 +131,7 @@ def why_day(asked: Asked, day: date) -> Story:
     if not items:
         return _not_expected_on(asked, day, since, until)
     item = worst_of(asked, items)
-    counts = Counter(verdict_of(asked, after_retries(asked.view, one)) for one in items)
+    counts = Counter(verdict_of(asked, after_retries(asked.view, one, asked.job)) for one in items)
     shown = ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items()))
     story = _story(asked, item, item.scheduled_for)
     day_fact = ("that day", f"{shown} of {len(items)}: jobfile did {asked.job} --on {day.isoformat()}")
@@ -149,7 +149,7 @@ def _story(asked: Asked, item: Item, at: datetime, *, beside: Sequence[Item] = (
     if item.pruned_at is not None:
         shown = f"no longer kept: removed by retention {instant_text(item.pruned_at, asked.zone)}"
         found.append(("details", shown))
-    last = after_retries(asked.view, item)
+    last = after_retries(asked.view, item, asked.job)
     if last is not item and (words := asked.words(item)):
         found.insert(0, ("at first", f"{item.state.value}, {words}"))
     return Story(

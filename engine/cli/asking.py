@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from engine.cli.place import Place
-from engine.core.lifecycle import Run
+from engine.core.lifecycle import Run, RunState
 from engine.core.reasons import Reason
 from engine.execution.run_folders import copy_run
 from engine.host.environment import user_name
@@ -146,21 +146,26 @@ def _continued(place: Place, store: Requesting, run: Run, job: CompiledJob) -> R
     return old if copy_run(place.config.run_dir(old.id), place.config.run_dir(run.id)) else None
 
 
-def ask_to_stop(place: Place, run: Run, how: Stop, *, why: str, now: datetime) -> Run:
-    """Cancel a run: at once if it has no process, otherwise through its supervisor.
+def ask_to_stop(
+    place: Place, runs: Sequence[Run], how: Stop, *, why: str, now: datetime, only_queued: bool = False
+) -> tuple[Run, ...]:
+    """Cancel runs: at once those without a process, the others through their supervisors.
 
-    Return it as it is then; a run that is over stays as it is.
+    Return them as they are then; a run that is over stays as it is, and with `only_queued` one that has
+    started meanwhile does, too.
     """
     store = open_ledger(place.config.ledger_url)
     who = user_name()
+    after: list[Run] = []
     with store.transaction():
-        changed = store.request_stop(run.id, how, reason=Reason.BY_HAND, detail=why, now=now)
-        if changed:
-            action = "cancel" if how is Stop.CANCEL else "kill"
-            store.audit(actor=who, action=action, object=run.id, detail=why, now=now)
-    after = store.run(run.id)
+        for one in runs:
+            run = store.run(one.id)
+            assert run is not None
+            is_spared = only_queued and run.state is not RunState.QUEUED
+            if not is_spared and store.request_stop(run.id, how, reason=Reason.BY_HAND, detail=why, now=now):
+                action = "cancel" if how is Stop.CANCEL else "kill"
+                store.audit(actor=who, action=action, object=run.id, detail=why, now=now)
+            after.append(store.run(run.id) or run)
     store.close()
-    assert after is not None
-    if changed or not after.state.is_final:
-        poke(place.state_dir)
-    return after
+    poke(place.state_dir)
+    return tuple(after)

@@ -281,7 +281,7 @@ def _end(place: Place, run: Run, how: Stop, *, why: str) -> None:
     ending = "cancelling" if how is Stop.CANCEL else "killing"
     word = "withdrawing" if run.attempt == 0 else ending
     _say(f"\n{word} run {short(run.id)}")
-    ask_to_stop(place, run, how, why="Ctrl-C" if why == "SIGINT" else why, now=place.now())
+    ask_to_stop(place, [run], how, why="Ctrl-C" if why == "SIGINT" else why, now=place.now())
 
 
 def _say(text: str, style: Style = PLAIN) -> None:

@@ -309,6 +309,18 @@ PAGES: Final[Mapping[str, HelpPage]] = {
             **_NO_RUN,
         },
     ),
+    "backfill": HelpPage(
+        (
+            "jobfile backfill nightly --from 2026-11-01 --to 2026-11-08",
+            "jobfile backfill nightly",
+            "jobfile backfill nightly --stop",
+        ),
+        {
+            GOOD: "the backfill is recorded, shown or stopped",
+            NOT_WELL: "it cannot begin: another one is not over, or the job has no schedule",
+            **_NO_RUN,
+        },
+    ),
     "rollback": HelpPage(
         ("jobfile rollback", "jobfile rollback 6 --yes"),
         {

@@ -23,4 +23,5 @@ __all__ = [
     "step_states",
     "steps",
     "vocabulary",
+    "webhooks",
 ]

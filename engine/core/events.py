@@ -113,6 +113,15 @@ class SkipsInARow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BackfillEnded:
+    """A backfill is over: it finished, was stopped, or cannot continue."""
+
+    job: str
+    id: int
+    because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobPaused:
     """A job paused itself after failures."""
 
@@ -322,6 +331,7 @@ Event = (
     | FellDueUnseen
     | EngineWasAway
     | SkipsInARow
+    | BackfillEnded
     | JobPaused
     | JobRenamed
     | RemovalsHeld

@@ -165,6 +165,8 @@ class TriggerEvent(NamedTuple):
     """The time that the run is for."""
     trigger_values: Mapping[str, Value] = {}
     caused_by: str | None = None
+    arguments: Mapping[str, Value] = {}
+    """The params of the run; the job's defaults fill the rest."""
     not_run: str = ""
     """The reason for which it makes no run, but a record of that; empty when it makes one."""
     detail: str = ""

@@ -58,7 +58,7 @@ class Reason(_Word):
     NOTHING_TO_DO = "nothing_to_do", "it had nothing to do"
     ENV_FILE = "env_file", "a file of variables cannot be read"
     CONDITION = "condition", "its `if` is false"
-    KEPT = "kept", "it succeeded in the run that is retried"
+    KEPT = "kept", "it had already succeeded in the retried run"
     UPSTREAM = "upstream", "a step that it needs did not succeed"
     OUTPUTS = "outputs", "its outputs are not as declared"
     CONNECT = "connect", "the server could not be reached"

@@ -185,6 +185,24 @@ class Pause(NamedTuple):
         return self.paused_at <= at and (self.end is None or at < self.end)
 
 
+class Backfill(NamedTuple):
+    """A request to run the occurrences of a job's schedule in [since, until), at most `at_once` at a time."""
+
+    id: int
+    job: str
+    since: datetime
+    until: datetime
+    covered_until: datetime
+    """The last occurrence that was looked at, or just before `since`."""
+    at_once: int
+    again: bool
+    """Whether occurrences that have succeeded run, too."""
+    requested_by: str
+    begun_at: datetime
+    ended_at: datetime | None = None
+    ended_because: str = ""
+
+
 class Incident(NamedTuple):
     """Something that happened to the engine: away, clock_jump, a hold. Open while it has no end."""
 

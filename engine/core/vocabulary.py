@@ -159,6 +159,18 @@ def zone_text(local: datetime) -> str:
     return f"{local:%z}"
 
 
+BACKFILL_ENDS = {
+    "finished": "each of its runs is over",
+    "stopped": "it was stopped",
+    "no_schedule": "the job has no schedule any more",
+}
+
+
+def backfill_words(because: str) -> str:
+    """Why a backfill is over, in words."""
+    return BACKFILL_ENDS.get(because) or REASONS.get(because) or because
+
+
 def paused_though_enabled(jobs: int) -> str:
     """The text for jobs that are enabled in the file but paused in the engine."""
     are = many(jobs, "job enabled in the file is", "jobs enabled in the file are")

@@ -3,6 +3,7 @@
 from typing import assert_never
 
 from engine.core.events import (
+    BackfillEnded,
     ClockBelieved,
     ClockHeld,
     ClockJumped,
@@ -22,7 +23,7 @@ from engine.core.events import (
     SkipsInARow,
 )
 from engine.core.reasons import REASONS
-from engine.core.vocabulary import seconds_text, short
+from engine.core.vocabulary import backfill_words, seconds_text, short
 from jobfile.model.counts import many
 
 
@@ -35,7 +36,7 @@ def incident_text(
             away = seconds_text((event.until - event.since).total_seconds())
             runs, jobs = many(event.occurrences, "run"), many(event.jobs, "job")
             why = REASONS.get(event.because, event.because)
-            return f"{runs} fell due in {away} since {event.since:%Y-%m-%d %H:%M:%SZ}, of {jobs}: {why}"
+            return f"{runs} of {jobs} fell due in the {away} since {event.since:%Y-%m-%d %H:%M:%SZ}: {why}"
         case ClockJumped():
             way = "forward" if event.seconds > 0 else "back"
             return f"the clock was set {way} by {seconds_text(abs(event.seconds))}"
@@ -87,16 +88,20 @@ def upkeep_text(event: DiskHeld | DiskReleased | RunsPruned | OutputsDropped) ->
             assert_never(event)
 
 
-def job_event_text(event: FellDueUnseen | SkipsInARow | JobPaused | ScheduleQuarantined) -> str:
+def job_event_text(
+    event: FellDueUnseen | SkipsInARow | JobPaused | ScheduleQuarantined | BackfillEnded,
+) -> str:
     """One line about a job, without its name, which the caller puts before it."""
     match event:
         case FellDueUnseen():
-            return f"{event.count} fell due while no engine was awake"
+            return f"{many(event.count, 'run')} fell due while no engine was awake"
         case SkipsInARow():
             by = f"blocked by run {short(event.detail)}"
             return f"SKIPPED {event.count} times in a row: {by}; is it stuck?"
         case JobPaused():
             return f"PAUSED: {event.reason}; continue with  jobfile resume {event.job}"
+        case BackfillEnded():
+            return f"backfill {event.id} is over: {backfill_words(event.because)}"
         case ScheduleQuarantined():
             return f"NOT SCHEDULED: {event.message}"
         case _:

@@ -9,6 +9,7 @@ from typing import assert_never
 from engine.core.events import (
     AttemptAdopted,
     AttemptStarted,
+    BackfillEnded,
     ClockBelieved,
     ClockHeld,
     ClockJumped,
@@ -84,7 +85,7 @@ def event_text(event: Event) -> str:
             return _line("", "", upkeep_text(event))
         case LedgerHeld() | LedgerUnwritable() | LedgerWritable():
             return _line("", "", ledger_text(event))
-        case FellDueUnseen() | SkipsInARow() | JobPaused() | ScheduleQuarantined():
+        case FellDueUnseen() | SkipsInARow() | JobPaused() | ScheduleQuarantined() | BackfillEnded():
             return _line("", event.job, job_event_text(event))
         case RowUnreadable():
             said = f"{event.found.words}; it is ignored, and the rest continues: jobfile doctor"

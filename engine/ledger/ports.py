@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from engine.core.records import (
         Applied,
         Audited,
+        Backfill,
         Definition,
         Gap,
         Generation,
@@ -268,7 +269,19 @@ class EngineHistory(Protocol):
         ...
 
 
-class View(Opened, Current, History, Overview, Generations, EngineHistory, Protocol):
+class BackfillHistory(Protocol):
+    """Requests to run past occurrences."""
+
+    def backfills(self, job: str | None, *, limit: int) -> tuple[Backfill, ...]:
+        """The newest backfills of a job, or of all for None, newest first."""
+        ...
+
+    def results_of(self, backfill: Backfill) -> Mapping[RunState, int]:
+        """The occurrences of a backfill that have a run, counted by state."""
+        ...
+
+
+class View(Opened, Current, History, Overview, Generations, EngineHistory, BackfillHistory, Protocol):
     """Everything that answers read. A view works while an engine writes, and without an engine."""
 
     soundness: Soundness

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from datetime import datetime
 
-    from engine.core.lifecycle import Attempt, Outcome, Run, RunState, TriggerEvent, TriggerKind, Verdict
+    from engine.core.lifecycle import Attempt, Outcome, Run, RunState, Verdict
     from engine.core.records import (
         Generation,
         Incident,
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         Schedule,
         Unreadable,
     )
+    from engine.ledger.event_ports import Backfills, Keys, TriggerEvents
     from engine.ledger.following_ports import Following
     from engine.ledger.past_ports import Artifacts, Past
     from engine.ledger.step_ports import Steps
@@ -117,46 +118,6 @@ class Outbox(Protocol):
         ...
 
 
-class TriggerEvents(Protocol):
-    """The events that triggers have seen: each leads to one run, or to one record of why it does not."""
-
-    def run_of(self, event: TriggerEvent) -> str:
-        """The id of the run that an event led to; empty if it was not recorded."""
-        ...
-
-    def add(self, event: TriggerEvent, *, run_id: str, now: datetime) -> None:
-        """Record an event with its run. An exception if it was recorded already."""
-        ...
-
-    def identities(self, job: str, trigger: TriggerKind) -> frozenset[str]:
-        """The identities of the recorded events of a trigger of a job."""
-        ...
-
-    def forget(self, job: str, trigger: TriggerKind, identity: str) -> None:
-        """Forget an event that cannot come again, such as a file that is gone."""
-        ...
-
-    def forget_old(self, trigger: TriggerKind, *, before: datetime) -> int:
-        """Forget the events of a kind that were recorded before an instant; return their number."""
-        ...
-
-
-class Keys(Protocol):
-    """Idempotency keys. Until it expires, a key belongs to one run of a job, or to all of a matrix."""
-
-    def holder(self, job: str, key: str, *, now: datetime) -> str:
-        """The id of the run that a key belongs to; empty if it is free."""
-        ...
-
-    def take(self, job: str, key: str, *, run_id: str, until: datetime, now: datetime) -> bool:
-        """Give a free key to a run until an instant. False, and nothing changes, if it belongs to one."""
-        ...
-
-    def drop_expired(self, *, now: datetime) -> int:
-        """Delete the keys that have expired; return their number."""
-        ...
-
-
 class Transactions(Protocol):
     """Atomic changes."""
 
@@ -232,6 +193,7 @@ class Accounting(Stopping, Pausing, Protocol):
     """For the callers that account for occurrences: each becomes a run, or a record of why it does not."""
 
     keys: Keys
+    backfills: Backfills
 
     def schedule_in_force(self, job: str, schedule_key: str) -> Schedule | None:
         """The schedule in force with this job and key."""

@@ -3,6 +3,7 @@
 __all__ = [
     "account",
     "apply",
+    "backfill",
     "boot",
     "clock",
     "conditions",

@@ -362,7 +362,10 @@ def _decision(
     """The overlap policy's decision about a run, given the other runs in the ledger."""
     policy = policy or policy_for(spec, run.trigger)
     others = _InTheWay(store, run.concurrency_key, run.occurrence, policy)
-    return admit(concurrency=spec.concurrency, policy=policy, others=others)
+    decision = admit(concurrency=spec.concurrency, policy=policy, others=others)
+    if isinstance(decision, Skip) and policy is OverlapPolicy.SKIP and store.backfills.of_job(run.job):
+        return Hold()  # runs of the past must not take the place of an occurrence: it waits for them
+    return decision
 
 
 @dataclass(frozen=True, slots=True)

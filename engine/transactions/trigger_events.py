@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from engine.core.events import Event
-from engine.core.lifecycle import TriggerEvent
+from engine.core.lifecycle import TriggerEvent, TriggerKind
 from engine.core.reasons import Reason
 from engine.ledger.store_ports import Requesting
 from engine.transactions.account import (
     Moment,
     Origin,
+    earlier_runs,
     queued_runs,
     record_not_run,
     record_runs,
@@ -32,7 +33,7 @@ def record_event(store: Requesting, event: TriggerEvent, moment: Moment) -> Iter
     if not (spec.enabled or event.not_run) or store.trigger_events.run_of(event):
         return
     occurrence = replace(
-        requested(spec.name, at=event.at, now=moment.now, arguments={}, trigger=event.trigger),
+        requested(spec.name, at=event.at, now=moment.now, arguments=event.arguments, trigger=event.trigger),
         trigger_values=event.trigger_values,
         caused_by=event.caused_by,
         retry_of=None if spec.matrix else event.retry_of,
@@ -45,7 +46,11 @@ def record_event(store: Requesting, event: TriggerEvent, moment: Moment) -> Iter
         runs = queued_runs(occurrence, plain, spec.matrix, origin, moment.new_id)
         if not event.not_run:
             event = event._replace(not_run=Reason.TEMPLATE_ERROR, detail=str(error))
-    store.trigger_events.add(event, run_id=runs[0].id, now=moment.now)
+    # The answer names the run that has the key; for any other event a record says that it made no run.
+    earlier = earlier_runs(store, runs, now=moment.now) if event.trigger is TriggerKind.WEBHOOK else ()
+    store.trigger_events.add(event, run_id=(earlier or runs)[0].id, now=moment.now)
+    if earlier:
+        return
     if event.not_run:
         yield from record_not_run(store, runs, spec, moment, reason=event.not_run, detail=event.detail)
     elif store.pauses.between(spec.name, since=moment.now, until=moment.now):

@@ -88,7 +88,6 @@ __all__ = [
     "check",
     "limits",
     "plain_secrets",
-    "references",
     "scripts",
     "suppression",
 ]

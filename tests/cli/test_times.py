@@ -202,6 +202,7 @@ NEEDED = {
     "did": ("good",),
     "run": ("good", "--dry-run"),
     "pause": ("good",),
+    "backfill": ("good", "--from", "1h", "--dry-run"),
     "logs": ("good",),
     "next": ("good",),
     "explain-schedule": ("@daily",),

@@ -140,6 +140,10 @@ def fill(ledger: Path) -> None:
         db.execute("insert into trigger_event values ('victim', 'file', 'x', 'x', 1)")
         db.execute("insert into followed values ('victim', 'healthy-0', 1)")
         db.execute("insert into ended (run_id, generation, noted_at) values ('x', 1, ?)", (at,))
+        db.execute(
+            "insert into backfill (job, since, until, covered_until, at_once, again, requested_by, begun_at)"
+            " values ('victim', 1, 1, 1, 1, 1, 'x', 1)"
+        )
         db.execute("insert into idempotency_key values ('victim', 'x', 'x', ?)", (2 * at,))
         db.execute("insert into audit (at, actor, action, object, hash) values (1, 'x', 'x', 'victim', 'x')")
     db.close()

@@ -77,7 +77,7 @@ def command(
     as_json: bool,
     place: Place,
 ) -> int:
-    """The next fires of all jobs in order of time; or of JOB, of a cron EXPR in quotes, of a period (10m).
+    """The next fires of JOB, of a cron EXPR in quotes or of a period (10m); or of all jobs, in order of time.
 
     While the job files have errors, the jobs in force are used. A note says if a job is paused, or no engine
     is running. --from also takes a length from now (6h), and --until a length from the start. A time without

@@ -85,13 +85,13 @@ def command(
 ) -> int:
     """Retry RUN: a new run of the same job for the same time with the same params.
 
-    It uses the job's definition in force now, or the old one if the job, or the run's combination of its
-    matrix, was removed. The old record stays. A job with steps that has not changed continues at the first
-    step that has not succeeded, in a copy of the run's folder.
+    The new run uses the definition of the job that is in force now. If the job, or this combination of its
+    matrix, was removed, it uses the old definition. The old record stays. A job with steps that has not
+    changed continues at the first step that has not succeeded, in a copy of the run's folder.
 
     With --failed: every run of JOB, or of all jobs, that failed, timed out, was missed or lost and was not
-    retried, oldest first. It shows them, asks, requests the new runs and does not wait. Those that a job's
-    concurrency does not allow together run one after another, whatever its overlap policy is.
+    retried, oldest first. It shows them, asks, requests the new runs and does not wait. If a job's
+    concurrency does not allow them at once, they run one after another, whatever its overlap policy is.
     """
     options = _Many(since, until, choice, is_sure, is_dry)
     if is_many:

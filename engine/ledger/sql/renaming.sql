@@ -48,6 +48,10 @@ update followed set job = :new where job = :old;
 -- The jobs that a job follows.
 update followed set follower = :new where follower = :old;
 
+-- name: rename_backfills
+-- The backfills of a job.
+update backfill set job = :new where job = :old;
+
 -- name: rename_keys
 -- The idempotency keys of a job.
 update idempotency_key set job = :new

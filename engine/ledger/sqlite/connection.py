@@ -18,9 +18,11 @@ from engine.core.errors import (
     SupersededError,
 )
 from engine.core.records import Unreadable
-from engine.ledger.cells import INSTANT, faults_of, row_with_stand_ins, unreadable_row
-from engine.ledger.rows import TABLE_OF, Row, db_text, from_us
+from engine.ledger.cells import INSTANT
+from engine.ledger.record_rows import TABLE_OF
+from engine.ledger.rows import Row, db_text, from_us
 from engine.ledger.sqlite.functions import FUNCTIONS
+from engine.ledger.stand_ins import faults_of, row_with_stand_ins, unreadable_row
 from engine.ledger.statements import read_statements
 
 Read = TypeVar("Read")

@@ -14,6 +14,7 @@ RENAMED = (
     "renaming.rename_followed",
     "renaming.rename_followers",
     "renaming.rename_keys",
+    "renaming.rename_backfills",
 )
 
 

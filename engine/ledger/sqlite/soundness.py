@@ -19,19 +19,14 @@ from engine.core.records import (
     Tally,
     Unreadable,
 )
-from engine.ledger.cells import INSTANT, faults_of, unreadable_row
-from engine.ledger.rows import (
-    from_us,
-    gap_from_row,
-    run_from_row,
-    schedule_from_row,
-    session_from_row,
-    to_us,
-)
+from engine.ledger.cells import INSTANT
+from engine.ledger.record_rows import gap_from_row, schedule_from_row, session_from_row
+from engine.ledger.rows import from_us, run_from_row, to_us
 from engine.ledger.sqlite.connection import Connection
 from engine.ledger.sqlite.current import SqliteStanding
 from engine.ledger.sqlite.definitions import read_definition
 from engine.ledger.sqlite.incidents import SqliteIncidents
+from engine.ledger.stand_ins import faults_of, unreadable_row
 
 EVERY_ROW = (
     "soundness.all_run",
@@ -50,6 +45,7 @@ EVERY_ROW = (
     "soundness.all_artifact",
     "soundness.all_step",
     "soundness.all_pruned_request",
+    "soundness.all_backfill",
     "soundness.all_trigger_event",
     "soundness.all_idempotency_key",
     "soundness.all_followed",

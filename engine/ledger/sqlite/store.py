@@ -19,15 +19,10 @@ from engine.core.lifecycle import (
 from engine.core.occurrences import worst
 from engine.core.records import Generation, Schedule, Session, Unreadable
 from engine.ledger.cells import is_job
-from engine.ledger.rows import (
-    attempt_end_to_row,
-    run_from_row,
-    run_to_row,
-    schedule_from_row,
-    session_from_row,
-    to_us,
-)
+from engine.ledger.record_rows import schedule_from_row, session_from_row
+from engine.ledger.rows import attempt_end_to_row, run_from_row, run_to_row, to_us
 from engine.ledger.sqlite.artifacts import SqliteArtifacts
+from engine.ledger.sqlite.backfills import SqliteBackfills
 from engine.ledger.sqlite.connection import Connection
 from engine.ledger.sqlite.current import SqliteCurrent, SqliteStanding
 from engine.ledger.sqlite.definitions import read_definition, stand_in
@@ -46,10 +41,11 @@ from jobfile.model.catalog import CompiledJob
 from jobfile.model.jobs import JobSpec, Origin, ScheduleEntry
 
 if TYPE_CHECKING:
+    from engine.ledger.event_ports import Backfills, Keys, TriggerEvents
     from engine.ledger.following_ports import Following
     from engine.ledger.past_ports import Artifacts, Past
     from engine.ledger.step_ports import Steps
-    from engine.ledger.store_ports import Incidents, Keys, Outbox, Pauses, TriggerEvents
+    from engine.ledger.store_ports import Incidents, Outbox, Pauses
 
 KEPT_SPECS = 20_000
 """Size of the cache of parsed definitions: each is needed at every occurrence."""
@@ -72,6 +68,7 @@ class SqliteStore(SqliteCurrent, SqliteStanding):
         self.steps: Steps = SqliteSteps(connection)
         self.trigger_events: TriggerEvents = SqliteTriggerEvents(connection)
         self.following: Following = SqliteFollowing(connection)
+        self.backfills: Backfills = SqliteBackfills(connection)
         self.keys: Keys = SqliteKeys(connection)
         self._specs: dict[str, JobSpec] = {}
         self._gone: set[str] = set()

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from engine.core.records import (
     SOURCE,
     Applied,
     Audited,
+    Backfill,
     Definition,
     Gap,
     Generation,
@@ -31,21 +32,18 @@ from engine.core.records import (
 )
 from engine.core.step_states import StepRun
 from engine.ledger.cells import COUNT, state_of, texts_from_json
-from engine.ledger.rows import (
+from engine.ledger.record_rows import (
     applied_from_row,
-    artifact_from_row,
-    attempt_from_row,
     audited_from_row,
+    backfill_from_row,
     gap_from_row,
     generation_from_row,
     job_version_from_row,
-    output_from_row,
     rejection_from_row,
-    run_from_row,
     schedule_from_row,
     session_from_row,
-    to_us,
 )
+from engine.ledger.rows import artifact_from_row, attempt_from_row, output_from_row, run_from_row, to_us
 from engine.ledger.source_fact import source_from_text
 from engine.ledger.sqlite.connection import Connection
 from engine.ledger.sqlite.current import SqliteCurrent
@@ -281,3 +279,12 @@ class SqliteView(SqliteCurrent):
 
     def audit_links(self) -> Iterator[Link]:
         return (Link(*row) for row in self._db.each("audit.audit_links"))
+
+    def backfills(self, job: str | None, *, limit: int) -> tuple[Backfill, ...]:
+        return self._db.all(backfill_from_row, "backfill.backfills", {"job": job, "limit": limit})
+
+    def results_of(self, backfill: Backfill) -> Mapping[RunState, int]:
+        # The identities of its events begin with its number and a space; `!` is the next character.
+        values = {"job": backfill.job, "first": f"{backfill.id} ", "after": f"{backfill.id}!"}
+        rows = self._db.rows("backfill.results_of_backfill", values)
+        return {state_of(row["state"]): int(row["count"]) for row in rows}
