@@ -21,6 +21,7 @@ from engine.answers.following import (
     coming_words,
     is_following,
     items_of,
+    place_words,
     upcoming_of_roots,
 )
 from engine.answers.newest import LOOK_BACK, asked_since, has_schedule, newest_item
@@ -429,7 +430,7 @@ def verdict_of(asked: Asked, item: Item) -> str:
 
 def _one(asked: Asked, item: Item) -> str:
     run = item.run
-    place, known = _place(asked, item), _known(item)
+    place, known = place_words(item, asked.zone), _known(item)
     match _answer(asked, item):
         case Answer.SUCCEEDED if run is None:
             return f"yes, it ran and succeeded ({place}; no details are kept)"
@@ -458,16 +459,6 @@ def _one(asked: Asked, item: Item) -> str:
             why = _why(asked, item)
             detail_text = f", {why}" if why != item.state.value else ""
             return f"not over: {item.state.value}{detail_text} ({place}{known})"
-
-
-def _place(asked: Asked, item: Item) -> str:
-    """What an expected run was for, and when it was retried, or started after all."""
-    run = item.run
-    wanted = "scheduled for" if item.is_scheduled else "for" if is_following(item) else "requested at"
-    at = instant_text(item.scheduled_for, asked.zone)
-    if run is None or run.retry_of is None:
-        return f"{wanted} {at}"
-    return f"for {at}, {again_words(run)} at {instant_text(run.queued_at, asked.zone)}"
 
 
 def _not_run(asked: Asked, item: Item) -> str:

@@ -48,6 +48,16 @@ def again_words(run: Run) -> str:
     return "started after all" if run.trigger is TriggerKind.AFTER else "retried by hand"
 
 
+def place_words(item: Item, zone: tzinfo) -> str:
+    """What an expected run was for, and when it was retried, or started after all."""
+    run = item.run
+    wanted = "scheduled for" if item.is_scheduled else "for" if is_following(item) else "requested at"
+    at = instant_text(item.scheduled_for, zone)
+    if run is None or run.retry_of is None:
+        return f"{wanted} {at}"
+    return f"for {at}, {again_words(run)} at {instant_text(run.queued_at, zone)}"
+
+
 def roots(view: View, job: str) -> tuple[str, ...]:
     """The jobs at the beginning of the chains that lead to a job."""
     return tuple(one for one in _upstream_first(view, job) if not view.following.upstream(one))
