@@ -1,7 +1,7 @@
 """The names available at each place of a job: the one table of what templates and conditions may read."""
 
 import re
-from collections import ChainMap
+from collections import ChainMap, Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, TypeVar
@@ -118,6 +118,22 @@ def after_names(upstream: Sequence[Names], *, needs_all: bool) -> Names:
             found.setdefault(name, []).append(one)
     unique = {name: types[0] for name, types in found.items() if len(types) == 1 or name.endswith(".*")}
     return {**AFTER, **unique}
+
+
+def unclear_names(upstream: Sequence[Names]) -> dict[str, Refusal]:
+    """The names that several of the jobs declare that a trigger waits for, each with its refusal."""
+    counts = Counter(name for names in upstream for name in names if not name.endswith(".*"))
+    return {name: _unclear(name) for name, count in counts.items() if count > 1}
+
+
+def _unclear(name: str) -> Refusal:
+    what, own = name.split(".")[1:]
+    return Refusal(
+        "JF424",
+        f"several of the jobs that this one follows have `{own}` in their {what}",
+        "of which job is not known",
+        ("rename it in one of them, or follow one job only",),
+    )
 
 
 def common_names(ways: Sequence[Names]) -> Names:

@@ -1,5 +1,6 @@
 """A set of files for the checks and the compiler: its jobs and steps, with the settings in force for each."""
 
+from collections import ChainMap
 from collections.abc import Iterator, Mapping
 from dataclasses import field
 from functools import cached_property
@@ -20,6 +21,7 @@ from jobfile.expressions.scopes import (
     matrix_names,
     params_names,
     step_names,
+    unclear_names,
     upstream_names,
     vars_names,
 )
@@ -259,7 +261,10 @@ class JobText:
     @cached_property
     def scope(self) -> Scope:
         """The names available in the job's templates."""
-        return build(self.base_names, constants=self.files.vars_names, secrets=self.secrets, kinds=self.kinds)
+        constants, refused = self.files.vars_names, self.unclear
+        return build(
+            self.base_names, constants=constants, secrets=self.secrets, kinds=self.kinds, refused=refused
+        )
 
     @cached_property
     def key_scope(self) -> Scope:
@@ -268,7 +273,7 @@ class JobText:
         refusal = Refusal(
             "JF403", "`run.attempt` is not available here", "the key is computed before any attempt"
         )
-        constants, refused = self.files.vars_names, {"run.attempt": refusal}
+        constants, refused = self.files.vars_names, {**self.unclear, "run.attempt": refusal}
         return build(names, constants=constants, secrets=self.secrets, kinds=self.kinds, refused=refused)
 
     @cached_property
@@ -288,6 +293,13 @@ class JobText:
         if after:
             found["after"] = common_names(after)
         return found
+
+    @cached_property
+    def unclear(self) -> dict[str, Refusal]:
+        """The names that several of the jobs declare that one trigger waits for."""
+        waits = (trigger for trigger in self.triggers if needs_all(trigger))
+        upstream = ([self._upstream_names(one.text) for one in followed(trigger)] for trigger in waits)
+        return {name: one for names in upstream for name, one in unclear_names(names).items()}
 
     @cached_property
     def entry_zones(self) -> frozenset[str | None]:
@@ -411,7 +423,7 @@ class StepText:
             secrets=self.secrets,
             kinds=self.job.kinds,
             steps=_StepNames(self),
-            refused=_NotEnded(self),
+            refused=ChainMap(_NotEnded(self), self.job.unclear) if self.job.unclear else _NotEnded(self),  # type: ignore[arg-type]  # it is only read
         )
 
     def not_yet(self, name: str) -> Refusal:

@@ -63,7 +63,12 @@ def test_these_names_are_known(keys: str, text: str) -> None:
         (AFTER, "trigger.path", "JF402", "`trigger` has no `path`"),
         (AFTER, "trigger.outputs.row", "JF424", "output `row` is not declared"),
         (AFTER, "trigger.params.dya", "JF402", "`trigger` has no `params.dya`"),
-        (ALL, "trigger.outputs.rows", "JF424", "output `rows` is not declared"),
+        (
+            ALL,
+            "trigger.outputs.rows",
+            "JF424",
+            "several of the jobs that this one follows have `rows` in their outputs",
+        ),
         (ANY, "trigger.outputs.tags", "JF424", "output `tags` is not declared"),
         (ANY, "trigger.outputs.size", "JF424", "output `size` is not declared"),
         (EACH, "trigger.params.day", "JF402", "`trigger` has no `params.day`"),
