@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.core.errors import PartialTurnError
-from engine.core.lifecycle import Run, RunState
+from engine.core.lifecycle import Run, RunState, TriggerKind
 from engine.ledger.sqlite.store import SqliteStore
 from engine.ports import Stop
 from tests.builders import HOUR, NOON
@@ -554,3 +554,49 @@ def check_rule(world: World, job: str, kind: str, when: str, ups: tuple[str, ...
 def due(kind: str, when: str, upstream: dict[str, list[Run]]) -> set[datetime]:
     times = [{run.scheduled_for for run in runs if run.verdict in GOOD[when]} for runs in upstream.values()]
     return set.intersection(*times) if kind == "all" else set.union(*times)
+
+
+def test_the_doctor_finds_an_end_that_the_engine_leaves_undone(tmp_path: Path) -> None:
+    world = World(tmp_path, CHAIN)
+    world.pass_time(seconds=3600)
+    [attempt] = world.launcher.running()
+    world.launcher.finish(attempt)
+    world.worker.notice(attempt)
+    world.worker.tick()
+    for seconds, codes in ((240, []), (120, ["invariant.I8"])):
+        world.clock.advance(seconds=seconds)
+        world.heartbeat.tick()
+        assert [one.code for one in world.unsound()] == codes
+    assert "other jobs follow ended 6m ago" in world.unsound()[0].found
+    world.step()
+    finish_all(world)
+    assert world.unsound() == []
+
+
+def test_a_late_end_is_noted_when_it_is_found(tmp_path: Path) -> None:
+    world = World(tmp_path, CHAIN)
+    world.pass_time(seconds=3600)
+    [attempt] = world.launcher.running()
+    world.launcher.lose(attempt)
+    world.step()
+    world.clock.advance(seconds=7200)
+    world.heartbeat.tick()
+    world.launcher.finish(attempt, exit_code=0)
+    world.housekeeper().resolve()
+    assert world.runs("load")[0].verdict is RunState.SUCCEEDED
+    oldest = world.store.following.oldest_end()
+    assert oldest is not None
+    assert (world.clock.now() - oldest).total_seconds() < 60
+
+
+def test_events_of_ends_are_forgotten_with_the_runs(tmp_path: Path) -> None:
+    world = World(tmp_path, CHAIN)
+    world.pass_time(seconds=3600)
+    finish_all(world)
+    known = f"{world.runs('load')[0].id} succeeded"
+    assert world.store.trigger_events.identities("report", TriggerKind.AFTER) == {known}
+    world.clock.advance(seconds=2 * 86_400)
+    house = world.housekeeper(keep_days=1)
+    for _ in range(3):
+        house.prune(counts=False)
+    assert world.store.trigger_events.identities("report", TriggerKind.AFTER) == frozenset()
