@@ -44,6 +44,9 @@ from jobfile.model.dataclass import dataclass
 from jobfile.model.values import Value
 from jobfile.render.style import PLAIN, Style
 
+Days = tuple[date, date]
+"""The first and the last of consecutive local days."""
+
 
 class Answer(IntEnum):
     """The answers of `did`, each with its exit code."""
@@ -76,7 +79,7 @@ def did(
     *,
     zone: ZoneInfo,
     params: Mapping[str, str],
-    on: date | None,
+    on: Days | None,
     at: datetime | None,
     now: datetime,
     presence: Presence,
@@ -152,15 +155,19 @@ MAX_BACKFILLED: Final = 1_000
 """Maximum number of runs for one instant among which those of a backfill are looked for."""
 
 
-def _of(asked: Asked, about: _About, *, on: date | None, at: datetime | None, run: Run | None) -> Did:
+def _of(asked: Asked, about: _About, *, on: Days | None, at: datetime | None, run: Run | None) -> Did:
     view, job, zone, now = asked.view, asked.job, asked.zone, asked.now
     if run is not None:
         return _did_run(asked, run)
     if at is not None:
         since, until, when = at, at + timedelta(seconds=1), f"at {instant_text(at, zone)}"
     elif on is not None:
-        since, until = day_window(on, zone)
-        when = f"on {on.isoformat()}"
+        since, until = day_window(on[0], zone)[0], day_window(on[1], zone)[1]
+        when = (
+            f"on {on[0].isoformat()}"
+            if on[0] == on[1]
+            else f"from {on[0].isoformat()} to {on[1].isoformat()}"
+        )
     else:
         return _did_newest(asked, about)
     found = items_of(view, job, since=since, until=until, now=now)

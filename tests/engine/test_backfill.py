@@ -213,11 +213,11 @@ def test_did_answers_with_the_backfilled_run_of_an_occurrence_that_was_missed(tm
     begin(world, since=at, until=at + MINUTE)
     run_out(world)
     assert asked(world, at=at).answer is Answer.SUCCEEDED
-    whole = asked(world, on=NOON.date())
+    whole = asked(world, on=(NOON.date(), NOON.date()))
     assert len(whole.items) == 11, "an occurrence and its backfilled run are one"
 
 
-def asked(world: World, *, at: datetime | None = None, on: date | None = None) -> Did:
+def asked(world: World, *, at: datetime | None = None, on: tuple[date, date] | None = None) -> Did:
     zone = load_zone("UTC")
     assert zone is not None
     now = world.clock.now()
