@@ -287,11 +287,7 @@ def _did_newest(asked: Asked, about: _About) -> Did:
     since = item.scheduled_for if item is not None else now - LOOK_BACK
     is_owed = item is None or item.is_scheduled or is_following(item)
     fits = _fitting(asked, about)
-
-    def is_other(one: Item) -> bool:
-        return fits(one) and (item is None or item.is_scheduled or not is_following(one))
-
-    other = asked_since(view, job, since, now=now, fits=is_other) if is_owed else None
+    other = asked_since(view, job, since, now=now, fits=fits) if is_owed else None
     other = None if other is None else _narrowed(after_retries(view, other, job), about)
     items = () if item is None else (item,)
     is_alike = item is not None and other is not None and _answer(asked, other) is answer

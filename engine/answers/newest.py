@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from engine.answers.expected import INSTANT, Item, item_of
-from engine.answers.following import items_of
+from engine.answers.following import is_following, items_of
 from engine.core.lifecycle import Run
 from engine.ledger.ports import History, View
 
@@ -53,8 +53,8 @@ def asked_since(view: View, job: str, at: datetime, *, now: datetime, fits: Fits
     """The newest run that was requested after an instant, for that instant or a later time."""
 
     def is_since(item: Item) -> bool:
-        is_asked = not item.is_scheduled and item.run is not None and item.run.queued_at > at
-        return is_asked and fits(item)
+        is_asked = not item.is_scheduled and not is_following(item)
+        return is_asked and item.run is not None and item.run.queued_at > at and fits(item)
 
     return _newest_in(view, job, since=at, until=FAR, now=now, fits=is_since)
 
