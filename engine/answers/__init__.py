@@ -34,6 +34,7 @@ __all__ = [
     "reasons",
     "report",
     "report_text",
+    "requested",
     "retryable",
     "runs",
     "shown",

@@ -48,11 +48,6 @@ def run_to_json(
     return plain
 
 
-def whole_runs_to_json(view: View, runs: Sequence[Run]) -> dict[str, object]:
-    """Runs that a command has requested or waited for, each with its attempts and outputs, as JSON data."""
-    return {"format": 1, "runs": [whole_run_to_json(run, details_of(view, run)) for run in runs]}
-
-
 class Details(NamedTuple):
     """What the ledger has about a run besides its row."""
 

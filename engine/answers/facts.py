@@ -166,6 +166,10 @@ def run_facts(view: View, run: Run, zone: ZoneInfo) -> list[Fact]:
     if run.retry_of:
         what = "in place of" if run.trigger is TriggerKind.AFTER else "a retry of"
         facts.append(("", f"{what} run {short(run.retry_of)}"))
+    if run.trigger is TriggerKind.MANUAL and run.caused_by:
+        facts.append(("requested in", f"run {short(run.caused_by)}"))
+    if run.idempotency_key:
+        facts.append(("idempotency", run.idempotency_key))
     if run.matrix:
         facts.append(("combination", combination_text(run.matrix)))
     if run.params:

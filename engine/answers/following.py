@@ -103,7 +103,8 @@ def _causes(view: View, run: Run, zone: tzinfo) -> Iterator[str]:
         if count == MOST_CAUSES:
             yield f"{known}, which has causes of its own:  jobfile why {short(found.id)}"
             return
-        yield f"{known}, which {'follows' if found.reason == Reason.AFTER else 'started after'} "
+        link = "started after" if found.trigger is TriggerKind.AFTER else "was requested in"
+        yield f"{known}, which {'follows' if found.reason == Reason.AFTER else link} "
         cause = found.caused_by
 
 

@@ -1,20 +1,24 @@
 """Sends requests to the engine through the ledger: one transaction each, recorded in the audit."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
+from typing import NoReturn
 
 from engine.cli.place import Place
+from engine.core.errors import JobfileError
 from engine.core.lifecycle import Run, RunState
 from engine.core.reasons import Reason
 from engine.execution.run_folders import copy_run
-from engine.host.environment import user_name
+from engine.host.environment import environment, user_name
 from engine.host.lock import make_private_file, make_state_dir
 from engine.host.run_ids import new_run_id
 from engine.host.wake import poke
 from engine.ledger.opening import open_ledger
 from engine.ledger.store_ports import Requesting
 from engine.ports import Stop
-from engine.transactions.account import Moment, request_runs, requested_runs, retry_run
+from engine.transactions.account import Moment, earlier_ids, request_runs, requested_runs, retry_run
+from engine.transactions.requests import requesting_run
 from engine.transactions.steps import has_steps, keep_steps, kept_of
 from jobfile.model.catalog import CompiledJob
 from jobfile.model.jobs import JobSpec, OverlapPolicy
@@ -30,8 +34,12 @@ def new_runs(
     at: datetime,
     now: datetime,
     chosen: Sequence[Mapping[str, Scalar]] | None = None,
+    key: str = "",
 ) -> tuple[Run, ...]:
-    """Make the runs of a request, without recording them: of the chosen combinations, or of all."""
+    """Make the runs of a request, without recording them: of the chosen combinations, or of all.
+
+    `key` is an idempotency key in place of that of the job.
+    """
     return requested_runs(
         spec,
         new_id=new_run_id,
@@ -42,6 +50,7 @@ def new_runs(
         now=now,
         requested_by=user_name(),
         chosen=chosen,
+        key=key,
     )
 
 
@@ -70,10 +79,16 @@ def record(
 ) -> tuple[Run, ...]:
     """Record the runs of a request and the reason; return them as the overlap policy decided.
 
-    `continues` is the run whose steps a retry does not run again.
+    If they are duplicates of earlier runs, nothing is recorded, and those are returned. `continues` is the
+    run whose steps a retry does not run again.
     """
     moment = Moment(now=now, generation=runs[0].generation or 0, new_id=new_run_id)
+    parent = requesting_run(store, environment())
+    runs = [replace(run, caused_by=parent) if parent and not run.retry_of else run for run in runs]
     with store.transaction():
+        if earlier := earlier_ids(store, runs, now=now):
+            found, _ = request_runs(store, runs, job.spec, moment)
+            return found or _refuse_deleted(earlier[0])
         store.add_definition(job)
         recorded, _ = request_runs(store, runs, job.spec, moment, policy=policy)
         if continues is not None and not recorded[0].state.is_final:
@@ -87,6 +102,18 @@ def record(
                 now=now,
             )
     return recorded
+
+
+def _refuse_deleted(run_id: str) -> NoReturn:
+    raise JobfileError(
+        f"duplicate of run {run_id}, whose record was deleted; nothing was started. To run the job again, "
+        "give another --key"
+    )
+
+
+def is_duplicate(recorded: Sequence[Run], requested: Sequence[Run]) -> bool:
+    """Whether a request got the runs of an earlier one, because these have its key."""
+    return not {run.id for run in recorded} & {run.id for run in requested}
 
 
 def prepare_state(place: Place) -> None:

@@ -33,8 +33,8 @@ class TriggerEvents(Protocol):
         """Forget an event that cannot come again, such as a file that is gone."""
         ...
 
-    def forget_old(self, trigger: TriggerKind, *, before: datetime) -> int:
-        """Forget the events of a kind that were recorded before an instant; return their number."""
+    def forget_old(self, trigger: TriggerKind, *, before: datetime, limit: int) -> int:
+        """Forget events of a kind that were recorded before an instant; return their number."""
         ...
 
 
@@ -49,8 +49,8 @@ class Keys(Protocol):
         """Give a free key to a run until an instant. False, and nothing changes, if it belongs to one."""
         ...
 
-    def drop_expired(self, *, now: datetime) -> int:
-        """Delete the keys that have expired; return their number."""
+    def drop_expired(self, *, now: datetime, limit: int) -> int:
+        """Delete keys that have expired; return their number."""
         ...
 
 

@@ -186,6 +186,10 @@ class Overview(Protocol):
         """Runs for times in [since, until), newest first: of these jobs or of all, in these states or any."""
         ...
 
+    def key_holder(self, job: str, key: str, *, now: datetime) -> str:
+        """The id of the run of a job that an idempotency key belongs to; empty if it is free."""
+        ...
+
     def matrix_runs(self, *, since: datetime, until: datetime) -> tuple[Run, ...]:
         """Runs of a matrix that were wanted in [since, until), of all jobs, as recorded."""
         ...

@@ -406,6 +406,7 @@ class Retention(Stopping, Protocol):
     artifacts: Artifacts
     outbox: Outbox
     incidents: Incidents
+    keys: Keys
     trigger_events: TriggerEvents
 
 

@@ -10,7 +10,7 @@ from engine.ledger.store_ports import Requesting
 from engine.transactions.account import (
     Moment,
     Origin,
-    earlier_runs,
+    earlier_ids,
     queued_runs,
     record_not_run,
     record_runs,
@@ -47,8 +47,8 @@ def record_event(store: Requesting, event: TriggerEvent, moment: Moment) -> Iter
         if not event.not_run:
             event = event._replace(not_run=Reason.TEMPLATE_ERROR, detail=str(error))
     # The answer names the run that has the key; for any other event a record says that it made no run.
-    earlier = earlier_runs(store, runs, now=moment.now) if event.trigger is TriggerKind.WEBHOOK else ()
-    store.trigger_events.add(event, run_id=(earlier or runs)[0].id, now=moment.now)
+    earlier = earlier_ids(store, runs, now=moment.now) if event.trigger is TriggerKind.WEBHOOK else ()
+    store.trigger_events.add(event, run_id=earlier[0] if earlier else runs[0].id, now=moment.now)
     if earlier:
         return
     if event.not_run:

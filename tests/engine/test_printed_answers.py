@@ -10,7 +10,7 @@ import pytest
 
 from engine.answers import explained
 from engine.answers.artifacts import artifact_to_json
-from engine.answers.as_json import iso, output_to_json, run_to_json, whole_runs_to_json
+from engine.answers.as_json import iso, output_to_json, run_to_json
 from engine.answers.audit import (
     Verified,
     records_to_json,
@@ -42,6 +42,7 @@ from engine.answers.pauses import (
 from engine.answers.presence import RUNNING, Presence
 from engine.answers.report import FIXED, Report, Row
 from engine.answers.report_text import report_to_text
+from engine.answers.requested import waited_to_json
 from engine.answers.runs import MAX_GAPS, Runs, newest_runs, one_run, runs_in, runs_to_json, runs_to_text
 from engine.answers.upcoming import obstacles_to_text
 from engine.answers.zones import zone_of_job
@@ -197,8 +198,12 @@ def test_a_run_is_the_same_data_everywhere_and_has_its_attempts_only_where_they_
     assert run_to_json(RUN, outputs=()) == {**RUN_AS_JSON, "outputs": []}
     whole = {**RUN_AS_JSON, "attempt_list": [ATTEMPT_AS_JSON], "outputs": [OUTPUT_AS_JSON]}
     assert run_to_json(RUN, attempts=[ATTEMPT], outputs=[OUTPUT]) == whole
-    found = whole_runs_to_json(OneRun(), [RUN])  # type: ignore[arg-type]  # all that it asks
-    assert found == {"format": 1, "runs": [{**whole, "artifacts": [KEPT_AS_JSON], "steps": [STEP_AS_JSON]}]}
+    found = waited_to_json(OneRun(), [RUN], options=" -f my.yaml")  # type: ignore[arg-type]  # all that it asks
+    (one,) = found["runs"]  # type: ignore[misc]  # a list
+    assert one.pop("see")["logs"] == f"jobfile logs {A} -f my.yaml"
+    assert one.pop("verdict")["line"]
+    assert one == {**whole, "artifacts": [KEPT_AS_JSON], "steps": [STEP_AS_JSON]}
+    assert found["verdict"] == {"answer": "not_well", "exit_code": 1, "line": None}
     nothing = artifact_to_json(
         KeptArtifact(attempt=AttemptKey(A, 1), artifact=Artifact(name="", note="many"))
     )

@@ -144,6 +144,7 @@ COVERING: Mapping[str, tuple[Group, ...]] = {
         ),
         ("engine/answers/cancelling.py", ("tests/cli/test_many.py",), _SCHEMAS),
         ("engine/answers/report_text.py", _VALUES, _FILTERS, _ANSWERS, _OVERDUE),
+        ("engine/answers/requested.py", _VALUES, ("tests/cli/test_keys.py",), _SCHEMAS),
         ("engine/answers/retryable.py", _VALUES, ("tests/cli/test_retry_failed.py",), _SCHEMAS),
         ("engine/answers/runs.py", _VALUES, _FILTERS, _RUNS, _ANSWERS),
         ("engine/answers/shown.py", ("tests/engine/test_shown.py",), _SCHEMAS),

@@ -1051,15 +1051,17 @@ def test_an_event_leads_to_one_run(open_ledger: OpenLedger) -> None:
     assert len(known.identities("hello", TriggerKind.FILE)) == 2
     with store.transaction():
         known.forget("hello", TriggerKind.FILE, "x")
-        assert known.forget_old(TriggerKind.AFTER, before=NOON) == 0
-        assert known.forget_old(TriggerKind.AFTER, before=NOON + MINUTE) == 1
+        assert known.forget_old(TriggerKind.AFTER, before=NOON, limit=9) == 0
+        assert known.forget_old(TriggerKind.AFTER, before=NOON + MINUTE, limit=0) == 0
+        assert known.forget_old(TriggerKind.AFTER, before=NOON + MINUTE, limit=9) == 1
     assert known.run_of(ARRIVAL._replace(identity="x")) == ""
     assert known.run_of(ARRIVAL._replace(trigger=TriggerKind.AFTER)) == ""
     assert known.run_of(ARRIVAL._replace(job="other")) == "b" * 32
 
 
 def test_a_key_belongs_to_one_run_until_it_expires(open_ledger: OpenLedger) -> None:
-    store, key = open_ledger().store, "invoice \udcff 1"
+    opened, key = open_ledger(), "invoice \udcff 1"
+    store = opened.store
 
     def take(run: str, now: datetime, job: str = "hello") -> bool:
         with store.transaction():
@@ -1073,9 +1075,11 @@ def test_a_key_belongs_to_one_run_until_it_expires(open_ledger: OpenLedger) -> N
     assert store.keys.holder("hello", key, now=NOON + HOUR) == ""
     assert take("d", NOON + HOUR)
     assert store.keys.holder("hello", key, now=NOON + HOUR) == "d" * 32
+    assert opened.view.key_holder("hello", key, now=NOON + HOUR) == "d" * 32
     with store.transaction():
-        assert store.keys.drop_expired(now=NOON + HOUR) == 1  # that of `other`
-        assert store.keys.drop_expired(now=NOON + 2 * HOUR) == 1
+        assert store.keys.drop_expired(now=NOON + HOUR, limit=0) == 0
+        assert store.keys.drop_expired(now=NOON + HOUR, limit=9) == 1  # that of `other`
+        assert store.keys.drop_expired(now=NOON + 2 * HOUR, limit=9) == 1
     assert store.keys.holder("hello", key, now=NOON) == ""
 
 

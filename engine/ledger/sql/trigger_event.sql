@@ -18,8 +18,10 @@ select identity from trigger_event where job = :job and trigger = :trigger;
 delete from trigger_event where job = :job and trigger = :trigger and identity = :identity;
 
 -- name: forget_events
--- Forget the old events of a kind of trigger.
-delete from trigger_event where trigger = :trigger and recorded_at < :before;
+-- Forget old events of a kind of trigger.
+delete from trigger_event where (job, trigger, identity) in (
+  select job, trigger, identity from trigger_event where trigger = :trigger and recorded_at < :before limit :limit
+);
 
 -- name: holder_of_key
 -- The run of a job that has a key now.
@@ -31,5 +33,7 @@ insert into idempotency_key (job, key, run_id, expires_at) values (:job, :key, :
 on conflict (job, key) do update set run_id = :run_id, expires_at = :expires_at where idempotency_key.expires_at <= :now;
 
 -- name: drop_expired_keys
--- Delete the keys that have expired.
-delete from idempotency_key where expires_at <= :now;
+-- Delete keys that have expired.
+delete from idempotency_key where (job, key) in (
+  select job, key from idempotency_key where expires_at <= :now limit :limit
+);

@@ -28,7 +28,13 @@ from engine.ledger.sqlite.current import SqliteCurrent, SqliteStanding
 from engine.ledger.sqlite.definitions import read_definition, stand_in
 from engine.ledger.sqlite.following import SqliteFollowing
 from engine.ledger.sqlite.incidents import SqliteIncidents
-from engine.ledger.sqlite.migrate import MIGRATIONS, migrate, refuse_foreign
+from engine.ledger.sqlite.migrate import (
+    MIGRATIONS,
+    migrate,
+    refuse_foreign,
+    refuse_newer,
+    refuse_older,
+)
 from engine.ledger.sqlite.outbox import SqliteOutbox
 from engine.ledger.sqlite.past import SqlitePast
 from engine.ledger.sqlite.pauses import SqlitePauses
@@ -87,6 +93,23 @@ class SqliteStore(SqliteCurrent, SqliteStanding):
             connection.close()
             raise
         return cls(connection)
+
+    @classmethod
+    def open_current(cls, path: Path, *, busy_seconds: float) -> "SqliteStore":
+        """Open a ledger of this program's version; refuse any other."""
+        connection = Connection(path, busy_seconds=busy_seconds)
+        try:
+            refuse_foreign(connection, MIGRATIONS)
+            opened = cls(connection)
+            opened.refuse_other_version()
+        except BaseException:
+            connection.close()
+            raise
+        return opened
+
+    def refuse_other_version(self) -> None:
+        refuse_older(self._db, MIGRATIONS)
+        refuse_newer(self._db, MIGRATIONS)
 
     def close(self) -> None:
         self._db.close()

@@ -30,8 +30,8 @@ class SqliteTriggerEvents:
         values = {"job": job, "trigger": trigger.value, "identity": db_text(identity)}
         self._db.write("trigger_event.forget_event", values)
 
-    def forget_old(self, trigger: TriggerKind, *, before: datetime) -> int:
-        values = {"trigger": trigger.value, "before": to_us(before)}
+    def forget_old(self, trigger: TriggerKind, *, before: datetime, limit: int) -> int:
+        values = {"trigger": trigger.value, "before": to_us(before), "limit": limit}
         return self._db.write("trigger_event.forget_events", values)
 
 
@@ -52,8 +52,8 @@ class SqliteKeys:
         values = {**owner, "expires_at": to_us(until), "now": to_us(now)}
         return self._db.write("trigger_event.take_key", values) == 1
 
-    def drop_expired(self, *, now: datetime) -> int:
-        return self._db.write("trigger_event.drop_expired_keys", {"now": to_us(now)})
+    def drop_expired(self, *, now: datetime, limit: int) -> int:
+        return self._db.write("trigger_event.drop_expired_keys", {"now": to_us(now), "limit": limit})
 
 
 def _key(event: TriggerEvent) -> dict[str, object]:

@@ -53,6 +53,7 @@ from engine.ledger.sqlite.migrate import MIGRATIONS, refuse_older
 from engine.ledger.sqlite.pauses import SqlitePauses
 from engine.ledger.sqlite.soundness import SqliteSoundness
 from engine.ledger.sqlite.steps import SqliteSteps
+from engine.ledger.sqlite.trigger_events import SqliteKeys
 
 if TYPE_CHECKING:
     from engine.ledger.following_ports import Followed
@@ -179,6 +180,9 @@ class SqliteView(SqliteCurrent):
             )
             for row in rows
         )
+
+    def key_holder(self, job: str, key: str, *, now: datetime) -> str:
+        return SqliteKeys(self._db).holder(job, key, now=now)
 
     def matrix_runs(self, *, since: datetime, until: datetime) -> tuple[Run, ...]:
         return self._db.all(run_from_row, "run.matrix_runs", {"since": to_us(since), "until": to_us(until)})
