@@ -39,6 +39,7 @@ __all__ = [
     "runs",
     "shown",
     "shown_text",
+    "starts",
     "status",
     "status_text",
     "steps",

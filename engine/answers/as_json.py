@@ -23,6 +23,7 @@ def run_to_json(
         "params": dict(run.params),
         "matrix": dict(run.matrix),
         "trigger": run.trigger.value,
+        "trigger_values": dict(run.trigger_values),
         "caused_by": run.caused_by,
         "idempotency_key": run.idempotency_key or None,
         "queue": run.queue or None,

@@ -1,16 +1,15 @@
 """Which jobs an answer is about: all, or those with one of some tags or owners."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Self  # JSON data has no narrower type than Any
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, NamedTuple, Self
 
+from engine.answers.starts import starts_in, starts_of
 from engine.ledger.ports import Overview
 from jobfile.model.dataclass import dataclass
 
 if TYPE_CHECKING:
-    from jobfile.model.jobs import JobSpec, Trigger
-
-Plain = dict[str, Any]
+    from jobfile.model.jobs import JobSpec
 
 
 class Labels(NamedTuple):
@@ -20,23 +19,13 @@ class Labels(NamedTuple):
     tags: tuple[str, ...] = ()
     timezone: str = "UTC"
     title: str = ""
-    after: str = ""
-    """The jobs that it starts after, as a text."""
+    starts: tuple[str, ...] = ()
+    """What starts it besides its schedule, in words."""
 
     @classmethod
     def of(cls, spec: "JobSpec") -> Self:
         """The labels of a compiled job."""
-        return cls(spec.owner, spec.tags, spec.timezone, spec.title, after_words(spec.triggers))
-
-
-def after_words(triggers: "Sequence[Trigger]") -> str:
-    """The jobs that a job starts after, as a text: `after load`; empty if there are none."""
-    if not triggers:
-        return ""
-    from engine.core import following  # noqa: PLC0415  start-up time: few jobs have triggers
-    from jobfile.model.jobs import AfterTrigger  # noqa: PLC0415  as above
-
-    return "; ".join(following.after_words(one) for one in triggers if isinstance(one, AfterTrigger))
+        return cls(spec.owner, spec.tags, spec.timezone, spec.title, starts_of(spec))
 
 
 MAX_KNOWN = 12
@@ -78,18 +67,9 @@ def known_labels(view: Overview) -> Mapping[str, Labels]:
         # Only these keys, without parsing the whole definition: there may be thousands of jobs.
         plain = json.loads(one.text)
         tags = tuple(plain.get("tags", ()))
-        after = _after(plain["triggers"]) if plain.get("triggers") else ""
-        found[one.job] = Labels(
-            plain.get("owner", ""), tags, plain["timezone"], plain.get("title", ""), after
-        )
+        title, starts = plain.get("title", ""), starts_in(plain.get("triggers", ()))
+        found[one.job] = Labels(plain.get("owner", ""), tags, plain["timezone"], title, starts)
     return found
-
-
-def _after(triggers: Sequence[Plain]) -> str:
-    from jobfile.model.canonical import from_plain  # noqa: PLC0415  start-up time: few jobs have triggers
-    from jobfile.model.jobs import Trigger  # noqa: PLC0415  as above
-
-    return after_words([from_plain(Trigger, one) for one in triggers])
 
 
 def unknown_word(choice: Choice, known: Iterable[Labels]) -> str:

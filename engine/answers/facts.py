@@ -12,6 +12,7 @@ from engine.answers.asked import Asked
 from engine.answers.expected import INSTANT, NOT_ACCOUNTED, Item
 from engine.answers.following import cause_words, is_following
 from engine.answers.outputs import label_of
+from engine.answers.starts import file_of
 from engine.answers.steps import attempts_in_order, step_line, steps_of_run
 from engine.core.lifecycle import Attempt, AttemptState, Run, RunState, TriggerKind
 from engine.core.reasons import IncidentKind
@@ -68,13 +69,21 @@ def _schedule_facts(view: View, job: str, item: Item, zone: ZoneInfo) -> list[Fa
         by = f" by {item.run.requested_by}" if item.run and item.run.requested_by else ""
         reason = _reason_given(view, item.run) if item.run else ""
         why = f": {reason}" if reason else ""
-        return [("requested", f"{instant_text(item.scheduled_for, zone)}{by}{why}")]
+        asked = "found" if file_of(item.run) else "requested"
+        return [(asked, f"{instant_text(item.scheduled_for, zone)}{by}{why}"), *_file_facts(item.run)]
     schedule = schedule_at(view, job, item.scheduled_for)
     if schedule is None:
         return []
     rules = "; ".join(describe(entry) for entry in schedule.entries)
     since = instant_text(schedule.active_from, zone)
     return [("schedule", rules), ("", f"in force since {since}, generation {schedule.generation}")]
+
+
+def _file_facts(run: Run | None) -> list[Fact]:
+    """The file that started a run."""
+    if run is None or not (path := file_of(run)):
+        return []
+    return [("file", f"{path}, {run.trigger_values.get('size', '?')} bytes")]
 
 
 def _reason_given(view: View, run: Run) -> str:

@@ -10,6 +10,7 @@ from datetime import datetime, tzinfo
 from typing import Final
 
 from engine.answers.expected import INSTANT, NOT_ACCOUNTED, Item, expected_items, upcoming
+from engine.answers.starts import requested_words
 from engine.core.lifecycle import Run, RunState, TriggerKind
 from engine.core.reasons import Reason
 from engine.core.vocabulary import instant_text, reason_words, run_text, short
@@ -51,7 +52,7 @@ def again_words(run: Run) -> str:
 def place_words(item: Item, zone: tzinfo) -> str:
     """What an expected run was for, and when it was retried, or started after all."""
     run = item.run
-    wanted = "scheduled for" if item.is_scheduled else "for" if is_following(item) else "requested at"
+    wanted = "scheduled for" if item.is_scheduled else "for" if is_following(item) else requested_words(item)
     at = instant_text(item.scheduled_for, zone)
     if run is None or run.retry_of is None:
         return f"{wanted} {at}"

@@ -60,8 +60,6 @@ class ListedJob:
     pause: Pause | None
     is_in_force: bool
     notes: tuple[str, ...]
-    after: str = ""
-    """What starts it besides its schedule, as a text: `after load`."""
 
     @property
     def state(self) -> str:
@@ -155,7 +153,7 @@ def _job_to_json(one: ListedJob) -> dict[str, object]:
         "run": None if last is None or last.run is None else last.run.id,
         "last": [mark.state for mark in one.marks],
         "next_at": iso(one.next_at),
-        "after": one.after or None,
+        "starts": list(one.labels.starts),
         "paused": {
             "by": pause.actor,
             "why": pause.reason or None,
@@ -274,7 +272,6 @@ def _listed(
         pause=pause,
         is_in_force=is_in_force,
         notes=tuple(notes),
-        after=labels.after,
     )
 
 

@@ -20,6 +20,7 @@ from engine.core.records import (
     Rejection,
     Session,
     Source,
+    Watched,
 )
 from engine.ledger.ports import Current, View
 from engine.transactions.pause import holding
@@ -71,6 +72,8 @@ class Status:
     """Rows of the ledger that cannot be read, in words."""
     stuck: str = ""
     """Which loops of the engine are stuck, and since when."""
+    folders: tuple[Watched, ...] = ()
+    """The folders that the running engine watches for files."""
     source: Source = THE_FILES
     """Where the running engine takes its jobs from."""
     main_file: str = ""
@@ -109,7 +112,7 @@ class Status:
         is_low = self.free_bytes < LOW_DISK_BYTES
         is_troubled = bool(
             self.rejection or self.holds or self.trouble or self.bug or self.stuck or self.unreadable
-        )
+        ) or any(one.trouble for one in self.folders)
         return self.is_running and not (self.is_silent or is_troubled or is_low or self.overdue)
 
 
@@ -161,6 +164,7 @@ def make_status(
         unreadable=_unreadable(view) if view is not None else (),
         stuck=stuck,
         source=view.source() if view is not None and presence.is_running else THE_FILES,
+        folders=tuple(view.watched()) if view is not None and presence.is_running else (),
         main_file=main_file,
         has_main_file=has_main_file,
         zones={pause.job: zone_of_job(view, pause.job) for pause in pauses} if view is not None else {},
@@ -270,6 +274,16 @@ def _troubles(status: Status) -> dict[str, object]:
     """The part about holds, problems and incidents."""
     return {
         "stuck": status.stuck or None,
+        "folders": [
+            {
+                "folder": one.folder,
+                "jobs": list(one.jobs),
+                "trouble": one.trouble or None,
+                "since": iso(one.since),
+                "polled": one.polled or None,
+            }
+            for one in status.folders
+        ],
         "holds": [
             {"kind": one.kind, "since": one.began_at.isoformat(), "detail": one.detail or None}
             for one in status.holds

@@ -15,6 +15,7 @@ from engine.answers.facts import Fact, instant_facts, run_facts, schedule_at
 from engine.answers.following import again_words, items_of, upcoming_of_roots
 from engine.answers.overdue import OVERDUE
 from engine.answers.presence import RUNNING, Presence
+from engine.answers.starts import folder_words, starts_of
 from engine.core.columns import facts
 from engine.core.lifecycle import Run, RunState
 from engine.core.reasons import REASONS
@@ -22,6 +23,7 @@ from engine.core.records import Audited, Schedule
 from engine.core.vocabulary import instant_text, short, start_error_words
 from engine.ledger.ports import View
 from jobfile.diagnostics.escapes import printable
+from jobfile.model.canonical import spec_from_json
 from jobfile.model.dataclass import dataclass
 from jobfile.render.style import PLAIN, Style
 from jobfile.schedule.in_words import describe
@@ -209,6 +211,7 @@ def _not_expected(asked: Asked, at: datetime) -> Story:
         found += _neighbours(schedule, at, zone)
     else:
         because = _why_no_schedule(view, job, at, zone)
+    found += _other_starts(asked)
     is_coming = schedule is not None and at > asked.now and fire_at(schedule.entries, at) is not None
     what = "expected, not yet due" if is_coming else f"not expected: {because}"
     jobs = " or ".join(view.following.upstream(job)) if schedule is None else ""
@@ -262,3 +265,13 @@ def _why_no_schedule(view: View, job: str, at: datetime, zone: ZoneInfo) -> str:
         why_ended = REASONS.get(last.ended_because, "its schedule was changed")
         return f"{why_ended} {instant_text(last.active_until, zone)}"
     return "the job has no schedule"
+
+
+def _other_starts(asked: Asked) -> list[Fact]:
+    """What else starts the job now, and what is wrong with the folders that are watched for it."""
+    version = asked.view.job_in_force(asked.job)
+    text = None if version is None else asked.view.definition_text(version.digest)
+    words = () if text is None else starts_of(spec_from_json(text))
+    troubles = [folder_words(one) for one in asked.view.watched() if asked.job in one.jobs]
+    known = troubles if asked.presence.is_running else []
+    return [*(("starts", one) for one in words), *(("folder", one) for one in known if one)]

@@ -172,6 +172,8 @@ class TriggerEvent(NamedTuple):
     detail: str = ""
     retry_of: str | None = None
     """The earlier record of the same event in whose place it runs, because the reason for it is gone."""
+    mount: str = ""
+    """The mount point that its file is on."""
 
 
 class AttemptKey(NamedTuple):

@@ -22,11 +22,15 @@ class TriggerEvents(Protocol):
         ...
 
     def add(self, event: TriggerEvent, *, run_id: str, now: datetime) -> None:
-        """Record an event with its run. An exception if it was recorded already."""
+        """Record an event with its run, or with "" if it leads to none. An exception for a recorded one."""
         ...
 
-    def identities(self, job: str, trigger: TriggerKind) -> frozenset[str]:
-        """The identities of the recorded events of a trigger of a job."""
+    def identities(self, job: str, trigger: TriggerKind) -> dict[str, str]:
+        """The identities of the recorded events of a trigger of a job, each with the mount of its file."""
+        ...
+
+    def forget_run(self, run_id: str) -> None:
+        """Forget the event that led to a run."""
         ...
 
     def forget(self, job: str, trigger: TriggerKind, identity: str) -> None:

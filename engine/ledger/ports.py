@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         Source,
         StateCount,
         Unreadable,
+        Watched,
     )
     from engine.core.step_states import StepRun
     from engine.ledger.following_ports import Followed
@@ -216,6 +217,10 @@ class Generations(Protocol):
 
     def source(self) -> Source:
         """Where the engine that started last reads its jobs: files or a git revision."""
+        ...
+
+    def watched(self) -> list[Watched]:
+        """The folders that the engine that started last watches for files, as it found them."""
         ...
 
     def jobs_at(self, number: int) -> tuple[JobVersion, ...]:

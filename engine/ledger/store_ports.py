@@ -366,6 +366,7 @@ class Execution(Stopping, Pausing, SettingAside, Protocol):
     """For the worker and the rescuer: they start runs, and record how their attempts ended."""
 
     steps: Steps
+    trigger_events: TriggerEvents
 
     def startable(self, *, now: datetime, limit: int, is_catchup: bool) -> tuple[Run, ...]:
         """Runs that may start now, oldest first: the catch-up runs, or all others."""

@@ -3,6 +3,7 @@ returns when to call it again.
 """
 
 __all__ = [
+    "arrivals",
     "clock_guard",
     "follower",
     "heartbeat",

@@ -31,7 +31,7 @@ from engine.core.retry import attempt_limit, settle, time_to_deadline
 from engine.ledger.store_ports import Execution
 from engine.notifications.noting import owe_for_run
 from engine.ports import Alive, Clock, Journal, Launcher, LaunchOrder, NotStarted
-from engine.transactions.conditions import skip_unless_met
+from engine.transactions.conditions import skip_in_vain
 from engine.transactions.pause import pause_after_failures
 from engine.transactions.steps import (
     Courses,
@@ -94,6 +94,7 @@ class Worker:
         boot_id: str,
         serves: Callable[[Run], bool] | None = None,
         is_abandoned: Callable[[str], bool] = lambda _: False,
+        is_file_gone: Callable[[str], bool] = lambda _: False,
         is_held: Callable[[], bool] = lambda: False,
     ) -> None:
         """With `serves`, only the runs that it accepts start, as `jobfile run` without an engine needs it.
@@ -101,6 +102,7 @@ class Worker:
         `is_abandoned` returns whether the command that waits for a run is gone. While `is_held`, ended
         attempts are settled but nothing starts.
         """
+        self._is_file_gone = is_file_gone
         self._is_held = is_held
         self._caught_up_at: deque[float] = deque(maxlen=config.catchup_starts)
         self._store = store
@@ -405,7 +407,7 @@ class Worker:
 
     def _start(self, run: Run, now: datetime, events: list[Event]) -> list[ToStart]:
         spec, trouble = self._definition(run)
-        if not trouble and (skipped := skip_unless_met(self._store, run, spec, now=now)):
+        if not trouble and (skipped := skip_in_vain(self._store, run, spec, self._is_file_gone, now=now)):
             events += skipped
             return []
         if has_steps(spec) and not trouble:

@@ -15,4 +15,5 @@ __all__ = [
     "steps",
     "stop",
     "templates",
+    "trigger_events",
 ]

@@ -27,6 +27,7 @@ FINE = (
     "run: x, triggers: []",
     "run: x, triggers: [{boot: true}]",
     "run: x, triggers: [{after: plain}]",
+    "run: x, triggers: [{file: {path: in}}]",
     "run: x, outputs: {a: {type: string}}",
     "run: x, outputs: {}",
     "run: x, artifacts: ['*.csv']",

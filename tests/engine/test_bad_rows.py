@@ -137,7 +137,7 @@ def fill(ledger: Path) -> None:
             "insert into outbox (id, at, event, channel, job, run_id, body, next_try_at)"
             " values ('x', 1, 'failed', 'x', 'victim', 'x', '{}', 1)"
         )
-        db.execute("insert into trigger_event values ('victim', 'file', 'x', 'x', 1)")
+        db.execute("insert into trigger_event values ('victim', 'file', 'x', 'x', 1, '')")
         db.execute("insert into followed values ('victim', 'healthy-0', 1)")
         db.execute("insert into ended (run_id, generation, noted_at) values ('x', 1, ?)", (at,))
         db.execute(

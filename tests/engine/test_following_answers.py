@@ -226,20 +226,19 @@ def test_list_next_and_the_graph_name_what_starts_a_job(tmp_path: Path) -> None:
     found = list_jobs(
         world.view, None, presence=RUNNING, now=world.clock.now(), has_file=True, main_file="jobs.yaml"
     )
-    rows = {row["job"]: (row["after"], row["next_at"]) for row in list_to_json(found)["jobs"]}  # type: ignore[attr-defined]  # JSON data
+    rows = {row["job"]: (row["starts"], row["next_at"]) for row in list_to_json(found)["jobs"]}  # type: ignore[attr-defined]  # JSON data
     at = "2026-03-05T13:00:00+00:00"
-    assert rows == {"load": (None, at), "both": ("after load", at), "steps": ("after load", None)}
+    assert rows == {"load": ([], at), "both": (["after load"], at), "steps": (["after load"], None)}
     assert "after load" in list_to_text(found, width=100)
     compiled = compile_files([("jobs.yaml", content.encode())]).catalog
     assert compiled is not None
     lines = {}
     for job in compiled.jobs:
         spec = job.spec
-        after_text = Labels.of(spec).after
-        fires = next_fires(spec.name, spec.schedule, 1, now=NOON, is_job=True, after=after_text)
+        fires = next_fires(spec.name, spec.schedule, 1, now=NOON, is_job=True, starts=Labels.of(spec).starts)
         lines[spec.name] = fires_to_text(fires, width=100).splitlines()[0]
         if spec.name == "steps":
             assert graph_to_text(graph_of(spec)).splitlines()[0] == "steps  (after load)"
-    assert lines["steps"] == "no schedule: starts after load"
-    assert lines["both"].endswith("; starts after load")
+    assert lines["steps"] == "no schedule: after load"
+    assert lines["both"].endswith("; after load")
     assert "after" not in lines["load"]

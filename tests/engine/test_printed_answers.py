@@ -101,6 +101,7 @@ RUN_AS_JSON = {
     "params": {"day": "monday"},
     "matrix": {},
     "trigger": "catchup",
+    "trigger_values": {},
     "caused_by": None,
     "idempotency_key": None,
     "queue": None,

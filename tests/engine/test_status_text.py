@@ -17,6 +17,7 @@ from engine.core.records import (
     Pause,
     Session,
     Source,
+    Watched,
 )
 from jobfile import __version__
 from tests.builders import DAY, HOUR, MINUTE, NOON
@@ -80,6 +81,20 @@ def test_a_calm_system_has_five_lines() -> None:
         ),
         ({"trouble": "the disk is full"}, "ledger", ["NOTHING STARTS: the disk is full"]),
         ({"stuck": "worker since noon"}, "STUCK", ["worker since noon; see engine.log"]),
+        (
+            {"folders": (Watched("/in", ("a", "b")), Watched("/x", ("b",), polled="nfs4 at /x"))},
+            "files",
+            ["2 folders watched: /in/ for a, b, /x/ for b", "scanned every few seconds: nfs4 at /x"],
+        ),
+        (
+            {"folders": tuple(Watched(f"/{name}", (name,), f"/{name} is gone", NOON) for name in "abcd")},
+            "files",
+            [
+                "4 folders watched: /a/ for a, /b/ for b, /c/ for c, …",
+                *(f"NOTHING STARTS {one}: /{one} is gone (since 2026-03-05 12:00 UTC)" for one in "abc"),
+                "and 1 more folder CANNOT BE READ",
+            ],
+        ),
         ({"bug": "worker: KeyError"}, "bug", ["worker: KeyError; see engine.log in the state folder"]),
         (
             {"unreadable": ("row 1",)},
@@ -259,6 +274,7 @@ DATA: dict[str, Any] = {
     "rejected": None,
     "paused": [],
     "clock": {"believed": True, "detail": None},
+    "folders": [],
     "stuck": None,
     "holds": [],
     "incidents": [],
@@ -285,6 +301,24 @@ OF_GIT = {"ref": "main", "commit": "d" * 40, "waits_for_apply": False, "trouble"
         ({"trouble": "full"}, {"is_well": False, "ledger": {"writable": False, "detail": "full"}}),
         ({"bug": "KeyError"}, {"is_well": False, "bug": "KeyError"}),
         ({"stuck": "worker"}, {"is_well": False, "stuck": "worker"}),
+        (
+            {
+                "folders": (
+                    Watched("/in", ("a",), "/in does not exist", NOON),
+                    Watched("/b", ("b",), polled="nfs"),
+                )
+            },
+            {
+                "is_well": False,
+                "folders": [
+                    {
+                        **{"folder": "/in", "jobs": ["a"], "trouble": "/in does not exist"},
+                        **{"since": "2026-03-05T12:00:00+00:00", "polled": None},
+                    },
+                    {"folder": "/b", "jobs": ["b"], "trouble": None, "since": None, "polled": "nfs"},
+                ],
+            },
+        ),
         ({"unreadable": ("row",)}, {"is_well": False, "unreadable": ["row"]}),
         (
             {"generation": None},

@@ -149,6 +149,13 @@ COVERING: Mapping[str, tuple[Group, ...]] = {
         ("engine/answers/runs.py", _VALUES, _FILTERS, _RUNS, _ANSWERS),
         ("engine/answers/shown.py", ("tests/engine/test_shown.py",), _SCHEMAS),
         ("engine/answers/shown_text.py", ("tests/engine/test_shown.py",), ("tests/cli/test_files.py",)),
+        ("engine/answers/starts.py", ("tests/engine/test_starts.py",)),
+        (
+            "engine/core/arrivals.py",
+            ("tests/engine/test_arrivals.py",),
+            ("tests/engine/test_file_triggers.py",),
+        ),
+        ("jobfile/model/name_patterns.py", ("tests/engine/test_name_patterns.py",)),
         ("engine/answers/status_text.py", _STATUS, _ANSWERS, _PRINTED),
         (
             "engine/answers/upcoming.py",

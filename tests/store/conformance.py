@@ -1050,6 +1050,14 @@ def test_an_event_leads_to_one_run(open_ledger: OpenLedger) -> None:
     assert known.run_of(ARRIVAL) == "a" * 32
     assert len(known.identities("hello", TriggerKind.FILE)) == 2
     with store.transaction():
+        known.add(ARRIVAL._replace(identity="y", mount="/mnt/caf\udce9"), run_id="", now=NOON)
+        known.add(ARRIVAL._replace(identity="z"), run_id="f" * 32, now=NOON)
+    assert known.identities("hello", TriggerKind.FILE)["y"] == "/mnt/caf\\xe9"
+    with store.transaction():
+        known.forget_run("f" * 32)
+        known.forget("hello", TriggerKind.FILE, "y")
+    assert known.identities("hello", TriggerKind.FILE).keys() == {"x", "in/caf\\xe9.csv 7 3"}
+    with store.transaction():
         known.forget("hello", TriggerKind.FILE, "x")
         assert known.forget_old(TriggerKind.AFTER, before=NOON, limit=9) == 0
         assert known.forget_old(TriggerKind.AFTER, before=NOON + MINUTE, limit=0) == 0

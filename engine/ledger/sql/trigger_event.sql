@@ -2,16 +2,20 @@
 
 -- name: add_trigger_event
 -- Record an event with the run that it leads to. The primary key refuses a second one.
-insert into trigger_event (job, trigger, identity, run_id, recorded_at)
-values (:job, :trigger, :identity, :run_id, :now);
+insert into trigger_event (job, trigger, identity, run_id, recorded_at, mount)
+values (:job, :trigger, :identity, :run_id, :now, :mount);
 
 -- name: run_of_event
 -- The run that an event led to.
 select run_id from trigger_event where job = :job and trigger = :trigger and identity = :identity;
 
 -- name: events_of_job
--- The identities of the events that a trigger of a job has seen.
-select identity from trigger_event where job = :job and trigger = :trigger;
+-- The identities of the events that a trigger of a job has seen, each with its mount point.
+select identity, mount from trigger_event where job = :job and trigger = :trigger;
+
+-- name: forget_event_of_run
+-- Forget the event that led to a run.
+delete from trigger_event where run_id = :run_id;
 
 -- name: forget_event
 -- Forget an event that cannot come again.
