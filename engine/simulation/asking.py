@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
 
-from engine.core.following import EXECUTED, FAILURES
 from engine.core.lifecycle import Ended, Run, RunState, StartError, TriggerKind
 from engine.core.reasons import Reason
 from engine.core.records import Pause
@@ -19,7 +18,7 @@ from engine.transactions.pause import BY_FAILURES
 from engine.transactions.templates import concurrency_key, template_values
 from jobfile.expressions.expression import EvaluationError
 from jobfile.expressions.template import evaluate_source
-from jobfile.model.jobs import AfterWhen, JobSpec, StepsAction
+from jobfile.model.jobs import JobSpec, StepsAction
 from jobfile.model.values import Value
 from jobfile.schedule.occurrences import load_zone
 
@@ -160,13 +159,6 @@ def own_pause(subject: Subject) -> tuple[Pause, ...]:
         return ()
     name = subject.spec.name
     return (Pause(name, BY_FAILURES, "engine", "failures", subject.paused_at, None, None, ""),)
-
-
-def is_followed(state: RunState, when: str) -> bool:
-    """Whether a run that ends in this state starts the jobs that follow it under the condition `when`."""
-    if when == AfterWhen.ALWAYS:
-        return state in EXECUTED
-    return state is RunState.SUCCEEDED if when == AfterWhen.SUCCEEDED else state in FAILURES
 
 
 def _as_run(run: SimRun) -> Run:

@@ -13,6 +13,7 @@ from typing import Final
 
 from engine.core.admission import Admit, Hold, Listed, Skip, admit, policy_for
 from engine.core.due import Due, due
+from engine.core.following import fits_state
 from engine.core.lifecycle import RunState, TriggerKind
 from engine.core.reasons import Reason
 from engine.core.records import ON_TIME
@@ -26,7 +27,6 @@ from engine.simulation.asking import (
     bound,
     cut_short,
     holds,
-    is_followed,
     is_late,
     own_pause,
     rendered_key,
@@ -419,7 +419,7 @@ class _Simulation:
             if subject.failures_in_a_row == subject.spec.pause_on_failure:
                 subject.paused_at = now
         for follower, trigger in subject.followers:
-            if is_followed(state, trigger.when) and self.is_next(run, follower, trigger):
+            if fits_state(trigger.when, state) and self.is_next(run, follower, trigger):
                 event = GivenEvent(at=run.scheduled_for, job=follower.spec.name, trigger=TriggerKind.AFTER)
                 self.ask(now, event)
 
