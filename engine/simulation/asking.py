@@ -15,7 +15,7 @@ from engine.simulation.courses import Assumptions, Course, course_of
 from engine.simulation.subject import Absence, Assumed, Setting, SimRun, Subject
 from engine.transactions.account import bound_params
 from engine.transactions.pause import BY_FAILURES
-from engine.transactions.templates import concurrency_key, template_values
+from engine.transactions.templates import concurrency_key, idempotency_key, template_values
 from jobfile.expressions.expression import EvaluationError
 from jobfile.expressions.template import evaluate_source
 from jobfile.model.jobs import JobSpec, StepsAction
@@ -76,7 +76,7 @@ def begin_course(run: SimRun, setting: Setting, *, now: datetime) -> Course:
     usual = subject.usual_course
     if usual is not None and run.course is None and not _is_absent(absences, now, usual.length):
         return usual
-    made = _as_run(run)
+    made = as_run(run)
     found = course_of(
         subject.spec,
         made,
@@ -122,8 +122,31 @@ def bound(spec: JobSpec, arguments: Mapping[str, Value]) -> dict[str, Value]:
 
 
 def rendered_key(run: SimRun) -> str:
-    """The concurrency key of a run."""
-    return concurrency_key(run.subject.spec, _as_run(run))
+    """The concurrency key of a run. Raises EvaluationError, but not for an output of another job: no run
+    gives one here, so all keys that name it are equal.
+    """
+    try:
+        return concurrency_key(run.subject.spec, as_run(run))
+    except EvaluationError as error:
+        if not _needs_output(run, error):
+            raise
+        return f"{run.subject.spec.name}: {run.subject.spec.concurrency.key}"
+
+
+def idempotency_key_of(run: SimRun) -> str:
+    """The idempotency key of a run; empty if it has none, or if that names an output of another job."""
+    if not run.subject.has_own_key:
+        return ""
+    try:
+        return idempotency_key(run.subject.spec, as_run(run))
+    except EvaluationError as error:
+        if not _needs_output(run, error):
+            raise
+        return ""
+
+
+def _needs_output(run: SimRun, error: EvaluationError) -> bool:
+    return run.trigger is TriggerKind.AFTER and "`trigger.outputs." in str(error)
 
 
 def holds(run: SimRun) -> bool:
@@ -132,7 +155,7 @@ def holds(run: SimRun) -> bool:
     if condition is None:
         return True
     try:
-        return evaluate_source(condition, template_values(run.subject.spec, _as_run(run))) is not False
+        return evaluate_source(condition, template_values(run.subject.spec, as_run(run))) is not False
     except EvaluationError:
         return True
 
@@ -161,7 +184,8 @@ def own_pause(subject: Subject) -> tuple[Pause, ...]:
     return (Pause(name, BY_FAILURES, "engine", "failures", subject.paused_at, None, None, ""),)
 
 
-def _as_run(run: SimRun) -> Run:
+def as_run(run: SimRun) -> Run:
+    """A run of the simulation as one of the engine, with what decisions read."""
     spec = run.subject.spec
     made = Run(
         id=run.id or f"{spec.name}/{run.number}",
@@ -178,5 +202,7 @@ def _as_run(run: SimRun) -> Run:
         concurrency_key="",
         concurrency_limit=None,
         matrix=run.matrix,
+        reason=run.reason,
+        trigger_values=run.values,
     )
     return replace(made, attempt=run.attempt, started_at=run.started_at)

@@ -13,7 +13,6 @@ from typing import Final
 
 from engine.core.admission import Admit, Hold, Listed, Skip, admit, policy_for
 from engine.core.due import Due, due
-from engine.core.following import fits_state
 from engine.core.lifecycle import RunState, TriggerKind
 from engine.core.reasons import Reason
 from engine.core.records import ON_TIME
@@ -29,15 +28,14 @@ from engine.simulation.asking import (
     holds,
     is_late,
     own_pause,
-    rendered_key,
     round_verdict,
     verdict,
 )
 from engine.simulation.matrices import Besides, with_combinations
-from engine.simulation.subject import ANOTHER_RUN, Absence, GivenEvent, Lane, Setting, SimRun, Subject
+from engine.simulation.recording import Recording
+from engine.simulation.subject import ANOTHER_RUN, Absence, Setting, SimRun, Subject
 from engine.simulation.tally import JobTally, Load, Outcome, Return
 from engine.transactions.pause import BAD_ENDS
-from jobfile.model.jobs import AfterTrigger
 from jobfile.schedule.occurrences import Fire, fires
 
 OnEvent = Callable[[datetime, str, SimRun], None]
@@ -58,13 +56,7 @@ class _Simulation:
         self.on_event = on_event
         assumed = setting.assumed
         self.subjects = [Subject(at, spec, assumed[spec.name]) for at, spec in enumerate(setting.jobs)]
-        self.by_name = {one.spec.name: one for one in self.subjects}
-        for one in self.subjects:
-            for trigger in one.spec.triggers if one.spec.enabled else ():
-                if isinstance(trigger, AfterTrigger):
-                    for job in trigger.jobs:
-                        if job in self.by_name:
-                            self.by_name[job].followers.append((one, trigger))
+        self.recording = Recording(self, self.subjects)
         self.rows = [JobTally(one.spec.name) for one in self.subjects]
         self.load = Load(setting.since, setting.until)
         self.outcome = Outcome(setting.since, setting.until, self.rows, self.load)
@@ -73,9 +65,6 @@ class _Simulation:
         self.fires: list[tuple[datetime, int, Fire, Iterator[Fire]]] = []
         self.events: list[tuple[datetime, int, Callable[[datetime, object], None], object]] = []
         self.ready: list[tuple[bool, int, datetime, int, SimRun]] = []
-        self.lanes: dict[str, Lane] = {}
-        self.ended: dict[tuple[int, bool, str, datetime], set[str]] = {}
-        """The jobs that have ended for a nominal time, for each follower of several."""
         self.sequence = 0
         self.running = 0
         self.caught_up: list[datetime] = []
@@ -89,7 +78,7 @@ class _Simulation:
         for absence in self.setting.absences:
             self.at(absence.since - _INSTANT, self.go_away, absence)
         for event in self.setting.events:
-            self.at(event.at, self.ask, event)
+            self.at(event.at, self.recording.hear, event)
         fires_due, events = self.fires, self.events
         while fires_due or events:
             if fires_due and (not events or fires_due[0][0] <= events[0][0]):
@@ -101,19 +90,30 @@ class _Simulation:
             while events and events[0][0] == now:
                 _, _, act, about = heapq.heappop(events)
                 act(now, about)
-            if self.may_start and self.absent is None:
-                self.start_ready(now)
+            self.take_turn(now)
             while self.stopped:  # a run ends after the turn in which it gets a stop request
                 stopped, self.stopped = self.stopped, []
                 for run in stopped:
                     run.obeys = run.ended_at is None  # a run that has ended keeps its own end
                     self.end(now, (run, run.attempt))
-                self.start_ready(now)
+                self.take_turn(now)
+            self.recording.take_files(now)
         return self.outcome
+
+    def take_turn(self, now: datetime) -> None:
+        """Start what may start, and act on the ends that other jobs follow, until nothing is left to do."""
+        while self.absent is None and (self.may_start or self.recording.following.ends):
+            if self.may_start:
+                self.start_ready(now)
+            self.recording.follow_ends(now)
 
     def at(self, at: datetime, act: Callable[[datetime, object], None], about: object) -> None:
         self.sequence += 1
         heapq.heappush(self.events, (at, self.sequence, act, about))
+
+    def new_number(self) -> int:
+        self.sequence += 1
+        return self.sequence
 
     def schedule_from(self, after: datetime) -> None:
         """Begin to enumerate every schedule after an instant."""
@@ -145,54 +145,22 @@ class _Simulation:
             return
         run = SimRun(subject, now, TriggerKind.SCHEDULE, subject.rules.not_before(fire))
         run.params = bound(subject.spec, subject.spec.schedule[fire.entry].arguments)
-        for one in with_combinations(subject.spec, run):
-            self.expect(now, one)
-
-    def expect(self, now: datetime, run: SimRun) -> None:
-        """Decide about an occurrence after its spread, unless its start deadline has passed."""
-        self.record(run)
-        deadline = run.subject.start_deadline
-        if deadline is not None:
-            self.at(max(now, run.scheduled_for + deadline + _INSTANT), self.give_up, run)
-        if run.not_before > now:
-            self.at(run.not_before, self.decide, run)
-        else:
-            self.decide(now, run)
-
-    def ask(self, now: datetime, about: object) -> None:
-        """An event requests a run; it is lost while no engine runs."""
-        assert isinstance(about, GivenEvent)
-        if self.absent is not None:
-            self.at(self.absent.until, self.ask, about)
-            return
-        run = SimRun(self.by_name[about.job], about.at, about.trigger, now)
-        run.params = bound(run.subject.spec, about.params)
-        self.rows[run.subject.index].fires += 1
-        for one in with_combinations(run.subject.spec, run):
-            self.decide(now, one)
-
-    def record(self, run: SimRun) -> None:
-        """Number a run when it arrives, once."""
-        if not run.number:
-            self.sequence += 1
-            run.number = self.sequence
+        self.recording.expect(now, with_combinations(subject.spec, run))
 
     def decide(self, now: datetime, about: object) -> None:
-        """Decide about a run: first by its condition, then by the overlap policy."""
+        """Decide about a run by the overlap policy."""
         run = about
         assert isinstance(run, SimRun)
         if run.is_over:
             return
         subject = run.subject
-        self.record(run)
+        self.recording.number(run)
         if self.absent is not None:
             self.at(self.absent.until, self.decide, run)
             return
-        if subject.has_condition and not holds(run):
-            self.leave_out(now, run, RunState.SKIPPED, "condition")
+        if not self.recording.find_lane(run):
+            self.leave_out(now, run, RunState.SKIPPED, Reason.TEMPLATE_ERROR)
             return
-        if subject.has_key:
-            run.lane = self.lanes.setdefault(rendered_key(run), Lane())
         lane = run.lane
         policy = subject.policy
         if run.trigger is not TriggerKind.SCHEDULE:
@@ -291,6 +259,11 @@ class _Simulation:
     def start(self, now: datetime, run: SimRun) -> None:
         subject = run.subject
         row = self.rows[subject.index]
+        if subject.has_condition and run.attempt == 0 and not holds(run):
+            run.lane.waiting.remove(run)
+            self.leave_out(now, run, RunState.SKIPPED, Reason.CONDITION)
+            self.start_next(run)
+            return
         if run.state is RunState.QUEUED:
             run.lane.waiting.remove(run)
             run.lane.active.append(run)
@@ -395,9 +368,13 @@ class _Simulation:
             row.failed += 1
         if self.on_event:
             self.on_event(now, state.value, run)
-        for waiting in lane.following(subject.concurrency.limit):
-            self.make_ready(waiting)
+        self.start_next(run)
         self.count_end(now, run, state)
+
+    def start_next(self, run: SimRun) -> None:
+        """Let the runs start that wait for a run."""
+        for waiting in run.lane.following(run.subject.concurrency.limit):
+            self.make_ready(waiting)
 
     def count_end(self, now: datetime, run: SimRun, state: RunState) -> None:
         """Count an end for the pause after failures, and start the jobs that follow; a matrix counts once."""
@@ -408,6 +385,9 @@ class _Simulation:
             occurrence.has_succeeded |= state is RunState.SUCCEEDED
             if occurrence.left:
                 return
+        if subject.is_followed:
+            self.recording.following.ends.append(run)
+        if occurrence is not None:
             is_good = occurrence.has_succeeded and not occurrence.has_failed
             state = RunState.FAILED if occurrence.has_failed else RunState.SUCCEEDED if is_good else state
         if not run.attempt and (occurrence is None or state not in (*BAD_ENDS, RunState.SUCCEEDED)):
@@ -418,20 +398,6 @@ class _Simulation:
             subject.failures_in_a_row += 1
             if subject.failures_in_a_row == subject.spec.pause_on_failure:
                 subject.paused_at = now
-        for follower, trigger in subject.followers:
-            if fits_state(trigger.when, state) and self.is_next(run, follower, trigger):
-                event = GivenEvent(at=run.scheduled_for, job=follower.spec.name, trigger=TriggerKind.AFTER)
-                self.ask(now, event)
-
-    def is_next(self, run: SimRun, follower: Subject, trigger: AfterTrigger) -> bool:
-        """Whether a fitting end starts a follower: one of several jobs does so once for each nominal time."""
-        if trigger.job is not None:
-            return True
-        key = (follower.index, bool(trigger.all), trigger.when, run.scheduled_for)
-        ended = self.ended.setdefault(key, set())
-        was_complete = len(ended) == len(trigger.all) if trigger.all else bool(ended)
-        ended.add(run.subject.spec.name)
-        return not was_complete and len(ended) >= len(trigger.all)
 
     def go_away(self, now: datetime, about: object) -> None:
         assert isinstance(about, Absence)
@@ -465,13 +431,14 @@ class _Simulation:
         for gap in found.not_run:
             row.fires += gap.count
             row.not_run[gap.state.value, gap.reason] += gap.count * max(1, len(subject.spec.matrix))
+            for fire in gap.fires if subject.is_followed else ():
+                self.recording.note_not_made(now, subject, fire, gap)
         for one in found.to_run:
             row.fires += 1
             trigger = TriggerKind.CATCHUP if one.is_late else TriggerKind.SCHEDULE
             run = SimRun(subject, one.fire.at, trigger, subject.rules.not_before(one.fire))
             run.params = bound(subject.spec, subject.spec.schedule[one.fire.entry].arguments)
-            for part in with_combinations(subject.spec, run):
-                self.expect(now, part)
+            self.recording.expect(now, with_combinations(subject.spec, run))
 
 
 def _is_long_due(subject: Subject, covered_until: datetime, now: datetime) -> bool:

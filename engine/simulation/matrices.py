@@ -34,8 +34,8 @@ def with_combinations(spec: JobSpec, run: SimRun) -> list[SimRun]:
     if not spec.matrix:
         return [run]
     others = [SimRun(run.subject, run.scheduled_for, run.trigger, run.not_before) for _ in spec.matrix[1:]]
-    occurrence = SimOccurrence(len(spec.matrix))
+    occurrence = SimOccurrence((run, *others))
     for one, matrix in zip((run, *others), spec.matrix, strict=True):
-        one.params, one.matrix, one.occurrence = run.params, matrix, occurrence
+        one.params, one.values, one.matrix, one.occurrence = run.params, run.values, matrix, occurrence
         one.slot = None if names_an_axis(spec) else occurrence
     return [run, *others]

@@ -14,7 +14,7 @@ from engine.core.lifecycle import RunState, TriggerKind
 from engine.core.step_states import StepKey
 from engine.core.vocabulary import combination_text
 from engine.triggers.schedule import rules_of
-from jobfile.model.jobs import AfterTrigger, ExpectSpec, JobSpec, OverlapPolicy
+from jobfile.model.jobs import ExpectSpec, JobSpec, OverlapPolicy
 from jobfile.model.values import Scalar, Value
 
 if TYPE_CHECKING:
@@ -35,12 +35,16 @@ class Absence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GivenEvent:
-    """An event that requests a run."""
+    """An event that a run is for: a request, a file, a call, or the end of another run."""
 
     at: datetime
     job: str
     trigger: TriggerKind = TriggerKind.MANUAL
     params: Mapping[str, Value] = field(default_factory=dict)
+    values: Mapping[str, Value] = field(default_factory=dict)
+    """What templates read as `trigger.*`."""
+    not_run: str = ""
+    """The reason for which it makes no run, but a record of that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,11 +127,12 @@ def slots_of(runs: "Sequence[SimRun]") -> int:
 class SimOccurrence:
     """An occurrence of a job with a matrix: how many of its runs are not over, and whether one failed."""
 
-    __slots__ = ("has_failed", "has_succeeded", "left")
+    __slots__ = ("has_failed", "has_succeeded", "left", "runs")
 
-    def __init__(self, left: int) -> None:
+    def __init__(self, runs: "Sequence[SimRun]") -> None:
         """Nothing is over yet."""
-        self.left = left
+        self.runs = runs
+        self.left = len(runs)
         self.has_failed = False
         self.has_succeeded = False
 
@@ -157,6 +162,8 @@ class SimRun:
     """How its steps went, or will go, since it was started."""
     params: Mapping[str, Value] = MappingProxyType({})
     matrix: Mapping[str, Scalar] = MappingProxyType({})
+    values: Mapping[str, Value] = MappingProxyType({})
+    """What its templates read as `trigger.*`."""
     occurrence: SimOccurrence | None = None
     slot: SimOccurrence | None = None
 
@@ -184,12 +191,14 @@ class Subject:
         "assumed",
         "concurrency",
         "failures_in_a_row",
-        "followers",
         "has_condition",
         "has_key",
+        "has_own_key",
         "index",
         "is_expected",
+        "is_followed",
         "is_plain",
+        "is_timed",
         "lane",
         "length",
         "paused_at",
@@ -220,7 +229,10 @@ class Subject:
         self.steps_fail = any(one.failing > 0 for one in assumed.steps.values())
         self.usual_course: Course | None = None
         self.lane = Lane()
-        self.followers: list[tuple[Subject, AfterTrigger]] = []
+        self.is_followed = False
+        """Whether other jobs follow it."""
+        self.is_timed = False
+        """Whether a job follows it and others for one nominal time."""
         self.queue = spec.queue.name if spec.queue is not None else ""
         self.failures_in_a_row = 0
         self.paused_at: datetime | None = None
@@ -233,7 +245,8 @@ class Subject:
         self.is_expected = spec.expect != ExpectSpec()
         self.has_key = spec.concurrency.key is not None
         asks = bool(self.has_condition or self.has_key or assumed.steps or spec.matrix)
-        asks = asks or spec.pause_on_failure is not None
+        self.has_own_key = spec.idempotency_key is not None
+        asks = asks or spec.pause_on_failure is not None or self.has_own_key
         self.is_plain = not (asks or self.rules.delays or spec.start_deadline)
         self.verdicts: dict[tuple[RunState, int, str], tuple[RunState, str]] = {}
 
