@@ -9,6 +9,7 @@ from engine.core.lifecycle import Run
 from engine.core.records import Session
 from engine.ledger.store_ports import Store
 from engine.loops.clock_guard import ClockGuard
+from engine.loops.follower import Follower
 from engine.loops.heartbeat import Heartbeat
 from engine.loops.housekeeper import Housekeeper
 from engine.loops.quarantine import Quarantine
@@ -65,12 +66,18 @@ class Duties:
     housekeeper: Housekeeper
     heartbeat: Heartbeat
     quarantine: Quarantine
+    follower: Follower
 
     def settle_and_start(self) -> None:
         """Record ended attempts and start startable runs, until nothing is left to do."""
         self.rescuer.tick()
-        while self.worker.tick() == 0:
+        while self.worker.tick() == 0 or self._follow():
             pass
+
+    def _follow(self) -> bool:
+        """Act on the ends of runs that others follow; whether there was one."""
+        self.follower.tick()
+        return self.follower.had_work
 
 
 def _make_guard(parts: Parts) -> ClockGuard:
@@ -82,6 +89,28 @@ def _make_guard(parts: Parts) -> ClockGuard:
         before=parts.before,
         built_at=parts.built_at,
         is_synchronized=parts.is_synchronized,
+    )
+
+
+def _make_housekeeper(parts: Parts, holds: Holds) -> Housekeeper:
+    return Housekeeper(
+        store=parts.store,
+        clock=parts.clock,
+        launcher=parts.launcher,
+        journal=parts.journal,
+        config=parts.config,
+        is_held=lambda: bool(holds.on_retention),
+    )
+
+
+def _make_follower(parts: Parts, holds: Holds) -> Follower:
+    return Follower(
+        store=parts.store,
+        clock=parts.clock,
+        journal=parts.journal,
+        new_id=parts.new_id,
+        is_held=lambda: bool(holds.on_retention),
+        on_recorded=parts.on_recorded,
     )
 
 
@@ -109,14 +138,7 @@ def make_loops(parts: Parts) -> Duties:
         is_disk_low=lambda: parts.watches_disk and housekeeper.is_disk_low,
         is_restored=parts.is_restored,
     )
-    housekeeper = Housekeeper(
-        store=store,
-        clock=clock,
-        launcher=parts.launcher,
-        journal=journal,
-        config=config,
-        is_held=lambda: bool(holds.on_retention),
-    )
+    housekeeper = _make_housekeeper(parts, holds)
     worker = _make_worker(parts, holds)
     rescuer = Rescuer(store=store, launcher=parts.launcher, config=config, notice=worker.notice)
 
@@ -149,4 +171,5 @@ def make_loops(parts: Parts) -> Duties:
             is_held=lambda: bool(holds.on_time),
         ),
         quarantine=Quarantine(store=store, clock=clock, journal=journal),
+        follower=_make_follower(parts, holds),
     )

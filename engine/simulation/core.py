@@ -61,8 +61,10 @@ class _Simulation:
         self.by_name = {one.spec.name: one for one in self.subjects}
         for one in self.subjects:
             for trigger in one.spec.triggers if one.spec.enabled else ():
-                if isinstance(trigger, AfterTrigger) and trigger.after in self.by_name:
-                    self.by_name[trigger.after].followers.append((one, trigger.when))
+                if isinstance(trigger, AfterTrigger):
+                    for job in trigger.jobs:
+                        if job in self.by_name:
+                            self.by_name[job].followers.append((one, trigger))
         self.rows = [JobTally(one.spec.name) for one in self.subjects]
         self.load = Load(setting.since, setting.until)
         self.outcome = Outcome(setting.since, setting.until, self.rows, self.load)
@@ -72,6 +74,8 @@ class _Simulation:
         self.events: list[tuple[datetime, int, Callable[[datetime, object], None], object]] = []
         self.ready: list[tuple[bool, int, datetime, int, SimRun]] = []
         self.lanes: dict[str, Lane] = {}
+        self.ended: dict[tuple[int, bool, str, datetime], set[str]] = {}
+        """The jobs that have ended for a nominal time, for each follower of several."""
         self.sequence = 0
         self.running = 0
         self.caught_up: list[datetime] = []
@@ -414,9 +418,20 @@ class _Simulation:
             subject.failures_in_a_row += 1
             if subject.failures_in_a_row == subject.spec.pause_on_failure:
                 subject.paused_at = now
-        for follower, when in subject.followers:
-            if is_followed(state, when):
-                self.ask(now, GivenEvent(at=run.scheduled_for, job=follower.spec.name))
+        for follower, trigger in subject.followers:
+            if is_followed(state, trigger.when) and self.is_next(run, follower, trigger):
+                event = GivenEvent(at=run.scheduled_for, job=follower.spec.name, trigger=TriggerKind.AFTER)
+                self.ask(now, event)
+
+    def is_next(self, run: SimRun, follower: Subject, trigger: AfterTrigger) -> bool:
+        """Whether a fitting end starts a follower: one of several jobs does so once for each nominal time."""
+        if trigger.job is not None:
+            return True
+        key = (follower.index, bool(trigger.all), trigger.when, run.scheduled_for)
+        ended = self.ended.setdefault(key, set())
+        was_complete = len(ended) == len(trigger.all) if trigger.all else bool(ended)
+        ended.add(run.subject.spec.name)
+        return not was_complete and len(ended) >= len(trigger.all)
 
     def go_away(self, now: datetime, about: object) -> None:
         assert isinstance(about, Absence)

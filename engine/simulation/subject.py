@@ -14,7 +14,7 @@ from engine.core.lifecycle import RunState, TriggerKind
 from engine.core.step_states import StepKey
 from engine.core.vocabulary import combination_text
 from engine.triggers.schedule import rules_of
-from jobfile.model.jobs import ExpectSpec, JobSpec, OverlapPolicy
+from jobfile.model.jobs import AfterTrigger, ExpectSpec, JobSpec, OverlapPolicy
 from jobfile.model.values import Scalar, Value
 
 if TYPE_CHECKING:
@@ -220,7 +220,7 @@ class Subject:
         self.steps_fail = any(one.failing > 0 for one in assumed.steps.values())
         self.usual_course: Course | None = None
         self.lane = Lane()
-        self.followers: list[tuple[Subject, str]] = []
+        self.followers: list[tuple[Subject, AfterTrigger]] = []
         self.queue = spec.queue.name if spec.queue is not None else ""
         self.failures_in_a_row = 0
         self.paused_at: datetime | None = None

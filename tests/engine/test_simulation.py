@@ -148,6 +148,57 @@ def assert_alike(given: Given, *, max_running: int) -> None:
         world.crash()
 
 
+# jobs after other jobs
+
+
+@st.composite
+def worlds_of_followers(draw: st.DrawFn) -> tuple[str, dict[str, Assumed]]:
+    every = st.sampled_from(["{every: 7m}", "{every: 14m}"])
+    jobs = {job: f"schedule: {draw(every)}" for job in "ab"}
+    for number, job in enumerate("cde", start=2):
+        known = "abcde"[:number]
+        kind, when = (
+            draw(st.sampled_from(["all", "any"])),
+            draw(st.sampled_from(["succeeded", "failed", "always"])),
+        )
+        some = draw(st.lists(st.sampled_from(known), min_size=1, max_size=2, unique=True))
+        after = (
+            f"{{{kind}: [{', '.join(some)}], when: {when}}}"
+            if len(some) > 1
+            else f"{{job: {some[0]}, when: {when}}}"
+        )
+        jobs[job] = f"triggers: [{{after: {after}}}]"
+    lines = [
+        f"  {job}: {{{keys}, concurrency: {{limit: none}}, command: ['true']}}\n"
+        for job, keys in jobs.items()
+    ]
+    lengths = st.sampled_from([1, 25, 59, 130])
+    assumed = {
+        job: Assumed(length=timedelta(seconds=draw(lengths)), failing=draw(st.sampled_from([0.0, 0.3, 1.0])))
+        for job in jobs
+    }
+    return "version: 1\njobs:\n" + "".join(lines), assumed
+
+
+@settings(max_examples=15, deadline=None)
+@given(worlds_of_followers())
+def test_a_simulation_starts_the_followers_that_the_engine_starts(
+    world_: tuple[str, dict[str, Assumed]],
+) -> None:
+    text, assumed = world_
+    catalog = compile_files([("jobs.yaml", text.encode())]).catalog
+    assert catalog is not None, text
+    specs = [one.spec for one in catalog.jobs]
+    setting = Setting(jobs=specs, since=NOON + INSTANT, until=UNTIL, assumed=assumed, max_running=99)
+    kept: dict[int, SimRun] = {}
+    simulate(setting, lambda _at, _what, run: kept.update({id(run): run}))
+    with tempfile.TemporaryDirectory() as folder:
+        world = World(Path(folder), text, max_running=99)
+        Driver(world, setting).live()
+        assert lived(world) == simulated(kept.values())
+        world.crash()
+
+
 # jobs with steps
 
 
