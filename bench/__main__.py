@@ -9,7 +9,7 @@ import platform
 import sys
 from pathlib import Path
 
-PARTS = ("startup", "check", "planning", "listing", "time", "runs", "requests", "masking", "engine")
+PARTS = ("startup", "check", "planning", "listing", "time", "runs", "requests", "masking", "steps", "engine")
 
 
 def main() -> None:

@@ -129,7 +129,27 @@ def kept_of(steps: Iterable[StepRun], old: Run, spec: JobSpec) -> Mapping[StepKe
     return kept_by_hand(_action(spec), {one.key: one for one in steps}, old=short(old.id))
 
 
-def settle_step(
+def settle_steps(
+    courses: Courses,
+    run: Run,
+    spec: JobSpec,
+    ended: Mapping[AttemptKey, Outcome],
+    *,
+    now: datetime,
+) -> list[Event]:
+    """Record the ends of attempts of steps, and what follows: other steps, a retry, the end of the run.
+
+    What follows is decided once for all of them: it looks at each step, and at each item of a list.
+    """
+    events = [
+        one
+        for attempt, outcome in ended.items()
+        for one in _settle_step(courses, run, spec, attempt, outcome, now=now)
+    ]
+    return events + _go_on(courses, run, spec, now=now) if events else []
+
+
+def _settle_step(
     courses: Courses,
     run: Run,
     spec: JobSpec,
@@ -138,7 +158,7 @@ def settle_step(
     *,
     now: datetime,
 ) -> list[Event]:
-    """Record the end of an attempt of a step, and what follows: other steps, a retry, the end of the run."""
+    """Record the end of an attempt; no events if it is recorded already."""
     key = StepKey(attempt.step, attempt.item)
     before = courses.of(run.id).get(key)
     if before is None or before.attempt != attempt.number or before.state is not StepState.RUNNING:
@@ -166,28 +186,32 @@ def settle_step(
     if outputs.undeclared:
         events.append(OutputsUndeclared(run=run, number=attempt.number, names=outputs.undeclared))
     courses.set(run.id, {key: after})
-    return events + _go_on(courses, run, spec, now=now)
+    return events
 
 
 def break_off(
-    courses: Courses, run: Run, attempt: AttemptKey, outcome: Outcome, *, why: str, now: datetime
+    courses: Courses, run: Run, ended: Mapping[AttemptKey, Outcome], *, why: str, now: datetime
 ) -> list[Event]:
-    """Record the end of an attempt of a run whose definition cannot be read any more.
+    """Record the ends of attempts of a run whose definition cannot be read any more.
 
     Its other attempts continue to their ends; after the last one, the run has failed.
     """
-    states, key = courses.of(run.id), StepKey(attempt.step, attempt.item)
-    if key not in states:
-        return []
-    tried = replace(run, id=attempt.id, attempt=states[key].tries)
-    verdict = settle(tried, outcome, spec=courses.store.definition(run.digest), now=now)
-    if not courses.store.steps.end_attempt(attempt, verdict, outcome):
-        return []
-    state = StepState(verdict.run_state.value)
-    courses.set(
-        run.id, {key: replace(states[key], state=state, reason=verdict.reason, detail=verdict.detail)}
-    )
-    if any(one.state is StepState.RUNNING and one.items is None for one in states.values()):
+    states, spec = courses.of(run.id), courses.store.definition(run.digest)
+    is_recorded = False
+    for attempt, outcome in ended.items():
+        before = states.get(StepKey(attempt.step, attempt.item))
+        if before is None:
+            continue
+        verdict = settle(replace(run, id=attempt.id, attempt=before.tries), outcome, spec=spec, now=now)
+        if not courses.store.steps.end_attempt(attempt, verdict, outcome):
+            continue
+        state = StepState(verdict.run_state.value)
+        after = replace(before, state=state, reason=verdict.reason, detail=verdict.detail)
+        courses.set(run.id, {before.key: after})
+        is_recorded = True
+    if not is_recorded or any(
+        one.state is StepState.RUNNING and one.items is None for one in states.values()
+    ):
         return []
     return fail_unread(courses, run, why=why, now=now)
 

@@ -10,6 +10,7 @@ import pytest
 from engine.answers.presence import RUNNING
 from engine.answers.steps import step_to_json
 from engine.answers.why import why
+from engine.core.errors import PartialTurnError
 from engine.core.lifecycle import RunState
 from engine.core.step_states import StepKey, StepRun, StepState
 from engine.ports import Stop
@@ -52,8 +53,7 @@ def one_life(world: World, random: Random) -> str:
                 now = world.clock.now()
                 world.store.request_stop(run.id, Stop.CANCEL, reason="by_hand", detail="", now=now)
         going = world.launcher.running()
-        if going:
-            name = random.choice(going)
+        for name in random.sample(going, random.randint(1, len(going))) if going else ():
             if accident < 0.16:
                 world.launcher.lose(name)
             elif state is RunState.CANCELLING and random.random() < 0.8:
@@ -123,6 +123,34 @@ def test_a_step_is_retried_by_its_own_rule_before_the_run_is(world: World) -> No
     assert world.launcher.running() == []
     world.pass_time(seconds=2)
     assert [name.partition("-")[2] for name in world.launcher.running()] == ["extract.2"]
+
+
+def test_an_end_that_cannot_be_recorded_does_not_stop_the_ends_beside_it(world: World) -> None:
+    run = world.run_by_hand("etl")
+    end(world)
+    first, second = world.launcher.running()
+    with sqlite3.connect(world.config.ledger) as ledger:
+        ledger.execute(
+            "create trigger bug before update on attempt when old.step = 'each' and old.item = 1 "
+            "begin select raise(abort, 'a bug'); end"
+        )
+    for name in (first, second):
+        world.launcher.finish(name)
+        world.worker.notice(name)
+    with pytest.raises(sqlite3.IntegrityError):
+        world.worker.tick()
+    for name in (first, second):
+        world.worker.notice(name)
+    with pytest.raises(PartialTurnError, match="a bug"):
+        world.worker.tick()
+    found = {key.item: one.state for key, one in states(world, run.id).items() if key.step == "each"}
+    assert found[1] is StepState.RUNNING
+    assert found[2] is StepState.SUCCEEDED
+    with sqlite3.connect(world.config.ledger) as ledger:
+        ledger.execute("drop trigger bug")
+    world.worker.notice(first)
+    world.step()
+    assert states(world, run.id)[StepKey("each", 1)].state is StepState.SUCCEEDED
 
 
 def test_a_run_of_a_job_that_was_removed_meanwhile_is_not_retried(world: World) -> None:
