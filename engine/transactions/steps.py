@@ -12,10 +12,10 @@ from typing import NamedTuple
 from engine.core.artifacts import artifacts_of
 from engine.core.events import Event, OutputsUndeclared, RunSettled, StepSettled
 from engine.core.lifecycle import AttemptKey, AttemptState, Ended, Outcome, Run, RunState, Verdict
-from engine.core.outputs import outputs_of
+from engine.core.outputs import Outputs, outputs_of
 from engine.core.reasons import Reason
 from engine.core.records import Output
-from engine.core.retry import settle, settle_round, time_to_deadline
+from engine.core.retry import asked_wait, settle, settle_round, time_to_deadline
 from engine.core.step_states import StepKey, StepRun, StepState
 from engine.core.steps import advance, conclusion, kept_by_hand, kept_for_retry, skip_rest, steps_scope
 from engine.core.vocabulary import short
@@ -176,7 +176,7 @@ def _settle_step(
         state=StepState(verdict.run_state.value),
         reason=verdict.reason,
         detail=verdict.detail,
-        retry_at=verdict.retry_at,
+        retry_at=verdict.retry_at or _asked_until(verdict, outputs, now=now),
     )
     if seen.outputs:
         courses.store.past.set_outputs(attempt, outputs.values)
@@ -187,6 +187,12 @@ def _settle_step(
         events.append(OutputsUndeclared(run=run, number=attempt.number, names=outputs.undeclared))
     courses.set(run.id, {key: after})
     return events
+
+
+def _asked_until(verdict: Verdict, outputs: Outputs, *, now: datetime) -> datetime | None:
+    """Until when the server of a failed request asks to wait: a retry of the whole run does so, too."""
+    wait = asked_wait(outputs)
+    return now + wait if verdict.run_state is RunState.FAILED and wait else None
 
 
 def break_off(

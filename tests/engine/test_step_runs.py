@@ -1,5 +1,6 @@
 """Runs with steps in an engine: random lives with crashes, losses and cancels; and what each rule does."""
 
+import json
 import sqlite3
 from collections import Counter
 from pathlib import Path
@@ -12,6 +13,7 @@ from engine.answers.steps import step_to_json
 from engine.answers.why import why
 from engine.core.errors import PartialTurnError
 from engine.core.lifecycle import RunState
+from engine.core.outputs import RESPONSE
 from engine.core.step_states import StepKey, StepRun, StepState
 from engine.ports import Stop
 from tests.builders import NOON
@@ -279,3 +281,61 @@ def test_a_run_whose_definition_was_altered_can_be_cancelled_between_two_steps(w
     after = world.store.run(run.id)
     assert after is not None
     assert after.state is RunState.FAILED
+
+
+CALLS = """\
+version: 1
+jobs:
+  calls:
+    retry: {attempts: 2, delay: 5s, max_delay: 10m, jitter: none}
+    steps:
+      ask: {needs: [], http: {url: "https://example.com/"}}
+      beside: {needs: [], command: [beside]}
+"""
+
+
+@pytest.mark.parametrize(("wait", "seconds"), [(0, 5), (3, 5), (300, 300), (100_000, 600)])
+def test_a_retry_of_the_run_waits_as_long_as_the_server_of_a_step_asks(
+    tmp_path: Path, wait: int, seconds: int
+) -> None:
+    """From when the server has answered, also with another step that ends later, and another engine."""
+    world = World(tmp_path, CALLS)
+    run = world.run_by_hand("calls")
+    ask, beside = sorted(world.launcher.running())
+    refused = {RESPONSE: {"reason": "http(429)", "detail": "", "wait": wait}}
+    world.launcher.finish(ask, exit_code=1, outputs=json.dumps(refused))
+    world.worker.notice(ask)
+    answered = world.clock.now()
+    world.step()
+    world.crash()
+    world.boot()
+    world.pass_time(seconds=2)
+    world.launcher.finish(beside)
+    world.worker.notice(beside)
+    world.step()
+    after = world.store.run(run.id)
+    assert after is not None
+    assert after.state is RunState.RETRY_WAIT
+    assert after.retry_at is not None
+    is_longest = seconds in (5, 600)  # these count from the end of the run
+    assert (after.retry_at - (world.clock.now() if is_longest else answered)).total_seconds() == seconds
+    world.pass_time(seconds=seconds)
+    assert [name.partition("-")[2] for name in world.launcher.running()] == ["ask.2"]
+    world.check()
+
+
+def test_what_the_server_of_a_step_asks_that_may_fail_does_not_count(tmp_path: Path) -> None:
+    text = CALLS.replace("needs: [], http", "needs: [], allow_failure: true, http")
+    world = World(tmp_path, text)
+    run = world.run_by_hand("calls")
+    ask, beside = sorted(world.launcher.running())
+    refused = {RESPONSE: {"reason": "http(429)", "detail": "", "wait": 300}}
+    world.launcher.finish(ask, exit_code=1, outputs=json.dumps(refused))
+    world.launcher.finish(beside, exit_code=1)
+    world.worker.notice(ask)
+    world.worker.notice(beside)
+    world.step()
+    after = world.store.run(run.id)
+    assert after is not None
+    assert after.retry_at is not None
+    assert (after.retry_at - world.clock.now()).total_seconds() == 5
