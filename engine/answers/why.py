@@ -12,6 +12,7 @@ from engine.answers.combinations import combination_facts, tally_words
 from engine.answers.did import after_retries, chosen_item, day_window, verdict_of, worst_of
 from engine.answers.expected import INSTANT, NOT_ACCOUNTED, Item, expected_items, item_of
 from engine.answers.facts import Fact, instant_facts, run_facts, schedule_at
+from engine.answers.newest import decisive
 from engine.answers.overdue import OVERDUE
 from engine.answers.presence import RUNNING, Presence
 from engine.core.columns import facts
@@ -104,8 +105,7 @@ def why(
     items = expected_items(view, job, since=at, until=at + timedelta(seconds=1), now=now)
     if not items:
         return _not_expected(asked, at)
-    first = [item for item in items if item.run is None or item.run.retry_of is None]
-    item = next((one for one in items if one.is_scheduled), first[-1] if first else items[-1])
+    item = decisive(items)
     return _story(asked, item, at, beside=[one for one in items if one is not item])
 
 
