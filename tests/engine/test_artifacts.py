@@ -280,6 +280,7 @@ def test_copying_that_hangs_is_ended(tmp_path: Path) -> None:
         "artifacts": ("a",),
         "min_free_bytes": 0,
         "key": KEY,
+        "confinement": None,
     }
     copied = copy_apart(order, Stuck(), since_ns=0, must_stop=lambda: True)
     assert copied == Copied(trouble="killed")
