@@ -1,7 +1,7 @@
 """Lets a process of the engine read files with the rights of a job's user, and write with its own.
 
-The user may have put links to files into its folder that only the engine may read. So a process that copies files
-for it reads as that user, and changes back only to write into a folder of the engine.
+The user may have put links to files into its folder that only the engine may read. So a process that copies
+files for it reads as that user, and changes back only to write into a folder of the engine.
 """
 
 import ctypes
