@@ -43,6 +43,7 @@ from engine.transactions.steps import (
     settle_steps,
     startable,
     step_as_job,
+    steps_of,
     stop_rest,
     time_left,
     to_start,
@@ -470,6 +471,7 @@ class Worker:
         left = time_to_deadline(spec, run, now=now)
         if left is not None and left.total_seconds() <= 0:
             return StartError(at=now, reason=Reason.DEADLINE, detail="its deadline passed before it started")
+        steps = steps_of(spec)
         if one.attempt.step:
             spec = replace(
                 step_as_job(spec, one.attempt.step), timeout=time_left(spec, run, one.attempt.step, now=now)
@@ -484,6 +486,7 @@ class Worker:
             last_success=succeeded[run.job],
             attempt=one.attempt,
             scope=one.scope,
+            steps=steps,
         )
 
     def _definition(self, run: Run) -> tuple[JobSpec, str]:

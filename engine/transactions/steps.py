@@ -103,6 +103,11 @@ def has_steps(spec: JobSpec) -> bool:
     return isinstance(spec.action, StepsAction)
 
 
+def steps_of(spec: JobSpec) -> tuple[StepSpec, ...]:
+    """The steps of a job; none for a job with one action."""
+    return spec.action.steps if isinstance(spec.action, StepsAction) else ()
+
+
 def begin(courses: Courses, run: Run, spec: JobSpec, *, now: datetime) -> list[Event]:
     """Begin a run, or its retry, which continues at the first failed step, unless it may not start now."""
     if not courses.store.steps.begin_round(run, now=now):
