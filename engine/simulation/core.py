@@ -7,7 +7,7 @@ occurrences.
 """
 
 import heapq
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -22,6 +22,7 @@ from engine.simulation.asking import (
     BAD,
     GOOD,
     OVER_TIME,
+    TOO_LATE,
     begin_course,
     bound,
     cut_short,
@@ -31,6 +32,7 @@ from engine.simulation.asking import (
     own_pause,
     rendered_key,
     round_verdict,
+    stopped_course,
     verdict,
 )
 from engine.simulation.matrices import Besides, with_combinations
@@ -76,7 +78,10 @@ class _Simulation:
         self.running = 0
         self.caught_up: list[datetime] = []
         self.unseen: list[SimRun] = []
+        self.expired: list[SimRun] = []
         self.stopped: list[SimRun] = []
+        self.at_once: list[SimRun] = []
+        self.settles_first = False
         self.absent: Absence | None = None
         self.may_start = False
 
@@ -97,7 +102,7 @@ class _Simulation:
             while events and events[0][0] == now:
                 _, _, act, about = heapq.heappop(events)
                 act(now, about)
-            if self.may_start and self.absent is None:
+            while self.may_start and self.absent is None:
                 self.start_ready(now)
             while self.stopped:  # a run ends after the turn in which it gets a stop request
                 stopped, self.stopped = self.stopped, []
@@ -216,7 +221,9 @@ class _Simulation:
 
     def give_up(self, now: datetime, about: object) -> None:
         assert isinstance(about, SimRun)
-        if about.state is RunState.QUEUED and not about.is_over:
+        if self.absent is not None:
+            self.expired.append(about)
+        elif about.state is RunState.QUEUED and not about.is_over:
             if about in about.lane.waiting:
                 about.lane.waiting.remove(about)
             self.leave_out(now, about, RunState.MISSED, Reason.START_DEADLINE)
@@ -263,8 +270,15 @@ class _Simulation:
                 break
             has_caught_up |= item[0]
             self.start(now, run)
+        self.end_at_once(now)
         if is_behind and has_caught_up:
             self.start_ready(now)
+
+    def end_at_once(self, now: datetime) -> None:
+        """End the runs of which nothing is executed: in the turn that starts them, before other decisions."""
+        ended, self.at_once = self.at_once, []
+        for run in ended:
+            self.end(now, (run, run.attempt))
 
     def may_catch_up(self, now: datetime) -> bool:
         recent = [at for at in self.caught_up if now - at < _PACE]
@@ -302,11 +316,14 @@ class _Simulation:
         if self.on_event:
             self.on_event(now, "started", run)
         length = subject.length
-        if subject.spec.deadline is not None:
-            run.ending, length = cut_short(run, now=now)
         if subject.assumed.steps:
             run.course = begin_course(run, self.setting, now=now)
             length = run.course.length
+        elif subject.spec.deadline is not None:
+            run.ending, length = cut_short(run, now=now)
+        if run.ending == TOO_LATE or (run.course is not None and not length):
+            self.at_once.append(run)
+            return
         self.sequence += 1
         heapq.heappush(self.events, (now + length, self.sequence, self.end, (run, run.attempt)))
 
@@ -315,7 +332,8 @@ class _Simulation:
     def stop(self, now: datetime, run: SimRun) -> None:
         """Stop a run that is replaced; one that waits for its retry has no attempt to end."""
         if run.state is RunState.RUNNING:
-            run.state = RunState.CANCELLING
+            run.state, run.reason = RunState.CANCELLING, Reason.REPLACED
+            run.is_settled_first = self.settles_first
             self.stopped.append(run)
         elif run.state is RunState.RETRY_WAIT:
             self.close(now, run, RunState.CANCELLED, Reason.REPLACED)
@@ -339,12 +357,14 @@ class _Simulation:
     def settle(self, now: datetime, run: SimRun) -> None:
         ended_at = run.ended_at
         assert ended_at is not None
-        if run.obeys:
-            self.close(ended_at, run, RunState.CANCELLED, Reason.REPLACED)
-            return
         subject = run.subject
         if run.course is not None:
+            if run.state is RunState.CANCELLING:
+                run.course = stopped_course(run, self.setting, now=ended_at)
             state, reason = round_verdict(run, run.course.end, now=ended_at)
+        elif run.obeys:
+            self.close(ended_at, run, RunState.CANCELLED, Reason.REPLACED)
+            return
         else:
             ending = GOOD
             if not subject.always_succeeds:
@@ -424,20 +444,32 @@ class _Simulation:
         """
         assert isinstance(about, datetime)
         self.absent, self.may_start = None, True
-        for run in self.unseen:
-            self.settle(now, run)
-        self.unseen.clear()
-        scheduled = [one for one in self.subjects if one.spec.enabled and one.spec.schedule]
-        if any(_is_long_due(one, about, now) for one in scheduled):
+        waiting = sorted(_first_due(self.subjects, covered_until=about, now=now))
+        self.settles_first = bool(waiting) and now - waiting[0][0] > ON_TIME
+        if self.settles_first:
+            self.settle_unseen(now)
             self.start_ready(now)  # what waited starts before anything is accounted for
-        returns: list[Return] = []
-        for subject in scheduled:
+        returns: dict[int, Return] = {}
+        for _, index in waiting:
+            subject = self.subjects[index]
             found = due(subject.rules, covered_until=about, now=now, pauses=own_pause(subject))
             self.account(now, subject, found)
             if found.unseen:
-                returns.append(Return.of(subject.spec.name, found))
-        self.outcome.absences.append((about + _INSTANT, now, returns))
+                returns[index] = Return.of(subject.spec.name, found)
+        in_order = [returns[index] for index in sorted(returns)]
+        self.outcome.absences.append((about + _INSTANT, now, in_order))
+        self.settles_first = False
+        self.settle_unseen(now)
         self.schedule_from(now)
+
+    def settle_unseen(self, now: datetime) -> None:
+        """Settle what ended or expired while no engine ran."""
+        unseen, self.unseen = self.unseen, []
+        for run in unseen:
+            self.settle(now, run)
+        expired, self.expired = self.expired, []
+        for run in expired:
+            self.give_up(now, run)
 
     def account(self, now: datetime, subject: Subject, found: Due) -> None:
         row = self.rows[subject.index]
@@ -453,7 +485,12 @@ class _Simulation:
                 self.expect(now, part)
 
 
-def _is_long_due(subject: Subject, covered_until: datetime, now: datetime) -> bool:
-    """Whether an occurrence is due for longer than an engine that runs would have taken."""
-    first = next(fires(subject.rules.entries, after=covered_until, until=now), None)
-    return first is not None and now - first[0] > ON_TIME
+def _first_due(
+    subjects: Sequence[Subject], *, covered_until: datetime, now: datetime
+) -> Iterator[tuple[datetime, int]]:
+    """The first occurrence of each subject that is due, as an engine orders them when it starts."""
+    for one in subjects:
+        if one.spec.enabled and one.spec.schedule:
+            first = next(fires(one.rules.entries, after=covered_until, until=now), None)
+            if first is not None:
+                yield first[0], one.index

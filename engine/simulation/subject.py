@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from engine.core.admission import policy_for
 from engine.core.due import Rules
 from engine.core.lifecycle import RunState, TriggerKind
-from engine.core.step_states import StepKey
+from engine.core.step_states import StepKey, StepRun
 from engine.core.vocabulary import combination_text
 from engine.triggers.schedule import rules_of
 from jobfile.model.jobs import ExpectSpec, JobSpec, OverlapPolicy
@@ -135,6 +135,8 @@ class SimRun:
     is_over = False
     is_ready = False
     obeys = False
+    is_settled_first = False
+    """Whether what had ended was settled before the run was replaced: so does an engine after an absence."""
     started_at: datetime | None = None
     ended_at: datetime | None = None
     began_at: datetime
@@ -142,6 +144,8 @@ class SimRun:
     """How its attempt will end, where that depends on its deadline."""
     course: "Course | None" = None
     """How its steps went, or will go, since it was started."""
+    kept: Mapping[StepKey, StepRun] = MappingProxyType({})
+    """The states with which its steps began."""
     params: Mapping[str, Value] = MappingProxyType({})
     matrix: Mapping[str, Scalar] = MappingProxyType({})
     occurrence: SimOccurrence | None = None
