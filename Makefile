@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
-SOAK   := $(addprefix tests/acceptance/,test_soak.py test_evidence_race.py test_nasty_jobs.py)
+SOAK   := $(addprefix tests/acceptance/,test_soak.py test_evidence_race.py test_nasty_jobs.py test_submissions.py)
 SHELLS := tests/language/test_corpus.py tests/language/test_shell.py
 
 unexport PYTHONDONTWRITEBYTECODE
@@ -20,7 +20,7 @@ test: $(READY)          ## everything CI runs
 	@# The checks run beside the tests. The tests are compiled once before: each of the workers would do it again.
 	@$(MAKE) --no-print-directory check > $(VENV)/check.out 2>&1 & checks=$$!; \
 	  $(BIN)/python -m pytest -q --collect-only > /dev/null; \
-	  $(BIN)/python -m pytest -q -n 4 --dist worksteal; tests=$$?; \
+	  $(BIN)/python -m pytest -q -n 6 --dist worksteal; tests=$$?; \
 	  wait $$checks; checks=$$?; cat $(VENV)/check.out; [ $$tests = 0 ] && [ $$checks = 0 ]
 
 check: $(READY)         ## format, lint, types, import contracts, dependencies, spelling

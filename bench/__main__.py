@@ -9,7 +9,20 @@ import platform
 import sys
 from pathlib import Path
 
-PARTS = ("startup", "check", "planning", "listing", "time", "runs", "requests", "masking", "steps", "engine")
+PARTS = (
+    "startup",
+    "check",
+    "planning",
+    "listing",
+    "time",
+    "runs",
+    "requests",
+    "queues",
+    "submissions",
+    "masking",
+    "steps",
+    "engine",
+)
 
 
 def main() -> None:

@@ -30,7 +30,7 @@ from engine.execution.run_folders import scratch_of
 from engine.host.patience import NoAnswerError, NotYetError, ask, wait_for
 from engine.ports import UNLIMITED, LaunchOrder
 from engine.supervisor.masking import Masker
-from engine.transactions.account import template_values, zone_of
+from engine.transactions.templates import template_values, zone_of
 from engine.triggers.registry import trigger_of
 from jobfile.expressions.expression import EvaluationError
 from jobfile.expressions.template import evaluate_source, has_template, render_text, to_text

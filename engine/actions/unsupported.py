@@ -8,11 +8,11 @@ from engine.actions.registry import is_runnable, simple_actions
 from engine.notifications.registry import can_send
 from jobfile.actions.registry import key_of
 from jobfile.model.catalog import Catalog, CompiledJob
-from jobfile.model.jobs import BootTrigger, ExpectSpec, JobSpec
+from jobfile.model.jobs import BootTrigger, ExpectSpec, FileTrigger, JobSpec
 
 UNABLE: Final = (
-    *("expect", "triggers", "queue", "priority"),
-    *("idempotency_key", "notify"),
+    *("expect", "triggers"),
+    "notify",
 )
 """The keys that `check` reports."""
 
@@ -49,10 +49,7 @@ def _needs(spec: JobSpec) -> Iterator[str]:
     if spec.expect != ExpectSpec():
         yield "expect"
     given: dict[str, object] = {
-        "triggers": [one for one in spec.triggers if not isinstance(one, BootTrigger)],
-        "queue": spec.queue,
-        "priority": spec.priority,
-        "idempotency_key": spec.idempotency_key,
+        "triggers": [one for one in spec.triggers if not isinstance(one, BootTrigger | FileTrigger)],
         "notify": spec.notify and not can_send(chain.from_iterable(spec.notify.values())),
     }
     yield from (key for key, value in given.items() if value)

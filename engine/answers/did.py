@@ -14,11 +14,12 @@ from zoneinfo import ZoneInfo
 from engine.answers.as_json import run_to_json
 from engine.answers.asked import Asked
 from engine.answers.combinations import narrowed, tally_words
-from engine.answers.expected import NOT_ACCOUNTED, Item, expected_items, item_of, upcoming
+from engine.answers.expected import INSTANT, NOT_ACCOUNTED, Item, expected_items, item_of, upcoming
 from engine.answers.newest import LOOK_BACK, asked_since, has_schedule, newest_item
 from engine.answers.overdue import OPEN, OVERDUE, verdict_word
 from engine.answers.presence import GRACE, Presence, unsettled_words
-from engine.core.lifecycle import OPEN_STATES, Run, RunState
+from engine.answers.starts import requested_words
+from engine.core.lifecycle import OPEN_STATES, Run, RunState, TriggerKind
 from engine.core.reasons import Reason
 from engine.core.vocabulary import (
     combination_text,
@@ -34,6 +35,9 @@ from jobfile.model.canonical import spec_from_json
 from jobfile.model.dataclass import dataclass
 from jobfile.model.values import Value
 from jobfile.render.style import PLAIN, Style
+
+Days = tuple[date, date]
+"""The first and the last of consecutive local days."""
 
 
 class Answer(IntEnum):
@@ -67,7 +71,7 @@ def did(
     *,
     zone: ZoneInfo,
     params: Mapping[str, str],
-    on: date | None,
+    on: Days | None,
     at: datetime | None,
     now: datetime,
     presence: Presence,
@@ -139,22 +143,30 @@ class _About(NamedTuple):
 
 
 EVERYTHING: Final = _About()
+MAX_BACKFILLED: Final = 1_000
+"""Maximum number of runs for one instant among which those of a backfill are looked for."""
 
 
-def _of(asked: Asked, about: _About, *, on: date | None, at: datetime | None, run: Run | None) -> Did:
+def _of(asked: Asked, about: _About, *, on: Days | None, at: datetime | None, run: Run | None) -> Did:
     view, job, zone, now = asked.view, asked.job, asked.zone, asked.now
     if run is not None:
         return _did_run(asked, run)
     if at is not None:
         since, until, when = at, at + timedelta(seconds=1), f"at {instant_text(at, zone)}"
     elif on is not None:
-        since, until = day_window(on, zone)
-        when = f"on {on.isoformat()}"
+        since, until = day_window(on[0], zone)[0], day_window(on[1], zone)[1]
+        when = (
+            f"on {on[0].isoformat()}"
+            if on[0] == on[1]
+            else f"from {on[0].isoformat()} to {on[1].isoformat()}"
+        )
     else:
         return _did_newest(asked, about)
     found = expected_items(view, job, since=since, until=until, now=now)
+    scheduled = {item.scheduled_for for item in found if item.is_scheduled}
+    counted = [one for one in found if not (_is_backfill(one) and one.scheduled_for in scheduled)]
     fits = _fitting(asked, about)
-    items = tuple(_narrowed(after_retries(view, item), about) for item in found if fits(item))
+    items = tuple(_narrowed(after_retries(view, item, job), about) for item in counted if fits(item))
     if not items:
         return _not_expected(asked, when, since=since, until=until)
     line = f"{job} {when}: {_many(asked, items)}"
@@ -209,7 +221,7 @@ def _worst(asked: Asked, items: Sequence[Item]) -> Answer:
 def _did_run(asked: Asked, run: Run) -> Did:
     """Answer for one run, and report the result of its retries."""
     item = item_of(run)
-    last = after_retries(asked.view, item).run
+    last = after_retries(asked.view, item, asked.job).run
     again = ""
     if last is not None and last.id != run.id:
         again = f"; retried by hand: {last.verdict.value} (run {short(last.id)})"
@@ -250,7 +262,7 @@ def _did_newest(asked: Asked, about: _About) -> Did:
     view, job, now = asked.view, asked.job, asked.now
     item, coming = chosen_item(asked, about)
     if item is not None:
-        item = _narrowed(after_retries(view, item), about)
+        item = _narrowed(after_retries(view, item, job), about)
         answer, line = _answer(asked, item), _one(asked, item)
     elif coming is not None:
         answer, line = Answer.NOT_OVER, f"not yet due, expected at {instant_text(coming, asked.zone)}"
@@ -260,7 +272,7 @@ def _did_newest(asked: Asked, about: _About) -> Did:
     is_scheduled = item is None or item.is_scheduled
     fits = _fitting(asked, about)
     other = asked_since(view, job, since, now=now, fits=fits) if is_scheduled else None
-    other = None if other is None else _narrowed(after_retries(view, other), about)
+    other = None if other is None else _narrowed(after_retries(view, other, job), about)
     items = () if item is None else (item,)
     is_alike = item is not None and other is not None and _answer(asked, other) is answer
     if other is None or other.run is None or is_alike:
@@ -279,14 +291,40 @@ def _since_words(asked: Asked, run: Run) -> str:
     return f"a run requested{by} at {at}: {run.verdict.value} (run {short(run.id)}){unsettled}"
 
 
+def _is_backfill(item: Item) -> bool:
+    return item.run is not None and item.run.trigger is TriggerKind.BACKFILL
+
+
 def _is_retry(item: Item) -> bool:
     return item.run is not None and item.run.retry_of is not None
 
 
-def after_retries(view: History, item: Item) -> Item:
-    """The item with the results of its manual retries: of each of its runs, the last one."""
-    last = tuple(_last_retry(view, run) for run in item.runs)
+def after_retries(view: History, item: Item, job: str) -> Item:
+    """The item with the results of its manual retries: of each of its runs, the last one.
+
+    An occurrence without a run can have runs of a backfill in its place.
+    """
+    runs = item.runs or (_backfilled(view, item, job) if item.is_scheduled else ())
+    last = tuple(_last_retry(view, run) for run in runs)
     return item if last == item.runs else item_of(*last)
+
+
+def _backfilled(view: History, item: Item, job: str) -> tuple[Run, ...]:
+    """The runs that the last backfill made for an occurrence without a run of its own."""
+    at = item.scheduled_for
+    found = [
+        run
+        for run in view.runs_between(job, since=at, until=at + INSTANT, limit=MAX_BACKFILLED)
+        if run.trigger is TriggerKind.BACKFILL and run.retry_of is None
+    ]
+    if not found:
+        return ()
+    newest = found[0]
+    return (
+        tuple(reversed([run for run in found if run.occurrence == newest.occurrence]))
+        if newest.occurrence
+        else (newest,)
+    )
 
 
 def _last_retry(view: History, run: Run) -> Run:
@@ -376,7 +414,7 @@ def verdict_of(asked: Asked, item: Item) -> str:
 
 def _one(asked: Asked, item: Item) -> str:
     run = item.run
-    wanted = "scheduled for" if item.is_scheduled else "requested at"
+    wanted = "scheduled for" if item.is_scheduled else requested_words(item)
     again = ""
     if run is not None and run.retry_of is not None:
         wanted, again = "for", f", retried by hand at {instant_text(run.queued_at, asked.zone)}"

@@ -1,10 +1,12 @@
 """Answers of `pause` and `resume`."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from engine.answers.as_json import iso
 from engine.answers.presence import Presence, unsettled_words
+from engine.core.columns import table
 from engine.core.lifecycle import Run, RunState
 from engine.core.records import Pause
 from engine.core.vocabulary import instant_text, short
@@ -77,3 +79,26 @@ def resumed_to_text(resumed: Resumed) -> str:
 def resumed_to_json(resumed: Resumed) -> dict[str, object]:
     """A resumed job as JSON data."""
     return {"format": 1, "job": resumed.job, "paused": False, "was_paused": resumed.was_paused}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Affected:
+    """One of several jobs that are paused or resumed together."""
+
+    job: str
+    was_paused: bool
+
+
+def affected_to_text(jobs: Sequence[Affected], *, is_pause: bool, width: int | None) -> str:
+    """Which jobs would be paused or resumed, as text; those that stay as they are say so."""
+    if not jobs:
+        return f"nothing to {'pause' if is_pause else 'resume'}: no such job is in force"
+    stays = {True: "paused already", False: "not paused"}
+    rows = [(one.job, stays[is_pause] if one.was_paused is is_pause else "") for one in jobs]
+    return table(("job", ""), rows, width=width, names=(0,), reason=1)
+
+
+def affected_to_json(jobs: Sequence[Affected], *, is_pause: bool) -> dict[str, object]:
+    """Several jobs that are paused or resumed, or would be, as JSON data."""
+    rows = [{"job": one.job, "was_paused": one.was_paused} for one in jobs]
+    return {"format": 1, "paused": is_pause, "jobs": rows}

@@ -184,6 +184,7 @@ PAGES: Final[Mapping[str, HelpPage]] = {
             "jobfile run nightly",
             "jobfile run nightly -p day=2026-11-28 -p full=true",
             "jobfile run nightly --dry-run",
+            "jobfile run nightly --key nightly-2026-11-28 --json --wait",
         ),
         {
             GOOD: "the run succeeded; with --detach: it is requested; with --dry-run: it would run",
@@ -312,6 +313,18 @@ PAGES: Final[Mapping[str, HelpPage]] = {
             NOT_WELL: "the new run did not succeed, or the old one cannot be retried",
             DID_NOT_RUN: "the new run did not start",
             NOT_OVER: "the new run is not over",
+            **_NO_RUN,
+        },
+    ),
+    "backfill": HelpPage(
+        (
+            "jobfile backfill nightly --from 2026-11-01 --to 2026-11-08",
+            "jobfile backfill nightly",
+            "jobfile backfill nightly --stop",
+        ),
+        {
+            GOOD: "the backfill is recorded, shown or stopped",
+            NOT_WELL: "it cannot begin: another one is not over, or the job has no schedule",
             **_NO_RUN,
         },
     ),

@@ -44,9 +44,9 @@ GROUPS = {
         "up": "run the engine in the foreground",
         "run": "run a job now and follow it",
         "wait": "wait for runs to end",
-        "cancel": "end a run",
-        "pause": "stop a job from running on its schedule",
-        "resume": "let a paused job run again",
+        "cancel": "end a run, or several",
+        "pause": "stop jobs from running on their schedules",
+        "resume": "let paused jobs run again",
     },
     "Answer": {
         "status": "does the engine work?",
@@ -63,6 +63,7 @@ GROUPS = {
     "Repair": {
         "doctor": "are the machine and the ledger sound?",
         "retry": "run a job's run again",
+        "backfill": "run past occurrences of a schedule",
         "rollback": "put an earlier generation in force again",
         "clock": "whether the engine believes the clock",
     },

@@ -68,7 +68,7 @@ def runs_of(place: Place, named: Subject, which: Which) -> tuple[Run, ...]:
     else:
         at = parse_instant(which.time, named.zone, now=now)
         item, when = item_at(view, job, at, now=now), instant_text(at, named.zone)
-        item = None if item is None else after_retries(view, item)
+        item = None if item is None else after_retries(view, item, job)
         nothing = f"job {job} has no run at {when}; see  jobfile why {job} {when}"
     if item is None or not item.runs:
         raise NothingRecordedError(nothing)

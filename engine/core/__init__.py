@@ -2,6 +2,7 @@
 
 __all__ = [
     "admission",
+    "arrivals",
     "artifacts",
     "audit_chain",
     "clocks",
@@ -22,4 +23,5 @@ __all__ = [
     "step_states",
     "steps",
     "vocabulary",
+    "webhooks",
 ]

@@ -117,6 +117,10 @@ class TriggerKind(StrEnum):
     CATCHUP = "catchup"
     MANUAL = "manual"
     BOOT = "boot"
+    FILE = "file"
+    AFTER = "after"
+    WEBHOOK = "webhook"
+    BACKFILL = "backfill"
 
     @property
     def is_scheduled(self) -> bool:
@@ -142,6 +146,32 @@ class Occurrence(Shown):
     start_by: datetime | None = None
     requested_by: str = ""
     retry_of: str | None = None
+    trigger_values: Mapping[str, Value] = field(default_factory=dict)
+    caused_by: str | None = None
+    idempotency_key: str = ""
+    """In place of the one that its job would give it."""
+
+
+class TriggerEvent(NamedTuple):
+    """Something that happened outside the schedules, and for which a trigger wants a run of a job.
+
+    (job, trigger, identity) is its identity: the ledger makes a run of it at most once.
+    """
+
+    job: str
+    trigger: TriggerKind
+    identity: str
+    at: datetime
+    """The time that the run is for."""
+    trigger_values: Mapping[str, Value] = {}
+    caused_by: str | None = None
+    arguments: Mapping[str, Value] = {}
+    """The params of the run; the job's defaults fill the rest."""
+    not_run: str = ""
+    """The reason for which it makes no run, but a record of that; empty when it makes one."""
+    detail: str = ""
+    mount: str = ""
+    """The mount point that its file is on."""
 
 
 class AttemptKey(NamedTuple):
@@ -227,6 +257,16 @@ class Run(Shown):
     """Runs with one slot count once against their concurrency limit; without a slot a run counts alone."""
     combinations: int = 0
     """The number of runs of its occurrence; 0 without a matrix."""
+    trigger_values: Mapping[str, Value] = field(default_factory=dict)
+    """What its templates read as `trigger.*`, by the name after the first dot: `path`, `outputs.rows`."""
+    caused_by: str | None = None
+    """The id of the run that led to it: the one whose end it follows, or from which it was requested."""
+    idempotency_key: str = ""
+    queue: str = ""
+    """The queue whose slots it shares; "" for a job without one."""
+    queue_slots: int | None = None
+    priority: int = 0
+    """Its place among the runs that wait: higher ones start first."""
 
     @property
     def verdict(self) -> RunState:

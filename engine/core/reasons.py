@@ -34,6 +34,8 @@ class Reason(_Word):
     )
     CATCHUP_LIMIT = "catchup_limit", "too old to catch up"
     BUFFER_FULL = "buffer_full", "too many runs are waiting"
+    DUPLICATE = "duplicate", "another run has the same idempotency key"
+    FILE_GONE = "file_gone", "its file was gone before it started"
     START_ERROR = "start_error", "it could not be started"
     TEMPLATE_ERROR = "template_error", "a template could not be filled in"
     WORKING_DIR_MISSING = "working_dir_missing", "its folder does not exist"
@@ -56,7 +58,7 @@ class Reason(_Word):
     NOTHING_TO_DO = "nothing_to_do", "it had nothing to do"
     ENV_FILE = "env_file", "a file of variables cannot be read"
     CONDITION = "condition", "its `if` is false"
-    KEPT = "kept", "it succeeded in the run that is retried"
+    KEPT = "kept", "it had already succeeded in the retried run"
     UPSTREAM = "upstream", "a step that it needs did not succeed"
     OUTPUTS = "outputs", "its outputs are not as declared"
     CONNECT = "connect", "the server could not be reached"

@@ -32,6 +32,8 @@ SET_ASIDE = "set_aside"
 """The key of the fact with the unreadable rows, as a JSON list of texts."""
 SOURCE = "source"
 """The key of the fact with the source of the engine's jobs."""
+WATCHED = "watched_folders"
+"""The key of the fact with the folders that the engine watches for files."""
 
 
 class Generation(NamedTuple):
@@ -185,6 +187,24 @@ class Pause(NamedTuple):
         return self.paused_at <= at and (self.end is None or at < self.end)
 
 
+class Backfill(NamedTuple):
+    """A request to run the occurrences of a job's schedule in [since, until), at most `at_once` at a time."""
+
+    id: int
+    job: str
+    since: datetime
+    until: datetime
+    covered_until: datetime
+    """The last occurrence that was looked at, or just before `since`."""
+    at_once: int
+    again: bool
+    """Whether occurrences that have succeeded run, too."""
+    requested_by: str
+    begun_at: datetime
+    ended_at: datetime | None = None
+    ended_because: str = ""
+
+
 class Incident(NamedTuple):
     """Something that happened to the engine: away, clock_jump, a hold. Open while it has no end."""
 
@@ -206,6 +226,19 @@ class Source(NamedTuple):
     is_manual: bool = False
     trouble: str = ""
     """Why the ref cannot be read now; empty when it can."""
+
+
+class Watched(NamedTuple):
+    """A folder that the running engine watches for files."""
+
+    folder: str
+    jobs: tuple[str, ...]
+    trouble: str = ""
+    """Why it cannot be read, or not all of it; empty when it can."""
+    since: datetime | None = None
+    """Since when there is trouble."""
+    polled: str = ""
+    """Why the engine looks into it every few seconds, and does not wait for reports of changes."""
 
 
 class Audited(NamedTuple):
@@ -306,6 +339,14 @@ class Crowd(NamedTuple):
     concurrency_key: str
     active: int
     limit: int
+
+
+class QueueCrowd(NamedTuple):
+    """Runs that hold a slot of one queue, and the largest number of slots that it had for one of them."""
+
+    queue: str
+    active: int
+    slots: int
 
 
 class Backlog(NamedTuple):

@@ -3,6 +3,7 @@
 from typing import assert_never
 
 from engine.core.events import (
+    BackfillEnded,
     ClockBelieved,
     ClockHeld,
     ClockJumped,
@@ -10,6 +11,10 @@ from engine.core.events import (
     DiskReleased,
     EngineWasAway,
     FellDueUnseen,
+    FilesWait,
+    FolderPolled,
+    FolderReadable,
+    FolderUnreadable,
     JobPaused,
     JobRenamed,
     LedgerHeld,
@@ -22,8 +27,11 @@ from engine.core.events import (
     SkipsInARow,
 )
 from engine.core.reasons import REASONS
-from engine.core.vocabulary import seconds_text, short
+from engine.core.vocabulary import backfill_words, seconds_text, short
 from jobfile.model.counts import many
+
+MAX_NAMES = 3
+"""Maximum number of jobs that a line names."""
 
 
 def incident_text(
@@ -35,7 +43,7 @@ def incident_text(
             away = seconds_text((event.until - event.since).total_seconds())
             runs, jobs = many(event.occurrences, "run"), many(event.jobs, "job")
             why = REASONS.get(event.because, event.because)
-            return f"{runs} fell due in {away} since {event.since:%Y-%m-%d %H:%M:%SZ}, of {jobs}: {why}"
+            return f"{runs} of {jobs} fell due in the {away} since {event.since:%Y-%m-%d %H:%M:%SZ}: {why}"
         case ClockJumped():
             way = "forward" if event.seconds > 0 else "back"
             return f"the clock was set {way} by {seconds_text(abs(event.seconds))}"
@@ -70,9 +78,19 @@ def ledger_text(event: LedgerHeld | LedgerUnwritable | LedgerWritable) -> str:
             assert_never(event)
 
 
-def upkeep_text(event: DiskHeld | DiskReleased | RunsPruned | OutputsDropped) -> str:
-    """One line about the disk and what was deleted from it."""
+def upkeep_text(
+    event: DiskHeld
+    | DiskReleased
+    | RunsPruned
+    | OutputsDropped
+    | FolderUnreadable
+    | FolderReadable
+    | FolderPolled,
+) -> str:
+    """One line about the disk and what was deleted from it, or about a watched folder."""
     match event:
+        case FolderUnreadable() | FolderReadable() | FolderPolled():
+            return _folder_text(event)
         case DiskHeld():
             return f"DISK NEARLY FULL, nothing new starts: {event.free_bytes // 2**20:,} MiB free"
         case DiskReleased():
@@ -87,17 +105,43 @@ def upkeep_text(event: DiskHeld | DiskReleased | RunsPruned | OutputsDropped) ->
             assert_never(event)
 
 
-def job_event_text(event: FellDueUnseen | SkipsInARow | JobPaused | ScheduleQuarantined) -> str:
+def _folder_text(event: FolderUnreadable | FolderReadable | FolderPolled) -> str:
+    """One line about a folder that is watched for files."""
+    match event:
+        case FolderUnreadable():
+            return f"FILES MAY START NOTHING, {event.detail}: watched for {_few(event.jobs)}"
+        case FolderReadable():
+            after = seconds_text(event.seconds)
+            return f"{event.folder} can be read again after {after}: watched for {_few(event.jobs)}"
+        case FolderPolled():
+            return f"{event.folder} is scanned every few seconds for {_few(event.jobs)}: {event.detail}"
+        case _:
+            assert_never(event)
+
+
+def _few(names: tuple[str, ...]) -> str:
+    more = len(names) - MAX_NAMES
+    return ", ".join(names[:MAX_NAMES]) + (f" and {more} more" if more > 0 else "")
+
+
+def job_event_text(
+    event: FellDueUnseen | SkipsInARow | JobPaused | ScheduleQuarantined | BackfillEnded | FilesWait,
+) -> str:
     """One line about a job, without its name, which the caller puts before it."""
     match event:
         case FellDueUnseen():
-            return f"{event.count} fell due while no engine was awake"
+            return f"{many(event.count, 'run')} fell due while no engine was awake"
         case SkipsInARow():
             by = f"blocked by run {short(event.detail)}"
             return f"SKIPPED {event.count} times in a row: {by}; is it stuck?"
         case JobPaused():
             return f"PAUSED: {event.reason}; continue with  jobfile resume {event.job}"
+        case BackfillEnded():
+            return f"backfill {event.id} is over: {backfill_words(event.because)}"
         case ScheduleQuarantined():
             return f"NOT SCHEDULED: {event.message}"
+        case FilesWait():
+            wait = many(event.count, "file waits", "files wait")
+            return f"{wait} in {event.folder}: as many runs wait as `max_waiting` allows"
         case _:
             assert_never(event)

@@ -9,6 +9,7 @@ from typing import assert_never
 from engine.core.events import (
     AttemptAdopted,
     AttemptStarted,
+    BackfillEnded,
     ClockBelieved,
     ClockHeld,
     ClockJumped,
@@ -23,6 +24,10 @@ from engine.core.events import (
     EngineWasAway,
     Event,
     FellDueUnseen,
+    FilesWait,
+    FolderPolled,
+    FolderReadable,
+    FolderUnreadable,
     GenerationApplied,
     JobPaused,
     JobRenamed,
@@ -80,11 +85,26 @@ def event_text(event: Event) -> str:
             return _line("", "", _about_config(event))
         case EngineWasAway() | ClockJumped() | ClockHeld() | ClockBelieved() | RemovalsHeld() | JobRenamed():
             return _line("", "", incident_text(event))
-        case DiskHeld() | DiskReleased() | RunsPruned() | OutputsDropped():
+        case (
+            DiskHeld()
+            | DiskReleased()
+            | RunsPruned()
+            | OutputsDropped()
+            | FolderUnreadable()
+            | FolderReadable()
+            | FolderPolled()
+        ):
             return _line("", "", upkeep_text(event))
         case LedgerHeld() | LedgerUnwritable() | LedgerWritable():
             return _line("", "", ledger_text(event))
-        case FellDueUnseen() | SkipsInARow() | JobPaused() | ScheduleQuarantined():
+        case (
+            FellDueUnseen()
+            | SkipsInARow()
+            | JobPaused()
+            | ScheduleQuarantined()
+            | BackfillEnded()
+            | FilesWait()
+        ):
             return _line("", event.job, job_event_text(event))
         case RowUnreadable():
             said = f"{event.found.words}; it is ignored, and the rest continues: jobfile doctor"

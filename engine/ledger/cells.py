@@ -7,13 +7,12 @@ others: it is read with stand-ins for its unreadable values, reported, and never
 import json
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple  # a row's columns have no narrower type
 
 from engine.core.lifecycle import AttemptState, RunState, TriggerKind
-from engine.core.records import Unreadable
 from engine.core.step_states import StepState
 from jobfile.model.names import is_step_name
 from jobfile.model.values import Scalar, Value
@@ -198,9 +197,11 @@ TEXT: Final = Cell("a text", lambda one: isinstance(one, str) and not {"\0", "\u
 JOB: Final = Cell("a job's name", is_job, "unreadable")
 STEP: Final = Cell("a step's name", is_step, "")
 RUN_ID: Final = Cell("a run's id", is_run_id, UNREADABLE)
+MAYBE_RUN_ID: Final = Cell("a run's id", lambda one: one == "" or is_run_id(one), "")
 STATE: Final = _one_of(RUN_STATES, RunState.LOST.value)
 VALUE: Final = Cell("a value as JSON", _reads(value_from_text), '""')
-PARAMS: Final = Cell("an object of params", _reads(params_from_text), "{}")
+_reads_params = _reads(params_from_text)
+PARAMS: Final = Cell("an object of params", _reads_params, "{}")
 
 CELLS: Final[Mapping[str, Mapping[str, Cell]]] = {
     "run": {
@@ -236,6 +237,12 @@ CELLS: Final[Mapping[str, Mapping[str, Cell]]] = {
         "occurrence": _maybe(RUN_ID),
         "slot": _maybe(RUN_ID),
         "combinations": COUNT,
+        "trigger_values": Cell("the values of a trigger", lambda one: one == "" or _reads_params(one), ""),
+        "caused_by": _maybe(RUN_ID),
+        "idempotency_key": TEXT,
+        "queue": TEXT,
+        "queue_slots": _maybe(COUNT),
+        "priority": NUMBER,
     },
     "attempt": {
         "run_id": RUN_ID,
@@ -393,6 +400,21 @@ CELLS: Final[Mapping[str, Mapping[str, Cell]]] = {
     },
     "output": {"run_id": RUN_ID, "step": STEP, "item": COUNT, "name": TEXT, "value": VALUE},
     "pruned_request": {"job": JOB, "quarter": INSTANT, "state": STATE, "count": COUNT},
+    "backfill": {
+        "id": NUMBER,
+        "job": JOB,
+        "since": INSTANT,
+        "until": INSTANT,
+        "covered_until": INSTANT,
+        "at_once": COUNT,
+        "again": COUNT,
+        "requested_by": TEXT,
+        "begun_at": INSTANT,
+        "ended_at": ENDED,
+        "ended_because": TEXT,
+    },
+    "trigger_event": {"job": JOB, "trigger": TEXT, "identity": TEXT, "run_id": MAYBE_RUN_ID, "mount": TEXT},
+    "idempotency_key": {"job": JOB, "key": TEXT, "run_id": RUN_ID, "expires_at": INSTANT},
     "definition": {"digest": TEXT, "job": JOB, "spec": TEXT},
     "meta": {"key": TEXT, "value": TEXT},
 }
@@ -409,74 +431,9 @@ KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "session": ("epoch",),
     "audit": ("seq",),
     "pruned_request": ("job", "quarter", "state"),
+    "trigger_event": ("job", "trigger", "identity"),
+    "idempotency_key": ("job", "key"),
     "definition": ("digest",),
     "meta": ("key",),
 }
 """The key columns of each table; `id` for a table that is not listed."""
-
-
-def faults_of(table: str, row: Mapping[str, Any]) -> dict[str, str]:
-    """The unreadable columns of a row, each with the reason in words."""
-    cells = CELLS[table]
-    return {
-        column: f"its `{column}` is {_shown(value)}, not {cells[column].expected}"
-        for column, value in row.items()
-        if column in cells and not cells[column].is_good(value)
-    }
-
-
-def unreadable_row(table: str, row: Mapping[str, Any], why: str) -> Unreadable:
-    """The description of an unreadable row."""
-    keys = KEYS.get(table, ("id",))
-    key = " and ".join(f"{name} = {_shown(row[name])}" for name in keys if name in row)
-    job = row.get("job", "")
-    run = row.get("id" if table == "run" else "run_id", "")
-    return Unreadable(
-        table=table,
-        key=key,
-        why=why,
-        job=job if is_job(job) else "",
-        run=run if is_run_id(run) else "",
-        seq=row.get("seq" if table == "run" else "run_seq", 0) if table in ("run", "attempt") else 0,
-    )
-
-
-class RowWithStandIns:
-    """A row with stand-ins, in the form that readers of rows take."""
-
-    def __init__(self, cells: Mapping[str, Any]) -> None:
-        """Take the columns by name."""
-        self._cells = cells
-
-    def __getitem__(self, column: str, /) -> Any:  # noqa: ANN401  a column has no narrower type
-        """The value of a column."""
-        return self._cells[column]
-
-    def __iter__(self) -> Iterator[Any]:
-        """The values of the columns."""
-        return iter(self._cells.values())
-
-    def keys(self) -> list[str]:
-        """The names of the columns, in the same order."""
-        return list(self._cells)
-
-
-def row_with_stand_ins(table: str, row: Mapping[str, Any], faults: Mapping[str, str]) -> RowWithStandIns:
-    """The row with stand-ins for its unreadable columns: nothing in it counts as a success or as due."""
-    changed = dict(row) | {column: CELLS[table][column].stand_in for column in faults}
-    if table == "run":
-        if "id" in faults:
-            changed["id"] = f"row-{row['seq']}"
-        why = f"its row cannot be read: {'; '.join(faults.values())}"
-        changed |= {"state": RunState.LOST.value, "resolved": "", "reason": UNREADABLE, "detail": why}
-        changed |= {"retry_at": None, "stop_requested": ""}
-        changed["ended_at"] = changed["queued_at"] if changed["ended_at"] is None else changed["ended_at"]
-    if table == "schedule":
-        changed["rule"] = "[]"
-    return RowWithStandIns(changed)
-
-
-def _shown(value: object) -> str:
-    if not isinstance(value, str):
-        return str(value)
-    return ascii(value if len(value) <= MAX_SHOWN else f"{value[:MAX_SHOWN]}...")

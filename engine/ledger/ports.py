@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from engine.core.records import (
         Applied,
         Audited,
+        Backfill,
         Definition,
         Gap,
         Generation,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
         Source,
         StateCount,
         Unreadable,
+        Watched,
     )
     from engine.core.step_states import StepRun
     from engine.ledger.soundness_ports import Soundness
@@ -184,6 +186,10 @@ class Overview(Protocol):
         """Runs for times in [since, until), newest first: of these jobs or of all, in these states or any."""
         ...
 
+    def key_holder(self, job: str, key: str, *, now: datetime) -> str:
+        """The id of the run of a job that an idempotency key belongs to; empty if it is free."""
+        ...
+
     def matrix_runs(self, *, since: datetime, until: datetime) -> tuple[Run, ...]:
         """Runs of a matrix that were wanted in [since, until), of all jobs, as recorded."""
         ...
@@ -210,6 +216,10 @@ class Generations(Protocol):
 
     def source(self) -> Source:
         """Where the engine that started last reads its jobs: files or a git revision."""
+        ...
+
+    def watched(self) -> list[Watched]:
+        """The folders that the engine that started last watches for files, as it found them."""
         ...
 
     def jobs_at(self, number: int) -> tuple[JobVersion, ...]:
@@ -267,7 +277,19 @@ class EngineHistory(Protocol):
         ...
 
 
-class View(Opened, Current, History, Overview, Generations, EngineHistory, Protocol):
+class BackfillHistory(Protocol):
+    """Requests to run past occurrences."""
+
+    def backfills(self, job: str | None, *, limit: int) -> tuple[Backfill, ...]:
+        """The newest backfills of a job, or of all for None, newest first."""
+        ...
+
+    def results_of(self, backfill: Backfill) -> Mapping[RunState, int]:
+        """The occurrences of a backfill that have a run, counted by state."""
+        ...
+
+
+class View(Opened, Current, History, Overview, Generations, EngineHistory, BackfillHistory, Protocol):
     """Everything that answers read. A view works while an engine writes, and without an engine."""
 
     soundness: Soundness

@@ -1,4 +1,4 @@
-"""Converts rows of the ledger to values of the engine and back; every store uses it.
+"""Converts rows about runs to values of the engine and back; every store uses it.
 
 A reader raises (UnreadableValueError or what a parser raises) for a row that this program never writes.
 Instants are stored as integers: microseconds since 1970 in UTC.
@@ -6,9 +6,9 @@ Instants are stored as integers: microseconds since 1970 in UTC.
 
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Protocol  # a row's columns have no narrower type
+from typing import Any, Protocol  # a row's columns have no narrower type
 
 from engine.core.artifacts import KeptArtifact
 from engine.core.lifecycle import (
@@ -25,19 +25,8 @@ from engine.core.lifecycle import (
     Verdict,
 )
 from engine.core.records import (
-    Applied,
-    Audited,
-    Gap,
-    Generation,
-    Incident,
-    JobVersion,
     LiveAttempt,
     Output,
-    Owed,
-    Pause,
-    Rejection,
-    Schedule,
-    Session,
     StepOfRun,
 )
 from engine.core.step_states import StepRun, StepState
@@ -47,7 +36,6 @@ from engine.ledger.cells import (
     LAST_INSTANT,
     MAX_ATTEMPT,
     STOPS,
-    entries_from_text,
     is_job,
     is_run_id,
     is_step,
@@ -94,7 +82,8 @@ def from_us(value: int) -> datetime:
     raise UnreadableValueError(f"{value} is not an instant")
 
 
-def _maybe(value: int | None) -> datetime | None:
+def maybe_from_us(value: int | None) -> datetime | None:
+    """The aware UTC datetime of microseconds since the epoch; None for None."""
     return None if value is None else from_us(value)
 
 
@@ -118,7 +107,8 @@ def _check(is_good: bool, what: str) -> None:
         raise UnreadableValueError(f"{what} has a value that jobfile never writes")
 
 
-def _finite(value: float | None) -> float | None:
+def finite_or_none(value: float | None) -> float | None:
+    """A number or None; an exception for infinity and what is not a number."""
     _check(value is None or math.isfinite(value), "a number")
     return value
 
@@ -127,12 +117,8 @@ def run_from_row(columns: Row) -> Run:
     """A run."""
     # As a dict once: sqlite3.Row searches all column names at each access by name.
     row = dict(zip(columns.keys(), columns, strict=True))
-    attempt, retry_of, stop, resolved = (
-        row["attempt"],
-        row["retry_of"],
-        row["stop_requested"],
-        row["resolved"],
-    )
+    attempt, stop, resolved = row["attempt"], row["stop_requested"], row["resolved"]
+    retry_of, caused_by = row["retry_of"], row["caused_by"]
     occurrence, slot = row["occurrence"], row["slot"]
     if not (
         is_run_id(row["id"])
@@ -140,9 +126,7 @@ def run_from_row(columns: Row) -> Run:
         and 0 <= attempt <= MAX_ATTEMPT
         and stop in STOPS
         and resolved in FINAL_OR_NONE
-        and (retry_of is None or is_run_id(retry_of))
-        and (occurrence is None or is_run_id(occurrence))
-        and (slot is None or is_run_id(slot))
+        and all(one is None or is_run_id(one) for one in (retry_of, caused_by, occurrence, slot))
     ):
         raise UnreadableValueError(f"run {row['id']} has a value that jobfile never writes")
     return Run(
@@ -159,10 +143,10 @@ def run_from_row(columns: Row) -> Run:
         detail=row["detail"],
         queued_at=from_us(row["queued_at"]),
         not_before=from_us(row["not_before"]),
-        start_by=_maybe(row["start_by"]),
-        started_at=_maybe(row["started_at"]),
-        ended_at=_maybe(row["ended_at"]),
-        retry_at=_maybe(row["retry_at"]),
+        start_by=maybe_from_us(row["start_by"]),
+        started_at=maybe_from_us(row["started_at"]),
+        ended_at=maybe_from_us(row["ended_at"]),
+        retry_at=maybe_from_us(row["retry_at"]),
         attempt=attempt,
         concurrency_key=row["concurrency_key"],
         concurrency_limit=row["concurrency_limit"],
@@ -172,11 +156,17 @@ def run_from_row(columns: Row) -> Run:
         retry_of=retry_of,
         clock_epoch=row["clock_epoch"],
         resolved=resolved,
-        begun_at=_maybe(row["begun_at"]),
+        begun_at=maybe_from_us(row["begun_at"]),
         matrix=matrix_from_text(row["matrix"]),
         occurrence=occurrence or "",
         slot=slot or "",
         combinations=row["combinations"],
+        trigger_values=params_from_text(row["trigger_values"] or "{}"),
+        caused_by=caused_by,
+        idempotency_key=row["idempotency_key"],
+        queue=row["queue"],
+        queue_slots=row["queue_slots"],
+        priority=row["priority"],
     )
 
 
@@ -207,14 +197,19 @@ def run_to_row(run: Run) -> dict[str, object]:
         "occurrence": run.occurrence or None,
         "slot": run.slot or None,
         "combinations": run.combinations,
+        "trigger_values": params_to_text(run.trigger_values) if run.trigger_values else "",
+        "caused_by": run.caused_by,
+        "idempotency_key": db_text(run.idempotency_key),
+        "queue": run.queue,
+        "queue_slots": run.queue_slots,
+        "priority": run.priority,
     }
 
 
 def attempt_from_row(row: Row) -> Attempt:
     """An attempt."""
-    is_known = is_run_id(row["run_id"]) and is_step(row["step"]) and row["item"] >= 0
-    is_known = is_known and 0 <= row["number"] <= MAX_ATTEMPT
-    _check(is_known and row["resolved"] in FINAL_OR_NONE, "an attempt")
+    is_known = is_run_id(row["run_id"]) and is_step(row["step"]) and 0 <= row["number"] <= MAX_ATTEMPT
+    _check(is_known and row["item"] >= 0 and row["resolved"] in FINAL_OR_NONE, "an attempt")
     return Attempt(
         run_id=row["run_id"],
         number=row["number"],
@@ -223,8 +218,8 @@ def attempt_from_row(row: Row) -> Attempt:
         state=AttemptState(row["state"]),
         boot_id=row["boot_id"],
         created_at=from_us(row["created_at"]),
-        started_at=_maybe(row["started_at"]),
-        ended_at=_maybe(row["ended_at"]),
+        started_at=maybe_from_us(row["started_at"]),
+        ended_at=maybe_from_us(row["ended_at"]),
         exit_code=row["exit_code"],
         signal=row["signal"],
         reason=row["reason"],
@@ -233,7 +228,7 @@ def attempt_from_row(row: Row) -> Attempt:
         output_dropped=row["output_dropped"],
         leftover_processes=row["leftover_processes"],
         max_rss_kb=row["max_rss_kb"],
-        cpu_seconds=_finite(row["cpu_seconds"]),
+        cpu_seconds=finite_or_none(row["cpu_seconds"]),
         resolved=row["resolved"],
     )
 
@@ -277,7 +272,7 @@ def artifact_from_row(row: Row) -> KeptArtifact:
             copy=row["copy"],
             note=row["note"],
         ),
-        dropped_at=_maybe(row["dropped_at"]),
+        dropped_at=maybe_from_us(row["dropped_at"]),
     )
 
 
@@ -296,7 +291,7 @@ def step_from_row(row: Row) -> StepOfRun:
             detail=row["detail"],
             attempt=row["attempt"],
             tries=row["tries"],
-            retry_at=_maybe(row["retry_at"]),
+            retry_at=maybe_from_us(row["retry_at"]),
             items=None if items is None else items_from_text(items),
         ),
     )
@@ -322,174 +317,3 @@ def live_attempt_from_row(row: Row) -> LiveAttempt:
     """An attempt without an end, with the state and the stop request of its run."""
     _check(row["stop_requested"] in STOPS, "an attempt")
     return LiveAttempt(attempt_from_row(row), RunState(row["run_state"]), row["stop_requested"])
-
-
-def generation_from_row(row: Row) -> Generation:
-    """A generation."""
-    return Generation(
-        number=row["number"],
-        digest=row["digest"],
-        applied_at=from_us(row["applied_at"]),
-        applied_by=row["applied_by"],
-        main_file=row["main_file"],
-        revision=row["revision"],
-        plan_id=row["plan_id"],
-        instead_of=row["instead_of"],
-        note=row["note"],
-    )
-
-
-def applied_from_row(row: Row) -> Applied:
-    """A generation with the numbers of jobs that it added, changed and removed."""
-    changed = row["changed"]
-    return Applied(generation_from_row(row), row["begun"] - changed, changed, row["ended"] - changed)
-
-
-def job_version_from_row(row: Row) -> JobVersion:
-    """A job of a generation, with the file and line where it is written."""
-    keys = row.keys()
-    return JobVersion(
-        job=row["job"],
-        digest=row["digest"],
-        file=row["file"],
-        line=row["line"],
-        from_generation=row["from_generation"],
-        applied_at=from_us(row["applied_at"]) if "applied_at" in keys else None,
-        ended_at=_maybe(row["ended_at"]) if "ended_at" in keys else None,
-    )
-
-
-def schedule_from_row(row: Row) -> Schedule:
-    """A schedule with its coverage."""
-    return Schedule(
-        id=row["id"],
-        job=row["job"],
-        schedule_key=row["schedule_key"],
-        entries=entries_from_text(row["rule"]),
-        generation=row["generation"],
-        active_from=from_us(row["active_from"]),
-        active_until=_maybe(row["active_until"]),
-        ended_because=row["ended_because"] or "",
-        covered_until=from_us(row["covered_until"]),
-        digest=row["digest"],
-        clock_epoch=row["clock_epoch"],
-    )
-
-
-def gap_from_row(row: Row) -> Gap:
-    """A gap record with the entries of its schedule."""
-    return Gap(
-        schedule_id=row["schedule_id"],
-        job=row["job"],
-        entries=entries_from_text(row["rule"]),
-        first_at=from_us(row["first_at"]),
-        last_at=from_us(row["last_at"]),
-        count=row["count"],
-        state=RunState(row["state"]),
-        reason=row["reason"],
-        generation=row["generation"],
-        epoch=row["epoch"],
-        recorded_at=from_us(row["recorded_at"]),
-        detail=row["detail"],
-        pruned_at=_maybe(row["pruned_at"]),
-        ran=bool(row["ran"]),
-    )
-
-
-def session_from_row(row: Row) -> Session:
-    """A session."""
-    return Session(
-        epoch=row["epoch"],
-        boot_id=row["boot_id"],
-        pid=row["pid"],
-        version=row["version"],
-        started_at=from_us(row["started_at"]),
-        last_seen_at=from_us(row["last_seen_at"]),
-        ended_at=_maybe(row["ended_at"]),
-        end_reason=row["end_reason"] or "",
-        boot_seconds=_finite(row["boot_seconds"]),
-    )
-
-
-def rejection_from_row(row: Row) -> Rejection:
-    """A rejected set of files."""
-    return Rejection(
-        rejected_at=from_us(row["rejected_at"]),
-        digest=row["digest"],
-        diagnostics=tuple(json.loads(row["diagnostics"])),
-        resolved_at=_maybe(row["resolved_at"]),
-    )
-
-
-def pause_from_row(row: Row) -> Pause:
-    """A pause of a job."""
-    return Pause(
-        job=row["job"],
-        source=row["source"],
-        actor=row["actor"],
-        reason=row["reason"],
-        paused_at=from_us(row["paused_at"]),
-        until=_maybe(row["until"]),
-        ended_at=_maybe(row["ended_at"]),
-        ended_by=row["ended_by"],
-    )
-
-
-def incident_from_row(row: Row) -> Incident:
-    """An incident."""
-    return Incident(
-        kind=row["kind"],
-        began_at=from_us(row["began_at"]),
-        ended_at=_maybe(row["ended_at"]),
-        detail=row["detail"],
-        occurrences=row["occurrences"],
-        jobs=row["jobs"],
-        accepted_by=row["accepted_by"],
-    )
-
-
-def audited_from_row(row: Row) -> Audited:
-    """An audit record, without its hash."""
-    return Audited(
-        at=from_us(row["at"]),
-        actor=row["actor"],
-        action=row["action"],
-        object=row["object"],
-        detail=row["detail"],
-    )
-
-
-def owed_from_row(row: Row) -> Owed:
-    """A notification to send."""
-    return Owed(
-        id=row["id"],
-        at=from_us(row["at"]),
-        event=row["event"],
-        channel=row["channel"],
-        job=row["job"],
-        run_id=row["run_id"],
-        facts=row["body"],
-        tries=row["tries"],
-    )
-
-
-TABLE_OF: Final[Mapping[Callable[[Row], object], str]] = {
-    run_from_row: "run",
-    attempt_from_row: "attempt",
-    live_attempt_from_row: "attempt",
-    generation_from_row: "generation",
-    applied_from_row: "generation",
-    job_version_from_row: "job_version",
-    schedule_from_row: "schedule",
-    gap_from_row: "gap",
-    session_from_row: "session",
-    rejection_from_row: "rejection",
-    pause_from_row: "pause",
-    incident_from_row: "incident",
-    audited_from_row: "audit",
-    owed_from_row: "outbox",
-    output_from_row: "output",
-    artifact_from_row: "artifact",
-    step_from_row: "step",
-}
-"""The table whose rows each reader takes."""

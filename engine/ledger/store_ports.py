@@ -26,11 +26,12 @@ if TYPE_CHECKING:
         Schedule,
         Unreadable,
     )
+    from engine.ledger.event_ports import Backfills, Keys, TriggerEvents
     from engine.ledger.past_ports import Artifacts, Past
     from engine.ledger.step_ports import Steps
     from engine.ports import Stop
     from jobfile.model.catalog import CompiledJob
-    from jobfile.model.jobs import JobSpec, Origin, ScheduleEntry
+    from jobfile.model.jobs import JobSpec, Origin, QueueSpec, ScheduleEntry
 
 
 class Pauses(Protocol):
@@ -192,6 +193,9 @@ class Accounting(Stopping, Pausing, Protocol):
     of why it does not run.
     """
 
+    keys: Keys
+    backfills: Backfills
+
     def schedule_in_force(self, job: str, schedule_key: str) -> Schedule | None:
         """The schedule in force with this job and key."""
         ...
@@ -253,6 +257,7 @@ class Requesting(Accounting, Protocol):
 
     past: Past
     steps: Steps
+    trigger_events: TriggerEvents
 
 
 class Scheduling(Requesting, Protocol):
@@ -326,6 +331,10 @@ class Applying(Accounting, Protocol):
         """
         ...
 
+    def size_queue(self, queue: QueueSpec) -> None:
+        """Give all open runs of a queue the number of slots that it has now."""
+        ...
+
     def reject(self, *, digest: str, diagnostics: Sequence[str], now: datetime) -> None:
         """Record that a file set with this digest is rejected; it replaces an open rejection."""
         ...
@@ -357,9 +366,13 @@ class Execution(Stopping, Pausing, SettingAside, Protocol):
     """For the worker and the rescuer: they start runs, and record how their attempts ended."""
 
     steps: Steps
+    trigger_events: TriggerEvents
 
-    def startable(self, *, now: datetime, limit: int, is_catchup: bool) -> tuple[Run, ...]:
-        """Runs that may start now, oldest first: the catch-up runs, or all others."""
+    def startable(self, *, now: datetime, limit: int, is_catchup: bool, ahead: int = 0) -> tuple[Run, ...]:
+        """Runs that may start now, in starting order: the catch-up runs, or all others.
+
+        Of each queue, at most as many as it has free slots, and `ahead` more.
+        """
         ...
 
     def next_wake(self, *, now: datetime) -> datetime | None:
@@ -397,6 +410,8 @@ class Retention(Stopping, Protocol):
     artifacts: Artifacts
     outbox: Outbox
     incidents: Incidents
+    keys: Keys
+    trigger_events: TriggerEvents
 
 
 class ClockKeeping(Standing, Current, Definitions, Transactions, Protocol):

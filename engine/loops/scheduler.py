@@ -15,12 +15,16 @@ from engine.ledger.store_ports import Scheduling
 from engine.loops.clock_guard import ClockGuard, Look
 from engine.ports import Clock, Journal
 from engine.transactions.account import Moment, account, decide_waiting
+from engine.transactions.backfill import advance_backfills
 from engine.transactions.boot import record_boot
 from engine.triggers.registry import watched_by
 from jobfile.schedule.occurrences import NotAdvancingError
 
 LONGEST_SLEEP_SECONDS = 15.0
 """The wall clock may be set at any time, so no sleep is longer than this."""
+
+BACKFILL_SECONDS = 1.0
+"""How often the runs of backfills are topped up: a slow rate, so that they stay in the background."""
 
 BATCH = 32
 """Maximum schedules in one transaction, so that a large batch does not delay its first schedules."""
@@ -66,6 +70,7 @@ class Scheduler:
         self._absence = ENGINE_DOWN
         self._began_at = clock.now()
         self._was_awake = False
+        self._has_backfills = False
 
     def tick(self) -> float:
         """Account for what is due; returns the seconds until something may be due next."""
@@ -87,6 +92,7 @@ class Scheduler:
             self._account_each(batch)
         while self._decide():
             pass
+        self._advance_backfills()
         self._awake_at = self._clock.now()
         self._was_awake = True
         if self._trouble is not None:
@@ -118,6 +124,8 @@ class Scheduler:
         next_times = [self._store.next_undecided(), self._heap[0][0] if self._heap else None]
         now = self._clock.now()
         waits = [(at - now).total_seconds() for at in next_times if at is not None]
+        if self._has_backfills:
+            waits.append(BACKFILL_SECONDS)
         return min(LONGEST_SLEEP_SECONDS, max(0.0, min(waits, default=LONGEST_SLEEP_SECONDS)))
 
     def _follow_generation(self) -> None:
@@ -223,6 +231,17 @@ class Scheduler:
         if self._was_awake:
             return ENGINE_UNABLE
         return DOWN_AND_UNABLE if moment.now - self._began_at > ON_TIME else ENGINE_DOWN
+
+    def _advance_backfills(self) -> None:
+        """Record the next runs of backfills; look again soon while there are any."""
+        self._has_backfills = bool(self._store.backfills.open())
+        if not self._has_backfills or self._followed is None:
+            return
+        moment = Moment(now=self._clock.now(), generation=self._followed[0], new_id=self._new_id)
+        with self._store.transaction():
+            events = advance_backfills(self._store, moment)
+        self._journal.report(*events)
+        self._on_recorded()
 
     def _decide(self) -> bool:
         """Decide about the runs whose spread has passed; returns whether there was one."""

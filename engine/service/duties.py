@@ -48,6 +48,7 @@ class Parts:
     serves: Callable[[Run], bool] | None = None
     """Selects the runs to start; None for all."""
     is_abandoned: Callable[[str], bool] = lambda _: False
+    is_file_gone: Callable[[str], bool] = lambda _: False
     on_recorded: Callable[[], None] = _nothing
     on_beat: Callable[[], None] = _nothing
 
@@ -84,6 +85,21 @@ def _make_guard(parts: Parts) -> ClockGuard:
     )
 
 
+def _make_worker(parts: Parts, holds: Holds) -> Worker:
+    return Worker(
+        store=parts.store,
+        clock=parts.clock,
+        launcher=parts.launcher,
+        journal=parts.journal,
+        config=parts.config,
+        boot_id=parts.boot_id,
+        serves=parts.serves,
+        is_abandoned=parts.is_abandoned,
+        is_file_gone=parts.is_file_gone,
+        is_held=lambda: bool(holds.on_starts),
+    )
+
+
 def make_loops(parts: Parts) -> Duties:
     """Make the loops of an open session."""
     store, clock, journal, config = parts.store, parts.clock, parts.journal, parts.config
@@ -101,17 +117,7 @@ def make_loops(parts: Parts) -> Duties:
         config=config,
         is_held=lambda: bool(holds.on_retention),
     )
-    worker = Worker(
-        store=store,
-        clock=clock,
-        launcher=parts.launcher,
-        journal=journal,
-        config=config,
-        boot_id=parts.boot_id,
-        serves=parts.serves,
-        is_abandoned=parts.is_abandoned,
-        is_held=lambda: bool(holds.on_starts),
-    )
+    worker = _make_worker(parts, holds)
     rescuer = Rescuer(store=store, launcher=parts.launcher, config=config, notice=worker.notice)
 
     def settle_ended() -> None:

@@ -13,8 +13,9 @@ from engine.core.retry import attempt_limit, settle, settle_round
 from engine.core.steps import Conclusion, kept_for_retry
 from engine.simulation.courses import Assumptions, Course, Stop, course_of
 from engine.simulation.subject import Absence, Assumed, Setting, SimRun, Subject
-from engine.transactions.account import bound_params, concurrency_key, template_values
+from engine.transactions.account import bound_params
 from engine.transactions.pause import BY_FAILURES
+from engine.transactions.templates import concurrency_key, template_values
 from jobfile.expressions.expression import EvaluationError
 from jobfile.expressions.template import evaluate_source
 from jobfile.model.jobs import AfterWhen, JobSpec, StepsAction

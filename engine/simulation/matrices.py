@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from engine.core.admission import Listed
 from engine.simulation.subject import Lane, SimOccurrence, SimRun, slots_of
-from engine.transactions.account import names_an_axis
+from engine.transactions.templates import names_an_axis
 from jobfile.model.jobs import JobSpec, OverlapPolicy
 
 

@@ -1,3 +1,19 @@
 """Single changes to the ledger, each inside the transaction of the caller."""
 
-__all__ = ["account", "apply", "boot", "clock", "conditions", "pause", "restore", "steps", "stop"]
+__all__ = [
+    "account",
+    "apply",
+    "backfill",
+    "boot",
+    "clock",
+    "conditions",
+    "expiring",
+    "keys",
+    "pause",
+    "requests",
+    "restore",
+    "steps",
+    "stop",
+    "templates",
+    "trigger_events",
+]

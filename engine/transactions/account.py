@@ -4,9 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from functools import lru_cache
 from typing import Final, NamedTuple
-from zoneinfo import ZoneInfo
 
 from engine.core.admission import Admit, Decision, Hold, Skip, admit, policy_for
 from engine.core.events import Event, FellDueUnseen, NotRunTold, RunWaits, SkipsInARow
@@ -17,19 +15,17 @@ from engine.core.records import ENGINE_DOWN, Schedule
 from engine.ledger.store_ports import Accounting
 from engine.notifications.noting import owe_for_gap, owe_for_run
 from engine.ports import Stop
+from engine.transactions.keys import duplicate_of, take_key
+from engine.transactions.templates import concurrency_key, idempotency_key, slot_of
 from engine.triggers.kind import NotMade
 from engine.triggers.manual import requested
 from engine.triggers.registry import watched_by
-from jobfile.expressions.template import find_slots, has_template, names_in, render_text
 from jobfile.model.dataclass import dataclass
 from jobfile.model.jobs import JobSpec, OverlapPolicy
 from jobfile.model.values import Scalar, Value
-from jobfile.schedule.occurrences import load_zone
 
 SKIPS_IN_A_ROW = 3
 """After this many consecutive skips the user is warned: a stuck run silences its job."""
-KEPT_KEYS = 1_000
-"""Size of the cache of concurrency keys: each run needs to know whether its key names an axis."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +56,7 @@ def account(store: Accounting, schedule: Schedule, moment: Moment) -> Iterator[E
     for not_made in found.not_run:
         yield _record_not_run(store, subject, not_made, moment)
     for occurrence in found.to_run:
-        yield from _record_runs(store, _expected_runs(subject, occurrence, moment), spec, moment)
+        yield from record_runs(store, _expected_runs(subject, occurrence, moment), spec, moment)
     if found.covered_until is None:
         return
     store.advance_coverage(schedule.id, to=found.covered_until)
@@ -90,16 +86,20 @@ def requested_runs(
     requested_by: str = "",
     chosen: Sequence[Mapping[str, Scalar]] | None = None,
     trigger: TriggerKind = TriggerKind.MANUAL,
+    key: str = "",
+    caused_by: str | None = None,
 ) -> tuple[Run, ...]:
     """The runs of a request, before they are recorded; `at` is the time that they are for.
 
-    One for each combination of the job's matrix, or for the chosen ones; without a matrix, one.
+    One for each combination of the job's matrix, or for the chosen ones; without a matrix, one. `key` is an
+    idempotency key in place of that of the job, `caused_by` the run that makes the request.
     """
     occurrence = requested(
         spec.name, at=at, now=now, arguments=params, requested_by=requested_by, trigger=trigger
     )
-    origin = _Origin(digest, generation, now)
-    return _queued_runs(occurrence, spec, spec.matrix if chosen is None else chosen, origin, new_id)
+    occurrence = replace(occurrence, idempotency_key=key, caused_by=caused_by)
+    origin = Origin(digest, generation, now)
+    return queued_runs(occurrence, spec, spec.matrix if chosen is None else chosen, origin, new_id)
 
 
 def retry_run(
@@ -121,8 +121,14 @@ def retry_run(
         requested_by=requested_by,
         retry_of=old.id,
     )
+    occurrence = replace(
+        occurrence,
+        idempotency_key=old.idempotency_key,
+        trigger_values=old.trigger_values,
+        caused_by=old.caused_by,
+    )
     part = _Part(old.matrix, old.occurrence, old.combinations)
-    return _queued_run(occurrence, spec, part, _Origin(digest, generation, now), id=id)
+    return _queued_run(occurrence, spec, part, Origin(digest, generation, now), id=id)
 
 
 def request_runs(
@@ -135,54 +141,39 @@ def request_runs(
 ) -> tuple[tuple[Run, ...], tuple[Event, ...]]:
     """Record the runs of a request; returns them as the overlap policy decided, and the events.
 
-    The policy is that of the job, unless another is given.
+    The policy is that of the job, unless another is given. If each is a duplicate of an earlier run, nothing
+    is recorded, and the earlier ones are returned, as far as their records still exist.
     """
-    events = tuple(_record_runs(store, runs, spec, moment, policy=policy))
+    if earlier := earlier_ids(store, runs, now=moment.now):
+        return _runs_with(store, earlier), ()
+    events = tuple(record_runs(store, runs, spec, moment, policy=policy))
     recorded = tuple(found for run in runs if (found := store.run(run.id)) is not None)
     assert len(recorded) == len(runs)
     return recorded, events
 
 
-def concurrency_key(spec: JobSpec, run: Run) -> str:
-    """The name under which runs count against one limit: the job's own name, or the rendered key."""
-    key = spec.concurrency.key
-    if key is None:
-        return spec.name
-    return render_text(key, template_values(spec, run)) if has_template(key) else key
+def earlier_ids(store: Accounting, runs: Sequence[Run], *, now: datetime) -> tuple[str, ...]:
+    """The ids of the runs of which these are all duplicates; empty if one is not.
 
-
-def slot_of(spec: JobSpec, run: Run) -> str:
-    """What a run of a matrix counts as against the limit: all runs of its occurrence count once, unless the
-    concurrency key names an axis; then each counts.
+    Of a matrix, the first run. A record may be deleted before its key expires, so such a run may be gone.
     """
-    return "" if names_an_axis(spec) else run.occurrence
+    found = [duplicate_of(store, run, now=now) for run in runs]
+    return tuple(dict.fromkeys(found)) if all(found) else ()
 
 
-def names_an_axis(spec: JobSpec) -> bool:
-    """Whether the concurrency key of a job names an axis of its matrix."""
-    return spec.concurrency.key is not None and _has_axis(spec.concurrency.key)
+def _runs_with(store: Accounting, ids: Sequence[str]) -> tuple[Run, ...]:
+    found = (store.runs_of(one) or (store.run(one),) for one in ids)
+    return tuple(run for some in found for run in some if run is not None)
 
 
-@lru_cache(maxsize=KEPT_KEYS)
-def _has_axis(key: str) -> bool:
-    slots, _ = find_slots(key)
-    return any(name.startswith("matrix.") for slot in slots for name in names_in(slot.source))
-
-
-def template_values(spec: JobSpec, run: Run) -> dict[str, object]:
-    """The values of names in a run's templates, as far as known before an attempt starts."""
-    return {
-        "vars": dict(spec.vars),
-        "params": dict(run.params),
-        "matrix": dict(run.matrix),
-        "run": {
-            "id": run.id,
-            "job": run.job,
-            "trigger": run.trigger.value,
-            "idempotency_key": "",
-            "scheduled_at": run.scheduled_for.astimezone(zone_of(spec)),
-        },
-    }
+def record_not_run(
+    store: Accounting, runs: Sequence[Run], spec: JobSpec, moment: Moment, *, reason: str, detail: str = ""
+) -> Iterator[Event]:
+    """Record the runs of one occurrence as skipped, for a reason that is known before any decision."""
+    for run in runs:
+        event = _record_skip(store, run, spec, moment, reason=reason, detail=detail)
+        if run is runs[0]:
+            yield event
 
 
 def bound_params(spec: JobSpec, arguments: Mapping[str, Value]) -> dict[str, Value]:
@@ -191,14 +182,7 @@ def bound_params(spec: JobSpec, arguments: Mapping[str, Value]) -> dict[str, Val
     return {**defaults, **arguments}
 
 
-def zone_of(spec: JobSpec) -> ZoneInfo:
-    """The job's zone."""
-    from_catalog = load_zone(spec.timezone)
-    assert from_catalog is not None, f"{spec.timezone} was checked when the job was compiled"
-    return from_catalog
-
-
-class _Origin(NamedTuple):
+class Origin(NamedTuple):
     """Which definition runs are made from, and when."""
 
     digest: str
@@ -219,15 +203,15 @@ _ALONE: Final = _Part({}, "", 0)
 
 def _expected_runs(subject: _Subject, occurrence: Occurrence, moment: Moment) -> tuple[Run, ...]:
     schedule, spec = subject
-    origin = _Origin(schedule.digest, moment.generation, moment.now)
-    return _queued_runs(occurrence, spec, spec.matrix, origin, moment.new_id)
+    origin = Origin(schedule.digest, moment.generation, moment.now)
+    return queued_runs(occurrence, spec, spec.matrix, origin, moment.new_id)
 
 
-def _queued_runs(
+def queued_runs(
     occurrence: Occurrence,
     spec: JobSpec,
     chosen: Sequence[Mapping[str, Scalar]],
-    origin: _Origin,
+    origin: Origin,
     new_id: Callable[[], str],
 ) -> tuple[Run, ...]:
     """The runs of an occurrence: one for each combination, or one without a matrix."""
@@ -240,7 +224,7 @@ def _queued_runs(
     )
 
 
-def _queued_run(occurrence: Occurrence, spec: JobSpec, part: _Part, origin: _Origin, *, id: str) -> Run:
+def _queued_run(occurrence: Occurrence, spec: JobSpec, part: _Part, origin: Origin, *, id: str) -> Run:
     """The run of an occurrence, before anything is decided about it."""
     run = Run(
         id=id,
@@ -263,7 +247,15 @@ def _queued_run(occurrence: Occurrence, spec: JobSpec, part: _Part, origin: _Ori
         matrix=part.matrix,
         occurrence=part.first,
         combinations=part.total,
+        trigger_values=occurrence.trigger_values,
+        caused_by=occurrence.caused_by,
+        idempotency_key=occurrence.idempotency_key,
+        queue="" if spec.queue is None else spec.queue.name,
+        queue_slots=None if spec.queue is None else spec.queue.slots,
+        priority=spec.priority,
     )
+    if not run.idempotency_key:
+        run = replace(run, idempotency_key=idempotency_key(spec, run))
     return replace(run, concurrency_key=concurrency_key(spec, run), slot=slot_of(spec, run))
 
 
@@ -299,7 +291,7 @@ def _record_not_run(store: Accounting, subject: _Subject, not_made: NotMade, mom
     )
 
 
-def _record_runs(
+def record_runs(
     store: Accounting,
     runs: Sequence[Run],
     spec: JobSpec,
@@ -308,11 +300,36 @@ def _record_runs(
     policy: OverlapPolicy | None = None,
 ) -> Iterator[Event]:
     """Record the runs of one occurrence, or one run."""
+    earlier = {run.id: duplicate_of(store, run, now=moment.now) for run in runs}
+    for run in runs:
+        if earlier[run.id]:
+            yield _record_skip(store, run, spec, moment, reason=Reason.DUPLICATE, detail=earlier[run.id])
+    runs = [run for run in runs if not earlier[run.id]]
+    if not runs:
+        return
+
+    def record(run: Run) -> None:
+        store.add_run(run)
+        take_key(store, run, now=moment.now)
+
     if runs[0].not_before > moment.now and runs[0].trigger.is_scheduled:
         for run in runs:
-            store.add_run(replace(run, reason=Reason.SPREAD))
+            record(replace(run, reason=Reason.SPREAD))
         return
-    yield from _decide(store, runs, spec, moment, record=store.add_run, policy=policy)
+    yield from _decide(store, runs, spec, moment, record=record, policy=policy)
+
+
+def _record_skip(
+    store: Accounting, run: Run, spec: JobSpec, moment: Moment, *, reason: str, detail: str
+) -> Event:
+    """Record that a run is skipped."""
+    skipped = replace(run, state=RunState.SKIPPED, reason=reason, detail=detail, ended_at=moment.now)
+    store.add_run(skipped)
+    owe_for_run(store, skipped, spec, now=moment.now)
+    at = run.scheduled_for
+    return NotRunTold(
+        job=run.job, first_at=at, last_at=at, count=1, state=skipped.state, reason=reason, detail=detail
+    )
 
 
 def _decide(
@@ -350,7 +367,10 @@ def _decision(
     """The overlap policy's decision about a run, given the other runs in the ledger."""
     policy = policy or policy_for(spec, run.trigger)
     others = _InTheWay(store, run.concurrency_key, run.occurrence, policy)
-    return admit(concurrency=spec.concurrency, policy=policy, others=others)
+    decision = admit(concurrency=spec.concurrency, policy=policy, others=others)
+    if isinstance(decision, Skip) and policy is OverlapPolicy.SKIP and store.backfills.of_job(run.job):
+        return Hold()  # runs of the past must not take the place of an occurrence: it waits for them
+    return decision
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,14 @@
 """Records the runs of jobs that start with the host: once for each of its starts."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Final
 
-from engine.core.events import Event, NotRunTold, ScheduleQuarantined
-from engine.core.lifecycle import Run, RunState, TriggerKind
+from engine.core.events import Event, ScheduleQuarantined
+from engine.core.lifecycle import Run, TriggerKind
 from engine.core.reasons import Reason
 from engine.core.records import JobVersion
 from engine.ledger.store_ports import Requesting
-from engine.notifications.noting import owe_for_run
-from engine.transactions.account import Moment, request_runs, requested_runs
+from engine.transactions.account import Moment, record_not_run, record_runs, requested_runs
 from engine.triggers.boot import starts_at_boot
 from jobfile.expressions.expression import EvaluationError
 from jobfile.model.jobs import JobSpec
@@ -55,15 +53,6 @@ def _start(store: Requesting, version: JobVersion, moment: Moment) -> Iterator[E
 
 def _record(store: Requesting, runs: Sequence[Run], spec: JobSpec, moment: Moment) -> tuple[Event, ...]:
     """Record the runs of a start; of a job that is paused, record that they were skipped."""
-    if not store.pauses.between(spec.name, since=moment.now, until=moment.now):
-        return request_runs(store, runs, spec, moment)[1]
-    for run in runs:
-        skipped = replace(run, state=RunState.SKIPPED, reason=Reason.PAUSED, ended_at=moment.now)
-        store.add_run(skipped)
-        owe_for_run(store, skipped, spec, now=moment.now)
-    at = runs[0].scheduled_for
-    return (
-        NotRunTold(
-            job=spec.name, first_at=at, last_at=at, count=1, state=RunState.SKIPPED, reason=Reason.PAUSED
-        ),
-    )
+    if store.pauses.between(spec.name, since=moment.now, until=moment.now):
+        return tuple(record_not_run(store, runs, spec, moment, reason=Reason.PAUSED))
+    return tuple(record_runs(store, runs, spec, moment))

@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
-from engine.core.lifecycle import Run
-from engine.transactions.account import bound_params, concurrency_key, slot_of
+from engine.core.lifecycle import Run, TriggerKind
+from engine.transactions.account import bound_params
+from engine.transactions.templates import concurrency_key, slot_of
 from jobfile.expressions.expression import EvaluationError
 from jobfile.expressions.params import check_value
 from jobfile.model.catalog import CompiledJob
@@ -28,8 +29,16 @@ def rebind(run: Run, *, old: JobSpec, new: CompiledJob) -> Run | None:
     params = bound_params(new.spec, meant)
     if any(param.is_required and param.name not in params for param in new.spec.params):
         return None
-    limit = new.spec.concurrency.limit
-    rebound = replace(run, digest=new.digest, params=params, concurrency_limit=limit)
+    queue = new.spec.queue
+    rebound = replace(
+        run,
+        digest=new.digest,
+        params=params,
+        concurrency_limit=new.spec.concurrency.limit,
+        queue="" if queue is None else queue.name,
+        queue_slots=None if queue is None else queue.slots,
+        priority=run.priority if run.trigger is TriggerKind.BACKFILL else new.spec.priority,
+    )
     try:
         key = concurrency_key(new.spec, rebound)
         return replace(rebound, concurrency_key=key, slot=slot_of(new.spec, rebound))

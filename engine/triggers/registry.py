@@ -4,14 +4,16 @@ from typing import Final
 
 from engine.core.lifecycle import Run
 from engine.core.records import Schedule
+from engine.triggers.backfill import Backfilled
 from engine.triggers.boot import AtBoot
+from engine.triggers.event import ByEvent
 from engine.triggers.kind import Trigger, Watched
 from engine.triggers.manual import ByHand
 from engine.triggers.schedule import OnSchedule
 
 _SCHEDULE: Final[Watched] = OnSchedule()
 WATCHED: Final[tuple[Watched, ...]] = (_SCHEDULE,)
-TRIGGERS: Final[tuple[Trigger, ...]] = (*WATCHED, ByHand(), AtBoot())
+TRIGGERS: Final[tuple[Trigger, ...]] = (*WATCHED, ByHand(), AtBoot(), ByEvent(), Backfilled())
 _BY_KIND: Final = {kind: one for one in TRIGGERS for kind in one.kinds}
 _BY_KEY: Final = {one.key: one for one in WATCHED}
 

@@ -47,7 +47,7 @@ def request_of(setting: Setting) -> HttpAction:
 
 
 def private_hosts(setting: Setting) -> tuple[str, ...]:
-    """The hosts inside that a request names, in one form."""
+    """The internal hosts that a request names, in one form."""
     allowed = setting.part("allow_private")
     return () if allowed is None else tuple(sorted({one.text.lower() for one in allowed.parts()}))
 

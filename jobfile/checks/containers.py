@@ -11,14 +11,14 @@ from jobfile.files.merged_settings import Setting
 from jobfile.model.regex import regex
 
 KEPT: Final = {
-    "--detach": "its end would not be seen",
-    "--name": "the name is that of the attempt, so that none is executed twice",
+    "--detach": "jobfile would not see the container end",
+    "--name": "jobfile sets the name, so that an attempt runs at most once",
     "--restart": "the attempt would be executed twice",
-    "--rm": "the container is removed in any case",
-    "--entrypoint": "it is the program of the action",
+    "--rm": "jobfile always removes the container",
+    "--entrypoint": "the job's action sets the program",
     "--workdir": "use working_dir",
     "--env-file": "use env or secrets",
-    "--tty": "the output would be changed, and no signal passed on",
+    "--tty": "it would change the output, and pass on no signals",
     "--interactive": "a job has no input",
     "--sig-proxy": "a cancel would not reach the job",
     "--attach": "its output would be lost",
@@ -59,7 +59,7 @@ def check_container(payload: Payload) -> Iterator[Diagnostic]:
             folder,
             "JF106",
             f"`{folder.text[:40]}` is not a path in the container",
-            label="a container has no folder of the job file: begin it with `/`",
+            label="a folder in a container must begin with `/`",
         )
     if isinstance(payload, JobText):
         for key in _UNREACHED:

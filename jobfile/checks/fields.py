@@ -278,9 +278,9 @@ def check_skip_exit(payload: Payload) -> Iterator[Diagnostic]:
         yield finding(
             setting,
             "JF118",
-            "`skip_exit` of a job with steps has no exit code to compare",
-            label="a job with steps has no process of its own",
-            help=("write it in the step whose exit code it is about",),
+            "`skip_exit` has no effect on a job with steps",
+            label="the job has no exit code of its own: each step has one",
+            help=("write it in the step that ends with this exit code",),
             at_key=True,
         )
     elif "http" in payload.settings:
@@ -293,8 +293,8 @@ def check_skip_exit(payload: Payload) -> Iterator[Diagnostic]:
             yield finding(
                 one,
                 "JF118",
-                f"`{one.text[:40]}` is not an exit code that may mean nothing to do",
-                label="expected 1 to 255, or two of them as 70-79",
+                f"`{one.text[:40]}` is not an exit code for `skip_exit`",
+                label="expected 1 to 255, or a range such as 70-79",
                 help=("exit code 0 means that the work is done",) if one.text == "0" else (),
             )
 

@@ -173,7 +173,7 @@ def check_matrix(job: JobText) -> Iterator[Diagnostic]:
             setting,
             "JF505",
             f"the matrix of {job.words} has {'at least ' * (count == MOST_COUNTED)}{count:,} combinations",
-            label=f"one fire can start at most {MAX_COMBINATIONS} runs",
+            label=f"at most {MAX_COMBINATIONS} combinations are allowed",
             help=("remove some values, or handle several of them in one script",),
             at_key=True,
         )

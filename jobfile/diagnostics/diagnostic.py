@@ -181,8 +181,8 @@ CODES: dict[str, Code] = {
         JF113 template in a field that must be literal
         JF115 a key of another tool
         JF116 a pattern that can match no file
-        JF117 a file of variables that cannot be meant
-        JF118 not an exit code that may mean nothing to do
+        JF117 not the path of a file of variables
+        JF118 not an exit code for skip_exit
         JF201 unknown step
         JF202 steps depend on each other in a circle
         JF203 unknown calendar
@@ -240,7 +240,7 @@ CODES: dict[str, Code] = {
         JF432 a variable in PATH is not expanded
         JF436 `from` is for outputs of a request
         JF437 no request goes to this URL
-        JF438 an address inside that is not in allow_private
+        JF438 an internal address that is not in allow_private
         JF439 a program runs code from the variable that gets this value
         JF501 default breaks its own rules
         JF502 the schedule sets no value for a required param

@@ -1,6 +1,7 @@
 """Completions at a cursor: keys, allowed values, names, zones, expressions."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -48,7 +49,12 @@ def about_key(path: DocumentPath) -> str:
     kind = JOB_FILE.kind_of(path[:-1])
     if not _is_map_of(path[:-1], kind):
         return ""
-    return str(keys_of(kind).get(path[-1], {}).get("markdownDescription", ""))
+    return _hover(keys_of(kind).get(path[-1], {}))
+
+
+def _hover(about: Mapping[str, Any]) -> str:
+    """The hover of a key: its meaning, an example, and the command with its page, short in the schema."""
+    return str(about.get("markdownDescription", "")).replace("\n\n`explain ", "\n\n`jobfile explain ")
 
 
 def _is_map_of(path: DocumentPath, kind: str) -> bool:
@@ -79,7 +85,7 @@ def _keys(document: Document | None, path: DocumentPath) -> list[Proposal]:
     present = {*map_at(document, path), *document.lost_names(path)} if document is not None else set()
     known = keys_of(JOB_FILE.kind_of(path))
     return [
-        Proposal(label=key, text=f"{key}: ", about=str(about.get("markdownDescription", "")), is_key=True)
+        Proposal(label=key, text=f"{key}: ", about=_hover(about), is_key=True)
         for key, about in known.items()
         if key not in present
     ]

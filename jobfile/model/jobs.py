@@ -383,7 +383,7 @@ class HttpAction(Shown):
     status: tuple[tuple[int, int], ...] = DEFAULT_STATUS
     contains: str | None = None
     allow_private: tuple[str, ...] = ()
-    """Hosts inside, to which it may go, in small letters and sorted."""
+    """Internal hosts to which it may go, in small letters and sorted."""
 
 
 SimpleAction = ScriptAction | CommandAction | PythonAction | HttpAction

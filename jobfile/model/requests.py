@@ -54,7 +54,7 @@ def url_problem(url: str, allowed: Collection[str]) -> UrlProblem | None:
 
 
 def _is_inside(host: str) -> bool:
-    """Whether a host can only be inside: this machine, or an address that is not public."""
+    """Whether a host is certainly internal: this machine, or an address that is not public."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:

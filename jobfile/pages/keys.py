@@ -73,7 +73,7 @@ def _key(name: str, about: _Schema, *, is_required: bool) -> Key:
         values=tuple(dict(_values(about)).items()),
         example=example.strip("`"),
         is_required=is_required,
-        more=more.strip("`"),
+        more=f"jobfile {more.strip('`')}",
     )
 
 

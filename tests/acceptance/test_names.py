@@ -67,6 +67,7 @@ ASKED: dict[str, list[Words]] = {
     "wait": [["wait", "hello"]],
     "cancel": [["cancel", "hello"]],
     "retry": [["retry", "bad"]],
+    "backfill": [["backfill"], ["backfill", "hello", "--json"]],
     "pause": [["pause", "hello", "--why", b"caf\xe9"], ["pause", "bad", "--json", "--why", b"\xff\xfe"]],
     "resume": [["resume", "hello"], ["resume", "bad", "--json"]],
     "audit": [["audit", "verify"], ["audit"], ["audit", "--json"], ["audit", "verify", "--json"]],

@@ -17,16 +17,16 @@ HEAD = (
 BEYOND: tuple[tuple[str, str], ...] = (
     ("expect", "run: x, schedule: '0 4 * * *', expect: {done_by: '09:00'}"),
     ("triggers", "run: x, triggers: [{after: plain}]"),
-    ("queue", "run: x, queue: q"),
-    ("priority", "run: x, priority: 5"),
-    ("idempotency_key", "run: x, idempotency_key: '{{ run.id }}'"),
     ("notify", "run: x, notify: {failed: [c]}"),
 )
 FINE = (
     "run: x, queue: default",
+    "run: x, queue: q",
     "run: x, priority: 0",
+    "run: x, priority: 5",
     "run: x, triggers: []",
     "run: x, triggers: [{boot: true}]",
+    "run: x, triggers: [{file: {path: in}}]",
     "run: x, outputs: {a: {type: string}}",
     "run: x, outputs: {}",
     "run: x, artifacts: ['*.csv']",

@@ -26,7 +26,9 @@ NAMES_OF_ARGUMENTS = {
     "JOB",
     "RUN",
     "RUN...",
+    "[RUN]",
     "RUN or JOB",
+    "[NAME=VALUE or TIME]...",
     "[RUN or JOB]",
     "[JOB]",
     "[JOB]...",
@@ -54,7 +56,7 @@ VALUES = {
     "--until": {"TIME"},
     "--now": {"TIME"},
     "--from": {"TIME", "SIDE"},
-    "--to": {"SIDE", "DIR"},
+    "--to": {"SIDE", "DIR", "TIME"},
     "--on": {"DAY"},
     "--for": {"LENGTH"},
     "--timeout": {"LENGTH"},
@@ -143,7 +145,7 @@ def test_a_command_that_answers_has_json_and_one_that_reads_has_a_place(name: st
     assert ({"--file", "--state"} <= opts) != (name in HAS_NO_PLACE)
 
 
-CHANGES = ("run", "retry", "apply", "rollback", "pause", "resume", "cancel", "clock")
+CHANGES = ("run", "retry", "backfill", "apply", "rollback", "pause", "resume", "cancel", "clock")
 """The commands that change something in the ledger for a user, at once."""
 
 
@@ -241,6 +243,7 @@ ASKED: dict[str, tuple[str, ...]] = {
     "audit": (),
     "doctor": (),
     "retry": ("RUN",),
+    "backfill": ("JOB", "--from", "2h", "--dry-run"),
     "rollback": (),
     "clock": (),
 }

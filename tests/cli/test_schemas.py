@@ -56,6 +56,13 @@ PRINTED = {
     "outputs": (("outputs", "bad", "--json"),),
     "artifacts": (("artifacts", "bad", "--json"),),
     "pause": (("pause", "good", "--json"),),
+    "backfill": (("backfill", "--json"), ("backfill", "good", "--stop", "--json")),
+    "backfill-begin": (
+        ("backfill", "good", "--from", "2h", "--dry-run", "--json"),
+        ("backfill", "good", "--from", "2h", "--yes", "--json"),
+    ),
+    "pause-many": (("pause", "--all", "--yes", "--json"), ("resume", "--all", "--yes", "--json")),
+    "cancel-many": (("cancel", "--all", "--dry-run", "--json"), ("cancel", "--all", "--yes", "--json")),
     "resume": (("resume", "good", "--json"),),
     "audit": (("audit", "--json"), ("audit", "verify", "--json")),
     "clock": (("clock", "--json"),),

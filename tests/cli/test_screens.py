@@ -82,6 +82,11 @@ SCREENS = {
     "check": ("check wrong.yaml", "check"),
     "clock": ("clock", "clock accept"),
     "comment": ("comment",),
+    "backfill": (
+        "backfill invoices --from 2d --dry-run",
+        "backfill heartbeat --from 2h --yes",
+        "backfill",
+    ),
     "completion": ("completion fish", "completion tcsh"),
     "did": (
         "did heartbeat",

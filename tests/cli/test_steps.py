@@ -154,7 +154,7 @@ def test_a_retry_continues_at_the_first_step_that_has_not_succeeded(jobfile: Job
     assert f"not run again, since they succeeded in run {failed[:8]}: extract, items of each" in said.err
     (new,) = [one["id"] for one in jobfile("runs", "--json").json["runs"] if one["id"] != failed]
     told = " ".join(jobfile("why", new).out.split())
-    assert "extract succeeded, it succeeded in the run that is retried" in told
+    assert "extract succeeded, it had already succeeded in the retried run" in told
     assert (
         jobfile("outputs", new, "--json").json["outputs"]
         == jobfile("outputs", failed, "--json").json["outputs"]

@@ -19,11 +19,14 @@ import pytest
 from engine.core.errors import EngineRunningError, JobfileError
 from engine.core.events import (
     AttemptStarted,
+    BackfillEnded,
     ConfigAccepted,
     ConfigRejected,
     DoneByOthers,
     EngineStopped,
+    EngineWasAway,
     Event,
+    FellDueUnseen,
     GenerationApplied,
     LoopFailed,
     NotRunTold,
@@ -32,6 +35,7 @@ from engine.core.events import (
     RunWaits,
 )
 from engine.core.lifecycle import RunState
+from engine.core.reasons import Reason
 from engine.core.vocabulary import seconds_text
 from engine.execution.run_folders import make_runs_dir
 from engine.host.high_water_mark import find_rewind, note_high_water
@@ -208,6 +212,21 @@ TOLD = [
     (
         RunWaits(run=a_run(id=RUN.id, reason="overlap")),
         "a1b2c3d4  hello  waits: blocked by another run",
+    ),
+    (
+        EngineWasAway(
+            since=NOON, until=NOON + 2 * HOUR, jobs=2, occurrences=3, because=Reason.ENGINE_DOWN.value
+        ),
+        "          3 runs of 2 jobs fell due in the 2h since 2026-03-05 12:00:00Z: "
+        "the engine was not running",
+    ),
+    (
+        FellDueUnseen(job="hello", count=1, last_at=NOON),
+        "          hello  1 run fell due while no engine was awake",
+    ),
+    (
+        BackfillEnded(job="hello", id=7, because="finished"),
+        "          hello  backfill 7 is over: each of its runs is over",
     ),
     (EngineStopped(running=2), "          engine stopped; 2 still running"),
     (LoopFailed(loop="worker", message="the ledger is busy"), "          worker: the ledger is busy"),

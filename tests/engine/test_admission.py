@@ -79,7 +79,7 @@ def test_the_policy_is_the_jobs_own_and_what_is_caught_up_one_by_one_queues(
     trigger: TriggerKind, mode: CatchupMode, own: OverlapPolicy | None
 ) -> None:
     spec = a_job(catchup=CatchupSpec(mode=mode), concurrency=ConcurrencySpec(on_overlap=own))
-    is_event = trigger in (TriggerKind.MANUAL, TriggerKind.BOOT)
+    is_event = trigger not in (TriggerKind.SCHEDULE, TriggerKind.CATCHUP)
     default = OverlapPolicy.QUEUE if is_event else OverlapPolicy.SKIP
     is_promised = trigger is TriggerKind.CATCHUP and mode is CatchupMode.ALL
     assert policy_for(spec, trigger) is (OverlapPolicy.QUEUE if is_promised else own or default)

@@ -70,6 +70,7 @@ COLUMNS: Final = {
 }
 WITHOUT_ROWID: Final = {
     *("attempt", "output", "step", "meta", "definition", "job_version", "outbox", "pruned_request"),
+    *("trigger_event", "idempotency_key"),
 }
 ROUNDS: Final = max(map(len, COLUMNS.values()))
 
@@ -136,6 +137,12 @@ def fill(ledger: Path) -> None:
             "insert into outbox (id, at, event, channel, job, run_id, body, next_try_at)"
             " values ('x', 1, 'failed', 'x', 'victim', 'x', '{}', 1)"
         )
+        db.execute("insert into trigger_event values ('victim', 'file', 'x', 'x', 1, '')")
+        db.execute(
+            "insert into backfill (job, since, until, covered_until, at_once, again, requested_by, begun_at)"
+            " values ('victim', 1, 1, 1, 1, 1, 'x', 1)"
+        )
+        db.execute("insert into idempotency_key values ('victim', 'x', 'x', ?)", (2 * at,))
         db.execute("insert into audit (at, actor, action, object, hash) values (1, 'x', 'x', 'victim', 'x')")
     db.close()
 

@@ -11,7 +11,7 @@ from engine.core.lifecycle import Run, RunState
 from engine.core.records import Gap
 from engine.loops import worker
 from engine.ports import Stop
-from engine.transactions.account import concurrency_key
+from engine.transactions.templates import concurrency_key
 from jobfile.model.jobs import ConcurrencySpec, ParamSpec
 from tests.builders import DAY, HOUR, MINUTE, NOON, a_job, a_run
 from tests.engine.world import World

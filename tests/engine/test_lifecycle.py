@@ -94,7 +94,7 @@ def test_an_attempt_is_named_by_run_step_item_and_number(
 
 @pytest.mark.parametrize("kind", TriggerKind)
 def test_a_run_of_a_user_or_an_event_is_not_scheduled(kind: TriggerKind) -> None:
-    assert kind.is_scheduled == (kind not in {TriggerKind.MANUAL, TriggerKind.BOOT})
+    assert kind.is_scheduled == (kind in {TriggerKind.SCHEDULE, TriggerKind.CATCHUP})
 
 
 @pytest.mark.parametrize(

@@ -445,7 +445,7 @@ def test_every_answer_has_the_same_verdict(
         world.pass_time(seconds=600)
     world.check()
     occurrences = [item for item in items(world) if item.run is not None and item.run.retry_of is None]
-    last = [after_retries(world.view, item) for item in occurrences]
+    last = [after_retries(world.view, item, "hello") for item in occurrences]
     counted = row(world.report())
     fixed = sum(
         one.state is RunState.FAILED and two.state is RunState.SUCCEEDED

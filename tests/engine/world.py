@@ -11,7 +11,7 @@ from engine.answers.invariants.checking import check_invariants
 from engine.answers.presence import RUNNING
 from engine.answers.report import Report, make_report
 from engine.config import EngineConfig
-from engine.core.lifecycle import OPEN_STATES, Run, RunState
+from engine.core.lifecycle import OPEN_STATES, Run, RunState, TriggerEvent
 from engine.core.occurrences import grouped
 from engine.core.records import Gap, Pause
 from engine.host.lock import make_private_file, make_state_dir
@@ -24,6 +24,7 @@ from engine.service.duties import Parts, make_loops
 from engine.testing import FakeClock, GivenTree, KeptJournal, ScriptedLauncher, start_session
 from engine.transactions.account import Moment, request_runs, requested_runs, retry_run
 from engine.transactions.pause import BY_HAND
+from engine.transactions.trigger_events import record_event
 from jobfile.schedule.occurrences import fires
 from tests.builders import DAY, NOON
 
@@ -59,6 +60,10 @@ class World:
         self.view: View
         self.boot()
 
+    def is_file_gone(self, path: str) -> bool:
+        """Whether the file that started a run is gone: here, no run is started by a real file."""
+        return False
+
     def new_id(self) -> str:
         return f"{next(self._ids):032x}"
 
@@ -80,6 +85,7 @@ class World:
                 before=before,
                 built_at=NOON - 60 * DAY,
                 is_synchronized=lambda: self.is_synchronized,
+                is_file_gone=self.is_file_gone,
             )
         )
         self.guard, self.scheduler = self.loops.guard, self.loops.scheduler
@@ -158,6 +164,14 @@ class World:
             recorded, _ = request_runs(self.store, runs, spec, moment)
         self.step()
         return recorded[0]
+
+    def tell(self, *events: TriggerEvent) -> None:
+        """Record trigger events, each in its transaction, then let every loop run."""
+        for event in events:
+            moment = Moment(now=self.clock.now(), generation=1, new_id=self.new_id)
+            with self.store.transaction():
+                self.journal.report(*record_event(self.store, event, moment))
+        self.step()
 
     def retry(self, old: Run) -> Run:
         """Retry a run by hand, then let every loop run."""

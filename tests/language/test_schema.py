@@ -121,7 +121,7 @@ def test_every_key_is_explained_with_an_example_and_a_page():
         assert schema["description"], path
         hover = schema["markdownDescription"]
         assert hover.startswith(schema["description"]), path
-        page = re.fullmatch(r".*\n\n`.+`\n\n`jobfile explain (keys [a-z]+|JF\d{3})`", hover, re.DOTALL)
+        page = re.fullmatch(r".*\n\n`.+`\n\n`explain (keys [a-z]+|JF\d{3})`", hover, re.DOTALL)
         assert page is not None, path
         assert page[1] in CODES or page[1].split()[-1] in KINDS, path
 

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from engine.core.lifecycle import AttemptKey, AttemptState, Run, RunState, TriggerKind, Verdict
-from engine.core.records import Owed
+from engine.core.records import Backfill, Owed
 from engine.core.step_states import StepRun, StepState
-from engine.ledger import past_ports, ports, soundness_ports, step_ports, store_ports
+from engine.ledger import event_ports, past_ports, ports, soundness_ports, step_ports, store_ports
 from engine.ledger.store_ports import Store
 from engine.ports import Stop
 from tests.builders import DAY, HOUR, MINUTE, NOON, a_job, a_run, compiled, every
@@ -114,6 +114,15 @@ def with_mixed_ends(ledger: Ledger, *, every_hour: timedelta = HOUR) -> None:
         )
         with ledger.store.transaction():
             assert ledger.store.settle(run, verdict, ENDED)
+
+
+def with_backfills(ledger: Ledger) -> None:
+    """Record a backfill of each job, named and ended in a mixed order."""
+    for hour in MIXED:
+        at = NOON + hour * HOUR
+        asked = Backfill(0, f"job-{hour}", NOON, at, NOON, 1, again=False, requested_by="anna", begun_at=at)
+        with ledger.store.transaction():
+            ledger.store.backfills.begin(asked)
 
 
 def with_outputs(ledger: Ledger) -> None:
@@ -250,11 +259,11 @@ def with_sets(ledger: Ledger) -> None:
 
 
 def with_crowds(ledger: Ledger) -> None:
-    """Record more runs of one key than it allows: each was alone when it started."""
+    """Record more runs of one key and queue than they allow: each was alone when it started."""
     for hour in MIXED:
         for number in range(2):
             run = a_run(id=f"{number:016x}{hour:016x}", concurrency_key=str(hour), concurrency_limit=1)
-            queue(ledger.store, replace(run, state=RunState.RUNNING))
+            queue(ledger.store, replace(run, state=RunState.RUNNING, queue=str(hour), queue_slots=1))
 
 
 def a_set(ledger: Ledger) -> Any:
@@ -304,7 +313,7 @@ LISTINGS: dict[str, tuple[Callable[[Ledger], None], Listing]] = {
         Listing(lambda one: ids(one.store.startable(now=LATER, limit=9, is_catchup=False)), FORWARD),
     ),
     "startable, in one moment": (
-        with_waiting(not_before=NOON),
+        with_waiting(not_before=NOON, scheduled_for=NOON),
         Listing(lambda one: ids(one.store.startable(now=LATER, limit=9, is_catchup=False)), RECORDED),
     ),
     "startable, made up for": (
@@ -362,6 +371,20 @@ LISTINGS: dict[str, tuple[Callable[[Ledger], None], Listing]] = {
             lambda one: [each.job for each in one.view.newest_definitions()],
             [*(f"job-{hour}" for hour in FORWARD), "same"],
         ),
+    ),
+    "open": (
+        with_backfills,
+        Listing(lambda one: [int(each.job[-1]) for each in one.store.backfills.open()], RECORDED),
+    ),
+    "backfills": (
+        with_backfills,
+        Listing(
+            lambda one: [int(each.job[-1]) for each in one.view.backfills(None, limit=9)], RECORDED[::-1]
+        ),
+    ),
+    "runs_at": (
+        with_waiting(scheduled_for=NOON),
+        Listing(lambda one: ids(one.store.backfills.runs_at("hello", NOON)), RECORDED),
     ),
     "retries_of": (
         with_retries,
@@ -423,7 +446,7 @@ LISTINGS: dict[str, tuple[Callable[[Ledger], None], Listing]] = {
         ),
     ),
     "startable, made up for, in one moment": (
-        with_waiting(trigger=TriggerKind.CATCHUP, not_before=NOON),
+        with_waiting(trigger=TriggerKind.CATCHUP, not_before=NOON, scheduled_for=NOON),
         Listing(lambda one: ids(one.store.startable(now=LATER, limit=9, is_catchup=True)), RECORDED),
     ),
     "due, in one moment": (
@@ -612,6 +635,10 @@ LISTINGS: dict[str, tuple[Callable[[Ledger], None], Listing]] = {
             lambda one: [int(each.concurrency_key) for each in one.view.soundness.crowds(limit=9)], FORWARD
         ),
     ),
+    "queue_crowds": (
+        with_crowds,
+        Listing(lambda one: [int(each.queue) for each in one.view.soundness.queue_crowds(limit=9)], FORWARD),
+    ),
     "ownerless": (
         with_crowds,
         Listing(
@@ -622,7 +649,7 @@ LISTINGS: dict[str, tuple[Callable[[Ledger], None], Listing]] = {
 }
 """Each listing, in a ledger that was written in a different order."""
 
-IN_NO_ORDER = {"count_runs", "pruned_requests", "crowded", "expire_waiting", "runs_with_prefix"}
+IN_NO_ORDER = {"count_runs", "results_of", "pruned_requests", "crowded", "expire_waiting", "runs_with_prefix"}
 AS_GIVEN = {"prune", "set_aside", "unreadable"}
 """Methods whose results are in the order of their arguments, or of the rows as found."""
 BEYOND_A_STORE = {
@@ -636,7 +663,7 @@ tests of their callers write them in SQL.
 
 def test_each_listing_is_tried_here() -> None:
     listings = set()
-    for module in (ports, store_ports, past_ports, step_ports, soundness_ports):
+    for module in (ports, store_ports, event_ports, past_ports, step_ports, soundness_ports):
         for port in vars(module).values():
             if isinstance(port, type) and port.__module__ == module.__name__:
                 for name, method in vars(port).items():

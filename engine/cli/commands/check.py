@@ -90,8 +90,8 @@ def command(
 ) -> int:
     """Find every mistake in job FILEs and what they include, or in the main file. Starts nothing.
 
-    For an included FILE, only problems in that file are reported. DIR means its jobs.yaml, or if
-    it has none, for its YAML files with `jobs`. No secret is read.
+    For an included FILE, only problems in that file are reported. For a DIR, its jobs.yaml is
+    checked, or if it has none, each of its YAML files with `jobs`. No secret is read.
     """
     own_allow, own_deny = project_lints(place.main_file.absolute().parent)
     allow = (*(code for code in own_allow if code not in deny), *allow)

@@ -21,7 +21,7 @@ from jobfile.pipeline import Compiled
     "given",
     multiple=True,
     metavar="STATE",
-    help=f"Only jobs whose newest result is one of these: a,b. Repeatable. {NO_STATE}: without a result.",
+    help=f"Only jobs whose newest result is one of these: failed,lost; {NO_STATE}: none yet. Repeatable.",
 )
 @json_option
 @place_options

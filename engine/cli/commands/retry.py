@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import click
 
-from engine.answers.as_json import one_run_to_json
 from engine.answers.choice import Choice
+from engine.answers.requested import requested_to_json
 from engine.answers.retryable import (
     MAX_RETRIED,
     Retried,
@@ -90,13 +90,13 @@ def command(
 
     RUN is named by the beginning of its id; or else by JOB with --at TIME, and --matrix if it had several.
 
-    It uses the job's definition in force now, or the old one if the job, or the run's combination of its
-    matrix, was removed. The old record stays. A job with steps that has not changed continues at the first
-    step that has not succeeded, in a copy of the run's folder.
+    The new run uses the definition of the job that is in force now. If the job, or this combination of its
+    matrix, was removed, it uses the old definition. The old record stays. A job with steps that has not
+    changed continues at the first step that has not succeeded, in a copy of the run's folder.
 
     With --failed: every run of JOB, or of all jobs, that failed, timed out, was missed or lost and was not
-    retried, oldest first. It shows them, asks, requests the new runs and does not wait. Those that a job's
-    concurrency does not allow together run one after another, whatever its overlap policy is.
+    retried, oldest first. It shows them, asks, requests the new runs and does not wait. If a job's
+    concurrency does not allow them at once, they run one after another, whatever its overlap policy is.
     """
     options = _Many(since, until, choice, is_sure, is_dry)
     if is_many:
@@ -144,7 +144,10 @@ def _retry_one(
     (recorded,) = hand_over(place, [new], job, why=why, now=now, all_steps=all_steps)
     tell_kept(view, recorded)
     if as_json:
-        print_json(one_run_to_json(recorded))
+        found = requested_to_json(
+            view, [recorded], is_duplicate=False, is_followed=False, options=place.options
+        )
+        print_json(found)
     else:
         click.echo(recorded.id)
     return GOOD

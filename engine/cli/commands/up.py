@@ -101,8 +101,9 @@ def command(
 
     With --git the job files are read from commits, never from the work tree; a remote's branch is fetched.
 
-    Running jobs continue when the engine ends, however it ends; the next one takes them over. At SIGHUP it
-    reads the files immediately. systemd is notified of each start, reload and end: packaging/jobfile.service.
+    Running jobs continue when the engine ends, however it ends; the next engine takes them over. At SIGHUP,
+    an engine without a terminal reads the files immediately. systemd is notified of each start, reload and
+    end: packaging/jobfile.service.
     """
     duration = parse_length(length, of="--for") if length else None
     if mark_missed and not accept_rewind:

@@ -32,3 +32,20 @@ update pruned_request set job = :new where job = :old;
 -- name: rename_outbox
 -- The notifications about a job.
 update outbox set job = :new where job = :old;
+
+-- name: rename_trigger_events
+-- The trigger events that a job has seen.
+update trigger_event set job = :new
+where job = :old and not exists (
+  select 1 from trigger_event as other
+  where other.job = :new and other.trigger = trigger_event.trigger and other.identity = trigger_event.identity);
+
+-- name: rename_backfills
+-- The backfills of a job.
+update backfill set job = :new where job = :old;
+
+-- name: rename_keys
+-- The idempotency keys of a job.
+update idempotency_key set job = :new
+where job = :old and not exists (
+  select 1 from idempotency_key as other where other.job = :new and other.key = idempotency_key.key);

@@ -4,10 +4,12 @@
 -- Record a run.
 insert into run (id, job, digest, generation, trigger, schedule_key, scheduled_for, params, state, reason, detail,
                  queued_at, not_before, start_by, ended_at, concurrency_key, concurrency_limit, requested_by,
-                 retry_of, clock_epoch, matrix, occurrence, slot, combinations)
+                 retry_of, clock_epoch, matrix, occurrence, slot, combinations, trigger_values, caused_by,
+                 idempotency_key, queue, queue_slots, priority)
 values (:id, :job, :digest, :generation, :trigger, :schedule_key, :scheduled_for, :params, :state, :reason, :detail,
         :queued_at, :not_before, :start_by, :ended_at, :concurrency_key, :concurrency_limit, :requested_by,
-        :retry_of, :clock_epoch, :matrix, :occurrence, :slot, :combinations);
+        :retry_of, :clock_epoch, :matrix, :occurrence, :slot, :combinations, :trigger_values, :caused_by,
+        :idempotency_key, :queue, :queue_slots, :priority);
 
 -- name: decide_run
 -- Write the decision about a run whose spread has passed, once: afterwards its reason is not `spread`.
@@ -17,7 +19,8 @@ where id = :id and state = 'queued' and reason = 'spread';
 -- name: repin_run
 -- Give a waiting run the new definition of its job, unless an attempt has started with the old one.
 update run set digest = :digest, params = :params, concurrency_key = :concurrency_key,
-               concurrency_limit = :concurrency_limit, slot = :slot
+               concurrency_limit = :concurrency_limit, slot = :slot, queue = :queue, queue_slots = :queue_slots,
+               priority = :priority
 where id = :id and state = 'queued' and attempt = 0;
 
 -- name: next_wake
@@ -32,11 +35,15 @@ select min(at) from (
   select min(retry_at) from run where state = 'retry_wait' and retry_at > :now);
 
 -- name: start_run
--- Start an attempt. The guard checks state, attempt, deadline and limit once more, because other threads and
--- commands may have changed them since the run was read.
+-- Start an attempt. The guard checks state, attempt, deadline and both limits once more, because other threads and
+-- commands may have changed them since the run was read. A retry kept its place under the concurrency limit, but not
+-- its slot of the queue.
 update run set state = 'running', attempt = attempt + 1, retry_at = null,
                started_at = coalesce(started_at, :now), reason = '', detail = ''
 where id = :id and attempt = :attempt
+  and (queue_slots is null
+       or (select count(*) from run as other
+           where other.queue = run.queue and other.queue <> '' and other.state in ('running', 'cancelling')) < queue_slots)
   and (state = 'retry_wait'
        or (state = 'queued' and reason <> 'spread' and not_before <= :now
            and (start_by is null or start_by >= :now)

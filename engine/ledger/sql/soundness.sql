@@ -230,6 +230,18 @@ select * from outbox;
 -- Every row of the table, to check each.
 select * from pruned_request;
 
+-- name: all_backfill
+-- Every backfill.
+select * from backfill;
+
+-- name: all_trigger_event
+-- Every trigger event.
+select * from trigger_event;
+
+-- name: all_idempotency_key
+-- Every idempotency key.
+select * from idempotency_key;
+
 -- name: all_definition
 -- Every row of the table, to check each.
 select * from definition;

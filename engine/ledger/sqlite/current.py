@@ -4,13 +4,8 @@ from datetime import datetime
 
 from engine.core.lifecycle import Run
 from engine.core.records import Generation, JobVersion, LiveAttempt, Schedule
-from engine.ledger.rows import (
-    generation_from_row,
-    job_version_from_row,
-    live_attempt_from_row,
-    run_from_row,
-    schedule_from_row,
-)
+from engine.ledger.record_rows import generation_from_row, job_version_from_row, schedule_from_row
+from engine.ledger.rows import live_attempt_from_row, run_from_row
 from engine.ledger.sqlite.connection import Connection
 
 

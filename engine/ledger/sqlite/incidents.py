@@ -5,7 +5,8 @@ from datetime import datetime
 from engine.core.lifecycle import Run
 from engine.core.records import CLOCK_HOLD, Incident
 from engine.ledger.cells import COUNT, is_number
-from engine.ledger.rows import incident_from_row, to_us
+from engine.ledger.record_rows import incident_from_row
+from engine.ledger.rows import to_us
 from engine.ledger.sqlite.connection import Connection
 
 CLOCK_EPOCH = "clock_epoch"

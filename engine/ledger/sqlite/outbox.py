@@ -3,7 +3,8 @@
 from datetime import datetime
 
 from engine.core.records import Owed
-from engine.ledger.rows import owed_from_row, to_us
+from engine.ledger.record_rows import owed_from_row
+from engine.ledger.rows import to_us
 from engine.ledger.sqlite.connection import Connection
 
 

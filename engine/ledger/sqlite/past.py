@@ -7,16 +7,8 @@ from engine.core.lifecycle import Attempt, AttemptKey, Ended, Run, RunState
 from engine.core.occurrences import deciding, grouped
 from engine.core.records import Audited, Output, Schedule
 from engine.ledger.cells import INSTANT, UNREADABLE, is_number
-from engine.ledger.rows import (
-    attempt_from_row,
-    audited_from_row,
-    from_us,
-    gap_from_row,
-    output_from_row,
-    run_from_row,
-    schedule_from_row,
-    to_us,
-)
+from engine.ledger.record_rows import audited_from_row, gap_from_row, schedule_from_row
+from engine.ledger.rows import attempt_from_row, from_us, output_from_row, run_from_row, to_us
 from engine.ledger.sqlite.connection import Connection
 from jobfile.model.canonical import canonical_json, to_plain
 from jobfile.model.values import Value

@@ -3,7 +3,8 @@
 from datetime import datetime
 
 from engine.core.records import Pause
-from engine.ledger.rows import pause_from_row, to_us
+from engine.ledger.record_rows import pause_from_row
+from engine.ledger.rows import to_us
 from engine.ledger.sqlite.connection import Connection
 
 

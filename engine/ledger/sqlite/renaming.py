@@ -10,6 +10,9 @@ RENAMED = (
     "renaming.rename_pauses",
     "renaming.rename_pruned",
     "renaming.rename_outbox",
+    "renaming.rename_trigger_events",
+    "renaming.rename_keys",
+    "renaming.rename_backfills",
 )
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,8 +13,10 @@ from engine.core.lifecycle import Attempt, Run, RunState, States
 from engine.core.records import (
     SET_ASIDE,
     SOURCE,
+    WATCHED,
     Applied,
     Audited,
+    Backfill,
     Definition,
     Gap,
     Generation,
@@ -28,24 +30,22 @@ from engine.core.records import (
     Source,
     StateCount,
     Unreadable,
+    Watched,
 )
 from engine.core.step_states import StepRun
 from engine.ledger.cells import COUNT, state_of, texts_from_json
-from engine.ledger.rows import (
+from engine.ledger.record_rows import (
     applied_from_row,
-    artifact_from_row,
-    attempt_from_row,
     audited_from_row,
+    backfill_from_row,
     gap_from_row,
     generation_from_row,
     job_version_from_row,
-    output_from_row,
     rejection_from_row,
-    run_from_row,
     schedule_from_row,
     session_from_row,
-    to_us,
 )
+from engine.ledger.rows import artifact_from_row, attempt_from_row, output_from_row, run_from_row, to_us
 from engine.ledger.source_fact import source_from_text
 from engine.ledger.sqlite.connection import Connection
 from engine.ledger.sqlite.current import SqliteCurrent
@@ -54,6 +54,8 @@ from engine.ledger.sqlite.migrate import MIGRATIONS, refuse_older
 from engine.ledger.sqlite.pauses import SqlitePauses
 from engine.ledger.sqlite.soundness import SqliteSoundness
 from engine.ledger.sqlite.steps import SqliteSteps
+from engine.ledger.sqlite.trigger_events import SqliteKeys
+from engine.ledger.watched_fact import watched_from_text
 
 if TYPE_CHECKING:
     from engine.ledger.soundness_ports import Soundness
@@ -179,6 +181,9 @@ class SqliteView(SqliteCurrent):
             for row in rows
         )
 
+    def key_holder(self, job: str, key: str, *, now: datetime) -> str:
+        return SqliteKeys(self._db).holder(job, key, now=now)
+
     def matrix_runs(self, *, since: datetime, until: datetime) -> tuple[Run, ...]:
         return self._db.all(run_from_row, "run.matrix_runs", {"since": to_us(since), "until": to_us(until)})
 
@@ -215,6 +220,10 @@ class SqliteView(SqliteCurrent):
     def source(self) -> Source:
         row = self._db.row("meta.get_meta", {"key": SOURCE})
         return source_from_text("" if row is None else str(row["value"]))
+
+    def watched(self) -> list[Watched]:
+        row = self._db.row("meta.get_meta", {"key": WATCHED})
+        return list(watched_from_text("" if row is None else str(row["value"])))
 
     def jobs_at(self, number: int) -> tuple[JobVersion, ...]:
         return self._db.all(job_version_from_row, "generation.jobs_at", {"number": number})
@@ -278,3 +287,12 @@ class SqliteView(SqliteCurrent):
 
     def audit_links(self) -> Iterator[Link]:
         return (Link(*row) for row in self._db.each("audit.audit_links"))
+
+    def backfills(self, job: str | None, *, limit: int) -> tuple[Backfill, ...]:
+        return self._db.all(backfill_from_row, "backfill.backfills", {"job": job, "limit": limit})
+
+    def results_of(self, backfill: Backfill) -> Mapping[RunState, int]:
+        # The identities of its events begin with its number and a space; `!` is the next character.
+        values = {"job": backfill.job, "first": f"{backfill.id} ", "after": f"{backfill.id}!"}
+        rows = self._db.rows("backfill.results_of_backfill", values)
+        return {state_of(row["state"]): int(row["count"]) for row in rows}
