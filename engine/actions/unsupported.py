@@ -8,7 +8,7 @@ from engine.actions.registry import is_runnable, simple_actions
 from engine.notifications.registry import can_send
 from jobfile.actions.registry import key_of
 from jobfile.model.catalog import Catalog, CompiledJob
-from jobfile.model.jobs import AfterTrigger, BootTrigger, ExpectSpec, FileTrigger, JobSpec
+from jobfile.model.jobs import ExpectSpec, JobSpec, WebhookTrigger
 
 UNABLE: Final = (
     *("expect", "triggers"),
@@ -49,9 +49,7 @@ def _needs(spec: JobSpec) -> Iterator[str]:
     if spec.expect != ExpectSpec():
         yield "expect"
     given: dict[str, object] = {
-        "triggers": [
-            one for one in spec.triggers if not isinstance(one, BootTrigger | FileTrigger | AfterTrigger)
-        ],
+        "triggers": [one for one in spec.triggers if isinstance(one, WebhookTrigger)],
         "notify": spec.notify and not can_send(chain.from_iterable(spec.notify.values())),
     }
     yield from (key for key, value in given.items() if value)

@@ -13,6 +13,7 @@ from engine.answers.did import after_retries, chosen_item, day_window, verdict_o
 from engine.answers.expected import INSTANT, NOT_ACCOUNTED, Item, item_of
 from engine.answers.facts import Fact, instant_facts, run_facts, schedule_at
 from engine.answers.following import again_words, items_of, upcoming_of_roots
+from engine.answers.newest import decisive
 from engine.answers.overdue import OVERDUE
 from engine.answers.presence import RUNNING, Presence
 from engine.answers.starts import folder_words, starts_of
@@ -111,8 +112,7 @@ def why(
     items = items_of(view, job, since=at, until=at + timedelta(seconds=1), now=now)
     if not items:
         return _not_expected(asked, at)
-    first = [item for item in items if item.run is None or item.run.retry_of is None]
-    item = next((one for one in items if one.is_scheduled), first[-1] if first else items[-1])
+    item = decisive(items)
     return _story(asked, item, at, beside=[one for one in items if one is not item])
 
 
