@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
-from engine.core.admission import Admit, Hold, Listed, Skip, admit, policy_for
+from engine.core.admission import Admit, Hold, Skip, admit, policy_for
 from engine.core.due import Due, due
 from engine.core.lifecycle import RunState, TriggerKind
 from engine.core.reasons import Reason
@@ -33,7 +33,7 @@ from engine.simulation.asking import (
     stopped_course,
     verdict,
 )
-from engine.simulation.matrices import Besides, with_combinations
+from engine.simulation.matrices import blocking, with_combinations
 from engine.simulation.recording import Recording
 from engine.simulation.subject import ANOTHER_RUN, Absence, Setting, SimRun, Subject, first_due
 from engine.simulation.tally import JobTally, Load, Outcome, Return
@@ -170,9 +170,7 @@ class _Simulation:
         policy = subject.policy
         if run.trigger is not TriggerKind.SCHEDULE:
             policy = policy_for(subject.spec, run.trigger)
-        listed = Listed(lane.active, lane.waiting)
-        others = listed if run.occurrence is None else Besides(lane, run, policy)
-        decision = admit(concurrency=subject.concurrency, policy=policy, others=others)
+        decision = admit(concurrency=subject.concurrency, policy=policy, others=blocking(run, policy))
         if isinstance(decision, Skip):
             self.leave_out(now, run, decision.state, decision.reason)
             return

@@ -29,6 +29,12 @@ class Besides:
         return Listed(self._active, self._waiting).rows(limit=limit)
 
 
+def blocking(run: SimRun, policy: OverlapPolicy) -> Listed[SimRun] | Besides:
+    """The open runs with the concurrency key of a run."""
+    lane = run.lane
+    return Listed(lane.active, lane.waiting) if run.occurrence is None else Besides(lane, run, policy)
+
+
 def with_combinations(spec: JobSpec, run: SimRun) -> list[SimRun]:
     """The runs of an occurrence, of which one is made already: one for each combination of the matrix."""
     if not spec.matrix:

@@ -12,7 +12,7 @@ from engine.core.reasons import Reason
 from engine.simulation.asking import bound, rendered_key
 from engine.simulation.following import Following
 from engine.simulation.keys import Keys
-from engine.simulation.matrices import Besides, with_combinations
+from engine.simulation.matrices import blocking, with_combinations
 from engine.simulation.subject import Absence, GivenEvent, Lane, SimRun, Subject
 from engine.simulation.tally import JobTally
 from jobfile.expressions.expression import EvaluationError
@@ -139,7 +139,7 @@ class Recording:
         if concurrency.limit is None or policy is not OverlapPolicy.QUEUE or not self.find_lane(run):
             return True
         at_most = concurrency.limit + concurrency.max_waiting
-        active, waiting = Besides(run.lane, run, policy).count(at_most=at_most)
+        active, waiting = blocking(run, policy).count(at_most=at_most)
         return active + waiting < concurrency.limit or waiting < concurrency.max_waiting
 
     def _make_runs(self, now: datetime, event: GivenEvent) -> None:
