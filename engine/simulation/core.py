@@ -96,19 +96,24 @@ class _Simulation:
                 _, _, act, about = heapq.heappop(events)
                 act(now, about)
             self.take_turn(now)
-            while self.stopped:  # a run ends after the turn in which it gets a stop request
-                stopped, self.stopped = self.stopped, []
-                for run in stopped:
-                    run.obeys = run.ended_at is None  # a run that has ended keeps its own end
-                    self.end(now, (run, run.attempt))
+            while self.recording.take_files(now):
                 self.take_turn(now)
-            self.recording.take_files(now)
         return self.outcome
 
     def take_turn(self, now: datetime) -> None:
+        """Let happen what follows at once: starts, followers, and the ends of runs that are stopped."""
+        self.start_and_follow(now)
+        while self.stopped:  # a run ends after the turn in which it gets a stop request
+            stopped, self.stopped = self.stopped, []
+            for run in stopped:
+                run.obeys = run.ended_at is None  # a run that has ended keeps its own end
+                self.end(now, (run, run.attempt))
+            self.start_and_follow(now)
+
+    def start_and_follow(self, now: datetime) -> None:
         """Start what may start, and act on the ends that other jobs follow, until nothing is left to do."""
         while self.absent is None and (self.may_start or self.recording.following.ends):
-            if self.may_start:
+            while self.may_start:
                 self.start_ready(now)
             self.recording.follow_ends(now)
 
@@ -217,20 +222,18 @@ class _Simulation:
     def start_ready(self, now: datetime) -> None:
         """Start the runs that may start: catch-up runs last, then by priority, nominal time and arrival."""
         self.may_start = False
-        waiting, self.ready = self.ready, []
-        waiting.sort()
+        waiting, self.ready = sorted(one for one in self.ready if not one[4].is_over), []
         is_behind = has_caught_up = False
         for index, item in enumerate(waiting):
             run = item[4]
             if self.running >= self.setting.max_running:
                 self.ready += waiting[index:]
                 break
-            if run.is_over:
-                continue
             subject = run.subject
-            if subject.queue and self.used[subject.queue] >= self.slots[subject.queue]:
-                run.was_held = run.was_held or f"queue {subject.queue}"
+            if self.waits_for_queue(run):
                 self.ready.append(item)
+                continue
+            if self.is_in_vain(now, run):
                 continue
             if run.attempt == 0:
                 limit = subject.concurrency.limit
@@ -256,6 +259,22 @@ class _Simulation:
         for run in ended:
             self.end(now, (run, run.attempt))
 
+    def waits_for_queue(self, run: SimRun) -> bool:
+        queue = run.subject.queue
+        if not queue or self.used[queue] < self.slots[queue]:
+            return False
+        run.was_held = run.was_held or f"queue {queue}"
+        return True
+
+    def is_in_vain(self, now: datetime, run: SimRun) -> bool:
+        """Skip a run that has not started if its condition is false."""
+        if not run.subject.has_condition or run.attempt or holds(run):
+            return False
+        run.lane.waiting.remove(run)
+        self.leave_out(now, run, RunState.SKIPPED, Reason.CONDITION)
+        self.start_next(run)
+        return True
+
     def may_catch_up(self, now: datetime) -> bool:
         recent = [at for at in self.caught_up if now - at < _PACE]
         if len(recent) < self.setting.catchup_starts:
@@ -271,11 +290,6 @@ class _Simulation:
     def start(self, now: datetime, run: SimRun) -> None:
         subject = run.subject
         row = self.rows[subject.index]
-        if subject.has_condition and run.attempt == 0 and not holds(run):
-            run.lane.waiting.remove(run)
-            self.leave_out(now, run, RunState.SKIPPED, Reason.CONDITION)
-            self.start_next(run)
-            return
         if run.state is RunState.QUEUED:
             run.lane.waiting.remove(run)
             run.lane.active.append(run)

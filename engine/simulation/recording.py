@@ -40,9 +40,6 @@ class Deciding(Protocol):
     def leave_out(self, now: datetime, run: SimRun, state: RunState, reason: str) -> None:
         """End a run that does not run."""
 
-    def take_turn(self, now: datetime) -> None:
-        """Start what may start."""
-
     def new_number(self) -> int:
         """The next number of a run."""
         ...
@@ -122,16 +119,14 @@ class Recording:
         else:
             self._make_runs(now, about)
 
-    def take_files(self, now: datetime) -> None:
-        """Make the runs of files for which there is room; the others wait in their folder."""
-        took = bool(self._files) and self._deciding.absent is None
-        while took:
-            took = False
-            for waiting in self._files.values():
-                while waiting and self._has_room(self._runs_of(now, waiting[0])[0]):
-                    self._make_runs(now, waiting.popleft())
-                    took = True
-            self._deciding.take_turn(now)
+    def take_files(self, now: datetime) -> bool:
+        """Make the runs of files for which there is room; whether any did. The rest waits in its folder."""
+        took = False
+        for waiting in self._files.values() if self._deciding.absent is None else ():
+            while waiting and self._has_room(self._runs_of(now, waiting[0])[0]):
+                self._make_runs(now, waiting.popleft())
+                took = True
+        return took
 
     def _has_room(self, run: SimRun) -> bool:
         """Whether a run may still wait, or start."""

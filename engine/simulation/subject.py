@@ -105,6 +105,7 @@ class Lane:
 
     def following(self, limit: int | None) -> "Sequence[SimRun]":
         """The waiting runs that are next: as many as the limit allows at once, and those with their slots.
+        Those with a condition are among them: the engine decides it although another run takes the place.
 
         A full queue is no obstacle for the runs of another one.
         """
@@ -112,7 +113,7 @@ class Lane:
         first = []
         for one in sorted(self.waiting, key=lambda one: one.order):
             counts[one.subject.queue] += 1
-            if counts[one.subject.queue] <= (limit or 1):
+            if counts[one.subject.queue] <= (limit or 1) or one.subject.has_condition:
                 first.append(one)
         slots = {id(one.slot) for one in first if one.slot is not None}
         return [one for one in self.waiting if one in first or id(one.slot) in slots] if slots else first
