@@ -142,8 +142,10 @@ class Triggers(RuleBasedStateMachine):
         queues=st.lists(st.sampled_from(["default", "narrow", "wide"]), min_size=3, max_size=3),
         policy=st.sampled_from(["queue", "queue", "skip", "latest"]),
         has_key=st.booleans(),
+        kind=st.sampled_from([TriggerKind.FILE, TriggerKind.WEBHOOK]),
+        xs=st.lists(st.sampled_from("aab"), min_size=5, max_size=8),
     )
-    def begin(self, queues: list[str], policy: str, has_key: bool) -> None:
+    def begin(self, queues: list[str], policy: str, has_key: bool, kind: TriggerKind, xs: list[str]) -> None:
         names = dict(zip(("load", "report", "alarm", "mail"), [*queues, "default"], strict=True))
         self.plain = Plain(
             {job: "" if name == "default" else name for job, name in names.items()}, policy, has_key
@@ -154,6 +156,7 @@ class Triggers(RuleBasedStateMachine):
         self.world = World(Path(self.folder.name), text, max_running=99)
         self.clock = 0.0
         self.count = 0
+        self.events(kind, xs, repeats=True)
 
     # what happens
 
@@ -162,8 +165,12 @@ class Triggers(RuleBasedStateMachine):
         xs=st.lists(st.sampled_from("abc"), min_size=1, max_size=4),
         repeats=st.booleans(),
     )
-    def events(self, kind: TriggerKind, xs: list[str], repeats: bool) -> None:
-        """Several events of one instant; the engine may be told of each more than once."""
+    def several(self, kind: TriggerKind, xs: list[str], repeats: bool) -> None:
+        """Several events of one instant."""
+        self.events(kind, xs, repeats=repeats)
+
+    def events(self, kind: TriggerKind, xs: list[str], *, repeats: bool) -> None:
+        """Tell the engine of events, of each more than once if it `repeats`."""
         told = []
         for x in xs:
             self.count += 1
@@ -303,5 +310,5 @@ class Triggers(RuleBasedStateMachine):
         self.folder.cleanup()
 
 
-Triggers.TestCase.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)
+Triggers.TestCase.settings = settings(max_examples=40, stateful_step_count=20, deadline=None)
 TestTriggers: Any = Triggers.TestCase
