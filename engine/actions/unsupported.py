@@ -8,10 +8,10 @@ from engine.actions.registry import is_runnable, simple_actions
 from engine.notifications.registry import can_send
 from jobfile.actions.registry import key_of
 from jobfile.model.catalog import Catalog, CompiledJob
-from jobfile.model.jobs import BootTrigger, ExpectSpec, JobSpec
+from jobfile.model.jobs import BootTrigger, JobSpec
 
 UNABLE: Final = (
-    *("expect", "triggers", "queue", "priority"),
+    *("triggers", "queue", "priority"),
     "notify",
 )
 """The keys that `check` reports."""
@@ -46,8 +46,6 @@ def needs_of(spec: JobSpec) -> tuple[str, ...]:
 def _needs(spec: JobSpec) -> Iterator[str]:
     """The keys of a job that the engine does not support."""
     yield from (key_of(one) for one in simple_actions(spec.action) if not is_runnable(one))
-    if spec.expect != ExpectSpec():
-        yield "expect"
     given: dict[str, object] = {
         "triggers": [one for one in spec.triggers if not isinstance(one, BootTrigger)],
         "queue": spec.queue,

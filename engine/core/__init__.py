@@ -12,6 +12,7 @@ __all__ = [
     "due",
     "errors",
     "events",
+    "expectations",
     "lifecycle",
     "notices",
     "occurrences",

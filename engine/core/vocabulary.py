@@ -42,6 +42,7 @@ _SAYS_IT_ALL = (
     Reason.ENV_FILE,
     Reason.UNREADABLE,
     Reason.UPSTREAM,
+    Reason.EXPECTATION,
 )
 
 

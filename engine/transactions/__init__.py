@@ -7,6 +7,7 @@ __all__ = [
     "boot",
     "clock",
     "conditions",
+    "ends",
     "pause",
     "restore",
     "steps",

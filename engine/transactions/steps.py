@@ -24,6 +24,7 @@ from engine.notifications.noting import owe_for_run
 from engine.transactions.pause import pause_after_failures
 from engine.transactions.stop import why_gone
 from engine.transactions.templates import template_values
+from jobfile.model.expectations import ExpectSpec
 from jobfile.model.jobs import JobSpec, StepsAction, StepSpec
 from jobfile.model.values import Scalar, Value
 
@@ -108,7 +109,9 @@ def begin(courses: Courses, run: Run, spec: JobSpec, *, now: datetime) -> list[E
     if not courses.store.steps.begin_round(run, now=now):
         return []
     begun = replace(run, state=RunState.RUNNING, attempt=run.attempt + 1, begun_at=now, reason="", detail="")
-    courses.restart(run.id, kept_for_retry(_action(spec), courses.of(run.id)))
+    kept = kept_for_retry(_action(spec), courses.of(run.id))
+    # Steps that have all done their work did not leave what is expected: so all run again.
+    courses.restart(run.id, {} if conclusion(_action(spec), kept) is not None else kept)
     return _go_on(courses, begun, spec, now=now)
 
 
@@ -126,6 +129,8 @@ def keep_steps(store: Requesting, run: Run, old: Run, spec: JobSpec) -> None:
 
 def kept_of(steps: Iterable[StepRun], old: Run, spec: JobSpec) -> Mapping[StepKey, StepRun]:
     """The steps of a run that a new run of the same definition need not run again."""
+    if old.reason == Reason.EXPECTATION:
+        return {}
     return kept_by_hand(_action(spec), {one.key: one for one in steps}, old=short(old.id))
 
 
@@ -144,6 +149,8 @@ def settle_step(
     if before is None or before.attempt != attempt.number or before.state is not StepState.RUNNING:
         return []
     seen = step_as_job(spec, attempt.step)
+    unmet = outcome.unmet if isinstance(outcome, Ended) else ""
+    outcome = replace(outcome, unmet="") if isinstance(outcome, Ended) else outcome
     outputs = outputs_of(outcome, seen)
     tried = replace(run, id=attempt.id, attempt=before.tries)  # each step has its own jitter
     verdict = settle(tried, outcome, spec=seen, now=now, outputs=outputs)
@@ -166,7 +173,7 @@ def settle_step(
     if outputs.undeclared:
         events.append(OutputsUndeclared(run=run, number=attempt.number, names=outputs.undeclared))
     courses.set(run.id, {key: after})
-    return events + _go_on(courses, run, spec, now=now)
+    return events + _go_on(courses, run, spec, now=now, unmet=unmet)
 
 
 def break_off(
@@ -258,6 +265,7 @@ def step_as_job(spec: JobSpec, name: str) -> JobSpec:
         retry=step.retry,
         outputs=step.outputs,
         skip_exit=step.skip_exit,
+        expect=ExpectSpec(),  # it is about the whole run
     )
 
 
@@ -271,7 +279,7 @@ def time_left(spec: JobSpec, run: Run, name: str, *, now: datetime) -> timedelta
     return min((one for one in (own, left, until) if one is not None), default=None)
 
 
-def _go_on(courses: Courses, run: Run, spec: JobSpec, *, now: datetime) -> list[Event]:
+def _go_on(courses: Courses, run: Run, spec: JobSpec, *, now: datetime, unmet: str = "") -> list[Event]:
     """Decide what follows from the states of the steps; end the run when all are over."""
     action, states = _action(spec), courses.of(run.id)
 
@@ -290,9 +298,9 @@ def _go_on(courses: Courses, run: Run, spec: JobSpec, *, now: datetime) -> list[
     end = conclusion(action, states)
     if end is None:
         return events
-    verdict = settle_round(run, end, spec=spec, now=now)
+    verdict = settle_round(run, end, spec=spec, now=now, unmet=unmet)
     if verdict.run_state is RunState.RETRY_WAIT and (gone := why_gone(courses.store, run)):
-        verdict = settle_round(run, end, spec=spec, now=now, gone=gone)
+        verdict = settle_round(run, end, spec=spec, now=now, gone=gone, unmet=unmet)
     courses.end(run.id)
     return events + _end(courses.store, run, spec, verdict, now=now)
 

@@ -14,7 +14,8 @@ from jobfile.compile.actions import (
     retry_of,
     texts_of,
 )
-from jobfile.compile.timing import duration_of, duration_or, expect_of, schedule_of, triggers_of, zone_of
+from jobfile.compile.expecting import expect_of
+from jobfile.compile.timing import duration_of, duration_or, schedule_of, triggers_of, zone_of
 from jobfile.files.fileset import FileSet, JobText
 from jobfile.files.merged_settings import Setting, Settings
 from jobfile.model.catalog import CompiledJob

@@ -15,7 +15,6 @@ HEAD = (
     "version: 1\nqueues: {q: {slots: 1}}\nchannels: {c: {command: [x]}}\njobs:\n  plain: {run: echo hello}\n"
 )
 BEYOND: tuple[tuple[str, str], ...] = (
-    ("expect", "run: x, schedule: '0 4 * * *', expect: {done_by: '09:00'}"),
     ("triggers", "run: x, triggers: [{after: plain}]"),
     ("queue", "run: x, queue: q"),
     ("priority", "run: x, priority: 5"),
@@ -32,6 +31,7 @@ FINE = (
     "run: x, if: run.trigger == 'schedule'",
     "steps: {one: {run: echo}, two: {command: [x], for_each: '[1]', if: 'true'}}",
     "run: x, expect: {}",
+    "run: x, schedule: '0 4 * * *', expect: {done_by: '09:00', success_every: 3d, files: [{path: x}]}",
     "run: x, retry: {attempts: 2, when: [timeout, 'exit:7', connect]}",
     "http: {url: 'https://example.com'}, retry: {attempts: 2, when: [connect, 'http:5xx']}",
     "steps: {one: {run: x}, two: {http: {url: 'https://example.com'}}}",
