@@ -24,6 +24,7 @@ __all__ = [
     "generations",
     "graph",
     "invariants",
+    "lateness",
     "listing",
     "listing_text",
     "logs",

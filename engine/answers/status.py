@@ -1,11 +1,13 @@
 """Answers of `status`: whether the engine works. It says nothing about single jobs."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import field
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from engine.answers.as_json import iso
 from engine.answers.expected import INSTANT, item_of
+from engine.answers.lateness import late_jobs
 from engine.answers.overdue import count_overdue
 from engine.answers.presence import HOLDS, SILENT, Presence
 from engine.answers.reasons import absence_words, item_words
@@ -71,6 +73,8 @@ class Status:
     """Rows of the ledger that cannot be read, in words."""
     stuck: str = ""
     """Which loops of the engine are stuck, and since when."""
+    late: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The jobs that are late, each with the words."""
     source: Source = THE_FILES
     """Where the running engine takes its jobs from."""
     main_file: str = ""
@@ -154,6 +158,7 @@ def make_status(
         paused_though_enabled=sum(1 for pause in pauses if pause.job in enabled),
         incidents=incidents,
         away_words=_away_words(view, incidents) if view is not None else "",
+        late=late_jobs(view, presence, now=now) if view is not None else {},
         waits_for=_waits_for(view, open_runs, presence, now) if view is not None else "",
         holds=_holds(view) if view else (),
         trouble=trouble,
@@ -231,6 +236,7 @@ def status_to_json(status: Status) -> dict[str, object]:
         "waiting": status.waiting,
         "waits_for": status.waits_for or None,
         "overdue": status.overdue,
+        "late": [{"job": job, "words": list(words)} for job, words in status.late.items()],
         "unsettled": status.unsettled,
         "free_bytes": status.free_bytes,
     }

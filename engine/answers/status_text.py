@@ -14,6 +14,8 @@ from jobfile.render.style import PLAIN, Style
 
 MAX_ROWS = 3
 """Maximum number of unreadable rows that are named."""
+MAX_LATE = 5
+"""Maximum number of late jobs that are named."""
 COMMIT_DIGITS = 12
 """Number of digits shown of a commit."""
 
@@ -37,6 +39,7 @@ def _rows(status: Status) -> list[Fact]:
         *_pause_lines(status),
         *_incident_lines(status),
         ("runs", _runs_line(status)),
+        *_late_lines(status),
         ("disk", _disk_line(status)),
     ]
 
@@ -159,6 +162,16 @@ def _runs_line(status: Status) -> str:
         are = many(status.unsettled, "of the running has", "of the running have")
         line += f"; {are} ended, and no engine has recorded this yet: jobfile up"
     return line
+
+
+def _late_lines(status: Status) -> list[Fact]:
+    """Which jobs are late; a few are named."""
+    lines = [(job, one.removeprefix("late: ")) for job, words in status.late.items() for one in words]
+    shown = [f"{job}: {words}" for job, words in lines[:MAX_LATE]]
+    more = len(lines) - MAX_LATE
+    if more > 0:
+        shown.append(f"and {more:,} more: jobfile list")
+    return [("LATE" if index == 0 else "", line) for index, line in enumerate(shown)]
 
 
 def _disk_line(status: Status) -> str:

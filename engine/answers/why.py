@@ -9,11 +9,13 @@ from zoneinfo import ZoneInfo
 from engine.answers.as_json import Details, details_of, iso, run_to_json, whole_run_to_json
 from engine.answers.asked import Asked
 from engine.answers.combinations import combination_facts, tally_words
-from engine.answers.did import after_retries, chosen_item, day_window, verdict_of, worst_of
+from engine.answers.did import chosen_item, day_window, verdict_of, worst_of
 from engine.answers.expected import INSTANT, NOT_ACCOUNTED, Item, expected_items, item_of
 from engine.answers.facts import Fact, instant_facts, run_facts, schedule_at
+from engine.answers.lateness import item_late_words
 from engine.answers.overdue import OVERDUE
 from engine.answers.presence import RUNNING, Presence
+from engine.answers.retried import after_retries
 from engine.core.columns import facts
 from engine.core.lifecycle import Run, RunState
 from engine.core.reasons import REASONS
@@ -50,6 +52,8 @@ class Story:
     """The instant that it is about; None for a day without a run."""
     words: str = ""
     """The reason of its state in words."""
+    late: tuple[str, ...] = ()
+    """In which respects it is late, in words."""
     by_hand: tuple[Audited, ...] = ()
     """What users did with its runs."""
     retries: tuple[Run, ...] = ()
@@ -82,6 +86,7 @@ def story_to_json(story: Story) -> dict[str, object]:
         "state": OVERDUE if story.is_overdue else story.state.value if story.state else None,
         "reason": story.reason or None,
         "words": story.words or None,
+        "late": list(story.late),
         "by_hand": [
             {"at": one.at.isoformat(), "action": one.action, "by": one.actor, "detail": one.detail or None}
             for one in story.by_hand
@@ -148,6 +153,8 @@ def _story(asked: Asked, item: Item, at: datetime, *, beside: Sequence[Item] = (
     if item.pruned_at is not None:
         shown = f"no longer kept: removed by retention {instant_text(item.pruned_at, asked.zone)}"
         found.append(("details", shown))
+    late = item_late_words(asked.view, asked.job, item, asked.presence, zone=asked.zone, now=asked.now)
+    found += [("late" if number == 0 else "", one.removeprefix("late: ")) for number, one in enumerate(late)]
     last = after_retries(asked.view, item, asked.job)
     if last is not item and (words := asked.words(item)):
         found.insert(0, ("at first", f"{item.state.value}, {words}"))
@@ -162,6 +169,7 @@ def _story(asked: Asked, item: Item, at: datetime, *, beside: Sequence[Item] = (
         runs=runs,
         details=tuple(details_of(asked.view, run) for run in runs),
         at=at,
+        late=late,
         words=asked.words(item),
         by_hand=tuple(one for run in runs for one in asked.view.audit_of(run.id)),
         retries=tuple(one for run in runs for one in asked.view.retries_of(run.id)),

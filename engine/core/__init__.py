@@ -13,6 +13,7 @@ __all__ = [
     "errors",
     "events",
     "expectations",
+    "lateness",
     "lifecycle",
     "notices",
     "occurrences",

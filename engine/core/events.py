@@ -245,6 +245,16 @@ class RunResolved:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JobLate:
+    """A job does not meet `done_by`, `success_every` or `max_duration` (`kind`), `since` an instant."""
+
+    job: str
+    kind: str
+    since: datetime
+    run: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunsPruned:
     """Old runs were deleted; the result of each is still known."""
 
@@ -330,6 +340,7 @@ Event = (
     | NotRunTold
     | FellDueUnseen
     | EngineWasAway
+    | JobLate
     | SkipsInARow
     | BackfillEnded
     | JobPaused

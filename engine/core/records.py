@@ -203,6 +203,16 @@ class Backfill(NamedTuple):
     ended_because: str = ""
 
 
+class Odd(NamedTuple):
+    """Something about a run that is unusual for its job: its duration in seconds, or an output."""
+
+    run_id: str
+    name: str
+    value: float
+    median: float
+    spread: float
+
+
 class Incident(NamedTuple):
     """Something that happened to the engine: away, clock_jump, a hold. Open while it has no end."""
 

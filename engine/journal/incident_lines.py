@@ -11,6 +11,7 @@ from engine.core.events import (
     DiskReleased,
     EngineWasAway,
     FellDueUnseen,
+    JobLate,
     JobPaused,
     JobRenamed,
     LedgerHeld,
@@ -22,6 +23,7 @@ from engine.core.events import (
     ScheduleQuarantined,
     SkipsInARow,
 )
+from engine.core.lateness import LATE_WORDS, LateKind
 from engine.core.reasons import REASONS
 from engine.core.vocabulary import backfill_words, seconds_text, short
 from jobfile.model.counts import many
@@ -89,12 +91,14 @@ def upkeep_text(event: DiskHeld | DiskReleased | RunsPruned | OutputsDropped) ->
 
 
 def job_event_text(
-    event: FellDueUnseen | SkipsInARow | JobPaused | ScheduleQuarantined | BackfillEnded,
+    event: FellDueUnseen | SkipsInARow | JobPaused | JobLate | ScheduleQuarantined | BackfillEnded,
 ) -> str:
     """One line about a job, without its name, which the caller puts before it."""
     match event:
         case FellDueUnseen():
             return f"{many(event.count, 'run')} fell due while no engine was awake"
+        case JobLate():
+            return f"LATE: {LATE_WORDS[LateKind(event.kind)]}"
         case SkipsInARow():
             by = f"blocked by run {short(event.detail)}"
             return f"SKIPPED {event.count} times in a row: {by}; is it stuck?"

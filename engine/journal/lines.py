@@ -25,6 +25,7 @@ from engine.core.events import (
     Event,
     FellDueUnseen,
     GenerationApplied,
+    JobLate,
     JobPaused,
     JobRenamed,
     LedgerHeld,
@@ -85,7 +86,14 @@ def event_text(event: Event) -> str:
             return _line("", "", upkeep_text(event))
         case LedgerHeld() | LedgerUnwritable() | LedgerWritable():
             return _line("", "", ledger_text(event))
-        case FellDueUnseen() | SkipsInARow() | JobPaused() | ScheduleQuarantined() | BackfillEnded():
+        case (
+            FellDueUnseen()
+            | SkipsInARow()
+            | JobPaused()
+            | JobLate()
+            | ScheduleQuarantined()
+            | BackfillEnded()
+        ):
             return _line("", event.job, job_event_text(event))
         case RowUnreadable():
             said = f"{event.found.words}; it is ignored, and the rest continues: jobfile doctor"

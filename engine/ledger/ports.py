@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         Unreadable,
     )
     from engine.core.step_states import StepRun
+    from engine.ledger.late_ports import LateHistory
     from engine.ledger.soundness_ports import Soundness
 
 
@@ -284,3 +285,4 @@ class View(Opened, Current, History, Overview, Generations, EngineHistory, Backf
     """Everything that answers read. A view works while an engine writes, and without an engine."""
 
     soundness: Soundness
+    lates: LateHistory

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         Unreadable,
     )
     from engine.ledger.event_ports import Backfills, Keys, TriggerEvents
+    from engine.ledger.late_ports import Lates
     from engine.ledger.past_ports import Artifacts, Past
     from engine.ledger.step_ports import Steps
     from engine.ports import Stop
@@ -171,6 +172,7 @@ class Notifications(Current, Protocol):
     """For the callers that record notifications: the outbox, and how earlier runs ended."""
 
     outbox: Outbox
+    lates: Lates
 
     def newest_ends(
         self, job: str, *, since: datetime, limit: int, combinations: int = 0
@@ -395,12 +397,19 @@ class Execution(Stopping, Pausing, SettingAside, Protocol):
         ...
 
 
+class Expecting(Definitions, Pausing, Protocol):
+    """For the loop that finds late jobs."""
+
+    past: Past
+
+
 class Retention(Stopping, Protocol):
     """For the housekeeper: late evidence of lost runs, and deletions."""
 
     past: Past
     artifacts: Artifacts
     outbox: Outbox
+    lates: Lates
     incidents: Incidents
 
 

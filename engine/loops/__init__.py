@@ -6,6 +6,7 @@ __all__ = [
     "clock_guard",
     "heartbeat",
     "housekeeper",
+    "late_watch",
     "loop",
     "overseer",
     "quarantine",

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from engine.core.due import NotRun
+from engine.core.lateness import Late
 from engine.core.lifecycle import Run, RunState
 from engine.core.notices import TROUBLE, notices
 from engine.core.occurrences import deciding, is_over, newest_of_each
@@ -18,11 +19,16 @@ from jobfile.model.hashing import sha256
 from jobfile.model.jobs import JobSpec
 
 Facts = Mapping[str, object]
+LATE = "late"
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def owe_for_run(store: Notifications, run: Run, spec: JobSpec, *, now: datetime) -> None:
-    """Note the notifications for the state of a run, if it is final; for a matrix, when all runs are."""
+    """Note the notifications for the state of a run, if it is final; for a matrix, when all runs are.
+
+    A success also ends what its job was late with.
+    """
+    is_recovery = run.state is RunState.SUCCEEDED and _end_late(store, run, now=now)
     if not spec.notify:
         return
     if run.occurrence:
@@ -40,9 +46,24 @@ def owe_for_run(store: Notifications, run: Run, spec: JobSpec, *, now: datetime)
         "exit_code": run.exit_code,
         **({"matrix": dict(run.matrix)} if run.matrix else {}),
     }
-    previous = _event_before(store, run) if run.state is RunState.SUCCEEDED else ""
+    is_success = run.state is RunState.SUCCEEDED
+    previous = LATE if is_recovery and is_success else _event_before(store, run) if is_success else ""
     found = notices(spec, run.state, previous=previous)
     _owe(store, spec.name, found, facts, key=run.id, run_id=run.id, now=now)
+
+
+def owe_for_late(store: Notifications, late: Late, spec: JobSpec, *, now: datetime) -> None:
+    """Note the notifications that a job is late."""
+    facts = {
+        "kind": late.kind.value,
+        "since": late.since.isoformat(),
+        "limit_seconds": None if late.limit is None else late.limit.total_seconds(),
+        "scheduled_for": None if late.scheduled_for is None else late.scheduled_for.isoformat(),
+        "run": late.run_id or None,
+    }
+    key = f"{late.job}/{late.kind.value}/{late.about}"
+    channels = {LATE: tuple(one.name for one in spec.notify.get(LATE, ()))}
+    _owe(store, late.job, channels, facts, key=key, run_id=late.run_id, now=now)
 
 
 def owe_for_gap(store: Notifications, not_run: NotRun, spec: JobSpec, *, now: datetime) -> None:
@@ -79,6 +100,15 @@ def _owe(
             store.outbox.add(
                 Owed(id=name, at=now, event=event, channel=channel, job=job, run_id=run_id, facts=text)
             )
+
+
+def _end_late(store: Notifications, run: Run, *, now: datetime) -> bool:
+    """Record that a success ends what its job was late with; for a matrix, the success of all its runs."""
+    if run.occurrence:
+        runs = newest_of_each(store.runs_of(run.occurrence))
+        if not is_over(runs) or deciding(runs).verdict is not RunState.SUCCEEDED:
+            return False
+    return store.lates.end(run.job, now=now) > 0
 
 
 def _event_before(store: Notifications, run: Run) -> str:

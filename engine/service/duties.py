@@ -7,10 +7,12 @@ from datetime import UTC, datetime
 from engine.config import EngineConfig
 from engine.core.lifecycle import Run
 from engine.core.records import Session
+from engine.ledger.ports import View
 from engine.ledger.store_ports import Store
 from engine.loops.clock_guard import ClockGuard
 from engine.loops.heartbeat import Heartbeat
 from engine.loops.housekeeper import Housekeeper
+from engine.loops.late_watch import LateWatch
 from engine.loops.quarantine import Quarantine
 from engine.loops.rescuer import Rescuer
 from engine.loops.scheduler import Scheduler
@@ -50,6 +52,8 @@ class Parts:
     is_abandoned: Callable[[str], bool] = lambda _: False
     on_recorded: Callable[[], None] = _nothing
     on_beat: Callable[[], None] = _nothing
+    open_view: Callable[[], View] | None = None
+    """Opens the ledger for reading; None for a command, which looks for no late jobs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +68,7 @@ class Duties:
     housekeeper: Housekeeper
     heartbeat: Heartbeat
     quarantine: Quarantine
+    late_watch: LateWatch | None
 
     def settle_and_start(self) -> None:
         """Record ended attempts and start startable runs, until nothing is left to do."""
@@ -81,6 +86,28 @@ def _make_guard(parts: Parts) -> ClockGuard:
         before=parts.before,
         built_at=parts.built_at,
         is_synchronized=parts.is_synchronized,
+    )
+
+
+def _make_heartbeat(parts: Parts, holds: Holds) -> Heartbeat:
+    return Heartbeat(
+        store=parts.store,
+        clock=parts.clock,
+        epoch=parts.epoch,
+        on_beat=parts.on_beat,
+        is_held=lambda: bool(holds.on_time),
+    )
+
+
+def _make_late_watch(parts: Parts, holds: Holds) -> LateWatch | None:
+    if parts.open_view is None:
+        return None
+    return LateWatch(
+        store=parts.store,
+        clock=parts.clock,
+        journal=parts.journal,
+        open_view=parts.open_view,
+        is_held=lambda: bool(holds.on_time) or parts.is_restored,
     )
 
 
@@ -135,12 +162,7 @@ def make_loops(parts: Parts) -> Duties:
         worker=worker,
         rescuer=rescuer,
         housekeeper=housekeeper,
-        heartbeat=Heartbeat(
-            store=store,
-            clock=clock,
-            epoch=parts.epoch,
-            on_beat=parts.on_beat,
-            is_held=lambda: bool(holds.on_time),
-        ),
+        heartbeat=_make_heartbeat(parts, holds),
         quarantine=Quarantine(store=store, clock=clock, journal=journal),
+        late_watch=_make_late_watch(parts, holds),
     )

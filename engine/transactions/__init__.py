@@ -8,6 +8,7 @@ __all__ = [
     "clock",
     "conditions",
     "ends",
+    "lateness",
     "pause",
     "restore",
     "steps",

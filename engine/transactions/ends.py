@@ -10,6 +10,7 @@ from engine.core.outputs import outputs_of
 from engine.core.retry import settle
 from engine.ledger.store_ports import Execution
 from engine.notifications.noting import owe_for_run
+from engine.transactions.lateness import note_long_run
 from engine.transactions.pause import pause_after_failures
 from engine.transactions.stop import why_gone
 from jobfile.model.jobs import JobSpec
@@ -40,8 +41,9 @@ def settle_attempt(
     seconds = None
     if isinstance(outcome, Ended):
         seconds = (outcome.ended_at - outcome.started_at).total_seconds()
+    late = note_long_run(store, settled, spec, now=now)
     owe_for_run(store, settled, spec, now=now)
     reports: list[Event] = [RunSettled(run=settled, number=run.attempt, seconds=seconds)]
     if outputs.undeclared:
         reports.append(OutputsUndeclared(run=settled, number=run.attempt, names=outputs.undeclared))
-    return reports + pause_after_failures(store, settled, spec, now=now)
+    return reports + late + pause_after_failures(store, settled, spec, now=now)

@@ -21,6 +21,7 @@ from engine.core.steps import advance, conclusion, kept_by_hand, kept_for_retry,
 from engine.core.vocabulary import short
 from engine.ledger.store_ports import Execution, Requesting
 from engine.notifications.noting import owe_for_run
+from engine.transactions.lateness import note_long_run
 from engine.transactions.pause import pause_after_failures
 from engine.transactions.stop import why_gone
 from engine.transactions.templates import template_values
@@ -317,10 +318,11 @@ def _end(store: Execution, run: Run, spec: JobSpec, verdict: Verdict, *, now: da
         ended_at=verdict.ended_at,
         retry_at=verdict.retry_at,
     )
+    late = note_long_run(store, settled, spec, now=now)
     owe_for_run(store, settled, spec, now=now)
     seconds = None if run.begun_at is None else (now - run.begun_at).total_seconds()
     reports: list[Event] = [RunSettled(run=settled, number=run.attempt, seconds=seconds)]
-    return reports + pause_after_failures(store, settled, spec, now=now)
+    return reports + late + pause_after_failures(store, settled, spec, now=now)
 
 
 def _by_step(outputs: Iterable[Output]) -> dict[StepKey, dict[str, Value]]:

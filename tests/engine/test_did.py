@@ -245,6 +245,7 @@ def test_the_data_of_an_answer_has_its_items_and_what_was_requested_since() -> N
             {"scheduled_for": at, "state": "succeeded", "reason": None, "run": run_to_json(GOOD), "runs": []},
             {"scheduled_for": at, "state": "missed", "reason": "engine_down", "run": None, "runs": []},
         ],
+        "late": [],
         "asked_since": run_to_json(replace(GOOD, id="b" * 32)),
     }
     assert did_to_json(replace(found, asked_since=None))["asked_since"] is None

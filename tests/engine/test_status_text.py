@@ -266,6 +266,7 @@ DATA: dict[str, Any] = {
     "waiting": 1,
     "waits_for": None,
     "overdue": 0,
+    "late": [],
     "unsettled": 0,
     "free_bytes": 20_500_000_000,
 }

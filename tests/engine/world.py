@@ -81,6 +81,7 @@ class World:
                 before=before,
                 built_at=NOON - 60 * DAY,
                 is_synchronized=lambda: self.is_synchronized,
+                open_view=lambda: SqliteView.open(self.config.ledger),
             )
         )
         self.guard, self.scheduler = self.loops.guard, self.loops.scheduler

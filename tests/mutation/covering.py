@@ -32,6 +32,10 @@ COVERING: Mapping[str, tuple[Group, ...]] = {
     path: tuple(groups)
     for path, *groups in (
         ("engine/core/due.py", ("tests/engine/test_due.py",), _SMALL, _ENGINE, _SIMULATION),
+        ("engine/core/lateness.py", ("tests/engine/test_lateness.py",)),
+        ("engine/core/expectations.py", ("tests/engine/test_expectations.py",)),
+        ("engine/answers/lateness.py", ("tests/engine/test_lateness.py",), _DID),
+        ("engine/answers/retried.py", _DID, _WHY),
         ("engine/core/admission.py", ("tests/engine/test_admission.py",), _ENGINE, _SIMULATION),
         (
             "engine/core/retry.py",

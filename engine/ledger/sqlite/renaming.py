@@ -13,6 +13,7 @@ RENAMED = (
     "renaming.rename_trigger_events",
     "renaming.rename_keys",
     "renaming.rename_backfills",
+    "late.rename_late",
 )
 
 

@@ -27,6 +27,7 @@ from engine.ledger.sqlite.connection import Connection
 from engine.ledger.sqlite.current import SqliteCurrent, SqliteStanding
 from engine.ledger.sqlite.definitions import read_definition, stand_in
 from engine.ledger.sqlite.incidents import SqliteIncidents
+from engine.ledger.sqlite.lateness import SqliteLates
 from engine.ledger.sqlite.migrate import MIGRATIONS, migrate, refuse_foreign
 from engine.ledger.sqlite.outbox import SqliteOutbox
 from engine.ledger.sqlite.past import SqlitePast
@@ -41,6 +42,7 @@ from jobfile.model.jobs import JobSpec, Origin, ScheduleEntry
 
 if TYPE_CHECKING:
     from engine.ledger.event_ports import Backfills, Keys, TriggerEvents
+    from engine.ledger.late_ports import Lates
     from engine.ledger.past_ports import Artifacts, Past
     from engine.ledger.step_ports import Steps
     from engine.ledger.store_ports import Incidents, Outbox, Pauses
@@ -67,6 +69,7 @@ class SqliteStore(SqliteCurrent, SqliteStanding):
         self.trigger_events: TriggerEvents = SqliteTriggerEvents(connection)
         self.backfills: Backfills = SqliteBackfills(connection)
         self.keys: Keys = SqliteKeys(connection)
+        self.lates: Lates = SqliteLates(connection)
         self._specs: dict[str, JobSpec] = {}
         self._gone: set[str] = set()
         """Digests without a definition in the ledger: an empty one is added with the next run that refers

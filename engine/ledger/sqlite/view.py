@@ -48,12 +48,14 @@ from engine.ledger.source_fact import source_from_text
 from engine.ledger.sqlite.connection import Connection
 from engine.ledger.sqlite.current import SqliteCurrent
 from engine.ledger.sqlite.incidents import SqliteIncidents
+from engine.ledger.sqlite.lateness import SqliteLates
 from engine.ledger.sqlite.migrate import MIGRATIONS, refuse_older
 from engine.ledger.sqlite.pauses import SqlitePauses
 from engine.ledger.sqlite.soundness import SqliteSoundness
 from engine.ledger.sqlite.steps import SqliteSteps
 
 if TYPE_CHECKING:
+    from engine.ledger.late_ports import LateHistory
     from engine.ledger.soundness_ports import Soundness
 
 
@@ -64,6 +66,7 @@ class SqliteView(SqliteCurrent):
         """Take an open connection."""
         self._db = connection
         self.soundness: Soundness = SqliteSoundness(connection)
+        self.lates: LateHistory = SqliteLates(connection)
 
     @classmethod
     def open(cls, path: Path) -> "SqliteView":
