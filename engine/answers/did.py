@@ -17,6 +17,7 @@ from engine.answers.combinations import narrowed, tally_words
 from engine.answers.expected import NOT_ACCOUNTED, Item, expected_items, item_of, upcoming
 from engine.answers.lateness import item_late_words, late_words_of
 from engine.answers.newest import LOOK_BACK, asked_since, has_schedule, newest_item
+from engine.answers.odd import item_odd_words
 from engine.answers.overdue import OPEN, OVERDUE, verdict_word
 from engine.answers.presence import GRACE, Presence, unsettled_words
 from engine.answers.retried import after_retries
@@ -61,6 +62,8 @@ class Did:
     """The verdict of each item: its state, or overdue."""
     late: tuple[str, ...] = ()
     """In which respects the job is late, or was with the runs of the answer, in words."""
+    odd: tuple[str, ...] = ()
+    """What is unusual about the run of the answer, in words."""
     asked_since: Run | None = None
     """A run that was requested since, where its result is different."""
 
@@ -119,6 +122,7 @@ def did_to_json(found: Did) -> dict[str, object]:
         "exit_code": int(found.answer),
         "line": found.line,
         "late": list(found.late),
+        "odd": list(found.odd),
         "items": items,
         "asked_since": run_to_json(found.asked_since) if found.asked_since else None,
     }
@@ -130,8 +134,11 @@ def _with_late(found: Did, asked: Asked, *, is_newest: bool) -> Did:
     view, job, presence, zone, now = asked.view, asked.job, asked.presence, asked.zone, asked.now
     of_item = () if item is None else item_late_words(view, job, item, presence, zone=zone, now=now)
     of_job = late_words_of(view, job, presence, zone=zone, now=now) if is_newest else ()
-    words = tuple(dict.fromkeys((*of_item, *of_job)))
-    return replace(found, late=words, line="; ".join((found.line, *words))) if words else found
+    late = tuple(dict.fromkeys((*of_item, *of_job)))
+    odd = () if item is None else item_odd_words(view, item)
+    if not late and not odd:
+        return found
+    return replace(found, late=late, odd=odd, line="; ".join((found.line, *late, *odd)))
 
 
 def _honest(found: Did, asked: Asked) -> Did:

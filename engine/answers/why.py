@@ -13,6 +13,7 @@ from engine.answers.did import chosen_item, day_window, verdict_of, worst_of
 from engine.answers.expected import INSTANT, NOT_ACCOUNTED, Item, expected_items, item_of
 from engine.answers.facts import Fact, instant_facts, run_facts, schedule_at
 from engine.answers.lateness import item_late_words
+from engine.answers.odd import item_odd_words
 from engine.answers.overdue import OVERDUE
 from engine.answers.presence import RUNNING, Presence
 from engine.answers.retried import after_retries
@@ -54,6 +55,8 @@ class Story:
     """The reason of its state in words."""
     late: tuple[str, ...] = ()
     """In which respects it is late, in words."""
+    odd: tuple[str, ...] = ()
+    """What is unusual about it, in words."""
     by_hand: tuple[Audited, ...] = ()
     """What users did with its runs."""
     retries: tuple[Run, ...] = ()
@@ -87,6 +90,7 @@ def story_to_json(story: Story) -> dict[str, object]:
         "reason": story.reason or None,
         "words": story.words or None,
         "late": list(story.late),
+        "odd": list(story.odd),
         "by_hand": [
             {"at": one.at.isoformat(), "action": one.action, "by": one.actor, "detail": one.detail or None}
             for one in story.by_hand
@@ -155,6 +159,8 @@ def _story(asked: Asked, item: Item, at: datetime, *, beside: Sequence[Item] = (
         found.append(("details", shown))
     late = item_late_words(asked.view, asked.job, item, asked.presence, zone=asked.zone, now=asked.now)
     found += [("late" if number == 0 else "", one.removeprefix("late: ")) for number, one in enumerate(late)]
+    odd = item_odd_words(asked.view, item)
+    found += [("odd" if number == 0 else "", one.removeprefix("odd: ")) for number, one in enumerate(odd)]
     last = after_retries(asked.view, item, asked.job)
     if last is not item and (words := asked.words(item)):
         found.insert(0, ("at first", f"{item.state.value}, {words}"))
@@ -170,6 +176,7 @@ def _story(asked: Asked, item: Item, at: datetime, *, beside: Sequence[Item] = (
         details=tuple(details_of(asked.view, run) for run in runs),
         at=at,
         late=late,
+        odd=odd,
         words=asked.words(item),
         by_hand=tuple(one for run in runs for one in asked.view.audit_of(run.id)),
         retries=tuple(one for run in runs for one in asked.view.retries_of(run.id)),

@@ -23,6 +23,7 @@ __all__ = [
     "retry",
     "step_states",
     "steps",
+    "usual",
     "vocabulary",
     "webhooks",
 ]

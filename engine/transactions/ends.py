@@ -11,6 +11,7 @@ from engine.core.retry import settle
 from engine.ledger.store_ports import Execution
 from engine.notifications.noting import owe_for_run
 from engine.transactions.lateness import note_long_run
+from engine.transactions.odd import note_odd
 from engine.transactions.pause import pause_after_failures
 from engine.transactions.stop import why_gone
 from jobfile.model.jobs import JobSpec
@@ -40,7 +41,9 @@ def settle_attempt(
     )
     seconds = None
     if isinstance(outcome, Ended):
-        seconds = (outcome.ended_at - outcome.started_at).total_seconds()
+        length = outcome.ended_at - outcome.started_at
+        seconds = length.total_seconds()
+        note_odd(store, settled, spec, length=length, outputs=outputs.values)
     late = note_long_run(store, settled, spec, now=now)
     owe_for_run(store, settled, spec, now=now)
     reports: list[Event] = [RunSettled(run=settled, number=run.attempt, seconds=seconds)]

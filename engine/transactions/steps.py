@@ -22,6 +22,7 @@ from engine.core.vocabulary import short
 from engine.ledger.store_ports import Execution, Requesting
 from engine.notifications.noting import owe_for_run
 from engine.transactions.lateness import note_long_run
+from engine.transactions.odd import note_odd
 from engine.transactions.pause import pause_after_failures
 from engine.transactions.stop import why_gone
 from engine.transactions.templates import template_values
@@ -321,6 +322,7 @@ def _end(store: Execution, run: Run, spec: JobSpec, verdict: Verdict, *, now: da
     late = note_long_run(store, settled, spec, now=now)
     owe_for_run(store, settled, spec, now=now)
     seconds = None if run.begun_at is None else (now - run.begun_at).total_seconds()
+    note_odd(store, settled, spec, length=now - (run.begun_at or now), outputs={})
     reports: list[Event] = [RunSettled(run=settled, number=run.attempt, seconds=seconds)]
     return reports + late + pause_after_failures(store, settled, spec, now=now)
 

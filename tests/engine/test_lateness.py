@@ -7,14 +7,18 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine.answers.lateness import late_now
 from engine.answers.presence import RUNNING, Presence
 from engine.core.events import JobLate
-from engine.core.lateness import Late, LateKind, deadline_of, late_words
+from engine.core.lateness import Known, Late, LateKind, Occurred, deadline_of, late, late_words
 from engine.core.lifecycle import RunState
+from engine.core.records import Pause
 from engine.notifications.noting import owe_for_run
 from engine.transactions.lateness import note_late
+from jobfile.model.expectations import ExpectSpec
 from jobfile.model.jobs import ChannelSpec
 from tests.builders import NOON, a_job, a_run
 from tests.engine.world import World
@@ -264,3 +268,89 @@ def test_an_engine_that_dies_after_the_record_does_not_repeat_it(tmp_path: Path)
         look(world)
     assert told(world) == ["late"]
     assert world.runs() == []
+
+
+HOURS = st.integers(0, 24 * 12)
+
+
+@given(
+    every=st.integers(1, 60),
+    successes=st.lists(HOURS, max_size=12),
+    pauses=st.lists(st.tuples(HOURS, st.integers(1, 40)), max_size=3),
+    now=HOURS,
+)
+def test_no_success_for_too_long_is_what_a_count_of_hours_finds(
+    every: int, successes: list[int], pauses: list[tuple[int, int]], now: int
+) -> None:
+    """Hour by hour: the time without a success begins anew with a success or a resume."""
+
+    def at(hour: int) -> datetime:
+        return NOON + timedelta(hours=hour)
+
+    def is_paused(hour: int) -> bool:
+        return any(begin <= hour < begin + length for begin, length in pauses)
+
+    anchor = 0
+    for hour in range(now + 1):
+        if hour in successes or any(begin + length == hour for begin, length in pauses):
+            anchor = hour
+    is_late = now - anchor >= every and not is_paused(now) and not is_paused(anchor + every)
+    known = Known(
+        zone="UTC",
+        since=NOON,
+        last_success=max((at(hour) for hour in successes if hour <= now), default=None),
+        resumed_at=max((at(b + n) for b, n in pauses if b + n <= now), default=None),
+        pauses=[Pause("j", "", "", "", at(begin), at(begin + n), None, "") for begin, n in pauses],
+    )
+    found = late("j", ExpectSpec(success_every=timedelta(hours=every)), known, now=at(now))
+    assert [(one.about, one.since) for one in found] == (
+        [(at(anchor).isoformat(), at(anchor + every))] if is_late else []
+    )
+
+
+ZONES = st.sampled_from(["Europe/Oslo", "America/New_York", "Australia/Lord_Howe", "Pacific/Apia", "UTC"])
+
+
+@given(
+    zone=ZONES,
+    minute=st.integers(0, 24 * 60 - 1),
+    month=st.integers(1, 12),
+    runs=st.lists(
+        st.tuples(st.integers(0, 60 * 72), st.one_of(st.none(), st.integers(0, 60 * 30)), st.booleans()),
+        max_size=8,
+    ),
+    passed=st.integers(0, 60 * 100),
+)
+def test_a_day_is_late_when_one_of_its_runs_is(
+    zone: str,
+    minute: int,
+    month: int,
+    runs: list[tuple[int, int | None, bool]],
+    passed: int,
+) -> None:
+    """The deadline is found here by looking at a clock of the zone, minute by minute."""
+    start = datetime(2026, month, 27, tzinfo=UTC)
+    now, loaded = start + timedelta(minutes=passed), ZoneInfo(zone)
+    occurred = [
+        Occurred(
+            start + timedelta(minutes=begin),
+            None if took is None else start + timedelta(minutes=begin + took),
+            is_excused,
+        )
+        for begin, took, is_excused in runs
+    ]
+    clock = [start - timedelta(days=2) + timedelta(minutes=number) for number in range(60 * 24 * 8)]
+    shown = [one.astimezone(loaded) for one in clock]
+    expected = set()
+    for one in occurred:
+        day = one.at.astimezone(loaded).date()
+        wanted = (day, minute)
+        by = next(
+            t for t, s in zip(clock, shown, strict=True) if (s.date(), s.hour * 60 + s.minute) >= wanted
+        )
+        if one.at < by <= now and not one.is_excused and (one.done_at is None or one.done_at > by):
+            expected.add((day.isoformat(), by))
+    done_by = f"{minute // 60:02}:{minute % 60:02}"
+    known = Known(zone=zone, since=start, occurrences=occurred)
+    found = late("j", ExpectSpec(done_by=done_by), known, now=now)
+    assert {(one.about, one.since) for one in found} == expected

@@ -33,6 +33,8 @@ COVERING: Mapping[str, tuple[Group, ...]] = {
     for path, *groups in (
         ("engine/core/due.py", ("tests/engine/test_due.py",), _SMALL, _ENGINE, _SIMULATION),
         ("engine/core/lateness.py", ("tests/engine/test_lateness.py",)),
+        ("engine/core/usual.py", ("tests/engine/test_usual.py",)),
+        ("engine/answers/odd.py", ("tests/engine/test_usual.py",)),
         ("engine/core/expectations.py", ("tests/engine/test_expectations.py",)),
         ("engine/answers/lateness.py", ("tests/engine/test_lateness.py",), _DID),
         ("engine/answers/retried.py", _DID, _WHY),

@@ -49,9 +49,11 @@ where r.job = :job and r.state = 'succeeded' and r.id <> :besides and o.step = '
 order by r.ended_at desc limit :limit;
 
 -- name: durations
--- The durations of the last attempts of the job's newest runs that succeeded, newest first.
-select r.ended_at - a.started_at as length from run r join attempt a on a.run_seq = r.seq and a.number = r.attempt
-where r.job = :job and r.state = 'succeeded' and r.id <> :besides and a.step = '' and a.started_at is not null
+-- The durations of the last attempts, or of the last rounds of steps, of the job's newest runs that succeeded, newest
+-- first.
+select r.ended_at - coalesce(a.started_at, r.begun_at, r.started_at) as length
+from run r left join attempt a on a.run_seq = r.seq and a.step = '' and a.item = 0 and a.number = r.attempt
+where r.job = :job and r.state = 'succeeded' and r.id <> :besides and r.started_at is not null
 order by r.ended_at desc limit :limit;
 
 -- name: drop_odd
