@@ -168,9 +168,7 @@ def _is_over(view: View, one: Late, now: datetime) -> bool:
 def late_of_item(view: View, job: str, item: Item, presence: Presence, *, now: datetime) -> tuple[Late, ...]:
     """In which respects the expected run was late: its day, or its own duration."""
     version = view.job_in_force(job)
-    text = view.definition_text(version.digest) if version is not None else None
-    if text is None:
-        return ()
+    text = (view.definition_text(version.digest) if version is not None else None) or ""
     spec = spec_from_json(text) if '"expect":' in text else None
     at = item.scheduled_for
     ids = {run.id for run in item.runs}

@@ -15,6 +15,10 @@ from engine.transactions.lateness import note_late
 from jobfile.model.jobs import JobSpec
 
 LOOK_SECONDS: Final = 30.0
+MORE_SECONDS: Final = 0.1
+"""Seconds between two batches of jobs, so that other loops get their turn."""
+BATCH: Final = 200
+"""Maximum number of jobs in a look."""
 FIRST_LOOK: Final = timedelta(days=32)
 """How far back the first engine looks that has noted nothing."""
 NOTE_EVERY: Final = timedelta(minutes=10)
@@ -58,9 +62,9 @@ class LateWatch:
         events = self._note_long_runs(now) if self._specs else []
         due = [job for job in self._specs if self._due.get(job, _BEGINNING) <= now]
         if due:
-            events += self._look(due, now)
+            events += self._look(due[:BATCH], now, is_all=len(due) <= BATCH)
         self._journal.report(*events)
-        return LOOK_SECONDS
+        return LOOK_SECONDS if len(due) <= BATCH else MORE_SECONDS
 
     def _follow(self) -> None:
         generation = self._store.current_generation()
@@ -71,8 +75,8 @@ class LateWatch:
         self._due = {}
         self._generation = generation.number
 
-    def _look(self, jobs: Iterable[str], now: datetime) -> list[Event]:
-        """Look at jobs, and record what is found in one transaction with how far it was looked."""
+    def _look(self, jobs: Iterable[str], now: datetime, *, is_all: bool) -> list[Event]:
+        """Look at jobs, and record what is found in one transaction; with `is_all`, how far it was looked."""
         seen = self._store.past.fact(SEEN, default="")
         since = datetime.fromisoformat(seen) if seen else now - FIRST_LOOK
         found: list[tuple[JobSpec, tuple[Late, ...]]] = []
@@ -85,12 +89,13 @@ class LateWatch:
                 found.append((spec, lates))
         events: list[Event] = []
         is_news = any(lates for _, lates in found)
-        if is_news or now - self._noted_at >= NOTE_EVERY:
+        if is_news or (is_all and now - self._noted_at >= NOTE_EVERY):
             with self._store.transaction():
                 for spec, lates in found:
                     events += note_late(self._store, lates, spec, now=self._clock.now())
-                self._store.past.note(SEEN, max(since, now).isoformat())
-            self._noted_at = now
+                if is_all:
+                    self._store.past.note(SEEN, max(since, now).isoformat())
+                    self._noted_at = now
         self._due.update(nexts)
         return events
 
