@@ -8,10 +8,10 @@ from engine.actions.registry import is_runnable, simple_actions
 from engine.notifications.registry import can_send
 from jobfile.actions.registry import key_of
 from jobfile.model.catalog import Catalog, CompiledJob
-from jobfile.model.jobs import BootTrigger, JobSpec
+from jobfile.model.jobs import JobSpec, WebhookTrigger
 
 UNABLE: Final = (
-    *("triggers", "queue", "priority"),
+    "triggers",
     "notify",
 )
 """The keys that `check` reports."""
@@ -47,9 +47,7 @@ def _needs(spec: JobSpec) -> Iterator[str]:
     """The keys of a job that the engine does not support."""
     yield from (key_of(one) for one in simple_actions(spec.action) if not is_runnable(one))
     given: dict[str, object] = {
-        "triggers": [one for one in spec.triggers if not isinstance(one, BootTrigger)],
-        "queue": spec.queue,
-        "priority": spec.priority,
+        "triggers": [one for one in spec.triggers if isinstance(one, WebhookTrigger)],
         "notify": spec.notify and not can_send(chain.from_iterable(spec.notify.values())),
     }
     yield from (key for key, value in given.items() if value)

@@ -10,9 +10,11 @@ from zoneinfo import ZoneInfo
 from engine.answers.artifacts import artifacts_line
 from engine.answers.asked import Asked
 from engine.answers.expected import INSTANT, NOT_ACCOUNTED, Item
+from engine.answers.following import cause_words, is_following
 from engine.answers.outputs import label_of
+from engine.answers.starts import file_of
 from engine.answers.steps import attempts_in_order, step_line, steps_of_run
-from engine.core.lifecycle import Attempt, AttemptState, Run, RunState
+from engine.core.lifecycle import Attempt, AttemptState, Run, RunState, TriggerKind
 from engine.core.reasons import IncidentKind
 from engine.core.records import Audited, JobVersion, Schedule, Session
 from engine.core.step_states import StepRun
@@ -58,17 +60,30 @@ def instant_facts(asked: Asked, item: Item) -> list[Fact]:
 
 
 def _schedule_facts(view: View, job: str, item: Item, zone: ZoneInfo) -> list[Fact]:
+    if item.run is not None and item.run.trigger is TriggerKind.AFTER:
+        label = "follows" if item.state is RunState.SKIPPED else "started after"
+        return [(label, cause_words(view, item.run, zone)), ("for", instant_text(item.scheduled_for, zone))]
+    if item.run is None and is_following(item):
+        return [("follows", item.detail), ("for", instant_text(item.scheduled_for, zone))]
     if not item.is_scheduled:
         by = f" by {item.run.requested_by}" if item.run and item.run.requested_by else ""
         reason = _reason_given(view, item.run) if item.run else ""
         why = f": {reason}" if reason else ""
-        return [("requested", f"{instant_text(item.scheduled_for, zone)}{by}{why}")]
+        asked = "found" if file_of(item.run) else "requested"
+        return [(asked, f"{instant_text(item.scheduled_for, zone)}{by}{why}"), *_file_facts(item.run)]
     schedule = schedule_at(view, job, item.scheduled_for)
     if schedule is None:
         return []
     rules = "; ".join(describe(entry) for entry in schedule.entries)
     since = instant_text(schedule.active_from, zone)
     return [("schedule", rules), ("", f"in force since {since}, generation {schedule.generation}")]
+
+
+def _file_facts(run: Run | None) -> list[Fact]:
+    """The file that started a run."""
+    if run is None or not (path := file_of(run)):
+        return []
+    return [("file", f"{path}, {run.trigger_values.get('size', '?')} bytes")]
 
 
 def _reason_given(view: View, run: Run) -> str:
@@ -158,7 +173,12 @@ def run_facts(view: View, run: Run, zone: ZoneInfo) -> list[Fact]:
     resolved = f", found later to have {run.verdict.value}" if run.resolved else ""
     facts = [("run", f"{short(run.id)}, {run.trigger.value}, {run.state.value}{resolved}")]
     if run.retry_of:
-        facts.append(("", f"a retry of run {short(run.retry_of)}"))
+        what = "in place of" if run.trigger is TriggerKind.AFTER else "a retry of"
+        facts.append(("", f"{what} run {short(run.retry_of)}"))
+    if run.trigger is TriggerKind.MANUAL and run.caused_by:
+        facts.append(("requested in", f"run {short(run.caused_by)}"))
+    if run.idempotency_key:
+        facts.append(("idempotency", run.idempotency_key))
     if run.matrix:
         facts.append(("combination", combination_text(run.matrix)))
     if run.params:
@@ -187,7 +207,13 @@ def run_facts(view: View, run: Run, zone: ZoneInfo) -> list[Fact]:
         facts.append(("next attempt", instant_text(run.retry_at, zone)))
     done = [one for one in view.audit_of(run.id) if one.action not in _SHOWN_ELSEWHERE]
     facts += [("by hand", _audit_line(one, zone)) for one in done]
-    facts += [("retried", f"run {short(one.id)}, {one.verdict.value}") for one in view.retries_of(run.id)]
+    facts += [
+        (
+            "then" if one.trigger is TriggerKind.AFTER else "retried",
+            f"run {short(one.id)}, {one.verdict.value}",
+        )
+        for one in view.retries_of(run.id)
+    ]
     if any(attempt.state is not AttemptState.NOT_STARTED for attempt in attempts):
         facts.append(("output", f"jobfile logs {short(run.id)}"))
     return facts

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from engine.answers.expected import INSTANT, Item, expected_items, item_of
+from engine.answers.expected import INSTANT, Item, item_of
+from engine.answers.following import is_following, items_of
 from engine.core.lifecycle import Run
 from engine.ledger.ports import History, View
 
@@ -48,18 +49,18 @@ def item_with(view: View, run: Run | None) -> Item | None:
     return item_of(*(one for one in view.runs_of(run.occurrence) if one.retry_of is None))
 
 
-def asked_since(view: History, job: str, at: datetime, *, now: datetime, fits: Fits) -> Item | None:
+def asked_since(view: View, job: str, at: datetime, *, now: datetime, fits: Fits) -> Item | None:
     """The newest run that was requested after an instant, for that instant or a later time."""
 
     def is_since(item: Item) -> bool:
-        is_asked = not item.is_scheduled and item.run is not None and item.run.queued_at > at
-        return is_asked and fits(item)
+        is_asked = not item.is_scheduled and not is_following(item)
+        return is_asked and item.run is not None and item.run.queued_at > at and fits(item)
 
     return _newest_in(view, job, since=at, until=FAR, now=now, fits=is_since)
 
 
 def _newest_in(
-    view: History, job: str, *, since: datetime, until: datetime, now: datetime, fits: Fits
+    view: View, job: str, *, since: datetime, until: datetime, now: datetime, fits: Fits
 ) -> Item | None:
-    items = expected_items(view, job, since=since, until=until, now=now)
+    items = items_of(view, job, since=since, until=until, now=now)
     return next((item for item in reversed(items) if fits(item)), None)

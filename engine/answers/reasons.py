@@ -4,8 +4,10 @@ from datetime import datetime, timedelta, tzinfo
 from itertools import takewhile
 
 from engine.answers.expected import INSTANT, NOT_ACCOUNTED, Item
+from engine.answers.following import AWAITS, MOST_CAUSES
 from engine.answers.overdue import is_overdue, overdue_words
 from engine.answers.presence import Presence, unsettled_words
+from engine.answers.waiting import line_for, places_words, queue_words
 from engine.core.lifecycle import Run, RunState
 from engine.core.reasons import Reason
 from engine.core.records import ENGINE_DOWN, ENGINE_UNABLE
@@ -31,8 +33,8 @@ SOON = timedelta(days=40)
 _MAX_AT_ONCE = 1_000
 """Maximum number of runs that one look for it reads."""
 
-_HELD_A_PLACE = (RunState.RUNNING, RunState.CANCELLING)
 _STOPPED_BY = ("cancel", "kill")
+_OF_ITSELF = (RunState.SUCCEEDED, RunState.FAILED, RunState.TIMED_OUT)
 _WAITS = (Reason.OVERLAP, "")
 
 
@@ -51,6 +53,8 @@ def item_words(view: View, item: Item, presence: Presence, *, zone: tzinfo, now:
             return f"{_superseded_words(view, item, zone)} (catchup: last)"
         case reason if reason == ENGINE_DOWN:
             return absence_words(view, item.scheduled_for)
+        case reason if reason == AWAITS or (run is None and reason == Reason.AFTER):
+            return item.detail
     if run is None:
         return reason_words(item.reason, item.detail)
     return _run_words(view, run, zone=zone, now=now)
@@ -62,9 +66,14 @@ def _run_words(view: View, run: Run, *, zone: tzinfo, now: datetime) -> str:
             return _skipped_words(view, run)
         case Reason.BY_HAND:
             return _cancelled_words(view, run)
+        case Reason.AFTER:
+            return _upstream_words(view, run)
         case reason if run.state is RunState.QUEUED and reason in _WAITS:
             return _waiting_words(view, run, zone=zone, now=now) or in_words(run)
     if run.state is RunState.RETRY_WAIT and run.retry_at is not None:
+        line = line_for(run, view.open_runs(), now) if run.queue and run.retry_at <= now else None
+        if line is not None and line.queue:
+            return f"{in_words(run)}; attempt {run.attempt + 1} waits: {queue_words(line)}"
         return f"{in_words(run)}; attempt {run.attempt + 1} starts {instant_text(run.retry_at, zone)}"
     return in_words(run)
 
@@ -108,6 +117,26 @@ def _skipped_words(view: Current, run: Run) -> str:
     return f"{words}, which was waiting itself"
 
 
+def _upstream_words(view: Current, run: Run) -> str:
+    """How the first run of a chain ended, and which jobs after it did not run because of that."""
+    first, between = view.run(run.detail), list[str]()
+    while first is not None and first.reason == Reason.AFTER and len(between) < MOST_CAUSES:
+        between.insert(0, first.job)
+        first = view.run(first.detail)
+    if first is None:
+        return in_words(run)
+    words = in_words(first) if first.verdict is not RunState.SUCCEEDED else ""
+    why = f", {words}" if words else ""
+    so = f", so {', '.join(between)} did not run" if between else ""
+    return f"{run_text(first)} {_ended_words(first)}{why} (run {short(first.id)}){so}"
+
+
+def _ended_words(run: Run) -> str:
+    """How a run ended, as the rest of a sentence about its job."""
+    verdict = run.verdict.value.replace("_", " ")
+    return verdict if run.verdict in _OF_ITSELF else f"was {verdict}"
+
+
 def _cancelled_words(view: EngineHistory, run: Run) -> str:
     """Who cancelled a run, and why."""
     who = [one.actor for one in view.audit_of(run.id) if one.action in _STOPPED_BY]
@@ -135,14 +164,10 @@ def _waiting_words(view: Current, run: Run, *, zone: tzinfo, now: datetime) -> s
     first = next((one for one in before if one.concurrency_key == run.concurrency_key), None)
     if run.reason == Reason.OVERLAP and first is not None:
         return f"{reason_words('overlap', first.id)}, which is waiting itself"
-    busy = sorted(
-        (one for one in active if one.state in _HELD_A_PLACE), key=lambda one: one.started_at or one.queued_at
-    )
-    if not busy or now - max(run.not_before, run.queued_at) < WAITS_LONG:
-        return ""
-    oldest = f"run {short(busy[0].id)} since {instant_text(busy[0].started_at or busy[0].queued_at, zone)}"
-    places = "the only slot is" if len(busy) == 1 else f"all {len(busy)} slots are"
-    return f"{places} taken, oldest: {oldest}"
+    line = line_for(run, opened, now)
+    if line is None or line.queue:
+        return "" if line is None else queue_words(line)
+    return "" if now - max(run.not_before, run.queued_at) < WAITS_LONG else places_words(line, zone)
 
 
 def end_line(run: Run) -> str:

@@ -10,13 +10,16 @@ from engine.answers.as_json import Details, details_of, iso, run_to_json, whole_
 from engine.answers.asked import Asked
 from engine.answers.combinations import combination_facts, tally_words
 from engine.answers.did import chosen_item, day_window, verdict_of, worst_of
-from engine.answers.expected import INSTANT, NOT_ACCOUNTED, Item, expected_items, item_of
+from engine.answers.expected import INSTANT, NOT_ACCOUNTED, Item, item_of
 from engine.answers.facts import Fact, instant_facts, run_facts, schedule_at
+from engine.answers.following import again_words, items_of, upcoming_of_roots
 from engine.answers.lateness import item_late_words
 from engine.answers.odd import item_odd_words
 from engine.answers.overdue import OVERDUE
 from engine.answers.presence import RUNNING, Presence
 from engine.answers.retried import after_retries
+from engine.answers.starts import folder_words, starts_of
+from engine.answers.waiting import Line, first_line, line_to_json
 from engine.core.columns import facts
 from engine.core.lifecycle import Run, RunState
 from engine.core.reasons import REASONS
@@ -24,6 +27,7 @@ from engine.core.records import Audited, Schedule
 from engine.core.vocabulary import instant_text, short, start_error_words
 from engine.ledger.ports import View
 from jobfile.diagnostics.escapes import printable
+from jobfile.model.canonical import spec_from_json
 from jobfile.model.dataclass import dataclass
 from jobfile.render.style import PLAIN, Style
 from jobfile.schedule.in_words import describe
@@ -57,6 +61,8 @@ class Story:
     """In which respects it is late, in words."""
     odd: tuple[str, ...] = ()
     """What is unusual about it, in words."""
+    line: Line | None = None
+    """In which line the first of its runs waits that does."""
     by_hand: tuple[Audited, ...] = ()
     """What users did with its runs."""
     retries: tuple[Run, ...] = ()
@@ -91,6 +97,7 @@ def story_to_json(story: Story) -> dict[str, object]:
         "words": story.words or None,
         "late": list(story.late),
         "odd": list(story.odd),
+        "waits_for": line_to_json(story.line),
         "by_hand": [
             {"at": one.at.isoformat(), "action": one.action, "by": one.actor, "detail": one.detail or None}
             for one in story.by_hand
@@ -110,7 +117,7 @@ def why(
 ) -> Story:
     """Explain the instant `at`: the run that was expected then, or why none was."""
     asked = Asked(view=view, job=job, zone=zone, now=now, presence=presence)
-    items = expected_items(view, job, since=at, until=at + timedelta(seconds=1), now=now)
+    items = items_of(view, job, since=at, until=at + timedelta(seconds=1), now=now)
     if not items:
         return _not_expected(asked, at)
     first = [item for item in items if item.run is None or item.run.retry_of is None]
@@ -134,7 +141,7 @@ def why_newest(asked: Asked) -> Story:
 def why_day(asked: Asked, day: date) -> Story:
     """Explain the worst run of a local day (the last, if there are several), with the number of its kind."""
     since, until = day_window(day, asked.zone)
-    items = expected_items(asked.view, asked.job, since=since, until=until, now=asked.now)
+    items = items_of(asked.view, asked.job, since=since, until=until, now=asked.now)
     items = tuple(item for item in items if item.run is None or item.run.retry_of is None)
     if not items:
         return _not_expected_on(asked, day, since, until)
@@ -178,6 +185,7 @@ def _story(asked: Asked, item: Item, at: datetime, *, beside: Sequence[Item] = (
         late=late,
         odd=odd,
         words=asked.words(item),
+        line=first_line(asked.view, runs, asked.now),
         by_hand=tuple(one for run in runs for one in asked.view.audit_of(run.id)),
         retries=tuple(one for run in runs for one in asked.view.retries_of(run.id)),
     )
@@ -190,7 +198,7 @@ def _headline(asked: Asked, item: Item, last: Item) -> str:
         return f"{'its next attempt has not started' if item.ran else 'has not run'}: {words}"
     if last.run is not None and last is not item:
         again = f"{last.state.value} (run {short(last.run.id)})"
-        return f"{item.state.value}, then retried by hand: {again}"
+        return f"{item.state.value}, then {again_words(last.run)}: {again}"
     if item.run is None and item.reason == NOT_ACCOUNTED:
         return f"has not run: {words}"
     if item.state is RunState.FAILED and not item.ran:
@@ -223,8 +231,18 @@ def _not_expected(asked: Asked, at: datetime) -> Story:
         found += _neighbours(schedule, at, zone)
     else:
         because = _why_no_schedule(view, job, at, zone)
+    found += _other_starts(asked)
     is_coming = schedule is not None and at > asked.now and fire_at(schedule.entries, at) is not None
     what = "expected, not yet due" if is_coming else f"not expected: {because}"
+    jobs = " or ".join(view.following.upstream(job)) if schedule is None else ""
+    if jobs:
+        because = f"it starts after {jobs}, and no run of that was for that time"
+        begins = upcoming_of_roots(view, job, now=at - INSTANT, until=at) if at > asked.now else None
+        is_coming = begins is not None
+        what = (
+            f"expected after {begins[1]}, not yet due" if begins is not None else f"not expected: {because}"
+        )
+        found.append(("follows", jobs))
     return Story(
         job=job,
         headline=f"{job}, {instant_text(at, zone)}: {what}",
@@ -267,3 +285,13 @@ def _why_no_schedule(view: View, job: str, at: datetime, zone: ZoneInfo) -> str:
         why_ended = REASONS.get(last.ended_because, "its schedule was changed")
         return f"{why_ended} {instant_text(last.active_until, zone)}"
     return "the job has no schedule"
+
+
+def _other_starts(asked: Asked) -> list[Fact]:
+    """What else starts the job now, and what is wrong with the folders that are watched for it."""
+    version = asked.view.job_in_force(asked.job)
+    text = None if version is None else asked.view.definition_text(version.digest)
+    words = () if text is None else starts_of(spec_from_json(text))
+    troubles = [folder_words(one) for one in asked.view.watched() if asked.job in one.jobs]
+    known = troubles if asked.presence.is_running else []
+    return [*(("starts", one) for one in words), *(("folder", one) for one in known if one)]

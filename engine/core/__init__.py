@@ -2,6 +2,7 @@
 
 __all__ = [
     "admission",
+    "arrivals",
     "artifacts",
     "audit_chain",
     "clocks",
@@ -13,6 +14,7 @@ __all__ = [
     "errors",
     "events",
     "expectations",
+    "following",
     "lateness",
     "lifecycle",
     "notices",

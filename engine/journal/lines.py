@@ -24,6 +24,10 @@ from engine.core.events import (
     EngineWasAway,
     Event,
     FellDueUnseen,
+    FilesWait,
+    FolderPolled,
+    FolderReadable,
+    FolderUnreadable,
     GenerationApplied,
     JobLate,
     JobPaused,
@@ -82,7 +86,15 @@ def event_text(event: Event) -> str:
             return _line("", "", _about_config(event))
         case EngineWasAway() | ClockJumped() | ClockHeld() | ClockBelieved() | RemovalsHeld() | JobRenamed():
             return _line("", "", incident_text(event))
-        case DiskHeld() | DiskReleased() | RunsPruned() | OutputsDropped():
+        case (
+            DiskHeld()
+            | DiskReleased()
+            | RunsPruned()
+            | OutputsDropped()
+            | FolderUnreadable()
+            | FolderReadable()
+            | FolderPolled()
+        ):
             return _line("", "", upkeep_text(event))
         case LedgerHeld() | LedgerUnwritable() | LedgerWritable():
             return _line("", "", ledger_text(event))
@@ -93,6 +105,7 @@ def event_text(event: Event) -> str:
             | JobLate()
             | ScheduleQuarantined()
             | BackfillEnded()
+            | FilesWait()
         ):
             return _line("", event.job, job_event_text(event))
         case RowUnreadable():

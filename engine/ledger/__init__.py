@@ -2,4 +2,4 @@
 implements, and the stores.
 """
 
-__all__ = ["health", "opening", "ports", "soundness_ports", "source_fact", "store_ports"]
+__all__ = ["health", "opening", "ports", "soundness_ports", "source_fact", "store_ports", "watched_fact"]

@@ -31,8 +31,10 @@ if TYPE_CHECKING:
         Source,
         StateCount,
         Unreadable,
+        Watched,
     )
     from engine.core.step_states import StepRun
+    from engine.ledger.following_ports import Followed
     from engine.ledger.late_ports import LateHistory
     from engine.ledger.soundness_ports import Soundness
 
@@ -186,6 +188,10 @@ class Overview(Protocol):
         """Runs for times in [since, until), newest first: of these jobs or of all, in these states or any."""
         ...
 
+    def key_holder(self, job: str, key: str, *, now: datetime) -> str:
+        """The id of the run of a job that an idempotency key belongs to; empty if it is free."""
+        ...
+
     def matrix_runs(self, *, since: datetime, until: datetime) -> tuple[Run, ...]:
         """Runs of a matrix that were wanted in [since, until), of all jobs, as recorded."""
         ...
@@ -212,6 +218,10 @@ class Generations(Protocol):
 
     def source(self) -> Source:
         """Where the engine that started last reads its jobs: files or a git revision."""
+        ...
+
+    def watched(self) -> list[Watched]:
+        """The folders that the engine that started last watches for files, as it found them."""
         ...
 
     def jobs_at(self, number: int) -> tuple[JobVersion, ...]:
@@ -286,3 +296,4 @@ class View(Opened, Current, History, Overview, Generations, EngineHistory, Backf
 
     soundness: Soundness
     lates: LateHistory
+    following: Followed

@@ -27,12 +27,13 @@ if TYPE_CHECKING:
         Unreadable,
     )
     from engine.ledger.event_ports import Backfills, Keys, TriggerEvents
+    from engine.ledger.following_ports import Following
     from engine.ledger.late_ports import Lates
     from engine.ledger.past_ports import Artifacts, Past
     from engine.ledger.step_ports import Steps
     from engine.ports import Stop
     from jobfile.model.catalog import CompiledJob
-    from jobfile.model.jobs import JobSpec, Origin, ScheduleEntry
+    from jobfile.model.jobs import JobSpec, Origin, QueueSpec, ScheduleEntry
 
 
 class Pauses(Protocol):
@@ -191,9 +192,7 @@ class Pausing(Notifications, Auditing, Protocol):
 
 
 class Accounting(Stopping, Pausing, Protocol):
-    """For the callers that account for occurrences: each becomes a run, or a record
-    of why it does not run.
-    """
+    """For the callers that account for occurrences: each becomes a run, or a record of why it does not."""
 
     keys: Keys
     backfills: Backfills
@@ -262,6 +261,12 @@ class Requesting(Accounting, Protocol):
     trigger_events: TriggerEvents
 
 
+class Consequences(Requesting, Protocol):
+    """For the follower: it records what follows from the ends of runs."""
+
+    following: Following
+
+
 class Scheduling(Requesting, Protocol):
     """For the scheduler: it accounts for what is due, and decides runs whose spread has passed."""
 
@@ -277,11 +282,10 @@ class Scheduling(Requesting, Protocol):
 
 
 class Applying(Accounting, Protocol):
-    """For the callers that put jobs in force: generations, jobs, schedules, and
-    waiting runs of changed jobs.
-    """
+    """For the callers that put jobs in force: generations, jobs, schedules, waiting runs of changed jobs."""
 
     incidents: Incidents
+    following: Following
 
     def add_generation(self, generation: Generation, *, tzdata_version: str, cron_semantics: int) -> int:
         """Record a new generation and return its number: the next one, whatever `generation.number` is."""
@@ -333,6 +337,10 @@ class Applying(Accounting, Protocol):
         """
         ...
 
+    def size_queue(self, queue: QueueSpec) -> None:
+        """Give all open runs of a queue the number of slots that it has now."""
+        ...
+
     def reject(self, *, digest: str, diagnostics: Sequence[str], now: datetime) -> None:
         """Record that a file set with this digest is rejected; it replaces an open rejection."""
         ...
@@ -364,9 +372,13 @@ class Execution(Stopping, Pausing, SettingAside, Protocol):
     """For the worker and the rescuer: they start runs, and record how their attempts ended."""
 
     steps: Steps
+    trigger_events: TriggerEvents
 
-    def startable(self, *, now: datetime, limit: int, is_catchup: bool) -> tuple[Run, ...]:
-        """Runs that may start now, oldest first: the catch-up runs, or all others."""
+    def startable(self, *, now: datetime, limit: int, is_catchup: bool, ahead: int = 0) -> tuple[Run, ...]:
+        """Runs that may start now, in starting order: the catch-up runs, or all others.
+
+        Of each queue, at most as many as it has free slots, and `ahead` more.
+        """
         ...
 
     def next_wake(self, *, now: datetime) -> datetime | None:
@@ -411,6 +423,8 @@ class Retention(Stopping, Protocol):
     outbox: Outbox
     lates: Lates
     incidents: Incidents
+    keys: Keys
+    trigger_events: TriggerEvents
 
 
 class ClockKeeping(Standing, Current, Definitions, Transactions, Protocol):
@@ -460,5 +474,7 @@ class Sessions(Transactions, Protocol):
         ...
 
 
-class Store(Scheduling, Applying, Execution, Retention, ClockKeeping, AuditTrail, Sessions, Protocol):
+class Store(
+    Scheduling, Consequences, Applying, Execution, Retention, ClockKeeping, AuditTrail, Sessions, Protocol
+):
     """Everything that the loops write, and read to decide. Each caller names the port that it needs."""

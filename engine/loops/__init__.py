@@ -3,12 +3,15 @@ returns when to call it again.
 """
 
 __all__ = [
+    "arrivals",
     "clock_guard",
+    "follower",
     "heartbeat",
     "housekeeper",
     "late_watch",
     "loop",
     "overseer",
+    "pace",
     "quarantine",
     "rescuer",
     "scheduler",

@@ -10,6 +10,7 @@ from engine.core.records import Session
 from engine.ledger.ports import View
 from engine.ledger.store_ports import Store
 from engine.loops.clock_guard import ClockGuard
+from engine.loops.follower import Follower
 from engine.loops.heartbeat import Heartbeat
 from engine.loops.housekeeper import Housekeeper
 from engine.loops.late_watch import LateWatch
@@ -50,6 +51,7 @@ class Parts:
     serves: Callable[[Run], bool] | None = None
     """Selects the runs to start; None for all."""
     is_abandoned: Callable[[str], bool] = lambda _: False
+    is_file_gone: Callable[[str], bool] = lambda _: False
     on_recorded: Callable[[], None] = _nothing
     on_beat: Callable[[], None] = _nothing
     open_view: Callable[[], View] | None = None
@@ -69,12 +71,18 @@ class Duties:
     heartbeat: Heartbeat
     quarantine: Quarantine
     late_watch: LateWatch | None
+    follower: Follower
 
     def settle_and_start(self) -> None:
         """Record ended attempts and start startable runs, until nothing is left to do."""
         self.rescuer.tick()
-        while self.worker.tick() == 0:
+        while self.worker.tick() == 0 or self._follow():
             pass
+
+    def _follow(self) -> bool:
+        """Act on the ends of runs that others follow; whether there was one."""
+        self.follower.tick()
+        return self.follower.had_work
 
 
 def _make_guard(parts: Parts) -> ClockGuard:
@@ -111,6 +119,43 @@ def _make_late_watch(parts: Parts, holds: Holds) -> LateWatch | None:
     )
 
 
+def _make_housekeeper(parts: Parts, holds: Holds) -> Housekeeper:
+    return Housekeeper(
+        store=parts.store,
+        clock=parts.clock,
+        launcher=parts.launcher,
+        journal=parts.journal,
+        config=parts.config,
+        is_held=lambda: bool(holds.on_retention),
+    )
+
+
+def _make_follower(parts: Parts, holds: Holds) -> Follower:
+    return Follower(
+        store=parts.store,
+        clock=parts.clock,
+        journal=parts.journal,
+        new_id=parts.new_id,
+        is_held=lambda: bool(holds.on_retention),
+        on_recorded=parts.on_recorded,
+    )
+
+
+def _make_worker(parts: Parts, holds: Holds) -> Worker:
+    return Worker(
+        store=parts.store,
+        clock=parts.clock,
+        launcher=parts.launcher,
+        journal=parts.journal,
+        config=parts.config,
+        boot_id=parts.boot_id,
+        serves=parts.serves,
+        is_abandoned=parts.is_abandoned,
+        is_file_gone=parts.is_file_gone,
+        is_held=lambda: bool(holds.on_starts),
+    )
+
+
 def make_loops(parts: Parts) -> Duties:
     """Make the loops of an open session."""
     store, clock, journal, config = parts.store, parts.clock, parts.journal, parts.config
@@ -120,25 +165,8 @@ def make_loops(parts: Parts) -> Duties:
         is_disk_low=lambda: parts.watches_disk and housekeeper.is_disk_low,
         is_restored=parts.is_restored,
     )
-    housekeeper = Housekeeper(
-        store=store,
-        clock=clock,
-        launcher=parts.launcher,
-        journal=journal,
-        config=config,
-        is_held=lambda: bool(holds.on_retention),
-    )
-    worker = Worker(
-        store=store,
-        clock=clock,
-        launcher=parts.launcher,
-        journal=journal,
-        config=config,
-        boot_id=parts.boot_id,
-        serves=parts.serves,
-        is_abandoned=parts.is_abandoned,
-        is_held=lambda: bool(holds.on_starts),
-    )
+    housekeeper = _make_housekeeper(parts, holds)
+    worker = _make_worker(parts, holds)
     rescuer = Rescuer(store=store, launcher=parts.launcher, config=config, notice=worker.notice)
 
     def settle_ended() -> None:
@@ -165,4 +193,5 @@ def make_loops(parts: Parts) -> Duties:
         heartbeat=_make_heartbeat(parts, holds),
         quarantine=Quarantine(store=store, clock=clock, journal=journal),
         late_watch=_make_late_watch(parts, holds),
+        follower=_make_follower(parts, holds),
     )

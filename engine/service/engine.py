@@ -7,18 +7,22 @@ from collections.abc import Callable
 from typing import Final
 
 from engine.answers.lateness import SETTLING
-from engine.core.errors import JobfileError, StoreUnwritableError
+from engine.core.errors import JobfileError, PartialTurnError, StoreUnwritableError
 from engine.core.events import EngineStarted, EngineStopped
 from engine.host.memory_release import give_back_code
+from engine.host.run_ids import new_run_id
 from engine.host.systemd import Manager
 from engine.journal.audit_tail import note_stop
+from engine.loops.arrivals import Arrivals
 from engine.loops.scheduler import LONGEST_SLEEP_SECONDS
 from engine.ports import Clock, Journal
 from engine.service.running import Running
 from engine.service.session import OpenSession
 from engine.service.threads import Threads
-from engine.service.watching import Watching
+from engine.service.watching import FILES, Watching
+from engine.sources.watched_folders import WatchedFolders
 from engine.transactions.stop import stop_running
+from engine.triggers.file import folder_of
 from jobfile.pipeline import Compiled
 
 
@@ -60,6 +64,24 @@ class EngineService:
             wake=self.threads.wake,
         ).make()
 
+        self._folders = WatchedFolders(
+            on_change=lambda: self.threads.wake(FILES), left_alone=os.path.realpath(session.config.state_dir)
+        )
+        self._arrivals = self._make_arrivals()
+
+    def _make_arrivals(self) -> Arrivals:
+        base = self._session.config.main_file.absolute().parent
+        return Arrivals(
+            store=self._session.store,
+            clock=self._clock,
+            journal=self._journal,
+            folders=self._folders,
+            folder_of=lambda trigger: folder_of(trigger, base),
+            new_id=new_run_id,
+            is_held=lambda: bool(self._duties.holds.on_retention) or self._duties.holds.is_ending,
+            on_recorded=lambda: self.threads.wake("worker"),
+        )
+
     @property
     def trouble(self) -> BaseException | None:
         """The error that ended a loop permanently."""
@@ -82,9 +104,14 @@ class EngineService:
         self._running.take_over()
         self._duties.guard.look()
         self.threads.add("scheduler", self.plan)
+        self.threads.add("follower", self._duties.follower.tick)
+        with contextlib.suppress(JobfileError, PartialTurnError):  # its loop repeats and reports it
+            # Before the files: what ended so far is for the jobs that were in force at that time.
+            self._duties.follower.tick()
         self.threads.add("watcher", self._watched.look)
         assert self._duties.late_watch is not None
         self.threads.add("late watch", self._watch_late)
+        self.threads.add(FILES, self._arrivals.tick)
         compiled = self._watched.settle()
         self.threads.start()
         give_back_code()
@@ -134,6 +161,7 @@ class EngineService:
 
     def _say_goodbye(self) -> None:
         self._watched.close()
+        self._folders.close()
         running = self._duties.worker.running
         with contextlib.suppress(JobfileError):
             note_stop(self._session.store, running=running, now=self._clock.now())

@@ -21,6 +21,7 @@ from engine.ports import Alive, Clock, Journal
 from engine.service.duties import Parts, make_loops
 from engine.service.session import OpenSession
 from engine.service.threads import Threads
+from engine.sources.file_scan import find_gone
 from engine.transactions.stop import is_withdrawn, withdraw
 
 
@@ -69,6 +70,7 @@ class Running:
                 is_synchronized=is_synchronized,
                 serves=serves,
                 is_abandoned=lambda run_id: is_abandoned(session.config.state_dir, run_id),
+                is_file_gone=find_gone,
                 on_recorded=lambda: threads.wake("worker"),
                 on_beat=session.note_high_water,
                 open_view=None if self._is_command else partial(open_view, session.config.ledger_url),
@@ -111,6 +113,8 @@ class Running:
         seconds = self.duties.worker.tick()
         if self.duties.worker.had_work:
             self._wake_pipe.was_right()
+        if self.duties.follower.has_work:
+            self.threads.wake("follower")
         return seconds
 
     def _look_for_ended(self) -> float:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
 
+from engine.core.following import EXECUTED, FAILURES
 from engine.core.lateness import deadline_of, local_day
 from engine.core.lifecycle import Ended, Run, RunState, StartError, TriggerKind
 from engine.core.reasons import Reason
@@ -161,8 +162,9 @@ def own_pause(subject: Subject) -> tuple[Pause, ...]:
 
 def is_followed(state: RunState, when: str) -> bool:
     """Whether a run that ends in this state starts the jobs that follow it under the condition `when`."""
-    is_good = state is RunState.SUCCEEDED
-    return when == AfterWhen.ALWAYS or is_good == (when == AfterWhen.SUCCEEDED)
+    if when == AfterWhen.ALWAYS:
+        return state in EXECUTED
+    return state is RunState.SUCCEEDED if when == AfterWhen.SUCCEEDED else state in FAILURES
 
 
 def _as_run(run: SimRun) -> Run:

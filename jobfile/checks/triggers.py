@@ -7,10 +7,13 @@ from jobfile.checks.finding import finding
 from jobfile.checks.schedules import not_a_time
 from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.files.fileset import JobText, Payload
+from jobfile.files.following import SEVERAL
 from jobfile.files.merged_settings import Setting
+from jobfile.model.name_patterns import name_matcher
 from jobfile.schedule.dates import parse_time
 
 KINDS = ("webhook", "file", "after", "boot")
+AFTER_KEYS = ("job", *SEVERAL)
 
 
 def check_triggers(job: JobText) -> Iterator[Diagnostic]:
@@ -36,6 +39,67 @@ def check_triggers(job: JobText) -> Iterator[Diagnostic]:
                 help=("write two triggers, each after a dash",),
                 at_key=True,
             )
+
+
+def check_after_keys(job: JobText) -> Iterator[Diagnostic]:
+    """JF102, JF109: an `after` trigger names one job, or the jobs of one list."""
+    for trigger in job.triggers:
+        after = trigger.part("after")
+        if after is None or not isinstance(after.value, Mapping):
+            continue
+        keys = [one for one in (after.part(key) for key in AFTER_KEYS) if one is not None]
+        if not keys and not after.is_unsure(*AFTER_KEYS):
+            yield finding(
+                after,
+                "JF102",
+                f"an `after` trigger of {job.words} names no job",
+                label="needs one of `job`, `all`, `any`",
+                help=("write  after: other-job",),
+            )
+        elif len(keys) > 1:
+            first, second = (str(one.path[-1]) for one in keys[:2])
+            yield finding(
+                keys[1],
+                "JF109",
+                f"`{first}` and `{second}` in one trigger exclude each other",
+                label="the second of the two keys",
+                help=("write two triggers, each after a dash",),
+                at_key=True,
+            )
+
+
+def check_watched_files(job: JobText) -> Iterator[Diagnostic]:
+    """JF116: a file trigger can find a file."""
+    for trigger in job.triggers:
+        file = trigger.part("file")
+        folder, match = (None, None) if file is None else (file.part("path"), file.part("match"))
+        if folder is not None and folder.text.startswith("~"):
+            yield finding(
+                folder,
+                "JF116",
+                f"`{folder.text[:60]}` names no folder",
+                label="no shell reads it",
+                help=("write the full path, or one relative to the main file",),
+            )
+        if match is not None and (wrong := _wrong_match(match.text)):
+            message, advice = wrong
+            yield finding(match, "JF116", message, label="it matches no name", help=(advice,))
+
+
+def _wrong_match(pattern: str) -> tuple[str, str] | None:
+    """What is wrong with a pattern for names, and what to do."""
+    if not pattern:
+        return "an empty `match` matches no file", 'for all files, leave it out, or write  match: "*"'
+    if "/" in pattern:
+        return (
+            f"`match` is for the names of files, and `{pattern[:60]}` has a `/`",
+            "write the folder into `path`; with `recursive: true`, the folders in it count, too",
+        )
+    try:
+        name_matcher(pattern)
+    except ValueError as error:
+        return str(error), "write several triggers, or fewer braces"
+    return None
 
 
 def check_writes_where_it_watches(job: JobText) -> Iterator[Diagnostic]:

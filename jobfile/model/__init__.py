@@ -10,6 +10,7 @@ __all__ = [
     "hashing",
     "jobs",
     "keys",
+    "name_patterns",
     "names",
     "regex",
     "requests",

@@ -15,16 +15,18 @@ HEAD = (
     "version: 1\nqueues: {q: {slots: 1}}\nchannels: {c: {command: [x]}}\njobs:\n  plain: {run: echo hello}\n"
 )
 BEYOND: tuple[tuple[str, str], ...] = (
-    ("triggers", "run: x, triggers: [{after: plain}]"),
-    ("queue", "run: x, queue: q"),
-    ("priority", "run: x, priority: 5"),
+    ("triggers", "run: x, triggers: [{webhook: {path: a, public: true}}]"),
     ("notify", "run: x, notify: {failed: [c]}"),
 )
 FINE = (
     "run: x, queue: default",
+    "run: x, queue: q",
     "run: x, priority: 0",
+    "run: x, priority: 5",
     "run: x, triggers: []",
     "run: x, triggers: [{boot: true}]",
+    "run: x, triggers: [{after: plain}]",
+    "run: x, triggers: [{file: {path: in}}]",
     "run: x, outputs: {a: {type: string}}",
     "run: x, outputs: {}",
     "run: x, artifacts: ['*.csv']",

@@ -49,6 +49,9 @@ AXES = (
 )
 
 
+QUEUES = "version: 1\nqueues: {wide: {slots: 2}, narrow: {slots: 1}}\n"
+
+
 def is_valid(text: str) -> bool:
     """Whether a job is without mistakes: a spread may not be longer than the start deadline (JF314)."""
     return not ("spread" in text and "start_deadline" in text)
@@ -58,7 +61,7 @@ def job_texts_with(axes: st.SearchStrategy[tuple[str, str]]) -> st.SearchStrateg
     """Jobs, each with lines and a concurrency key for its matrix."""
     return st.builds(
         "    schedule: {0}\n    catchup: {1}\n    retry: {{attempts: {2}, delay: 40s, jitter: none}}\n"
-        "    concurrency: {{limit: {3}, on_overlap: {4}, max_waiting: 2{7[1]}}}\n{5}{6}{7[0]}"
+        "    concurrency: {{limit: {3}, on_overlap: {4}, max_waiting: 2{7[1]}}}\n{5}{6}{7[0]}{8}"
         "    command: ['true']\n".format,
         st.sampled_from(SCHEDULES),
         st.sampled_from(
@@ -72,13 +75,16 @@ def job_texts_with(axes: st.SearchStrategy[tuple[str, str]]) -> st.SearchStrateg
         ),
         st.sampled_from(["", "    start_deadline: 2m\n"]),
         axes,
+        st.sampled_from(
+            ["", "", "    queue: wide\n", "    queue: narrow\n    priority: 5\n", "    priority: -3\n"]
+        ),
     ).filter(is_valid)
 
 
 job_texts = job_texts_with(st.just(("", "")))
 given_worlds = st.builds(
     lambda jobs, lengths, failing, absences: Given(
-        "version: 1\njobs:\n" + "".join(f"  job-{n}:\n{text}" for n, text in enumerate(jobs)),
+        QUEUES + "jobs:\n" + "".join(f"  job-{n}:\n{text}" for n, text in enumerate(jobs)),
         tuple(lengths),
         tuple(failing),
         tuple(absences),
@@ -113,7 +119,7 @@ def test_a_simulation_is_what_the_engine_does(given: Given) -> None:
     st.sampled_from([0.0, 0.3, 1.0]),
 )
 def test_a_simulation_of_a_matrix_is_what_the_engine_does(job: str, length: int, failing: float) -> None:
-    assert_alike(Given(f"version: 1\njobs:\n  job-0:\n{job}", (length,), (failing,), ()), max_running=99)
+    assert_alike(Given(f"{QUEUES}jobs:\n  job-0:\n{job}", (length,), (failing,), ()), max_running=99)
 
 
 def assert_alike(given: Given, *, max_running: int) -> None:
@@ -139,6 +145,57 @@ def assert_alike(given: Given, *, max_running: int) -> None:
         Driver(world, setting).live()
         assert lived(world) == simulated(kept.values())
         assert {name: counts(world, name) for name in assumed} == not_run(outcome)
+        world.crash()
+
+
+# jobs after other jobs
+
+
+@st.composite
+def worlds_of_followers(draw: st.DrawFn) -> tuple[str, dict[str, Assumed]]:
+    every = st.sampled_from(["{every: 7m}", "{every: 14m}"])
+    jobs = {job: f"schedule: {draw(every)}" for job in "ab"}
+    for number, job in enumerate("cde", start=2):
+        known = "abcde"[:number]
+        kind, when = (
+            draw(st.sampled_from(["all", "any"])),
+            draw(st.sampled_from(["succeeded", "failed", "always"])),
+        )
+        some = draw(st.lists(st.sampled_from(known), min_size=1, max_size=2, unique=True))
+        after = (
+            f"{{{kind}: [{', '.join(some)}], when: {when}}}"
+            if len(some) > 1
+            else f"{{job: {some[0]}, when: {when}}}"
+        )
+        jobs[job] = f"triggers: [{{after: {after}}}]"
+    lines = [
+        f"  {job}: {{{keys}, concurrency: {{limit: none}}, command: ['true']}}\n"
+        for job, keys in jobs.items()
+    ]
+    lengths = st.sampled_from([1, 25, 59, 130])
+    assumed = {
+        job: Assumed(length=timedelta(seconds=draw(lengths)), failing=draw(st.sampled_from([0.0, 0.3, 1.0])))
+        for job in jobs
+    }
+    return "version: 1\njobs:\n" + "".join(lines), assumed
+
+
+@settings(max_examples=15, deadline=None)
+@given(worlds_of_followers())
+def test_a_simulation_starts_the_followers_that_the_engine_starts(
+    world_: tuple[str, dict[str, Assumed]],
+) -> None:
+    text, assumed = world_
+    catalog = compile_files([("jobs.yaml", text.encode())]).catalog
+    assert catalog is not None, text
+    specs = [one.spec for one in catalog.jobs]
+    setting = Setting(jobs=specs, since=NOON + INSTANT, until=UNTIL, assumed=assumed, max_running=99)
+    kept: dict[int, SimRun] = {}
+    simulate(setting, lambda _at, _what, run: kept.update({id(run): run}))
+    with tempfile.TemporaryDirectory() as folder:
+        world = World(Path(folder), text, max_running=99)
+        Driver(world, setting).live()
+        assert lived(world) == simulated(kept.values())
         world.crash()
 
 
@@ -309,7 +366,7 @@ class Driver:
         world, now = self.world, self.world.clock.now()
         yield from (end for end, _ in self.ends())
         fire = world.scheduler._heap[0][0] if world.scheduler._heap else None
-        pace = world.worker._pace()
+        pace = world.worker._pace.left(world.clock.elapsed())
         times = [fire, world.store.next_undecided(), world.store.next_wake(now=now)]
         times.append(world.store.steps.next_wake(now=now))
         if pace:

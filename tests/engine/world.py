@@ -60,6 +60,10 @@ class World:
         self.view: View
         self.boot()
 
+    def is_file_gone(self, path: str) -> bool:
+        """Whether the file that started a run is gone: here, no run is started by a real file."""
+        return False
+
     def new_id(self) -> str:
         return f"{next(self._ids):032x}"
 
@@ -82,6 +86,7 @@ class World:
                 built_at=NOON - 60 * DAY,
                 is_synchronized=lambda: self.is_synchronized,
                 open_view=lambda: SqliteView.open(self.config.ledger),
+                is_file_gone=self.is_file_gone,
             )
         )
         self.guard, self.scheduler = self.loops.guard, self.loops.scheduler
@@ -102,6 +107,8 @@ class World:
         self.guard.look()
         for live in self.store.live_attempts():
             self.worker.adopt(live.attempt)
+        if not self.guard.is_held:
+            self.loops.follower.tick()
         self.watcher.settle(self.tree.snapshot())
         self.step()
 

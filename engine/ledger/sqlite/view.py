@@ -13,6 +13,7 @@ from engine.core.lifecycle import Attempt, Run, RunState, States
 from engine.core.records import (
     SET_ASIDE,
     SOURCE,
+    WATCHED,
     Applied,
     Audited,
     Backfill,
@@ -29,6 +30,7 @@ from engine.core.records import (
     Source,
     StateCount,
     Unreadable,
+    Watched,
 )
 from engine.core.step_states import StepRun
 from engine.ledger.cells import COUNT, state_of, texts_from_json
@@ -47,14 +49,18 @@ from engine.ledger.rows import artifact_from_row, attempt_from_row, output_from_
 from engine.ledger.source_fact import source_from_text
 from engine.ledger.sqlite.connection import Connection
 from engine.ledger.sqlite.current import SqliteCurrent
+from engine.ledger.sqlite.following import SqliteFollowing
 from engine.ledger.sqlite.incidents import SqliteIncidents
 from engine.ledger.sqlite.lateness import SqliteLates
 from engine.ledger.sqlite.migrate import MIGRATIONS, refuse_older
 from engine.ledger.sqlite.pauses import SqlitePauses
 from engine.ledger.sqlite.soundness import SqliteSoundness
 from engine.ledger.sqlite.steps import SqliteSteps
+from engine.ledger.sqlite.trigger_events import SqliteKeys
+from engine.ledger.watched_fact import watched_from_text
 
 if TYPE_CHECKING:
+    from engine.ledger.following_ports import Followed
     from engine.ledger.late_ports import LateHistory
     from engine.ledger.soundness_ports import Soundness
 
@@ -67,6 +73,7 @@ class SqliteView(SqliteCurrent):
         self._db = connection
         self.soundness: Soundness = SqliteSoundness(connection)
         self.lates: LateHistory = SqliteLates(connection)
+        self.following: Followed = SqliteFollowing(connection)
 
     @classmethod
     def open(cls, path: Path) -> "SqliteView":
@@ -180,6 +187,9 @@ class SqliteView(SqliteCurrent):
             for row in rows
         )
 
+    def key_holder(self, job: str, key: str, *, now: datetime) -> str:
+        return SqliteKeys(self._db).holder(job, key, now=now)
+
     def matrix_runs(self, *, since: datetime, until: datetime) -> tuple[Run, ...]:
         return self._db.all(run_from_row, "run.matrix_runs", {"since": to_us(since), "until": to_us(until)})
 
@@ -216,6 +226,10 @@ class SqliteView(SqliteCurrent):
     def source(self) -> Source:
         row = self._db.row("meta.get_meta", {"key": SOURCE})
         return source_from_text("" if row is None else str(row["value"]))
+
+    def watched(self) -> list[Watched]:
+        row = self._db.row("meta.get_meta", {"key": WATCHED})
+        return list(watched_from_text("" if row is None else str(row["value"])))
 
     def jobs_at(self, number: int) -> tuple[JobVersion, ...]:
         return self._db.all(job_version_from_row, "generation.jobs_at", {"number": number})
