@@ -36,6 +36,7 @@ __all__ = [
     "report",
     "report_text",
     "requested",
+    "retried",
     "retryable",
     "runs",
     "shown",

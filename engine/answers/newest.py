@@ -1,6 +1,6 @@
 """Finds the newest expected run of a job, backwards in time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from engine.answers.expected import INSTANT, Item, item_of
@@ -47,6 +47,18 @@ def item_with(view: View, run: Run | None) -> Item | None:
     if run is None or not run.occurrence or run.retry_of is not None:
         return None if run is None else item_of(run)
     return item_of(*(one for one in view.runs_of(run.occurrence) if one.retry_of is None))
+
+
+def item_at(view: View, job: str, at: datetime, *, now: datetime) -> Item | None:
+    """The run that was expected at an instant; None when there was none."""
+    items = items_of(view, job, since=at, until=at + timedelta(seconds=1), now=now)
+    return decisive(items) if items else None
+
+
+def decisive(items: Sequence[Item]) -> Item:
+    """Of several runs for one instant, the one of the schedule; without one, the last that is no retry."""
+    first = [item for item in items if item.run is None or item.run.retry_of is None]
+    return next((one for one in items if one.is_scheduled), first[-1] if first else items[-1])
 
 
 def asked_since(view: View, job: str, at: datetime, *, now: datetime, fits: Fits) -> Item | None:

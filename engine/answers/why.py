@@ -14,6 +14,7 @@ from engine.answers.expected import INSTANT, NOT_ACCOUNTED, Item, item_of
 from engine.answers.facts import Fact, instant_facts, run_facts, schedule_at
 from engine.answers.following import again_words, items_of, upcoming_of_roots
 from engine.answers.lateness import item_late_words
+from engine.answers.newest import decisive
 from engine.answers.odd import item_odd_words
 from engine.answers.overdue import OVERDUE
 from engine.answers.presence import RUNNING, Presence
@@ -120,8 +121,7 @@ def why(
     items = items_of(view, job, since=at, until=at + timedelta(seconds=1), now=now)
     if not items:
         return _not_expected(asked, at)
-    first = [item for item in items if item.run is None or item.run.retry_of is None]
-    item = next((one for one in items if one.is_scheduled), first[-1] if first else items[-1])
+    item = decisive(items)
     return _story(asked, item, at, beside=[one for one in items if one is not item])
 
 

@@ -29,11 +29,13 @@ class Outcomes:
         self, attempt: AttemptKey, run: Run | None, ended: Ended | StartError
     ) -> Ended | StartError | None:
         """The end of an attempt as it counts; None while the disk has not answered."""
-        if isinstance(ended, StartError) or ended.exit_code != 0 or ended.stopped or ended.timed_out:
+        if isinstance(ended, StartError):
             return ended
         run = run or self._store.run(attempt.run_id)
         if run is None or not (spec := self._store.definition(run.digest)).expect.looks_at_disk:
             return ended
+        if not has_steps(spec) and (ended.exit_code != 0 or ended.stopped or ended.timed_out):
+            return ended  # a step may fail and its run succeed
         attempts = self._last_of_each_step(attempt) if has_steps(spec) else [attempt]
         began_at = run.started_at or ended.started_at
         asked_at = self._asked_at.setdefault(attempt.id, self._clock.elapsed())
