@@ -1,19 +1,14 @@
 """Features of the language that this engine cannot run yet: reported before anything is put in force."""
 
 from collections.abc import Iterator
-from itertools import chain
 from typing import Final
 
 from engine.actions.registry import is_runnable, simple_actions
-from engine.notifications.registry import can_send
 from jobfile.actions.registry import key_of
 from jobfile.model.catalog import Catalog, CompiledJob
 from jobfile.model.jobs import BootTrigger, ExpectSpec, JobSpec
 
-UNABLE: Final = (
-    *("expect", "triggers", "queue", "priority"),
-    "notify",
-)
+UNABLE: Final = ("expect", "triggers", "queue", "priority")
 """The keys that `check` reports."""
 
 
@@ -52,6 +47,5 @@ def _needs(spec: JobSpec) -> Iterator[str]:
         "triggers": [one for one in spec.triggers if not isinstance(one, BootTrigger)],
         "queue": spec.queue,
         "priority": spec.priority,
-        "notify": spec.notify and not can_send(chain.from_iterable(spec.notify.values())),
     }
     yield from (key for key, value in given.items() if value)

@@ -28,6 +28,7 @@ __all__ = [
     "listing_text",
     "logs",
     "newest",
+    "notify",
     "outputs",
     "pauses",
     "presence",

@@ -1,7 +1,7 @@
 """Answers of `status`: whether the engine works. It says nothing about single jobs."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from engine.answers.as_json import iso
@@ -14,7 +14,10 @@ from engine.config import MIN_FREE_MIB
 from engine.core.lifecycle import Run, RunState
 from engine.core.records import (
     CLOCK_HOLD,
+    Backlog,
+    DeliveryError,
     Generation,
+    GivenUp,
     Incident,
     Pause,
     Rejection,
@@ -27,6 +30,12 @@ from jobfile.model.catalog import Catalog
 from jobfile.model.dataclass import dataclass
 
 THE_FILES = Source()
+NO_BACKLOG = Backlog(0, None)
+NONE_GIVEN_UP = GivenUp(0, None)
+NEWS_FOR = timedelta(days=1)
+"""How long a notification that was given up counts as a problem of now."""
+OWED_LONG = timedelta(minutes=10)
+"""A notification older than this counts as not delivered."""
 RECENT = 5
 """Maximum number of incidents shown."""
 
@@ -75,6 +84,18 @@ class Status:
     """Where the running engine takes its jobs from."""
     main_file: str = ""
     has_main_file: bool = True
+    backlog: Backlog = NO_BACKLOG
+    given_up: GivenUp = NONE_GIVEN_UP
+    """Notifications that could not be delivered for too long."""
+    delivery_error: DeliveryError | None = None
+    """Why the last try to reach a channel failed."""
+
+    @property
+    def is_mute(self) -> bool:
+        """Whether notifications do not arrive: some wait for long, or were given up."""
+        oldest, newest = self.backlog.oldest, self.given_up.newest
+        is_late = oldest is not None and self.now - oldest > OWED_LONG
+        return is_late or (newest is not None and self.now - newest < NEWS_FOR)
 
     @property
     def hold(self) -> Incident | None:
@@ -110,7 +131,8 @@ class Status:
         is_troubled = bool(
             self.rejection or self.holds or self.trouble or self.bug or self.stuck or self.unreadable
         )
-        return self.is_running and not (self.is_silent or is_troubled or is_low or self.overdue)
+        is_bad = self.is_silent or is_troubled or is_low or self.overdue or self.is_mute
+        return self.is_running and not is_bad
 
 
 def make_status(
@@ -163,6 +185,9 @@ def make_status(
         source=view.source() if view is not None and presence.is_running else THE_FILES,
         main_file=main_file,
         has_main_file=has_main_file,
+        backlog=view.soundness.backlog() if view is not None else NO_BACKLOG,
+        given_up=view.soundness.given_up() if view is not None else NONE_GIVEN_UP,
+        delivery_error=view.soundness.delivery_error() if view is not None else None,
         zones={pause.job: zone_of_job(view, pause.job) for pause in pauses} if view is not None else {},
     )
 
@@ -233,6 +258,12 @@ def status_to_json(status: Status) -> dict[str, object]:
         "overdue": status.overdue,
         "unsettled": status.unsettled,
         "free_bytes": status.free_bytes,
+        "notifications": {
+            "waiting": status.backlog.owed,
+            "oldest": iso(status.backlog.oldest),
+            "given_up": status.given_up.given_up,
+            "error": status.delivery_error.error if status.delivery_error else None,
+        },
     }
 
 

@@ -12,12 +12,13 @@ from engine.answers.combinations import combination_facts, tally_words
 from engine.answers.did import after_retries, chosen_item, day_window, verdict_of, worst_of
 from engine.answers.expected import INSTANT, NOT_ACCOUNTED, Item, expected_items, item_of
 from engine.answers.facts import Fact, instant_facts, run_facts, schedule_at
+from engine.answers.notifications import notification_facts, notification_to_json
 from engine.answers.overdue import OVERDUE
 from engine.answers.presence import RUNNING, Presence
 from engine.core.columns import facts
 from engine.core.lifecycle import Run, RunState
 from engine.core.reasons import REASONS
-from engine.core.records import Audited, Schedule
+from engine.core.records import Audited, Notification, Schedule
 from engine.core.vocabulary import instant_text, short, start_error_words
 from engine.ledger.ports import View
 from jobfile.diagnostics.escapes import printable
@@ -54,6 +55,8 @@ class Story:
     """What users did with its runs."""
     retries: tuple[Run, ...] = ()
     """The manual retries of its runs."""
+    notifications: tuple[Notification, ...] = ()
+    """Who was notified of its runs, and whether each message was delivered."""
 
     @property
     def run_ids(self) -> tuple[str, ...]:
@@ -86,6 +89,7 @@ def story_to_json(story: Story) -> dict[str, object]:
             {"at": one.at.isoformat(), "action": one.action, "by": one.actor, "detail": one.detail or None}
             for one in story.by_hand
         ],
+        "notifications": [notification_to_json(one) for one in story.notifications],
         "retries": [run_to_json(run) for run in story.retries],
         "last_lines": list(story.last_lines),
         "runs": list(story.run_ids),
@@ -143,6 +147,8 @@ def _story(asked: Asked, item: Item, at: datetime, *, beside: Sequence[Item] = (
     for run in (one.run for one in (item, *beside) if one.run is not None):
         found += run_facts(asked.view, run, asked.zone)
     runs = tuple(run for one in (item, *beside) for run in one.runs)
+    told = tuple(one for run in runs for one in asked.view.notifications(run.id))
+    found += notification_facts(told, asked.zone)
     if item.state is RunState.FAILED and not item.ran:
         found.append(("ran", "no, its command was never executed"))
     if item.pruned_at is not None:
@@ -165,6 +171,7 @@ def _story(asked: Asked, item: Item, at: datetime, *, beside: Sequence[Item] = (
         words=asked.words(item),
         by_hand=tuple(one for run in runs for one in asked.view.audit_of(run.id)),
         retries=tuple(one for run in runs for one in asked.view.retries_of(run.id)),
+        notifications=told,
     )
 
 

@@ -21,12 +21,11 @@ if TYPE_CHECKING:
     from engine.core.records import (
         Generation,
         Incident,
-        Owed,
         Pause,
         Schedule,
         Unreadable,
     )
-    from engine.ledger.event_ports import Backfills, Keys, TriggerEvents
+    from engine.ledger.event_ports import Backfills, Keys, Outbox, TriggerEvents
     from engine.ledger.past_ports import Artifacts, Past
     from engine.ledger.step_ports import Steps
     from engine.ports import Stop
@@ -90,30 +89,6 @@ class Incidents(Holds, Protocol):
 
         Each schedule in force ends at its coverage and starts again at `now`.
         """
-        ...
-
-
-class Outbox(Protocol):
-    """Notifications to send: each at least once, and in order for each job and channel."""
-
-    def add(self, owed: Owed) -> None:
-        """Record a notification to send; nothing changes when its id is known."""
-        ...
-
-    def due(self, *, now: datetime, limit: int) -> tuple[Owed, ...]:
-        """Notifications to try now, oldest first: for each job and channel, only its oldest unsent one."""
-        ...
-
-    def sent(self, id: str, *, now: datetime) -> None:
-        """Record a delivery."""
-        ...
-
-    def failed(self, id: str, *, error: str, next_try_at: datetime) -> None:
-        """Record a failed delivery, and when to retry it."""
-        ...
-
-    def drop_sent(self, *, before: datetime) -> int:
-        """Delete notifications that were delivered before an instant; return their number."""
         ...
 
 
@@ -280,6 +255,7 @@ class Applying(Accounting, Protocol):
     """
 
     incidents: Incidents
+    past: Past
 
     def add_generation(self, generation: Generation, *, tzdata_version: str, cron_semantics: int) -> int:
         """Record a new generation and return its number: the next one, whatever `generation.number` is."""
@@ -408,6 +384,15 @@ class ClockKeeping(Standing, Current, Definitions, Transactions, Protocol):
     """For the clock guard: whether the clock is believed, and the runs that a wrong one had recorded."""
 
     incidents: Incidents
+    past: Past
+    outbox: Outbox
+
+
+class Sending(Current, Definitions, Transactions, Protocol):
+    """For the sender: it sends notifications, and makes each from what is known when it is sent."""
+
+    past: Past
+    outbox: Outbox
 
 
 class AuditTrail(Current, Auditing, Protocol):
@@ -451,5 +436,7 @@ class Sessions(Transactions, Protocol):
         ...
 
 
-class Store(Scheduling, Applying, Execution, Retention, ClockKeeping, AuditTrail, Sessions, Protocol):
+class Store(
+    Scheduling, Applying, Execution, Retention, ClockKeeping, Sending, AuditTrail, Sessions, Protocol
+):
     """Everything that the loops write, and read to decide. Each caller names the port that it needs."""

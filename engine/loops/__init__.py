@@ -11,6 +11,7 @@ __all__ = [
     "quarantine",
     "rescuer",
     "scheduler",
+    "sender",
     "watcher",
     "worker",
 ]

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from engine.channels.courier import Courier
+from engine.channels.pool import Pool
 from engine.config import EngineConfig
 from engine.core.lifecycle import Run
 from engine.core.records import Session
@@ -14,6 +16,7 @@ from engine.loops.housekeeper import Housekeeper
 from engine.loops.quarantine import Quarantine
 from engine.loops.rescuer import Rescuer
 from engine.loops.scheduler import Scheduler
+from engine.loops.sender import Delivering, Sender
 from engine.loops.worker import Worker
 from engine.ports import Clock, Journal, Launcher
 from engine.service.holds import Holds
@@ -50,6 +53,9 @@ class Parts:
     is_abandoned: Callable[[str], bool] = lambda _: False
     on_recorded: Callable[[], None] = _nothing
     on_beat: Callable[[], None] = _nothing
+    on_delivered: Callable[[], None] = _nothing
+    pool: Delivering | None = None
+    """Delivers notifications; None for threads and real receivers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +70,7 @@ class Duties:
     housekeeper: Housekeeper
     heartbeat: Heartbeat
     quarantine: Quarantine
+    sender: Sender
 
     def settle_and_start(self) -> None:
         """Record ended attempts and start startable runs, until nothing is left to do."""
@@ -84,6 +91,23 @@ def _make_guard(parts: Parts) -> ClockGuard:
     )
 
 
+def _make_housekeeper(parts: Parts, holds: Holds) -> Housekeeper:
+    return Housekeeper(
+        store=parts.store,
+        clock=parts.clock,
+        launcher=parts.launcher,
+        journal=parts.journal,
+        config=parts.config,
+        is_held=lambda: bool(holds.on_retention),
+    )
+
+
+def _make_sender(parts: Parts) -> Sender:
+    courier = Courier(parts.store, parts.config)
+    pool = parts.pool or Pool(courier.deliver, on_done=parts.on_delivered)
+    return Sender(store=parts.store, clock=parts.clock, journal=parts.journal, pool=pool)
+
+
 def make_loops(parts: Parts) -> Duties:
     """Make the loops of an open session."""
     store, clock, journal, config = parts.store, parts.clock, parts.journal, parts.config
@@ -93,14 +117,7 @@ def make_loops(parts: Parts) -> Duties:
         is_disk_low=lambda: parts.watches_disk and housekeeper.is_disk_low,
         is_restored=parts.is_restored,
     )
-    housekeeper = Housekeeper(
-        store=store,
-        clock=clock,
-        launcher=parts.launcher,
-        journal=journal,
-        config=config,
-        is_held=lambda: bool(holds.on_retention),
-    )
+    housekeeper = _make_housekeeper(parts, holds)
     worker = Worker(
         store=store,
         clock=clock,
@@ -113,6 +130,7 @@ def make_loops(parts: Parts) -> Duties:
         is_held=lambda: bool(holds.on_starts),
     )
     rescuer = Rescuer(store=store, launcher=parts.launcher, config=config, notice=worker.notice)
+    quarantine = Quarantine(store=store, clock=clock, journal=journal)
 
     def settle_ended() -> None:
         rescuer.tick()
@@ -142,5 +160,6 @@ def make_loops(parts: Parts) -> Duties:
             on_beat=parts.on_beat,
             is_held=lambda: bool(holds.on_time),
         ),
-        quarantine=Quarantine(store=store, clock=clock, journal=journal),
+        quarantine=quarantine,
+        sender=_make_sender(parts),
     )

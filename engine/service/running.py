@@ -69,6 +69,7 @@ class Running:
                 is_abandoned=lambda run_id: is_abandoned(session.config.state_dir, run_id),
                 on_recorded=lambda: threads.wake("worker"),
                 on_beat=session.note_high_water,
+                on_delivered=lambda: threads.wake("sender"),
             )
         )
         threads.add("worker", self._work, bell=self._wake_pipe)

@@ -9,12 +9,12 @@ from jobfile.diagnostics.diagnostic import DocumentPath
 from jobfile.expressions.expression import Kind, Refusal, Scope, Type
 from jobfile.expressions.scopes import (
     AFTER,
-    EVENT,
     FILE,
     RUN,
     UNKNOWN,
     Names,
     build,
+    event_names,
     item_of_loop,
     matrix_names,
     outputs_names,
@@ -110,7 +110,11 @@ class FileSet:
 
     def channel_scope(self, secrets: Settings) -> Scope:
         """The names available in a channel."""
-        return build(EVENT, constants=self.vars_names, secrets=secrets)
+        return build(self._event_names, constants=self.vars_names, secrets=secrets)
+
+    @cached_property
+    def _event_names(self) -> Names:
+        return event_names(job.params for job in self.jobs.values())
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,6 @@ BEYOND: tuple[tuple[str, str], ...] = (
     ("triggers", "run: x, triggers: [{after: plain}]"),
     ("queue", "run: x, queue: q"),
     ("priority", "run: x, priority: 5"),
-    ("notify", "run: x, notify: {failed: [c]}"),
 )
 FINE = (
     "run: x, queue: default",
@@ -35,6 +34,7 @@ FINE = (
     "run: x, retry: {attempts: 2, when: [timeout, 'exit:7', connect]}",
     "http: {url: 'https://example.com'}, retry: {attempts: 2, when: [connect, 'http:5xx']}",
     "steps: {one: {run: x}, two: {http: {url: 'https://example.com'}}}",
+    "run: x, notify: {failed: [c]}",
     "run: x",
     "command: [x]",
 )

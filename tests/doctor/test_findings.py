@@ -609,6 +609,14 @@ def nobody_sends_what_is_owed(patient: Patient) -> None:
             patient.world.store.outbox.add(Owed(name, long_ago, "failure", "mail", "hourly", "", "{}"))
 
 
+@brings("notifications.given_up", "1 notification was given up after a day of tries")
+def a_notification_was_given_up(patient: Patient) -> None:
+    store, now = patient.world.store, patient.world.clock.now()
+    with store.transaction():
+        store.outbox.add(Owed("1", now - 30 * MINUTE, "failed", "mail", "hourly", "", "{}"))
+        store.outbox.give_up("1", error="no route to host", now=now)
+
+
 @brings("engine.stopped", "no engine has been running since")
 def the_engine_was_stopped(patient: Patient) -> None:
     patient.no_engine_runs()
