@@ -7,6 +7,7 @@ __all__ = [
     "evidence",
     "groups",
     "leftovers",
+    "masking",
     "namespace",
     "output",
     "outputs",
