@@ -168,8 +168,14 @@ def headline(one: Happening) -> str:
     if isinstance(count, int) and count > 1:
         what = f"{what} {count:,} times"
     is_good = one.event in ("recovered", "succeeded")
-    why = "" if is_good else reason_words(str(facts.get("reason") or ""), str(facts.get("detail") or ""))
+    why = "" if is_good else _why(facts)
     return printable(f"{name} {what}: {why}" if why else f"{name} {what}")
+
+
+def _why(facts: Mapping[str, object]) -> str:
+    """The reason in words; without a reason, its details."""
+    reason, detail = str(facts.get("reason") or ""), str(facts.get("detail") or "")
+    return reason_words(reason, detail) if reason else detail
 
 
 def _about_engine(one: Happening) -> str:
@@ -292,7 +298,6 @@ def _fields(one: Happening) -> dict[str, object]:
     """The values of `event.*` for one event."""
     facts, run = one.facts, one.run
     scheduled = _instant(facts.get("scheduled_for")) or _instant(facts.get("first_at"))
-    reason = reason_words(str(facts.get("reason") or ""), str(facts.get("detail") or ""))
     attempt = facts.get("attempt")
     return {
         "kind": one.event,
@@ -301,7 +306,7 @@ def _fields(one: Happening) -> dict[str, object]:
         "status": str(facts.get("state") or one.event),
         "url": one.page,
         "owner": one.spec.owner if one.spec is not None else "",
-        "error": "" if one.event in ("recovered", "succeeded") else reason or str(facts.get("detail") or ""),
+        "error": "" if one.event in ("recovered", "succeeded") else _why(facts),
         "log_tail": "\n".join(one.tail),
         "attempt": attempt if isinstance(attempt, int) else 0,
         "exit_code": facts.get("exit_code"),

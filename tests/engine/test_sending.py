@@ -4,13 +4,15 @@ import json
 from collections import Counter
 from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.answers.notifications import notification_facts
 from engine.core.events import ChannelDown, ChannelUp, NotificationGivenUp
-from engine.core.records import Owed, Parcel, Told
+from engine.core.records import Notification, Owed, Parcel, Told
 from engine.notifications.batches import (
     GATHER,
     GIVE_UP_AFTER,
@@ -243,6 +245,33 @@ def test_a_channel_that_is_gone_says_so_and_holds_up_no_other(world: World) -> N
     assert messages(world) == []
     (error,) = {row["last_error"] for row in world.store._db._db.execute("select last_error from outbox")}
     assert error == "channel `gone` is no longer in the job files"
+
+
+WAITING = Notification("failed", "mail", NOON, 0, NOON, None, None, "")
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        (WAITING, "mail of failed: not sent yet"),
+        (WAITING._replace(tries=1, sent_at=NOON), "mail of failed: sent 2026-03-05 12:00 UTC"),
+        (
+            WAITING._replace(tries=4, sent_at=NOON),
+            "mail of failed: sent 2026-03-05 12:00 UTC, after 4 tries",
+        ),
+        (
+            WAITING._replace(tries=1, last_error="no route", next_try_at=NOON + MINUTE),
+            "mail of failed: not delivered yet, 1 try; the next 2026-03-05 12:01 UTC: no route",
+        ),
+        (
+            WAITING._replace(tries=50, last_error="no route", given_up_at=NOON + DAY),
+            "mail of failed: NOT DELIVERED, given up 2026-03-06 12:00 UTC after 50 tries: no route",
+        ),
+    ],
+)
+def test_why_says_whether_each_notification_was_delivered(found: Notification, words: str) -> None:
+    zone = ZoneInfo("UTC")
+    assert notification_facts([found, found], zone) == [("notified", words), ("", words)]
 
 
 # The decisions
