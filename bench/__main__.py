@@ -9,7 +9,19 @@ import platform
 import sys
 from pathlib import Path
 
-PARTS = ("startup", "check", "planning", "listing", "time", "runs", "requests", "masking", "engine")
+PARTS = (
+    "startup",
+    "check",
+    "planning",
+    "listing",
+    "time",
+    "runs",
+    "requests",
+    "queues",
+    "submissions",
+    "masking",
+    "engine",
+)
 
 
 def main() -> None:

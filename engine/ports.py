@@ -1,15 +1,16 @@
 """What the engine needs from the world, as small protocols; host, sources and execution fulfil them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from jobfile.model.dataclass import dataclass
 
 if TYPE_CHECKING:
     from engine.core.events import Event
+from engine.core.arrivals import Scan, Trace
 from engine.core.confinement import Confinement, ContainerOrder, Removal
 from engine.core.lifecycle import AttemptKey, Outcome
 
@@ -145,6 +146,37 @@ class SourceTree(Protocol):
 
     def snapshot(self) -> Snapshot:
         """Read all files now."""
+        ...
+
+
+class WatchedFolder(NamedTuple):
+    """A folder in which files start jobs, with the folders in it or without."""
+
+    path: str
+    is_recursive: bool
+
+
+class Folders(Protocol):
+    """The watched folders. Reports of changes may come late, twice or never: `scan` is the truth."""
+
+    def follow(self, wanted: frozenset[WatchedFolder]) -> None:
+        """Watch these folders from now on, and no others."""
+        ...
+
+    def changed(self) -> frozenset[WatchedFolder]:
+        """The folders of which a change was reported since the last call."""
+        ...
+
+    def is_replaced(self, watched: WatchedFolder) -> bool:
+        """Whether the name of a folder means another one now, or none, of which nothing is reported."""
+        ...
+
+    def scan(self, watched: WatchedFolder, wants: Callable[[str], bool]) -> Scan | None:
+        """The files now whose names are of use; None while the system has not answered: ask again soon."""
+        ...
+
+    def traces(self, watched: WatchedFolder) -> Mapping[str, Trace]:
+        """What was reported about the paths in a folder."""
         ...
 
 

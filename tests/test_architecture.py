@@ -18,7 +18,15 @@ from engine.cli import exit_codes
 from engine.cli.main import COMMANDS, group
 from engine.core.errors import JobfileError
 from engine.core.reasons import IncidentKind, Reason
-from engine.ledger import event_ports, past_ports, ports, soundness_ports, step_ports, store_ports
+from engine.ledger import (
+    event_ports,
+    past_ports,
+    ports,
+    soundness_ports,
+    step_ports,
+    store_ports,
+    submit_ports,
+)
 from engine.ledger.sqlite.artifacts import SqliteArtifacts
 from engine.ledger.sqlite.incidents import SqliteIncidents
 from engine.ledger.sqlite.outbox import SqliteOutbox
@@ -83,7 +91,7 @@ def test_a_shared_statement_is_one_that_every_database_understands(path: Path) -
 def ports_of_the_ledger() -> list[type]:
     return [
         one
-        for module in (ports, soundness_ports, past_ports, step_ports, store_ports)
+        for module in (ports, soundness_ports, past_ports, step_ports, store_ports, submit_ports)
         for one in vars(module).values()
         if isinstance(one, type) and one.__module__ == module.__name__
     ]
@@ -110,6 +118,7 @@ def test_a_port_of_the_ledger_is_small_and_says_once_what_each_method_does(port:
     ("port", "made"),
     [
         (store_ports.Store, SqliteStore),
+        (submit_ports.Submitting, SqliteStore),
         (store_ports.Pauses, SqlitePauses),
         (store_ports.Incidents, SqliteIncidents),
         (event_ports.Outbox, SqliteOutbox),

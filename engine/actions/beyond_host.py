@@ -10,8 +10,9 @@ from engine.config import EngineConfig
 from engine.host.accounts import find_account, folder_closed_to, may_become_others
 from engine.host.patience import ask, wait_for
 from engine.programs import INSTALL_APPRISE, has_apprise
+from engine.triggers.file import folder_of
 from jobfile.model.catalog import Catalog, CompiledJob
-from jobfile.model.jobs import JobSpec
+from jobfile.model.jobs import FileTrigger, JobSpec
 
 
 def beyond_host(catalog: Catalog, config: EngineConfig, *, is_engine: bool) -> tuple[str, ...]:
@@ -25,7 +26,11 @@ def beyond_host(catalog: Catalog, config: EngineConfig, *, is_engine: bool) -> t
 
 def beyond_host_of(job: CompiledJob, config: EngineConfig, *, is_engine: bool) -> str:
     """Why a job cannot run on this machine, in one line; empty if it can."""
-    found = [*_user_troubles(job.spec, config.state_dir), *_channel_troubles(job.spec)]
+    found = [
+        *_user_troubles(job.spec, config.state_dir),
+        *_channel_troubles(job.spec),
+        *_folder_troubles(job.spec, config),
+    ]
     if is_engine:
         found += [*limit_troubles(job.spec), *runtime_troubles(job.spec, config.environ)]
     troubles = "; ".join(found)
@@ -59,3 +64,16 @@ def _user_troubles(spec: JobSpec, state_dir: Path) -> Iterator[str]:
             f"user `{name}` cannot reach the folders of its runs: it may not enter {closed}; allow it with "
             "chmod o+x, or name another state folder with --state"
         )
+
+
+def _folder_troubles(spec: JobSpec, config: EngineConfig) -> Iterator[str]:
+    """A job whose files are those of the engine would start itself for ever."""
+    state = os.path.realpath(config.state_dir)
+    for trigger in spec.triggers:
+        if isinstance(trigger, FileTrigger):
+            folder = folder_of(trigger, config.main_file.parent).path
+            if f"{os.path.realpath(folder)}/".startswith(f"{state}/"):
+                yield (
+                    f"its `file` trigger watches {folder}, which is in the state folder {state}: the engine "
+                    "writes there itself; watch a folder of your own"
+                )

@@ -6,9 +6,9 @@ from typing import Final
 from engine.actions.registry import is_runnable, simple_actions
 from jobfile.actions.registry import key_of
 from jobfile.model.catalog import Catalog, CompiledJob
-from jobfile.model.jobs import BootTrigger, ExpectSpec, JobSpec
+from jobfile.model.jobs import BootTrigger, ExpectSpec, FileTrigger, JobSpec
 
-UNABLE: Final = ("expect", "triggers", "queue", "priority")
+UNABLE: Final = ("expect", "triggers")
 """The keys that `check` reports."""
 
 
@@ -44,8 +44,6 @@ def _needs(spec: JobSpec) -> Iterator[str]:
     if spec.expect != ExpectSpec():
         yield "expect"
     given: dict[str, object] = {
-        "triggers": [one for one in spec.triggers if not isinstance(one, BootTrigger)],
-        "queue": spec.queue,
-        "priority": spec.priority,
+        "triggers": [one for one in spec.triggers if not isinstance(one, BootTrigger | FileTrigger)],
     }
     yield from (key for key, value in given.items() if value)

@@ -2,9 +2,10 @@
 
 import heapq
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 from engine.answers.expected import pause_at
 from engine.answers.upcoming import Upcoming, distance_text, fire_to_json, times_to_json, upcoming_of
@@ -17,6 +18,8 @@ from jobfile.schedule.occurrences import next_fire
 
 HEADS = ("when", "UTC", "job", "notes")
 PAUSED = "paused: it will not run"
+MAX_STARTED: Final = 20
+"""Maximum number of jobs for which is said what else starts them."""
 
 
 class Fire(NamedTuple):
@@ -36,6 +39,8 @@ class Agenda:
     fires: tuple[Fire, ...]
     is_all: bool
     """Whether there are no others in that time."""
+    starts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What starts jobs besides their schedules, in words."""
 
 
 def agenda(
@@ -45,6 +50,7 @@ def agenda(
     until: datetime | None,
     limit: int,
     pauses: Sequence[Pause] = (),
+    starts: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
 ) -> Agenda:
     """The first fires of all schedules in (since, until], at most `limit`."""
     coming: list[tuple[datetime, str, int]] = []
@@ -59,7 +65,7 @@ def agenda(
         is_paused = pause_at(of_job.get(job, ()), at) is not None
         found.append(Fire(job, upcoming_of(schedules[job][entry], at), is_paused))
         _push(coming, job, schedules[job], at, until)
-    return Agenda(since=since, until=until, fires=tuple(found), is_all=not coming)
+    return Agenda(since=since, until=until, fires=tuple(found), is_all=not coming, starts=starts)
 
 
 def _push(
@@ -77,17 +83,33 @@ def _push(
 
 def agenda_to_text(found: Agenda, *, width: int | None) -> str:
     """The answer as text: one line for each fire, in the zone of its schedule and in UTC."""
+    events = _started(found)
     if not found.fires:
-        return "nothing is scheduled" if found.until is None else "nothing is scheduled in that time"
+        none = "nothing is scheduled" if found.until is None else "nothing is scheduled in that time"
+        return "\n".join([none, *events])
     rows = [_cells(one, found.since if index == 0 else None) for index, one in enumerate(found.fires)]
     rest = [] if found.is_all else [f"the first {many(len(found.fires), 'fire')}: more with --limit"]
-    return "\n".join([table(HEADS, rows, names=(2,), reason=3, width=width), *rest])
+    return "\n".join([table(HEADS, rows, names=(2,), reason=3, width=width), *rest, *events])
+
+
+def _started(found: Agenda) -> list[str]:
+    """A line for each job that something besides its schedule starts."""
+    lines = [f"{job} starts {'; '.join(words)}" for job, words in sorted(found.starts.items())]
+    more = len(lines) - MAX_STARTED
+    return lines if more <= 0 else [*lines[:MAX_STARTED], f"and {more} more: jobfile list"]
 
 
 def agenda_to_json(found: Agenda, *, obstacle: str) -> dict[str, object]:
     """The answer as JSON data."""
     rows = [fire_to_json(one.upcoming, job=one.job, is_paused=one.is_paused) for one in found.fires]
-    return times_to_json(rows, since=found.since, until=found.until, is_all=found.is_all, obstacle=obstacle)
+    return times_to_json(
+        rows,
+        since=found.since,
+        until=found.until,
+        is_all=found.is_all,
+        obstacle=obstacle,
+        starts=found.starts,
+    )
 
 
 def _cells(one: Fire, now: datetime | None) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ def run_to_json(
         "params": dict(run.params),
         "matrix": dict(run.matrix),
         "trigger": run.trigger.value,
+        "trigger_values": dict(run.trigger_values),
         "caused_by": run.caused_by,
         "idempotency_key": run.idempotency_key or None,
         "queue": run.queue or None,
@@ -46,11 +47,6 @@ def run_to_json(
     if outputs is not None:
         plain["outputs"] = [output_to_json(one) for one in outputs]
     return plain
-
-
-def whole_runs_to_json(view: View, runs: Sequence[Run]) -> dict[str, object]:
-    """Runs that a command has requested or waited for, each with its attempts and outputs, as JSON data."""
-    return {"format": 1, "runs": [whole_run_to_json(run, details_of(view, run)) for run in runs]}
 
 
 class Details(NamedTuple):

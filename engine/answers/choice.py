@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple, Self
 
+from engine.answers.starts import starts_in, starts_of
 from engine.ledger.ports import Overview
 from jobfile.model.dataclass import dataclass
 
@@ -18,11 +19,13 @@ class Labels(NamedTuple):
     tags: tuple[str, ...] = ()
     timezone: str = "UTC"
     title: str = ""
+    starts: tuple[str, ...] = ()
+    """What starts it besides its schedule, in words."""
 
     @classmethod
     def of(cls, spec: "JobSpec") -> Self:
         """The labels of a compiled job."""
-        return cls(spec.owner, spec.tags, spec.timezone, spec.title)
+        return cls(spec.owner, spec.tags, spec.timezone, spec.title, starts_of(spec))
 
 
 MAX_KNOWN = 12
@@ -64,7 +67,8 @@ def known_labels(view: Overview) -> Mapping[str, Labels]:
         # Only these keys, without parsing the whole definition: there may be thousands of jobs.
         plain = json.loads(one.text)
         tags = tuple(plain.get("tags", ()))
-        found[one.job] = Labels(plain.get("owner", ""), tags, plain["timezone"], plain.get("title", ""))
+        title, starts = plain.get("title", ""), starts_in(plain.get("triggers", ()))
+        found[one.job] = Labels(plain.get("owner", ""), tags, plain["timezone"], title, starts)
     return found
 
 

@@ -18,6 +18,7 @@ from engine.answers.expected import INSTANT, NOT_ACCOUNTED, Item, expected_items
 from engine.answers.newest import LOOK_BACK, asked_since, has_schedule, newest_item
 from engine.answers.overdue import OPEN, OVERDUE, verdict_word
 from engine.answers.presence import GRACE, Presence, unsettled_words
+from engine.answers.starts import requested_words
 from engine.core.lifecycle import OPEN_STATES, Run, RunState, TriggerKind
 from engine.core.reasons import Reason
 from engine.core.vocabulary import (
@@ -34,6 +35,9 @@ from jobfile.model.canonical import spec_from_json
 from jobfile.model.dataclass import dataclass
 from jobfile.model.values import Value
 from jobfile.render.style import PLAIN, Style
+
+Days = tuple[date, date]
+"""The first and the last of consecutive local days."""
 
 
 class Answer(IntEnum):
@@ -67,7 +71,7 @@ def did(
     *,
     zone: ZoneInfo,
     params: Mapping[str, str],
-    on: date | None,
+    on: Days | None,
     at: datetime | None,
     now: datetime,
     presence: Presence,
@@ -143,15 +147,19 @@ MAX_BACKFILLED: Final = 1_000
 """Maximum number of runs for one instant among which those of a backfill are looked for."""
 
 
-def _of(asked: Asked, about: _About, *, on: date | None, at: datetime | None, run: Run | None) -> Did:
+def _of(asked: Asked, about: _About, *, on: Days | None, at: datetime | None, run: Run | None) -> Did:
     view, job, zone, now = asked.view, asked.job, asked.zone, asked.now
     if run is not None:
         return _did_run(asked, run)
     if at is not None:
         since, until, when = at, at + timedelta(seconds=1), f"at {instant_text(at, zone)}"
     elif on is not None:
-        since, until = day_window(on, zone)
-        when = f"on {on.isoformat()}"
+        since, until = day_window(on[0], zone)[0], day_window(on[1], zone)[1]
+        when = (
+            f"on {on[0].isoformat()}"
+            if on[0] == on[1]
+            else f"from {on[0].isoformat()} to {on[1].isoformat()}"
+        )
     else:
         return _did_newest(asked, about)
     found = expected_items(view, job, since=since, until=until, now=now)
@@ -406,7 +414,7 @@ def verdict_of(asked: Asked, item: Item) -> str:
 
 def _one(asked: Asked, item: Item) -> str:
     run = item.run
-    wanted = "scheduled for" if item.is_scheduled else "requested at"
+    wanted = "scheduled for" if item.is_scheduled else requested_words(item)
     again = ""
     if run is not None and run.retry_of is not None:
         wanted, again = "for", f", retried by hand at {instant_text(run.queued_at, asked.zone)}"

@@ -11,8 +11,9 @@ from engine.answers.artifacts import artifacts_line
 from engine.answers.asked import Asked
 from engine.answers.expected import INSTANT, NOT_ACCOUNTED, Item
 from engine.answers.outputs import label_of
+from engine.answers.starts import file_of
 from engine.answers.steps import attempts_in_order, step_line, steps_of_run
-from engine.core.lifecycle import Attempt, AttemptState, Run, RunState
+from engine.core.lifecycle import Attempt, AttemptState, Run, RunState, TriggerKind
 from engine.core.reasons import IncidentKind
 from engine.core.records import Audited, JobVersion, Schedule, Session
 from engine.core.step_states import StepRun
@@ -62,13 +63,21 @@ def _schedule_facts(view: View, job: str, item: Item, zone: ZoneInfo) -> list[Fa
         by = f" by {item.run.requested_by}" if item.run and item.run.requested_by else ""
         reason = _reason_given(view, item.run) if item.run else ""
         why = f": {reason}" if reason else ""
-        return [("requested", f"{instant_text(item.scheduled_for, zone)}{by}{why}")]
+        asked = "found" if file_of(item.run) else "requested"
+        return [(asked, f"{instant_text(item.scheduled_for, zone)}{by}{why}"), *_file_facts(item.run)]
     schedule = schedule_at(view, job, item.scheduled_for)
     if schedule is None:
         return []
     rules = "; ".join(describe(entry) for entry in schedule.entries)
     since = instant_text(schedule.active_from, zone)
     return [("schedule", rules), ("", f"in force since {since}, generation {schedule.generation}")]
+
+
+def _file_facts(run: Run | None) -> list[Fact]:
+    """The file that started a run."""
+    if run is None or not (path := file_of(run)):
+        return []
+    return [("file", f"{path}, {run.trigger_values.get('size', '?')} bytes")]
 
 
 def _reason_given(view: View, run: Run) -> str:
@@ -159,6 +168,10 @@ def run_facts(view: View, run: Run, zone: ZoneInfo) -> list[Fact]:
     facts = [("run", f"{short(run.id)}, {run.trigger.value}, {run.state.value}{resolved}")]
     if run.retry_of:
         facts.append(("", f"a retry of run {short(run.retry_of)}"))
+    if run.trigger is TriggerKind.MANUAL and run.caused_by:
+        facts.append(("requested in", f"run {short(run.caused_by)}"))
+    if run.idempotency_key:
+        facts.append(("idempotency", run.idempotency_key))
     if run.matrix:
         facts.append(("combination", combination_text(run.matrix)))
     if run.params:

@@ -6,8 +6,9 @@ from typing import Final
 from engine.core.errors import ErrorCode
 
 ADVICE: Final = frozenset(
-    "add apply close did end fetch fix free give if install jobfile keep look make move name narrow put "  # noqa: SIM905  words
-    "remove rename restore resume run see send set show start stop to try upgrade use wait write".split()
+    "add apply close did end fetch fix free give if install jobfile keep look make move name narrow "  # noqa: SIM905  words
+    "put remove rename restore resume run see send set show start stop submit to try upgrade use "
+    "wait write".split()
 )
 """The first words of what a message says to do: verbs, `to confirm:`, `did you mean`."""
 _PART: Final = re.compile(r"(?:; |\. |: |:  )(?=(\w+))")

@@ -75,6 +75,7 @@ CODES: Final[Mapping[str, Severity]] = {
     "engine.killed": _WARNING,
     "engine.silent": _ERROR,
     "engine.rejected": _WARNING,
+    "engine.folder": _WARNING,
 }
 """Every code with its severity. The word before the dot is its area; a code never changes its meaning."""
 

@@ -153,6 +153,7 @@ def _job_to_json(one: ListedJob) -> dict[str, object]:
         "run": None if last is None or last.run is None else last.run.id,
         "last": [mark.state for mark in one.marks],
         "next_at": iso(one.next_at),
+        "starts": list(one.labels.starts),
         "paused": {
             "by": pause.actor,
             "why": pause.reason or None,

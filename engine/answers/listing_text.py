@@ -68,7 +68,7 @@ def _above(found: JobList) -> list[str]:
 def _cells(one: ListedJob) -> tuple[str, ...]:
     zone = load_zone(one.labels.timezone) or UTC
     last = instant_text(one.marks[-1].at, zone) if one.marks else ""
-    stopped = "paused" if one.pause is not None else ""
+    stopped = "paused" if one.pause is not None else "; ".join(one.labels.starts)
     following = instant_text(one.next_at, zone) if one.next_at is not None else stopped
     notes = list(one.notes)
     if one.pause is not None:

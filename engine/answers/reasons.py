@@ -6,6 +6,7 @@ from itertools import takewhile
 from engine.answers.expected import INSTANT, NOT_ACCOUNTED, Item
 from engine.answers.overdue import is_overdue, overdue_words
 from engine.answers.presence import Presence, unsettled_words
+from engine.answers.waiting import line_for, places_words, queue_words
 from engine.core.lifecycle import Run, RunState
 from engine.core.reasons import Reason
 from engine.core.records import ENGINE_DOWN, ENGINE_UNABLE
@@ -31,7 +32,6 @@ SOON = timedelta(days=40)
 _MAX_AT_ONCE = 1_000
 """Maximum number of runs that one look for it reads."""
 
-_HELD_A_PLACE = (RunState.RUNNING, RunState.CANCELLING)
 _STOPPED_BY = ("cancel", "kill")
 _WAITS = (Reason.OVERLAP, "")
 
@@ -65,6 +65,9 @@ def _run_words(view: View, run: Run, *, zone: tzinfo, now: datetime) -> str:
         case reason if run.state is RunState.QUEUED and reason in _WAITS:
             return _waiting_words(view, run, zone=zone, now=now) or in_words(run)
     if run.state is RunState.RETRY_WAIT and run.retry_at is not None:
+        line = line_for(run, view.open_runs(), now) if run.queue and run.retry_at <= now else None
+        if line is not None and line.queue:
+            return f"{in_words(run)}; attempt {run.attempt + 1} waits: {queue_words(line)}"
         return f"{in_words(run)}; attempt {run.attempt + 1} starts {instant_text(run.retry_at, zone)}"
     return in_words(run)
 
@@ -135,14 +138,10 @@ def _waiting_words(view: Current, run: Run, *, zone: tzinfo, now: datetime) -> s
     first = next((one for one in before if one.concurrency_key == run.concurrency_key), None)
     if run.reason == Reason.OVERLAP and first is not None:
         return f"{reason_words('overlap', first.id)}, which is waiting itself"
-    busy = sorted(
-        (one for one in active if one.state in _HELD_A_PLACE), key=lambda one: one.started_at or one.queued_at
-    )
-    if not busy or now - max(run.not_before, run.queued_at) < WAITS_LONG:
-        return ""
-    oldest = f"run {short(busy[0].id)} since {instant_text(busy[0].started_at or busy[0].queued_at, zone)}"
-    places = "the only slot is" if len(busy) == 1 else f"all {len(busy)} slots are"
-    return f"{places} taken, oldest: {oldest}"
+    line = line_for(run, opened, now)
+    if line is None or line.queue:
+        return "" if line is None else queue_words(line)
+    return "" if now - max(run.not_before, run.queued_at) < WAITS_LONG else places_words(line, zone)
 
 
 def end_line(run: Run) -> str:

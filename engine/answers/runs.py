@@ -10,6 +10,7 @@ from engine.answers.asked import Asked
 from engine.answers.expected import INSTANT, gap_within, item_of
 from engine.answers.presence import Presence
 from engine.answers.report import NOT_WELL
+from engine.answers.waiting import WAITING, Line, line_for, line_to_json
 from engine.answers.zones import zone_of_job
 from engine.core.artifacts import KeptArtifact
 from engine.core.columns import table
@@ -40,6 +41,8 @@ class Runs:
     words: tuple[str, ...]
     artifacts: tuple[tuple[KeptArtifact, ...], ...]
     """Those of each run."""
+    lines: tuple[Line | None, ...]
+    """In which line each run waits."""
     gaps: tuple[Gap, ...]
     zones: Mapping[str, ZoneInfo]
     """The zone of each job, in which its times are shown."""
@@ -115,8 +118,15 @@ def _runs(
         for run in runs
     )
     artifacts = tuple(view.artifacts(run.id) if run.attempt else () for run in runs)
+    opened = view.open_runs() if any(run.state in WAITING for run in runs) else ()
     return Runs(
-        runs=runs, words=tuple(words), artifacts=artifacts, gaps=gaps, zones=zones, is_limited=is_limited
+        runs=runs,
+        words=tuple(words),
+        artifacts=artifacts,
+        lines=tuple(line_for(run, opened, now) for run in runs),
+        gaps=gaps,
+        zones=zones,
+        is_limited=is_limited,
     )
 
 
@@ -132,12 +142,16 @@ def runs_to_text(found: Runs, *, width: int | None, style: Style = PLAIN) -> str
 
 def runs_to_json(found: Runs) -> dict[str, object]:
     """The answer as JSON data."""
-    runs = zip(found.runs, found.artifacts, strict=True)
+    runs = zip(found.runs, found.artifacts, found.lines, strict=True)
     return {
         "format": 1,
         "runs": [
-            {**run_to_json(run), "artifacts": [artifact_to_json(one) for one in artifacts]}
-            for run, artifacts in runs
+            {
+                **run_to_json(run),
+                "waits_for": line_to_json(line),
+                "artifacts": [artifact_to_json(one) for one in artifacts],
+            }
+            for run, artifacts, line in runs
         ],
     }
 

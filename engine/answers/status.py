@@ -9,6 +9,7 @@ from engine.answers.expected import INSTANT, item_of
 from engine.answers.overdue import count_overdue
 from engine.answers.presence import HOLDS, SILENT, Presence
 from engine.answers.reasons import absence_words, item_words
+from engine.answers.waiting import QueueState, queues_of
 from engine.answers.zones import zone_of_job
 from engine.config import MIN_FREE_MIB
 from engine.core.lifecycle import Run, RunState
@@ -23,6 +24,7 @@ from engine.core.records import (
     Rejection,
     Session,
     Source,
+    Watched,
 )
 from engine.ledger.ports import Current, View
 from engine.transactions.pause import holding
@@ -68,6 +70,8 @@ class Status:
     incidents: tuple[Incident, ...] = ()
     waits_for: str = ""
     """Why the oldest waiting run waits."""
+    queues: tuple[QueueState, ...] = ()
+    """The queues in which runs wait."""
     away_words: str = ""
     """Why no engine decided anything during the newest absence."""
     holds: tuple[Incident, ...] = ()
@@ -80,6 +84,8 @@ class Status:
     """Rows of the ledger that cannot be read, in words."""
     stuck: str = ""
     """Which loops of the engine are stuck, and since when."""
+    folders: tuple[Watched, ...] = ()
+    """The folders that the running engine watches for files."""
     source: Source = THE_FILES
     """Where the running engine takes its jobs from."""
     main_file: str = ""
@@ -130,7 +136,7 @@ class Status:
         is_low = self.free_bytes < LOW_DISK_BYTES
         is_troubled = bool(
             self.rejection or self.holds or self.trouble or self.bug or self.stuck or self.unreadable
-        )
+        ) or any(one.trouble for one in self.folders)
         is_bad = self.is_silent or is_troubled or is_low or self.overdue or self.is_mute
         return self.is_running and not is_bad
 
@@ -177,12 +183,14 @@ def make_status(
         incidents=incidents,
         away_words=_away_words(view, incidents) if view is not None else "",
         waits_for=_waits_for(view, open_runs, presence, now) if view is not None else "",
+        queues=queues_of(open_runs, now),
         holds=_holds(view) if view else (),
         trouble=trouble,
         bug=bug,
         unreadable=_unreadable(view) if view is not None else (),
         stuck=stuck,
         source=view.source() if view is not None and presence.is_running else THE_FILES,
+        folders=tuple(view.watched()) if view is not None and presence.is_running else (),
         main_file=main_file,
         has_main_file=has_main_file,
         backlog=view.soundness.backlog() if view is not None else NO_BACKLOG,
@@ -255,6 +263,7 @@ def status_to_json(status: Status) -> dict[str, object]:
         "running": status.running,
         "waiting": status.waiting,
         "waits_for": status.waits_for or None,
+        "queues": [one._asdict() for one in status.queues],
         "overdue": status.overdue,
         "unsettled": status.unsettled,
         "free_bytes": status.free_bytes,
@@ -301,6 +310,16 @@ def _troubles(status: Status) -> dict[str, object]:
     """The part about holds, problems and incidents."""
     return {
         "stuck": status.stuck or None,
+        "folders": [
+            {
+                "folder": one.folder,
+                "jobs": list(one.jobs),
+                "trouble": one.trouble or None,
+                "since": iso(one.since),
+                "polled": one.polled or None,
+            }
+            for one in status.folders
+        ],
         "holds": [
             {"kind": one.kind, "since": one.began_at.isoformat(), "detail": one.detail or None}
             for one in status.holds

@@ -1,12 +1,15 @@
 """The answer of `status` as text."""
 
+from collections.abc import Sequence
 from datetime import UTC
 
 from engine.answers.facts import Fact
+from engine.answers.starts import folder_words
 from engine.answers.status import LOW_DISK_BYTES, OWED_LONG, Status
+from engine.answers.waiting import QueueState
 from engine.core.columns import facts
 from engine.core.reasons import IncidentKind
-from engine.core.records import Incident
+from engine.core.records import Incident, Watched
 from engine.core.vocabulary import instant_text, other_version, paused_though_enabled, seconds_text
 from jobfile import __version__
 from jobfile.model.counts import many
@@ -34,9 +37,11 @@ def _rows(status: Status) -> list[Fact]:
         ("applied", _generation_line(status)),
         ("git", _git_line(status)) if status.source.ref else ("file", _file_line(status)),
         *(("", line) for line in (status.rejection.diagnostics if status.rejection else ())),
+        *_folder_lines(status),
         *_pause_lines(status),
         *_incident_lines(status),
         ("runs", _runs_line(status)),
+        *(("queue", _queue_line(one)) for one in status.queues),
         ("disk", _disk_line(status)),
         *_notification_lines(status),
     ]
@@ -58,6 +63,27 @@ def _notification_lines(status: Status) -> list[Fact]:
             ("" if lines else "channels", f"{given_up} GIVEN UP{'' if lines else why}: jobfile doctor")
         )
     return lines
+
+
+def _folder_lines(status: Status) -> list[Fact]:
+    """The folders that are watched for files: how many, and what is wrong with them."""
+    if not status.folders:
+        return []
+    troubled = [one for one in status.folders if one.trouble]
+    polled = [one for one in status.folders if one.polled]
+    lines = [f"{many(len(status.folders), 'folder')} watched: {', '.join(_places(status.folders))}"]
+    lines += [f"scanned every few seconds: {one.polled}" for one in polled[:MAX_ROWS]]
+    for one in troubled[:MAX_ROWS]:
+        lines.append(f"NOTHING STARTS {', '.join(one.jobs)}: {folder_words(one)}")
+    if len(troubled) > MAX_ROWS:
+        more = many(len(troubled) - MAX_ROWS, "more folder", "more folders")
+        lines.append(f"and {more} CANNOT BE READ")
+    return [("files" if index == 0 else "", line) for index, line in enumerate(lines)]
+
+
+def _places(folders: Sequence[Watched]) -> list[str]:
+    shown = [f"{one.folder.rstrip('/')}/ for {', '.join(one.jobs)}" for one in folders[:MAX_ROWS]]
+    return [*shown, "…"] if len(folders) > MAX_ROWS else shown
 
 
 def _pause_lines(status: Status) -> list[Fact]:
@@ -178,6 +204,11 @@ def _runs_line(status: Status) -> str:
         are = many(status.unsettled, "of the running has", "of the running have")
         line += f"; {are} ended, and no engine has recorded this yet: jobfile up"
     return line
+
+
+def _queue_line(one: QueueState) -> str:
+    slots = many(one.slots, "slot is", "slots are")
+    return f"{one.queue}: {one.held:,} of {slots} taken, {one.waiting:,} waiting"
 
 
 def _disk_line(status: Status) -> str:

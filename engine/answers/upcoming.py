@@ -62,6 +62,8 @@ class Fires:
     is_all: bool
     """Whether there are no others after these, up to `until`."""
     until: datetime | None = None
+    starts: tuple[str, ...] = ()
+    """What starts the job besides its schedule, in words."""
 
 
 def next_fires(
@@ -72,6 +74,7 @@ def next_fires(
     now: datetime,
     is_job: bool,
     until: datetime | None = None,
+    starts: tuple[str, ...] = (),
 ) -> Fires:
     """The next fires of a union of entries, at most `limit`, up to `until`."""
     found: list[Upcoming] = []
@@ -90,6 +93,7 @@ def next_fires(
         fires=tuple(found),
         is_all=len(found) < limit,
         until=until,
+        starts=starts,
     )
 
 
@@ -110,7 +114,10 @@ def fires_to_json(found: Fires, *, pauses: Sequence[Pause] = (), obstacle: str =
     """One schedule as JSON data."""
     job = found.name if found.is_job else None
     rows = [fire_to_json(one, job=job, is_paused=pause_at(pauses, one.at) is not None) for one in found.fires]
-    return times_to_json(rows, since=found.now, until=found.until, is_all=found.is_all, obstacle=obstacle)
+    starts = {found.name: found.starts} if found.starts else {}
+    return times_to_json(
+        rows, since=found.now, until=found.until, is_all=found.is_all, obstacle=obstacle, starts=starts
+    )
 
 
 def fire_to_json(one: Upcoming, *, job: str | None, is_paused: bool) -> dict[str, object]:
@@ -125,8 +132,11 @@ def times_to_json(
     until: datetime | None,
     is_all: bool,
     obstacle: str,
+    starts: Mapping[str, Sequence[str]],
 ) -> dict[str, object]:
-    """Fires as JSON data, of one schedule or of all; `obstacle` is why nothing starts now."""
+    """Fires as JSON data, of one schedule or of all; `obstacle` is why nothing starts now, `starts` says
+    what starts jobs besides their schedules.
+    """
     return {
         "format": 1,
         "now": since.isoformat(),
@@ -134,6 +144,7 @@ def times_to_json(
         "obstacle": obstacle or None,
         "fires": list(fires),
         "is_all": is_all,
+        "starts": {job: list(words) for job, words in starts.items()},
     }
 
 
@@ -192,8 +203,12 @@ def _row(one: Upcoming) -> dict[str, str | None]:
 
 def _lines(found: Fires) -> list[str]:
     """One line of words, one for each fire, and how much later the runs start."""
-    words = "; ".join(describe(entry) for entry in found.entries) or "no schedule: started by hand"
-    lines = [words]
+    words = [describe(entry) for entry in found.entries]
+    if not words:
+        words = [f"no schedule: {found.starts[0] if found.starts else 'started by hand'}", *found.starts[1:]]
+    elif found.starts:
+        words += found.starts
+    lines = ["; ".join(words)]
     for spread in dict.fromkeys(entry.spread for entry in found.entries if entry.spread and found.is_job):
         delay = format_duration(spread_delay(spread, found.name))
         place = f"the delay of {found.name} within its spread of {format_duration(spread)}"

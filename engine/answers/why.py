@@ -15,6 +15,8 @@ from engine.answers.facts import Fact, instant_facts, run_facts, schedule_at
 from engine.answers.notifications import notification_facts, notification_to_json
 from engine.answers.overdue import OVERDUE
 from engine.answers.presence import RUNNING, Presence
+from engine.answers.starts import folder_words, starts_of
+from engine.answers.waiting import Line, first_line, line_to_json
 from engine.core.columns import facts
 from engine.core.lifecycle import Run, RunState
 from engine.core.reasons import REASONS
@@ -22,6 +24,7 @@ from engine.core.records import Audited, Notification, Schedule
 from engine.core.vocabulary import instant_text, short, start_error_words
 from engine.ledger.ports import View
 from jobfile.diagnostics.escapes import printable
+from jobfile.model.canonical import spec_from_json
 from jobfile.model.dataclass import dataclass
 from jobfile.render.style import PLAIN, Style
 from jobfile.schedule.in_words import describe
@@ -51,6 +54,8 @@ class Story:
     """The instant that it is about; None for a day without a run."""
     words: str = ""
     """The reason of its state in words."""
+    line: Line | None = None
+    """In which line the first of its runs waits that does."""
     by_hand: tuple[Audited, ...] = ()
     """What users did with its runs."""
     retries: tuple[Run, ...] = ()
@@ -85,6 +90,7 @@ def story_to_json(story: Story) -> dict[str, object]:
         "state": OVERDUE if story.is_overdue else story.state.value if story.state else None,
         "reason": story.reason or None,
         "words": story.words or None,
+        "waits_for": line_to_json(story.line),
         "by_hand": [
             {"at": one.at.isoformat(), "action": one.action, "by": one.actor, "detail": one.detail or None}
             for one in story.by_hand
@@ -169,6 +175,7 @@ def _story(asked: Asked, item: Item, at: datetime, *, beside: Sequence[Item] = (
         details=tuple(details_of(asked.view, run) for run in runs),
         at=at,
         words=asked.words(item),
+        line=first_line(asked.view, runs, asked.now),
         by_hand=tuple(one for run in runs for one in asked.view.audit_of(run.id)),
         retries=tuple(one for run in runs for one in asked.view.retries_of(run.id)),
         notifications=told,
@@ -215,6 +222,7 @@ def _not_expected(asked: Asked, at: datetime) -> Story:
         found += _neighbours(schedule, at, zone)
     else:
         because = _why_no_schedule(view, job, at, zone)
+    found += _other_starts(asked)
     is_coming = schedule is not None and at > asked.now and fire_at(schedule.entries, at) is not None
     what = "expected, not yet due" if is_coming else f"not expected: {because}"
     return Story(
@@ -259,3 +267,13 @@ def _why_no_schedule(view: View, job: str, at: datetime, zone: ZoneInfo) -> str:
         why_ended = REASONS.get(last.ended_because, "its schedule was changed")
         return f"{why_ended} {instant_text(last.active_until, zone)}"
     return "the job has no schedule"
+
+
+def _other_starts(asked: Asked) -> list[Fact]:
+    """What else starts the job now, and what is wrong with the folders that are watched for it."""
+    version = asked.view.job_in_force(asked.job)
+    text = None if version is None else asked.view.definition_text(version.digest)
+    words = () if text is None else starts_of(spec_from_json(text))
+    troubles = [folder_words(one) for one in asked.view.watched() if asked.job in one.jobs]
+    known = troubles if asked.presence.is_running else []
+    return [*(("starts", one) for one in words), *(("folder", one) for one in known if one)]

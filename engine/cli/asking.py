@@ -1,21 +1,28 @@
 """Sends requests to the engine through the ledger: one transaction each, recorded in the audit."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
+from typing import NoReturn
+
+import click
 
 from engine.cli.place import Place
+from engine.core.errors import JobfileError
 from engine.core.lifecycle import Run, RunState
 from engine.core.reasons import Reason
 from engine.execution.run_folders import copy_run
-from engine.host.environment import user_name
+from engine.host.environment import environment, user_name
 from engine.host.lock import make_private_file, make_state_dir
 from engine.host.run_ids import new_run_id
 from engine.host.wake import poke
 from engine.ledger.opening import open_ledger
 from engine.ledger.store_ports import Requesting
 from engine.ports import Stop
-from engine.transactions.account import Moment, request_runs, requested_runs, retry_run
+from engine.transactions.account import Moment, earlier_ids, request_runs, requested_runs, retry_run
+from engine.transactions.requests import requesting_run
 from engine.transactions.steps import has_steps, keep_steps, kept_of
+from jobfile.expressions.expression import EvaluationError
 from jobfile.model.catalog import CompiledJob
 from jobfile.model.jobs import JobSpec, OverlapPolicy
 from jobfile.model.values import Scalar, Value
@@ -30,19 +37,27 @@ def new_runs(
     at: datetime,
     now: datetime,
     chosen: Sequence[Mapping[str, Scalar]] | None = None,
+    key: str = "",
 ) -> tuple[Run, ...]:
-    """Make the runs of a request, without recording them: of the chosen combinations, or of all."""
-    return requested_runs(
-        spec,
-        new_id=new_run_id,
-        digest=digest,
-        generation=generation,
-        params=params,
-        at=at,
-        now=now,
-        requested_by=user_name(),
-        chosen=chosen,
-    )
+    """Make the runs of a request, without recording them: of the chosen combinations, or of all.
+
+    `key` is an idempotency key in place of that of the job.
+    """
+    try:
+        return requested_runs(
+            spec,
+            new_id=new_run_id,
+            digest=digest,
+            generation=generation,
+            params=params,
+            at=at,
+            now=now,
+            requested_by=user_name(),
+            chosen=chosen,
+            key=key,
+        )
+    except EvaluationError as error:  # in its keys, for example of a value that only a trigger gives
+        raise click.UsageError(str(error)) from error
 
 
 def new_retry(spec: JobSpec, old: Run, *, digest: str, generation: int | None, now: datetime) -> Run:
@@ -70,10 +85,16 @@ def record(
 ) -> tuple[Run, ...]:
     """Record the runs of a request and the reason; return them as the overlap policy decided.
 
-    `continues` is the run whose steps a retry does not run again.
+    If they are duplicates of earlier runs, nothing is recorded, and those are returned. `continues` is the
+    run whose steps a retry does not run again.
     """
     moment = Moment(now=now, generation=runs[0].generation or 0, new_id=new_run_id)
+    parent = requesting_run(store, environment())
+    runs = [replace(run, caused_by=parent) if parent and not run.retry_of else run for run in runs]
     with store.transaction():
+        if earlier := earlier_ids(store, runs, now=now):
+            found, _ = request_runs(store, runs, job.spec, moment)
+            return found or _refuse_deleted(earlier[0])
         store.add_definition(job)
         recorded, _ = request_runs(store, runs, job.spec, moment, policy=policy)
         if continues is not None and not recorded[0].state.is_final:
@@ -87,6 +108,18 @@ def record(
                 now=now,
             )
     return recorded
+
+
+def _refuse_deleted(run_id: str) -> NoReturn:
+    raise JobfileError(
+        f"duplicate of run {run_id}, whose record was deleted; nothing was started. To run the job again, "
+        "give another --key"
+    )
+
+
+def is_duplicate(recorded: Sequence[Run], requested: Sequence[Run]) -> bool:
+    """Whether a request got the runs of an earlier one, because these have its key."""
+    return not {run.id for run in recorded} & {run.id for run in requested}
 
 
 def prepare_state(place: Place) -> None:

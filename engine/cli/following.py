@@ -10,14 +10,13 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC
 from types import FrameType
 
-from engine.answers.as_json import details_of, one_run_to_json, whole_runs_to_json
-from engine.answers.did import answer_of
 from engine.answers.expected import item_of
 from engine.answers.presence import RUNNING
 from engine.answers.reasons import end_line, item_words
+from engine.answers.requested import answer_of_request, requested_to_json
 from engine.answers.steps import kept_words, steps_of_run
 from engine.cli.alone import Alone
-from engine.cli.asking import ask_to_stop, hand_over, prepare_state
+from engine.cli.asking import ask_to_stop, hand_over, is_duplicate, prepare_state
 from engine.cli.output import print_json, print_text, style_of
 from engine.cli.place import Place
 from engine.cli.showing import OutputShown
@@ -82,7 +81,14 @@ class Followed:
     """A run that is followed: each look prints new output. When the reader has left, the run continues."""
 
     def __init__(
-        self, place: Place, view: View, run_id: str, *, output_to_stderr: bool, prefix: str = ""
+        self,
+        place: Place,
+        view: View,
+        run_id: str,
+        *,
+        output_to_stderr: bool,
+        shows_output: bool = True,
+        prefix: str = "",
     ) -> None:
         """Print nothing yet; `prefix` comes before each line: one of several runs has it."""
         self._prefix = prefix
@@ -97,7 +103,7 @@ class Followed:
         self._waited = ""
         self._check_wait_at = time.monotonic() + SHOW_WAIT_AFTER_SECONDS
         self._ledger = place.config.ledger.stat()
-        self._is_read = True
+        self._is_read = shows_output
 
     def look(self) -> Run:
         """Print new output; return the run as it is now."""
@@ -205,13 +211,15 @@ def attend(
     why: str,
     as_json: bool,
     all_steps: bool = False,
+    shows_output: bool = True,
 ) -> int:
     """Record the runs of a request, make sure that they start, and follow them to their ends; return the
     exit code.
 
     With an engine, the engine starts them. Without one this command takes the engine's place. On a signal
     that ends a command, a run that has not started is withdrawn; one that has started continues under an
-    engine, and is cancelled if there is none.
+    engine, and is cancelled if there is none. If the request is a duplicate, the earlier runs are followed,
+    and continue in any case.
     """
     prepare_state(place)
     ids = {run.id for run in runs}
@@ -222,6 +230,10 @@ def attend(
         alone.look()  # before anything is recorded: it refuses a ledger with a hold
         attendances = [Attendance.begin(place.state_dir, run.id) for run in runs]
         recorded = hand_over(place, runs, job, why=why, now=place.now(), all_steps=all_steps)
+        is_repeated = is_duplicate(recorded, runs)
+        if is_repeated:
+            tell_duplicate(recorded[0])
+            ids |= {run.id for run in recorded}  # nothing else may start them
         view = place.view()
         tell_kept(view, recorded[0])
         followed = [
@@ -230,14 +242,29 @@ def attend(
                 view,
                 run.id,
                 output_to_stderr=as_json,
+                shows_output=shows_output,
                 prefix=f"{combination_text(run.matrix)} " if len(recorded) > 1 else "",
             )
             for run in recorded
         ]
-        ended = _until_over(place, followed, alone, told, is_quiet=as_json or len(recorded) == 1)
+        ended = _until_over(
+            place, followed, alone, told, is_quiet=as_json or len(recorded) == 1, is_ours=not is_repeated
+        )
         for attendance in attendances:
             attendance.leave()
-    return _print_result(view, ended, as_json=as_json)
+    if as_json:
+        found = requested_to_json(
+            view, ended, is_duplicate=is_repeated, is_followed=True, options=place.options
+        )
+        print_json(found)
+    elif len(ended) == 1 and ended[0].state.is_final:
+        print_end(ended[0])
+    return int(answer_of_request(ended))
+
+
+def tell_duplicate(earlier: Run) -> None:
+    """Say on stderr that a request started nothing, because an earlier one has its key."""
+    _say(f"duplicate of {earlier.occurrence or earlier.id}")
 
 
 def tell_kept(view: View, run: Run) -> None:
@@ -248,9 +275,18 @@ def tell_kept(view: View, run: Run) -> None:
 
 
 def _until_over(
-    place: Place, followed: Sequence[Followed], alone: Alone, told: EndingSignals, *, is_quiet: bool
+    place: Place,
+    followed: Sequence[Followed],
+    alone: Alone,
+    told: EndingSignals,
+    *,
+    is_quiet: bool,
+    is_ours: bool,
 ) -> list[Run]:
-    """Follow runs until each is over, or until a signal ends this command and the rest continues."""
+    """Follow runs until each is over, or until a signal ends this command and the rest continues.
+
+    Those that this command did not request continue in any case.
+    """
     pause = threading.Event()
     how = Stop.CANCEL
     ended: dict[Followed, Run] = {}
@@ -262,10 +298,10 @@ def _until_over(
                 if not is_quiet:
                     print_end(run)
         if signal_name := told.take():
-            is_continued = is_engine_running(place.state_dir)
+            is_continued = not is_ours or is_engine_running(place.state_dir)
             for one, run in looked.items():
-                if one not in ended and run.state is not RunState.QUEUED and is_continued:
-                    _say(f"\nstill running; end it with  jobfile cancel {short(run.id)}")
+                if one not in ended and is_continued and (not is_ours or run.state is not RunState.QUEUED):
+                    _say(f"\nstill {_still(run)}; end it with  jobfile cancel {short(run.id)}")
                     ended[one] = run
                 elif one not in ended:
                     _end(place, run, how, why=signal_name)
@@ -275,6 +311,10 @@ def _until_over(
             return [ended[one] for one in followed]
         alone.look()
         pause.wait(LOOK_SECONDS)
+
+
+def _still(run: Run) -> str:
+    return "waiting" if run.state is RunState.QUEUED else "running"
 
 
 def _end(place: Place, run: Run, how: Stop, *, why: str) -> None:
@@ -288,18 +328,6 @@ def _say(text: str, style: Style = PLAIN) -> None:
     """Print to standard error; errors are ignored, because the terminal may be closed."""
     with contextlib.suppress(OSError):
         print_text(text, style, err=True)
-
-
-def _print_result(view: View, runs: Sequence[Run], *, as_json: bool) -> int:
-    if len(runs) > 1:
-        if as_json:
-            print_json(whole_runs_to_json(view, runs))
-    elif as_json:
-        print_json(one_run_to_json(runs[0], details=details_of(view, runs[0])))
-    elif runs[0].state.is_final:
-        print_end(runs[0])
-    item = item_of(*runs)
-    return int(answer_of(item.state, was_started=item.ran))
 
 
 def print_end(run: Run) -> None:

@@ -184,6 +184,7 @@ PAGES: Final[Mapping[str, HelpPage]] = {
             "jobfile run nightly",
             "jobfile run nightly -p day=2026-11-28 -p full=true",
             "jobfile run nightly --dry-run",
+            "jobfile run nightly --key nightly-2026-11-28 --json --wait",
         ),
         {
             GOOD: "the run succeeded; with --detach: it is requested; with --dry-run: it would run",

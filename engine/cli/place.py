@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, TypeVar
 
 import click
@@ -43,6 +44,17 @@ class Place:
         """The place that the options name."""
         main_file = find_main_file(file, here=Path.cwd())
         return cls(main_file=main_file, state_dir=find_state_dir(state, main_file, environ=environment()))
+
+    @property
+    def options(self) -> str:
+        """The options with which another command, typed in this folder, finds this place; usually none."""
+        main_file, here, environ = self.main_file, Path.cwd(), environment()
+        found = ""
+        if main_file != find_main_file(None, here=here):
+            found += f" -f {quote(str(main_file))}"
+        if self.state_dir != find_state_dir(None, main_file, environ=environ):
+            found += f" --state {quote(str(self.state_dir))}"
+        return found
 
     @property
     def config(self) -> EngineConfig:

@@ -5,6 +5,7 @@ the job's zone unless the text names one.
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import click
@@ -15,8 +16,8 @@ from jobfile.schedule.duration import parse_duration, why_no_duration
 from jobfile.schedule.zones import EPOCH, load_zone
 
 FORMS = (
-    "2026-11-28T18:04Z, '2026-11-28 18:04 CET', 18:04, today, yesterday, tomorrow, now, 7d, '2h ago', "
-    "'in 2h', or epoch seconds"
+    "2026-11-28T18:04Z, '2026-11-28 18:04 CET', 18:04, today, yesterday, tomorrow, monday, "
+    "'last sunday 8:00', 'last month', 2026-W47, now, 7d, '2h ago', 'in 2h', or epoch seconds"
 )
 
 LATEST = datetime(9000, 1, 1, tzinfo=UTC)
@@ -28,16 +29,30 @@ MIN_EPOCH_DIGITS = 9
 MAX_CHOICES = 4
 """Maximum number of zones in the message about an ambiguous abbreviation."""
 
-_DAY = r"\d{4}-\d\d-\d\d|today|yesterday|tomorrow"
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_WEEKDAY = "|".join(f"{name[:3]}(?:{name[3:]})?" for name in WEEKDAYS)
+_DAY = rf"\d{{4}}-\d\d-\d\d|today|yesterday|tomorrow|(?:(?:last|next) )?(?:{_WEEKDAY})"
 _CLOCK = r"\d{1,2}:\d\d(?::\d\d(?:[.,]\d{1,9})?)?"
 _TIME = regex(
-    rf"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*,? )?(?:(?P<day>{_DAY})(?:[T ]|$))?(?P<clock>{_CLOCK})?"
+    rf"(?:(?:{_WEEKDAY}),? (?=\d{{4}}-))?(?:(?P<day>{_DAY})(?:[T ]|$))?(?P<clock>{_CLOCK})?"
     r" ?(?P<zone>Z|[+-]\d\d(?::?\d\d)?|[A-Za-z]{2,6}|[A-Za-z_]+(?:/[A-Za-z0-9_+-]+)+)?",
+    re.IGNORECASE | re.ASCII,
+)
+_PERIOD = regex(
+    r"(?P<which>last|this|next) (?P<unit>week|month|year)|(?P<week>\d{4}-W\d\d)|(?P<month>\d{4}-\d\d)",
     re.IGNORECASE | re.ASCII,
 )
 _LENGTH = regex(r"(\d{1,9}) ?(seconds?|minutes?|hours?|days?|weeks?)", re.IGNORECASE | re.ASCII)
 _EPOCH = regex(rf"@?\d{{{MIN_EPOCH_DIGITS},12}}(?:\.\d{{1,6}})?", re.ASCII)
 _OFFSET = regex(r"([+-])(\d\d):?(\d\d)?", re.ASCII)
+
+
+class Days(NamedTuple):
+    """Consecutive local days, both ends included."""
+
+    first: date
+    last: date
+
 
 _LocalTime = Callable[[tzinfo | None], datetime]
 """Returns the local time that a text names in a zone. None is the zone of this host."""
@@ -59,9 +74,12 @@ def parse_instant(text: str, zone: ZoneInfo, *, now: datetime) -> datetime:
 def parse_coming(text: str, zone: ZoneInfo, *, now: datetime) -> datetime:
     """The instant that a text names, for options about the future.
 
-    A bare length counts from now on, and a clock time that has passed today is that of tomorrow.
+    A bare length counts from now on, a clock time that has passed today is that of tomorrow, and a weekday is
+    the next one.
     """
     given = " ".join(text.split())
+    if given.partition(" ")[0].lower()[:3] in {name[:3] for name in WEEKDAYS}:
+        given = f"next {given}" if _TIME.fullmatch(f"next {given}") else given
     at = parse_instant(f"in {given}" if parse_duration(given) is not None else given, zone, now=now)
     found = _TIME.fullmatch(given)
     if at <= now and given[:1].isdigit() and found is not None and found["clock"] and not found["day"]:
@@ -69,9 +87,12 @@ def parse_coming(text: str, zone: ZoneInfo, *, now: datetime) -> datetime:
     return at
 
 
-def parse_day(text: str, zone: ZoneInfo, *, now: datetime) -> date:
-    """The day that a text names, or the day of the instant that it names, in `zone`."""
-    return named_day(text, zone, now=now) or parse_instant(text, zone, now=now).astimezone(zone).date()
+def parse_days(text: str, zone: ZoneInfo, *, now: datetime) -> Days:
+    """The day, week, month or year that a text names, or the day of the instant that it names, in `zone`."""
+    if (found := named_days(text, zone, now=now)) is not None:
+        return found
+    day = parse_instant(text, zone, now=now).astimezone(zone).date()
+    return Days(day, day)
 
 
 def parse_length(text: str, *, of: str) -> timedelta:
@@ -92,6 +113,43 @@ def named_day(text: str, zone: ZoneInfo, *, now: datetime) -> date | None:
         return _day(found["day"], zone, now)
     except ValueError:
         return None
+
+
+def named_days(text: str, zone: ZoneInfo, *, now: datetime) -> Days | None:
+    """The days of a text that names a day, a week, a month or a year, and no time; None for another text."""
+    if (day := named_day(text, zone, now=now)) is not None:
+        return Days(day, day)
+    return _period(" ".join(text.split()), now.astimezone(zone).date())
+
+
+def _period(given: str, today: date) -> Days | None:
+    """A week (from Monday, ISO 8601), a month or a year; ValueError for one that does not exist."""
+    found = _PERIOD.fullmatch(given)
+    if found is None:
+        return None
+    try:
+        if found["week"]:
+            monday = date.fromisoformat(f"{found['week'].upper()}-1")
+            return Days(monday, monday + timedelta(days=6))
+        if found["month"]:
+            return _month(date.fromisoformat(f"{found['month']}-01"))
+    except ValueError:
+        return None
+    step = {"last": -1, "this": 0, "next": 1}[found["which"].lower()]
+    match found["unit"].lower():
+        case "week":
+            monday = today - timedelta(days=today.weekday()) + timedelta(weeks=step)
+            return Days(monday, monday + timedelta(days=6))
+        case "month":
+            months = today.year * 12 + today.month - 1 + step
+            return _month(date(months // 12, months % 12 + 1, 1))
+        case _:
+            return Days(date(today.year + step, 1, 1), date(today.year + step, 12, 31))
+
+
+def _month(first: date) -> Days:
+    after = (first + timedelta(days=31)).replace(day=1)
+    return Days(first, after - timedelta(days=1))
 
 
 def _relative(given: str, now: datetime) -> datetime | None:
@@ -119,6 +177,8 @@ def _named(given: str, zone: ZoneInfo, now: datetime) -> datetime:
     """A time from its date and clock; ValueError when the text is not one."""
     if _EPOCH.fullmatch(given):
         return EPOCH + timedelta(seconds=float(given.removeprefix("@")))
+    if (days := _period(given, now.astimezone(zone).date())) is not None:
+        return datetime.combine(days.first, time(), tzinfo=zone)
     found = _TIME.fullmatch(given)
     if found is None or not (found["day"] or found["clock"]):
         at = datetime.fromisoformat(given)  # further forms of ISO 8601: 20261128T1804, 2026-W48-6
@@ -141,7 +201,23 @@ def _day(text: str | None, zone: tzinfo | None, now: datetime) -> date:
         "tomorrow": today + timedelta(days=1),
     }
     word = text.lower() if text else None
-    return words[word] if word in words else date.fromisoformat(str(text))
+    if word in words:
+        return words[word]
+    return _weekday(str(word), today) or date.fromisoformat(str(text))
+
+
+def _weekday(words: str, today: date) -> date | None:
+    """The newest day with this name, today included; with `last` the one before today, with `next` the first
+    after it.
+    """
+    which, _, name = words.rpartition(" ")
+    number = next((n for n, known in enumerate(WEEKDAYS) if name and known.startswith(name[:3])), None)
+    if number is None or not name.isalpha():
+        return None
+    back = (today.weekday() - number) % 7
+    if which == "next":
+        return today + timedelta(days=7 - back)
+    return today - timedelta(days=back or 7 if which == "last" else back)
 
 
 def _clock(text: str | None) -> time:

@@ -2,6 +2,7 @@
 
 __all__ = [
     "admission",
+    "arrivals",
     "artifacts",
     "audit_chain",
     "clocks",

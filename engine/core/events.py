@@ -71,6 +71,42 @@ class RefUnread:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FolderUnreadable:
+    """A watched folder is missing, or cannot be read to its end: files in it may start nothing."""
+
+    folder: str
+    jobs: tuple[str, ...]
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderReadable:
+    """A watched folder can be read again, after this many seconds."""
+
+    folder: str
+    jobs: tuple[str, ...]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderPolled:
+    """The kernel does not report every change of a watched folder, so it is scanned every few seconds."""
+
+    folder: str
+    jobs: tuple[str, ...]
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilesWait:
+    """Files wait in their folder: as many runs of the job wait as its `max_waiting` allows."""
+
+    job: str
+    folder: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NotRunTold:
     """Occurrences that were expected and will not run."""
 
@@ -351,6 +387,10 @@ Event = (
     | ConfigChanged
     | ConfigAccepted
     | RefUnread
+    | FolderUnreadable
+    | FolderReadable
+    | FolderPolled
+    | FilesWait
     | NotRunTold
     | FellDueUnseen
     | EngineWasAway

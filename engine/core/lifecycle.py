@@ -170,6 +170,8 @@ class TriggerEvent(NamedTuple):
     not_run: str = ""
     """The reason for which it makes no run, but a record of that; empty when it makes one."""
     detail: str = ""
+    mount: str = ""
+    """The mount point that its file is on."""
 
 
 class AttemptKey(NamedTuple):

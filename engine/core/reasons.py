@@ -35,6 +35,7 @@ class Reason(_Word):
     CATCHUP_LIMIT = "catchup_limit", "too old to catch up"
     BUFFER_FULL = "buffer_full", "too many runs are waiting"
     DUPLICATE = "duplicate", "another run has the same idempotency key"
+    FILE_GONE = "file_gone", "its file was gone before it started"
     START_ERROR = "start_error", "it could not be started"
     TEMPLATE_ERROR = "template_error", "a template could not be filled in"
     WORKING_DIR_MISSING = "working_dir_missing", "its folder does not exist"

@@ -32,6 +32,8 @@ SET_ASIDE = "set_aside"
 """The key of the fact with the unreadable rows, as a JSON list of texts."""
 SOURCE = "source"
 """The key of the fact with the source of the engine's jobs."""
+WATCHED = "watched_folders"
+"""The key of the fact with the folders that the engine watches for files."""
 
 
 class Generation(NamedTuple):
@@ -226,6 +228,19 @@ class Source(NamedTuple):
     """Why the ref cannot be read now; empty when it can."""
 
 
+class Watched(NamedTuple):
+    """A folder that the running engine watches for files."""
+
+    folder: str
+    jobs: tuple[str, ...]
+    trouble: str = ""
+    """Why it cannot be read, or not all of it; empty when it can."""
+    since: datetime | None = None
+    """Since when there is trouble."""
+    polled: str = ""
+    """Why the engine looks into it every few seconds, and does not wait for reports of changes."""
+
+
 class Audited(NamedTuple):
     """One change by a user or the engine."""
 
@@ -360,6 +375,14 @@ class Crowd(NamedTuple):
     concurrency_key: str
     active: int
     limit: int
+
+
+class QueueCrowd(NamedTuple):
+    """Runs that hold a slot of one queue, and the largest number of slots that it had for one of them."""
+
+    queue: str
+    active: int
+    slots: int
 
 
 class Backlog(NamedTuple):

@@ -12,6 +12,7 @@ from engine.core.lifecycle import (
     Ended,
     Lost,
     Outcome,
+    Run,
     RunState,
     StartError,
     Verdict,
@@ -115,6 +116,19 @@ def _asked_wait(outputs: Outputs | None, retry: RetrySpec) -> timedelta:
 
 def _delay_of(run: Tried, retry: RetrySpec) -> timedelta:
     return retry_delay(retry, run_id=run.id, attempt=run.attempt)
+
+
+def settled_run(run: Run, verdict: Verdict, outcome: Outcome) -> Run:
+    """The run after an attempt, as the store records it."""
+    return replace(
+        run,
+        state=verdict.run_state,
+        reason=verdict.reason,
+        detail=verdict.detail,
+        ended_at=verdict.ended_at,
+        retry_at=verdict.retry_at,
+        exit_code=outcome.exit_code if isinstance(outcome, Ended) else None,
+    )
 
 
 def settle_round(run: Tried, end: Conclusion, *, spec: JobSpec, now: datetime, gone: str = "") -> Verdict:

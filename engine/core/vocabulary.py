@@ -4,7 +4,7 @@ import re
 import signal
 from collections.abc import Mapping
 from datetime import datetime, timedelta, tzinfo
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from engine.core.lifecycle import NOT_AGAIN, Run
 from engine.core.reasons import OF_A_REQUEST, REASONS, Reason
@@ -117,6 +117,23 @@ def value_text(value: object) -> str:
     if isinstance(value, list | tuple):
         return ",".join(value_text(item) for item in value)
     return str(value)
+
+
+_COUNTS: Final = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_ORDINALS: Final = (
+    *("first", "second", "third", "fourth", "fifth"),
+    *("sixth", "seventh", "eighth", "ninth", "tenth"),
+)
+
+
+def count_text(count: int) -> str:
+    """A number as a word up to ten: `five`; a larger one in digits."""
+    return _COUNTS[count] if count < len(_COUNTS) else f"{count:,}"
+
+
+def ordinal_text(place: int) -> str:
+    """A place in a line, from 1, as a word up to ten: `third`; `number 12`."""
+    return _ORDINALS[place - 1] if place <= len(_ORDINALS) else f"number {place:,}"
 
 
 def short(run_id: str) -> str:

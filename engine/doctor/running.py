@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from engine.answers.findings import Examined, Finding
 from engine.answers.presence import SILENT
+from engine.answers.starts import folder_words
 from engine.answers.status import OWED_LONG
 from engine.core.records import CLOCK_HOLD
 from engine.core.vocabulary import seconds_text
@@ -58,6 +59,19 @@ def _check_engine(subject: Subject, view: View) -> Iterator[Finding]:
             found=f"the job files have been refused since {rejection.rejected_at:%Y-%m-%dT%H:%M:%SZ}{first}",
             help="`jobfile check` shows every mistake in them",
         )
+    yield from _check_folders(subject, view)
+
+
+def _check_folders(subject: Subject, view: View) -> Iterator[Finding]:
+    for one in view.watched() if subject.is_running else ():
+        if one.trouble:
+            yield Finding(
+                code="engine.folder",
+                found=f"files start nothing for {', '.join(one.jobs)}: {folder_words(one)}",
+                help="make or mount it, as with `mkdir` or `mount`, or let the engine's user read it; "
+                "`jobfile status` shows it until then",
+                path=one.folder,
+            )
 
 
 def examine_notifications(subject: Subject) -> Examined:

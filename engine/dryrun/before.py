@@ -31,6 +31,7 @@ from engine.dryrun.describing import (
     then_row,
 )
 from engine.dryrun.programs import find_program, program_trouble
+from engine.dryrun.queueing import full_queue, queue_rows
 from engine.dryrun.unknowns import UNKNOWN, StillUnknownError, decided, shown_text, values_before
 from engine.host.patience import wait_for
 from engine.ledger.ports import View
@@ -60,6 +61,9 @@ class Preview:
     at: datetime
     jobs: Sequence[JobSpec]
     outputs: Mapping[str, Mapping[str, Value]]
+    now: datetime
+    key: str = ""
+    """An idempotency key in place of that of the job."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,9 +111,10 @@ def _rows(
         ("as", f"manual, scheduled_at {zone_time.isoformat()}"),
         ("if", _condition(spec, values)),
         ("key", _key(spec, values, view)),
+        *queue_rows(spec, view),
     ]
-    if spec.idempotency_key is not None:
-        rows.append(("idempotency", shown_text(spec.idempotency_key, values)))
+    if key := _idempotency_key(preview, values):
+        rows.append(("idempotency", key))
     rows += [
         ("params", f"{name} = {_param(value)}   ({'given' if name in preview.given else 'default'})")
         for name, value in preview.params.items()
@@ -233,6 +238,8 @@ def _verdict(
     refused = _refusals(preview, values, config, where)
     if refused:
         return f"{WOULD_RUN}: no; {'; '.join(refused)}", False
+    if earlier := _earlier(preview, values, view):
+        return f"{WOULD_RUN}: no; run {short(earlier)} has the same idempotency key", False
     if isinstance(found, StillUnknownError):
         return "cannot tell before the run begins", None
     active = _active(spec, values, view)
@@ -246,7 +253,21 @@ def _verdict(
         first = active[0]
         since = f" since {first.started_at:%Y-%m-%d %H:%M:%SZ}" if first.started_at else ""
         return f"would wait ({first.job}: {first.state.value}{since}, run {short(first.id)})", True
+    if full := full_queue(spec, view):
+        return f"would wait ({full})", True
     return WOULD_RUN, True
+
+
+def _idempotency_key(preview: Preview, values: Mapping[str, object]) -> str:
+    """The key that the run would have, as far as it is known before; empty if none."""
+    key = preview.job.spec.idempotency_key
+    return preview.key or ("" if key is None else shown_text(key, values))
+
+
+def _earlier(preview: Preview, values: Mapping[str, object], view: View | None) -> str:
+    """The id of the run of which it would be a duplicate; empty if there is none."""
+    key = _idempotency_key(preview, values)
+    return "" if view is None or not key else view.key_holder(preview.job.spec.name, key, now=preview.now)
 
 
 def _active(spec: JobSpec, values: Mapping[str, object], view: View | None) -> list[Run]:

@@ -15,6 +15,7 @@ __all__ = [
     "lock",
     "machine",
     "memory_release",
+    "mounts",
     "new_files",
     "orphans",
     "ownership",

@@ -13,6 +13,10 @@ from engine.core.events import (
     DiskReleased,
     EngineWasAway,
     FellDueUnseen,
+    FilesWait,
+    FolderPolled,
+    FolderReadable,
+    FolderUnreadable,
     JobPaused,
     JobRenamed,
     LedgerHeld,
@@ -28,6 +32,9 @@ from engine.core.events import (
 from engine.core.reasons import REASONS
 from engine.core.vocabulary import backfill_words, seconds_text, short
 from jobfile.model.counts import many
+
+MAX_NAMES = 3
+"""Maximum number of jobs that a line names."""
 
 
 def incident_text(
@@ -74,9 +81,19 @@ def ledger_text(event: LedgerHeld | LedgerUnwritable | LedgerWritable) -> str:
             assert_never(event)
 
 
-def upkeep_text(event: DiskHeld | DiskReleased | RunsPruned | OutputsDropped) -> str:
-    """One line about the disk and what was deleted from it."""
+def upkeep_text(
+    event: DiskHeld
+    | DiskReleased
+    | RunsPruned
+    | OutputsDropped
+    | FolderUnreadable
+    | FolderReadable
+    | FolderPolled,
+) -> str:
+    """One line about the disk and what was deleted from it, or about a watched folder."""
     match event:
+        case FolderUnreadable() | FolderReadable() | FolderPolled():
+            return _folder_text(event)
         case DiskHeld():
             return f"DISK NEARLY FULL, nothing new starts: {event.free_bytes // 2**20:,} MiB free"
         case DiskReleased():
@@ -105,8 +122,27 @@ def channel_text(event: ChannelDown | ChannelUp | NotificationGivenUp) -> str:
             assert_never(event)
 
 
+def _folder_text(event: FolderUnreadable | FolderReadable | FolderPolled) -> str:
+    """One line about a folder that is watched for files."""
+    match event:
+        case FolderUnreadable():
+            return f"FILES MAY START NOTHING, {event.detail}: watched for {_few(event.jobs)}"
+        case FolderReadable():
+            after = seconds_text(event.seconds)
+            return f"{event.folder} can be read again after {after}: watched for {_few(event.jobs)}"
+        case FolderPolled():
+            return f"{event.folder} is scanned every few seconds for {_few(event.jobs)}: {event.detail}"
+        case _:
+            assert_never(event)
+
+
+def _few(names: tuple[str, ...]) -> str:
+    more = len(names) - MAX_NAMES
+    return ", ".join(names[:MAX_NAMES]) + (f" and {more} more" if more > 0 else "")
+
+
 def job_event_text(
-    event: FellDueUnseen | SkipsInARow | JobPaused | ScheduleQuarantined | BackfillEnded,
+    event: FellDueUnseen | SkipsInARow | JobPaused | ScheduleQuarantined | BackfillEnded | FilesWait,
 ) -> str:
     """One line about a job, without its name, which the caller puts before it."""
     match event:
@@ -121,5 +157,8 @@ def job_event_text(
             return f"backfill {event.id} is over: {backfill_words(event.because)}"
         case ScheduleQuarantined():
             return f"NOT SCHEDULED: {event.message}"
+        case FilesWait():
+            wait = many(event.count, "file waits", "files wait")
+            return f"{wait} in {event.folder}: as many runs wait as `max_waiting` allows"
         case _:
             assert_never(event)

@@ -26,6 +26,10 @@ from engine.core.events import (
     EngineWasAway,
     Event,
     FellDueUnseen,
+    FilesWait,
+    FolderPolled,
+    FolderReadable,
+    FolderUnreadable,
     GenerationApplied,
     JobPaused,
     JobRenamed,
@@ -90,7 +94,15 @@ def event_text(event: Event) -> str:
             return _line("", "", _about_config(event))
         case EngineWasAway() | ClockJumped() | ClockHeld() | ClockBelieved() | RemovalsHeld() | JobRenamed():
             return _line("", "", incident_text(event))
-        case DiskHeld() | DiskReleased() | RunsPruned() | OutputsDropped():
+        case (
+            DiskHeld()
+            | DiskReleased()
+            | RunsPruned()
+            | OutputsDropped()
+            | FolderUnreadable()
+            | FolderReadable()
+            | FolderPolled()
+        ):
             return _line("", "", upkeep_text(event))
         case (
             LedgerHeld()
@@ -101,7 +113,14 @@ def event_text(event: Event) -> str:
             | NotificationGivenUp()
         ):
             return _line("", "", _about_parts(event))
-        case FellDueUnseen() | SkipsInARow() | JobPaused() | ScheduleQuarantined() | BackfillEnded():
+        case (
+            FellDueUnseen()
+            | SkipsInARow()
+            | JobPaused()
+            | ScheduleQuarantined()
+            | BackfillEnded()
+            | FilesWait()
+        ):
             return _line("", event.job, job_event_text(event))
         case RowUnreadable():
             said = f"{event.found.words}; it is ignored, and the rest continues: jobfile doctor"

@@ -11,4 +11,5 @@ __all__ = [
     "soundness_ports",
     "source_fact",
     "store_ports",
+    "watched_fact",
 ]

@@ -197,6 +197,7 @@ TEXT: Final = Cell("a text", lambda one: isinstance(one, str) and not {"\0", "\u
 JOB: Final = Cell("a job's name", is_job, "unreadable")
 STEP: Final = Cell("a step's name", is_step, "")
 RUN_ID: Final = Cell("a run's id", is_run_id, UNREADABLE)
+MAYBE_RUN_ID: Final = Cell("a run's id", lambda one: one == "" or is_run_id(one), "")
 STATE: Final = _one_of(RUN_STATES, RunState.LOST.value)
 VALUE: Final = Cell("a value as JSON", _reads(value_from_text), '""')
 _reads_params = _reads(params_from_text)
@@ -414,7 +415,7 @@ CELLS: Final[Mapping[str, Mapping[str, Cell]]] = {
         "ended_at": ENDED,
         "ended_because": TEXT,
     },
-    "trigger_event": {"job": JOB, "trigger": TEXT, "identity": TEXT, "run_id": RUN_ID},
+    "trigger_event": {"job": JOB, "trigger": TEXT, "identity": TEXT, "run_id": MAYBE_RUN_ID, "mount": TEXT},
     "idempotency_key": {"job": JOB, "key": TEXT, "run_id": RUN_ID, "expires_at": INSTANT},
     "definition": {"digest": TEXT, "job": JOB, "spec": TEXT},
     "meta": {"key": TEXT, "value": TEXT},

@@ -24,19 +24,23 @@ class TriggerEvents(Protocol):
         ...
 
     def add(self, event: TriggerEvent, *, run_id: str, now: datetime) -> None:
-        """Record an event with its run. An exception if it was recorded already."""
+        """Record an event with its run, or with "" if it leads to none. An exception for a recorded one."""
         ...
 
-    def identities(self, job: str, trigger: TriggerKind) -> frozenset[str]:
-        """The identities of the recorded events of a trigger of a job."""
+    def identities(self, job: str, trigger: TriggerKind) -> dict[str, str]:
+        """The identities of the recorded events of a trigger of a job, each with the mount of its file."""
+        ...
+
+    def forget_run(self, run_id: str) -> None:
+        """Forget the event that led to a run."""
         ...
 
     def forget(self, job: str, trigger: TriggerKind, identity: str) -> None:
         """Forget an event that cannot come again, such as a file that is gone."""
         ...
 
-    def forget_old(self, trigger: TriggerKind, *, before: datetime) -> int:
-        """Forget the events of a kind that were recorded before an instant; return their number."""
+    def forget_old(self, trigger: TriggerKind, *, before: datetime, limit: int) -> int:
+        """Forget events of a kind that were recorded before an instant; return their number."""
         ...
 
 
@@ -51,8 +55,8 @@ class Keys(Protocol):
         """Give a free key to a run until an instant. False, and nothing changes, if it belongs to one."""
         ...
 
-    def drop_expired(self, *, now: datetime) -> int:
-        """Delete the keys that have expired; return their number."""
+    def drop_expired(self, *, now: datetime, limit: int) -> int:
+        """Delete keys that have expired; return their number."""
         ...
 
 

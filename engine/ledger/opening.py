@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from engine.core.records import Examination
     from engine.ledger.ports import View
     from engine.ledger.store_ports import Store
+    from engine.ledger.submit_ports import Submitting
 
 SQLITE = "sqlite"
 
@@ -22,6 +23,16 @@ def open_ledger(url: str) -> "Store":
     from engine.ledger.sqlite.store import SqliteStore  # noqa: PLC0415  start-up time: few commands write
 
     return SqliteStore.open(path)
+
+
+def open_to_submit(url: str, *, busy_seconds: float) -> "Submitting":
+    """Open a ledger for a program that submits runs. One of another version is refused, not migrated: an
+    engine may run on it. A write waits for others for `busy_seconds`.
+    """
+    path = _sqlite_path(url)
+    from engine.ledger.sqlite.store import SqliteStore  # noqa: PLC0415  start-up time: few commands write
+
+    return SqliteStore.open_current(path, busy_seconds=busy_seconds)
 
 
 def open_view(url: str) -> "View":

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         Source,
         StateCount,
         Unreadable,
+        Watched,
     )
     from engine.core.step_states import StepRun
     from engine.ledger.soundness_ports import Soundness
@@ -190,6 +191,10 @@ class Overview(Protocol):
         """Runs for times in [since, until), newest first: of these jobs or of all, in these states or any."""
         ...
 
+    def key_holder(self, job: str, key: str, *, now: datetime) -> str:
+        """The id of the run of a job that an idempotency key belongs to; empty if it is free."""
+        ...
+
     def matrix_runs(self, *, since: datetime, until: datetime) -> tuple[Run, ...]:
         """Runs of a matrix that were wanted in [since, until), of all jobs, as recorded."""
         ...
@@ -216,6 +221,10 @@ class Generations(Protocol):
 
     def source(self) -> Source:
         """Where the engine that started last reads its jobs: files or a git revision."""
+        ...
+
+    def watched(self) -> list[Watched]:
+        """The folders that the engine that started last watches for files, as it found them."""
         ...
 
     def jobs_at(self, number: int) -> tuple[JobVersion, ...]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         Incident,
         LastState,
         LiveAttempt,
+        QueueCrowd,
         Schedule,
         Session,
         SetKey,
@@ -170,6 +171,10 @@ class Contradictions(Protocol):
 
     def crowds(self, *, limit: int) -> tuple[Crowd, ...]:
         """Concurrency keys with more active runs than the highest limit of those runs allows."""
+        ...
+
+    def queue_crowds(self, *, limit: int) -> tuple[QueueCrowd, ...]:
+        """Queues with more runs that hold a slot than they have slots, or had when one of these started."""
         ...
 
     def unreadable_rows(self) -> Iterator[Unreadable]:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from engine.ledger.step_ports import Steps
     from engine.ports import Stop
     from jobfile.model.catalog import CompiledJob
-    from jobfile.model.jobs import JobSpec, Origin, ScheduleEntry
+    from jobfile.model.jobs import JobSpec, Origin, QueueSpec, ScheduleEntry
 
 
 class Pauses(Protocol):
@@ -307,6 +307,10 @@ class Applying(Accounting, Protocol):
         """
         ...
 
+    def size_queue(self, queue: QueueSpec) -> None:
+        """Give all open runs of a queue the number of slots that it has now."""
+        ...
+
     def reject(self, *, digest: str, diagnostics: Sequence[str], now: datetime) -> None:
         """Record that a file set with this digest is rejected; it replaces an open rejection."""
         ...
@@ -338,9 +342,13 @@ class Execution(Stopping, Pausing, SettingAside, Protocol):
     """For the worker and the rescuer: they start runs, and record how their attempts ended."""
 
     steps: Steps
+    trigger_events: TriggerEvents
 
-    def startable(self, *, now: datetime, limit: int, is_catchup: bool) -> tuple[Run, ...]:
-        """Runs that may start now, oldest first: the catch-up runs, or all others."""
+    def startable(self, *, now: datetime, limit: int, is_catchup: bool, ahead: int = 0) -> tuple[Run, ...]:
+        """Runs that may start now, in starting order: the catch-up runs, or all others.
+
+        Of each queue, at most as many as it has free slots, and `ahead` more.
+        """
         ...
 
     def next_wake(self, *, now: datetime) -> datetime | None:
@@ -378,6 +386,8 @@ class Retention(Stopping, Protocol):
     artifacts: Artifacts
     outbox: Outbox
     incidents: Incidents
+    keys: Keys
+    trigger_events: TriggerEvents
 
 
 class ClockKeeping(Standing, Current, Definitions, Transactions, Protocol):

@@ -3,11 +3,13 @@ returns when to call it again.
 """
 
 __all__ = [
+    "arrivals",
     "clock_guard",
     "heartbeat",
     "housekeeper",
     "loop",
     "overseer",
+    "pace",
     "quarantine",
     "rescuer",
     "scheduler",

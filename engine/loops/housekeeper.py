@@ -6,15 +6,17 @@ from pathlib import Path
 
 from engine.config import EngineConfig
 from engine.core.events import DiskHeld, DiskReleased, Event, OutputsDropped, RunResolved, RunsPruned
-from engine.core.lifecycle import AttemptState, Ended, Run, RunState
+from engine.core.lifecycle import AttemptState, Ended, Run, RunState, TriggerKind
 from engine.core.outputs import outputs_of
 from engine.core.reasons import Reason
 from engine.core.records import DISK_HOLD
 from engine.core.retry import state_after
+from engine.core.webhooks import REMEMBERED
 from engine.execution import run_folders
 from engine.ledger.store_ports import Retention
 from engine.notifications.noting import owe_for_hold
 from engine.ports import Clock, Journal, Launcher, Stop
+from engine.transactions.keys import KEY_LASTS
 from engine.transactions.steps import has_steps, step_as_job
 
 LOOK_SECONDS = 10.0
@@ -34,6 +36,8 @@ LOST_AT_ONCE = 500
 KEEP_OUTPUT_FOR = timedelta(hours=1)
 """Output of younger runs is kept, however large all outputs are."""
 ENOUGH_SPACE = "there is enough space again"
+FORGOTTEN = {TriggerKind.AFTER: KEY_LASTS, TriggerKind.BACKFILL: KEY_LASTS, TriggerKind.WEBHOOK: REMEMBERED}
+"""Kinds of events that cannot come again, and how long they are known at least."""
 _COMPRESSED = "compressed_upto"
 _DROPPED = "dropped_upto"
 
@@ -73,6 +77,7 @@ class Housekeeper:
         if self._looks % LOOKS_A_ROUND == 0 and not self._is_held():
             counts = self._looks % (LOOKS_A_ROUND * ROUNDS_A_COUNT) == 0
             is_more = self.prune(counts=counts)
+            is_more = self.forget_identities() or is_more
             if not is_more:  # the rest once a round, however many batches went before
                 self.resolve()
                 self.compress()
@@ -130,6 +135,19 @@ class Housekeeper:
         if gone:
             self._journal.report(RunsPruned(count=len(gone)))
         return bool(gone)
+
+    def forget_identities(self) -> bool:
+        """Delete one batch of expired keys, and of events that cannot come again; return whether there may be
+        more. A file may stay for years, so its event is forgotten only when it is gone.
+        """
+        now = self._clock.now()
+        kept = timedelta(days=self._config.keep_days)
+        with self._store.transaction():
+            counts = [self._store.keys.drop_expired(now=now, limit=BATCH)]
+            for kind, least in FORGOTTEN.items():
+                before = now - max(kept, least)
+                counts.append(self._store.trigger_events.forget_old(kind, before=before, limit=BATCH))
+        return BATCH in counts
 
     def compress(self) -> None:
         """Compress the outputs of runs that ended over a day ago, in the order of their recording."""

@@ -1,7 +1,7 @@
 """Loop: settle attempts that ended, claim runs that may start, launch them. One commit for a whole turn."""
 
 import threading
-from collections import deque
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ from engine.actions.removing import removal_of
 from engine.config import EngineConfig
 from engine.core.artifacts import artifacts_of
 from engine.core.errors import JobfileError, PartialTurnError
-from engine.core.events import AttemptStarted, Event, NotRunTold, OutputsUndeclared, RunSettled
+from engine.core.events import AttemptStarted, Event, OutputsUndeclared, RunSettled
 from engine.core.lifecycle import (
     Attempt,
     AttemptKey,
@@ -27,24 +27,25 @@ from engine.core.lifecycle import (
 )
 from engine.core.outputs import outputs_of
 from engine.core.reasons import Reason
-from engine.core.retry import attempt_limit, settle, time_to_deadline
+from engine.core.retry import settle, settled_run
 from engine.ledger.store_ports import Execution
+from engine.loops.pace import Pace
 from engine.notifications.noting import owe_for_run
 from engine.ports import Alive, Clock, Journal, Launcher, LaunchOrder, NotStarted
-from engine.transactions.conditions import skip_unless_met
+from engine.transactions.conditions import skip_in_vain
+from engine.transactions.expiring import end_late
 from engine.transactions.pause import pause_after_failures
 from engine.transactions.steps import (
     Courses,
     ToStart,
+    as_executed,
     begin,
     break_off,
     fail_unread,
     has_steps,
     settle_step,
     startable,
-    step_as_job,
     stop_rest,
-    time_left,
     to_start,
 )
 from engine.transactions.stop import is_withdrawn, why_gone, withdraw
@@ -53,13 +54,13 @@ from jobfile.model.jobs import JobSpec
 IDLE_SECONDS = 15.0
 """The longest wait in seconds: a lost hint delays a run by at most this."""
 
-PACE_SECONDS = 1.0
-"""At most `config.catchup_starts` catch-up runs start per this many seconds, to avoid a stampede."""
-
 LAUNCHED_AT_ONCE = 8
 """Maximum attempts handed over at once, so that a large batch does not delay its first attempts."""
 
 STARTED = (RunState.RUNNING, RunState.CANCELLING)
+
+MAX_ASKS = 20
+"""How often one turn asks again for what may start: many skipped runs must not make it long."""
 
 MAX_WAITING = 10_000
 """Maximum number of startable runs in which a command without an engine looks for those that it serves."""
@@ -94,6 +95,7 @@ class Worker:
         boot_id: str,
         serves: Callable[[Run], bool] | None = None,
         is_abandoned: Callable[[str], bool] = lambda _: False,
+        is_file_gone: Callable[[str], bool] = lambda _: False,
         is_held: Callable[[], bool] = lambda: False,
     ) -> None:
         """With `serves`, only the runs that it accepts start, as `jobfile run` without an engine needs it.
@@ -101,8 +103,9 @@ class Worker:
         `is_abandoned` returns whether the command that waits for a run is gone. While `is_held`, ended
         attempts are settled but nothing starts.
         """
+        self._is_file_gone = is_file_gone
         self._is_held = is_held
-        self._caught_up_at: deque[float] = deque(maxlen=config.catchup_starts)
+        self._pace = Pace(config.catchup_starts)
         self._store = store
         self._clock = clock
         self._launcher = launcher
@@ -119,6 +122,8 @@ class Worker:
         settled alone, so that it does not stop the others.
         """
         self._missed: dict[str, tuple[float, float]] = {}
+        self._asks_again = False
+        """Whether a listed run did not start, so that others may."""
         self.had_work = False
         """Whether the last turn ended or started anything."""
         self._lock = threading.Lock()
@@ -161,6 +166,7 @@ class Worker:
             for name, outcome in ended.items():
                 events += self._settle(name, outcome, now)
             room = self._config.max_running - len(self._flights) + len(ended)
+            self._asks_again = False
             claimed = [] if self._is_held() else self._claim(now, events, room=room)
             wake = self._next_wake(now)
         for name in ended:
@@ -180,7 +186,7 @@ class Worker:
             self._journal.report(*events)
         self._settle_aside(aside, now)
         self.had_work = bool(ended or claimed or unstarted)
-        is_more = bool(claimed) and len(self._flights) < self._config.max_running
+        is_more = (bool(claimed) or self._asks_again) and len(self._flights) < self._config.max_running
         return 0 if is_more else self._rest(now, wake)
 
     def _rest(self, now: datetime, wake: datetime | None) -> float:
@@ -190,7 +196,7 @@ class Worker:
         if self._is_held():
             return IDLE_SECONDS
         seconds = IDLE_SECONDS if wake is None else min(IDLE_SECONDS, max(0.0, (wake - now).total_seconds()))
-        return min(seconds, self._pace() or IDLE_SECONDS)
+        return min(seconds, self._pace.left(self._clock.elapsed()) or IDLE_SECONDS)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -346,15 +352,7 @@ class Worker:
         if spec.outputs:
             self._store.past.set_outputs(run.last_attempt, outputs.values)
         self._store.artifacts.add(run.last_attempt, artifacts_of(outcome))
-        settled = replace(
-            run,
-            state=verdict.run_state,
-            reason=verdict.reason,
-            detail=verdict.detail,
-            ended_at=verdict.ended_at,
-            retry_at=verdict.retry_at,
-            exit_code=outcome.exit_code if isinstance(outcome, Ended) else None,
-        )
+        settled = settled_run(run, verdict, outcome)
         seconds = None
         if isinstance(outcome, Ended):
             seconds = (outcome.ended_at - outcome.started_at).total_seconds()
@@ -372,47 +370,61 @@ class Worker:
                 events += fail_unread(self._courses, run, why=trouble, now=now)
             else:
                 events += stop_rest(self._courses, run, spec, now=now)
-        for late in self._store.expire_waiting(now=now):
-            events.append(_late_event(late))
-            owe_for_run(self._store, late, self._store.definition(late.digest), now=now)
+        events += end_late(self._store, now=now)
         claimed = self._claim_steps(now, room)
-        is_asking = True
-        while is_asking:  # again when runs were withdrawn: others can take their slots
-            is_asking = False
+        asks, self._asks_again = 0, True
+        while self._asks_again and asks < MAX_ASKS:  # others can take the slots of those that did not start
+            asks, self._asks_again = asks + 1, False
+            counts = Counter[bool]()
             for run in self._startable(now, room - len(claimed), is_catchup=False):
-                if is_withdrawn(run, by_command=self._serves is not None) and self._is_abandoned(run.id):
-                    events += withdraw(self._store, run, now=now)
-                    is_asking = True
-                else:
-                    claimed += self._start(run, now, events)
-        while len(claimed) < room and self._pace() == 0:
-            waiting = self._startable(now, 1, is_catchup=True)
-            started = [one for run in waiting for one in self._start(run, now, events)]
-            if not started:
-                break
-            self._caught_up_at.append(self._clock.elapsed())
-            claimed += started
+                if left_out := self._leave_out(run, now):
+                    events += left_out
+                    continue
+                started = self._start(run, now, events)
+                counts[started is not None] += 1
+                claimed += started or []
+            self._asks_again |= len(counts) > 1  # one that has just started forbids another to start
+        self._catch_up(now, events, claimed, room=room)
         return claimed + self._claim_steps(now, room - len(claimed))  # those of runs that have just begun
+
+    def _catch_up(self, now: datetime, events: list[Event], claimed: list[ToStart], *, room: int) -> None:
+        """Start catch-up runs, as many as the pace allows."""
+        while len(claimed) < room and self._pace.left(self._clock.elapsed()) == 0:
+            found = self._startable(now, 1, is_catchup=True)
+            if not found:
+                break
+            (run,) = found
+            if left_out := self._leave_out(run, now):
+                events += left_out
+                break
+            started = self._start(run, now, events)
+            if started is None:
+                break
+            self._pace.note(self._clock.elapsed())
+            claimed += started
 
     def _claim_steps(self, now: datetime, room: int) -> list[ToStart]:
         return startable(self._courses, limit=room, boot_id=self._boot_id, now=now) if room > 0 else []
 
-    def _pace(self) -> float:
-        """Seconds until one more catch-up run may start; 0 for now."""
-        if len(self._caught_up_at) < self._config.catchup_starts:
-            return 0
-        return max(0.0, PACE_SECONDS - (self._clock.elapsed() - self._caught_up_at[0]))
-
-    def _start(self, run: Run, now: datetime, events: list[Event]) -> list[ToStart]:
+    def _leave_out(self, run: Run, now: datetime) -> list[Event]:
+        """End a run that may start, but is withdrawn or whose condition is false; no events for any other."""
         spec, trouble = self._definition(run)
-        if not trouble and (skipped := skip_unless_met(self._store, run, spec, now=now)):
-            events += skipped
-            return []
+        if is_withdrawn(run, by_command=self._serves is not None) and self._is_abandoned(run.id):
+            left_out = withdraw(self._store, run, now=now)
+        else:
+            left_out = [] if trouble else skip_in_vain(self._store, run, spec, self._is_file_gone, now=now)
+        self._asks_again |= bool(left_out)
+        return left_out
+
+    def _start(self, run: Run, now: datetime, events: list[Event]) -> list[ToStart] | None:
+        """The attempts of a run that has started; None if it may not start by now."""
+        spec, trouble = self._definition(run)
         if has_steps(spec) and not trouble:
-            events += begin(self._courses, run, spec, now=now)
-            return []
+            begun = begin(self._courses, run, spec, now=now)
+            events += begun or []
+            return None if begun is None else []
         if not self._store.start(run, boot_id=self._boot_id, now=now):
-            return []
+            return None
         started = replace(
             run,
             state=RunState.RUNNING,
@@ -429,7 +441,8 @@ class Worker:
             return ()
         if self._serves is None:
             return self._store.startable(now=now, limit=room, is_catchup=is_catchup)
-        found = self._store.startable(now=now, limit=MAX_WAITING, is_catchup=is_catchup)
+        # Nobody starts what waits before them, so free slots are no measure of what a command may look at.
+        found = self._store.startable(now=now, limit=MAX_WAITING, is_catchup=is_catchup, ahead=MAX_WAITING)
         return tuple(run for run in found if self._serves(run))[:room]
 
     def _launch(self, attempts: list[ToStart]) -> list[Event]:
@@ -469,18 +482,12 @@ class Worker:
         spec, trouble = self._definition(run)
         if trouble:
             return StartError(at=now, reason=Reason.START_ERROR, detail=trouble)
-        left = time_to_deadline(spec, run, now=now)
-        if left is not None and left.total_seconds() <= 0:
+        executed = as_executed(spec, run, one.attempt, now=now)
+        if executed is None:
             return StartError(at=now, reason=Reason.DEADLINE, detail="its deadline passed before it started")
-        if one.attempt.step:
-            spec = replace(
-                step_as_job(spec, one.attempt.step), timeout=time_left(spec, run, one.attempt.step, now=now)
-            )
-        elif left is not None:
-            spec = replace(spec, timeout=attempt_limit(spec, run, now=now))
         return prepare(
             run,
-            spec,
+            executed,
             self._config,
             now=now,
             last_success=succeeded[run.job],
@@ -491,8 +498,3 @@ class Worker:
     def _definition(self, run: Run) -> tuple[JobSpec, str]:
         """The run's definition of the job, and why it is unreadable, or ''."""
         return self._store.definition(run.digest), self._store.definition_trouble(run.digest)
-
-
-def _late_event(run: Run) -> NotRunTold:
-    at = run.scheduled_for
-    return NotRunTold(job=run.job, first_at=at, last_at=at, count=1, state=run.state, reason=run.reason)

@@ -51,6 +51,7 @@ class Parts:
     serves: Callable[[Run], bool] | None = None
     """Selects the runs to start; None for all."""
     is_abandoned: Callable[[str], bool] = lambda _: False
+    is_file_gone: Callable[[str], bool] = lambda _: False
     on_recorded: Callable[[], None] = _nothing
     on_beat: Callable[[], None] = _nothing
     on_delivered: Callable[[], None] = _nothing
@@ -102,6 +103,21 @@ def _make_housekeeper(parts: Parts, holds: Holds) -> Housekeeper:
     )
 
 
+def _make_worker(parts: Parts, holds: Holds) -> Worker:
+    return Worker(
+        store=parts.store,
+        clock=parts.clock,
+        launcher=parts.launcher,
+        journal=parts.journal,
+        config=parts.config,
+        boot_id=parts.boot_id,
+        serves=parts.serves,
+        is_abandoned=parts.is_abandoned,
+        is_file_gone=parts.is_file_gone,
+        is_held=lambda: bool(holds.on_starts),
+    )
+
+
 def _make_sender(parts: Parts) -> Sender:
     courier = Courier(parts.store, parts.config)
     pool = parts.pool or Pool(courier.deliver, on_done=parts.on_delivered)
@@ -118,17 +134,7 @@ def make_loops(parts: Parts) -> Duties:
         is_restored=parts.is_restored,
     )
     housekeeper = _make_housekeeper(parts, holds)
-    worker = Worker(
-        store=store,
-        clock=clock,
-        launcher=parts.launcher,
-        journal=journal,
-        config=config,
-        boot_id=parts.boot_id,
-        serves=parts.serves,
-        is_abandoned=parts.is_abandoned,
-        is_held=lambda: bool(holds.on_starts),
-    )
+    worker = _make_worker(parts, holds)
     rescuer = Rescuer(store=store, launcher=parts.launcher, config=config, notice=worker.notice)
     quarantine = Quarantine(store=store, clock=clock, journal=journal)
 

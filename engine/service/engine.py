@@ -9,15 +9,19 @@ from typing import Final
 from engine.core.errors import JobfileError, StoreUnwritableError
 from engine.core.events import EngineStarted, EngineStopped
 from engine.host.memory_release import give_back_code
+from engine.host.run_ids import new_run_id
 from engine.host.systemd import Manager
 from engine.journal.audit_tail import note_stop
+from engine.loops.arrivals import Arrivals
 from engine.loops.scheduler import LONGEST_SLEEP_SECONDS
 from engine.ports import Clock, Journal
 from engine.service.running import Running
 from engine.service.session import OpenSession
 from engine.service.threads import Threads
-from engine.service.watching import Watching
+from engine.service.watching import FILES, Watching
+from engine.sources.watched_folders import WatchedFolders
 from engine.transactions.stop import stop_running
+from engine.triggers.file import folder_of
 from jobfile.pipeline import Compiled
 
 
@@ -58,6 +62,24 @@ class EngineService:
             wake=self.threads.wake,
         ).make()
 
+        self._folders = WatchedFolders(
+            on_change=lambda: self.threads.wake(FILES), left_alone=os.path.realpath(session.config.state_dir)
+        )
+        self._arrivals = self._make_arrivals()
+
+    def _make_arrivals(self) -> Arrivals:
+        base = self._session.config.main_file.absolute().parent
+        return Arrivals(
+            store=self._session.store,
+            clock=self._clock,
+            journal=self._journal,
+            folders=self._folders,
+            folder_of=lambda trigger: folder_of(trigger, base),
+            new_id=new_run_id,
+            is_held=lambda: bool(self._duties.holds.on_retention) or self._duties.holds.is_ending,
+            on_recorded=lambda: self.threads.wake("worker"),
+        )
+
     @property
     def trouble(self) -> BaseException | None:
         """The error that ended a loop permanently."""
@@ -82,6 +104,7 @@ class EngineService:
         self._duties.guard.look()
         self.threads.add("scheduler", self.plan)
         self.threads.add("watcher", self._watched.look)
+        self.threads.add(FILES, self._arrivals.tick)
         compiled = self._watched.settle()
         self.threads.start()
         give_back_code()
@@ -122,6 +145,7 @@ class EngineService:
 
     def _say_goodbye(self) -> None:
         self._watched.close()
+        self._folders.close()
         running = self._duties.worker.running
         with contextlib.suppress(JobfileError):
             note_stop(self._session.store, running=running, now=self._clock.now())

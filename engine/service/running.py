@@ -19,6 +19,7 @@ from engine.ports import Alive, Clock, Journal
 from engine.service.duties import Parts, make_loops
 from engine.service.session import OpenSession
 from engine.service.threads import Threads
+from engine.sources.file_scan import find_gone
 from engine.transactions.stop import is_withdrawn, withdraw
 
 
@@ -67,6 +68,7 @@ class Running:
                 is_synchronized=is_synchronized,
                 serves=serves,
                 is_abandoned=lambda run_id: is_abandoned(session.config.state_dir, run_id),
+                is_file_gone=find_gone,
                 on_recorded=lambda: threads.wake("worker"),
                 on_beat=session.note_high_water,
                 on_delivered=lambda: threads.wake("sender"),

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from engine.actions.beyond_host import beyond_host
 from engine.config import EngineConfig
@@ -19,6 +19,9 @@ from engine.sources.folder_watch import FolderWatch
 from engine.sources.git_tree import GitTree
 from engine.sources.shell_syntax import SyntaxChecker
 from jobfile.pipeline import Compiled
+
+FILES: Final = "files"
+"""The name of the loop that finds the files that have arrived."""
 
 
 class Watched(NamedTuple):
@@ -123,6 +126,7 @@ class Watching:
 
     def _on_applied(self) -> None:
         self._wake("scheduler")
+        self._wake(FILES)
         give_back_code()
 
     def _revision_in_force(self) -> str:

@@ -17,7 +17,7 @@ from engine.core.lifecycle import RunState, TriggerKind
 from engine.core.reasons import Reason
 from engine.core.records import ON_TIME
 from engine.core.retry import retry_delay
-from engine.loops.worker import PACE_SECONDS
+from engine.loops.pace import PACE_SECONDS
 from engine.simulation.asking import (
     BAD,
     GOOD,
@@ -34,7 +34,7 @@ from engine.simulation.asking import (
     verdict,
 )
 from engine.simulation.matrices import Besides, with_combinations
-from engine.simulation.subject import Absence, GivenEvent, Lane, Setting, SimRun, Subject
+from engine.simulation.subject import ANOTHER_RUN, Absence, GivenEvent, Lane, Setting, SimRun, Subject
 from engine.simulation.tally import JobTally, Load, Outcome, Return
 from engine.transactions.pause import BAD_ENDS
 from jobfile.model.jobs import AfterTrigger
@@ -146,6 +146,7 @@ class _Simulation:
 
     def expect(self, now: datetime, run: SimRun) -> None:
         """Decide about an occurrence after its spread, unless its start deadline has passed."""
+        self.record(run)
         deadline = run.subject.start_deadline
         if deadline is not None:
             self.at(max(now, run.scheduled_for + deadline + _INSTANT), self.give_up, run)
@@ -166,6 +167,12 @@ class _Simulation:
         for one in with_combinations(run.subject.spec, run):
             self.decide(now, one)
 
+    def record(self, run: SimRun) -> None:
+        """Number a run when it arrives, once."""
+        if not run.number:
+            self.sequence += 1
+            run.number = self.sequence
+
     def decide(self, now: datetime, about: object) -> None:
         """Decide about a run: first by its condition, then by the overlap policy."""
         run = about
@@ -173,8 +180,7 @@ class _Simulation:
         if run.is_over:
             return
         subject = run.subject
-        self.sequence += 1
-        run.number = self.sequence
+        self.record(run)
         if self.absent is not None:
             self.at(self.absent.until, self.decide, run)
             return
@@ -200,7 +206,7 @@ class _Simulation:
             self.make_ready(run)
 
     def clear_the_way(self, now: datetime, run: SimRun, hold: Hold[SimRun]) -> None:
-        run.was_held = "another run"
+        run.was_held = ANOTHER_RUN
         for other in hold.superseded:
             run.lane.waiting.remove(other)
             self.leave_out(now, other, RunState.SKIPPED, Reason.SUPERSEDED)
@@ -228,11 +234,11 @@ class _Simulation:
             return
         run.is_ready = True
         is_late = run.trigger is TriggerKind.CATCHUP and run.state is RunState.QUEUED
-        self.ready.append((is_late, -run.subject.priority, run.not_before, run.number, run))
+        self.ready.append((is_late, -run.subject.priority, run.scheduled_for, run.number, run))
         self.may_start = True
 
     def start_ready(self, now: datetime) -> None:
-        """Start the runs that may start: catch-up runs last, then by priority, then by time."""
+        """Start the runs that may start: catch-up runs last, then by priority, nominal time and arrival."""
         self.may_start = False
         waiting, self.ready = self.ready, []
         waiting.sort()
@@ -244,18 +250,18 @@ class _Simulation:
                 break
             if run.is_over:
                 continue
+            subject = run.subject
+            if subject.queue and self.used[subject.queue] >= self.slots[subject.queue]:
+                run.was_held = run.was_held or f"queue {subject.queue}"
+                self.ready.append(item)
+                continue
             if run.attempt == 0:
-                subject = run.subject
                 limit = subject.concurrency.limit
                 if limit is not None and run.lane.taken(run) >= limit:
                     run.is_ready = False
                     continue  # when an active run ends, the first waiting one becomes ready again
                 if not item[0] and run.lane.is_after_catchup(run):
                     is_behind = True
-                    self.ready.append(item)
-                    continue
-                if subject.queue and self.used[subject.queue] >= self.slots[subject.queue]:
-                    run.was_held = f"queue {subject.queue}"
                     self.ready.append(item)
                     continue
             if item[0] and not self.may_catch_up(now):
@@ -289,10 +295,10 @@ class _Simulation:
                 row.waits[run.was_held] += 1
                 row.waited_max = max(row.waited_max, now - run.not_before)
             row.caught_up += run.trigger is TriggerKind.CATCHUP
-            if subject.queue:
-                self.used[subject.queue] += 1
         else:
             row.retries += 1
+        if subject.queue:
+            self.used[subject.queue] += 1
         run.state, run.is_ready = RunState.RUNNING, False
         run.attempt += 1
         run.started_at = run.started_at or now
@@ -339,6 +345,8 @@ class _Simulation:
     def settle(self, now: datetime, run: SimRun) -> None:
         ended_at = run.ended_at
         assert ended_at is not None
+        if run.subject.queue:  # also before a retry: it must get a slot again
+            self.used[run.subject.queue] -= 1
         if run.obeys:
             self.close(ended_at, run, RunState.CANCELLED, Reason.REPLACED)
             return
@@ -374,8 +382,6 @@ class _Simulation:
         subject, lane = run.subject, run.lane
         row = self.rows[subject.index]
         lane.active.remove(run)
-        if subject.queue:
-            self.used[subject.queue] -= 1
         if state is RunState.SUCCEEDED:
             row.succeeded += 1
             row.late += subject.is_expected and is_late(run, now)

@@ -1,12 +1,12 @@
 """The input of a simulation: jobs, their assumed lengths and failures, events and absences."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
-from itertools import takewhile
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from engine.core.admission import policy_for
 from engine.core.due import Rules
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from engine.simulation.courses import Course
 
 CHANCES = 2**64
+ANOTHER_RUN: Final = "another run"
+"""What a run waits for that its concurrency limit holds back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,14 +90,25 @@ class Lane:
 
     def is_after_catchup(self, run: "SimRun") -> bool:
         """Whether a run that waits comes after a catch-up run that waits, too: then it starts after that."""
-        if not run.was_held:
+        if run.was_held != ANOTHER_RUN:
             return False
-        before = takewhile(lambda one: one is not run, self.waiting)
-        return any(one.trigger is TriggerKind.CATCHUP and one.was_held for one in before)
+        late = [
+            one for one in self.waiting if one.trigger is TriggerKind.CATCHUP and one.was_held == ANOTHER_RUN
+        ]
+        queue = run.subject.queue
+        return any(one.subject.queue == queue and one.order < run.order for one in late)
 
     def following(self, limit: int | None) -> "Sequence[SimRun]":
-        """The waiting runs that are next: as many as the limit allows at once, and those with their slots."""
-        first = self.waiting[: limit or 1]
+        """The waiting runs that are next: as many as the limit allows at once, and those with their slots.
+
+        A full queue is no obstacle for the runs of another one.
+        """
+        counts: Counter[str] = Counter()
+        first = []
+        for one in sorted(self.waiting, key=lambda one: one.order):
+            counts[one.subject.queue] += 1
+            if counts[one.subject.queue] <= (limit or 1):
+                first.append(one)
         slots = {id(one.slot) for one in first if one.slot is not None}
         return [one for one in self.waiting if one in first or id(one.slot) in slots] if slots else first
 
@@ -156,6 +169,11 @@ class SimRun:
         self.trigger = trigger
         self.not_before = not_before
         self.lane = subject.lane
+
+    @property
+    def order(self) -> tuple[int, datetime, int]:
+        """Its place in starting order: priority, nominal time, arrival."""
+        return -self.subject.priority, self.scheduled_for, self.number
 
 
 class Subject:

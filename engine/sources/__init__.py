@@ -2,6 +2,7 @@
 
 __all__ = [
     "file_reader",
+    "file_scan",
     "file_sets",
     "first_files",
     "folder",
@@ -11,4 +12,5 @@ __all__ = [
     "git_tree",
     "includes",
     "shell_syntax",
+    "watched_folders",
 ]

@@ -7,9 +7,13 @@ __all__ = [
     "boot",
     "clock",
     "conditions",
+    "expiring",
+    "keys",
     "pause",
+    "requests",
     "restore",
     "steps",
     "stop",
     "templates",
+    "trigger_events",
 ]

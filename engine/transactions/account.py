@@ -142,23 +142,28 @@ def request_runs(
     """Record the runs of a request; returns them as the overlap policy decided, and the events.
 
     The policy is that of the job, unless another is given. If each is a duplicate of an earlier run, nothing
-    is recorded, and the earlier ones are returned.
+    is recorded, and the earlier ones are returned, as far as their records still exist.
     """
-    if earlier := earlier_runs(store, runs, now=moment.now):
-        return earlier, ()
+    if earlier := earlier_ids(store, runs, now=moment.now):
+        return _runs_with(store, earlier), ()
     events = tuple(record_runs(store, runs, spec, moment, policy=policy))
     recorded = tuple(found for run in runs if (found := store.run(run.id)) is not None)
     assert len(recorded) == len(runs)
     return recorded, events
 
 
-def earlier_runs(store: Accounting, runs: Sequence[Run], *, now: datetime) -> tuple[Run, ...]:
-    """The runs of which these are all duplicates; empty if one is not."""
+def earlier_ids(store: Accounting, runs: Sequence[Run], *, now: datetime) -> tuple[str, ...]:
+    """The ids of the runs of which these are all duplicates; empty if one is not.
+
+    Of a matrix, the first run. A record may be deleted before its key expires, so such a run may be gone.
+    """
     found = [duplicate_of(store, run, now=now) for run in runs]
-    if not all(found):
-        return ()
-    earlier = (store.runs_of(one) or (store.run(one),) for one in dict.fromkeys(found))
-    return tuple(run for some in earlier for run in some if run is not None)
+    return tuple(dict.fromkeys(found)) if all(found) else ()
+
+
+def _runs_with(store: Accounting, ids: Sequence[str]) -> tuple[Run, ...]:
+    found = (store.runs_of(one) or (store.run(one),) for one in ids)
+    return tuple(run for some in found for run in some if run is not None)
 
 
 def record_not_run(

@@ -89,6 +89,9 @@ def apply_catalog(
         yield from _rename(store, version, one, number, moment)
     for one in (*change.changed, *change.added):
         yield from _put(store, one, number, moment)
+    put = (*change.changed, *change.added, *(one for _, one in change.renamed))
+    for queue in dict.fromkeys(one.spec.queue for one in put if one.spec.queue is not None):
+        store.size_queue(queue)
     applied = GenerationApplied(
         number=number,
         added=tuple(one.spec.name for one in change.added),

@@ -22,6 +22,8 @@ FINISHED: Final = "finished"
 STOPPED: Final = "stopped"
 NO_SCHEDULE: Final = "no_schedule"
 """Why a backfill is over, besides reasons of the ledger and words about a key that cannot be filled in."""
+LOWEST_PRIORITY: Final = -100
+"""That of every run of a backfill: its time is long past, and it would start before everything else."""
 LOOKED_AT_ONCE: Final = 500
 """Maximum number of occurrences of a backfill in one turn: most of them may need no run."""
 _INSTANT: Final = timedelta.resolution
@@ -93,7 +95,8 @@ def _record(
     store.trigger_events.add(event, run_id=groups[0][0].id, now=moment.now)
     events: list[Event] = []
     for runs in groups:
-        events += record_runs(store, runs, spec, moment, policy=OverlapPolicy.QUEUE)
+        last = [replace(run, priority=LOWEST_PRIORITY) for run in runs]
+        events += record_runs(store, last, spec, moment, policy=OverlapPolicy.QUEUE)
     recorded = [found for runs in groups for run in runs if (found := store.run(run.id)) is not None]
     return events, recorded
 

@@ -8,7 +8,7 @@ from engine.core.lifecycle import Run, TriggerKind
 from engine.core.reasons import Reason
 from engine.core.records import JobVersion
 from engine.ledger.store_ports import Requesting
-from engine.transactions.account import Moment, record_not_run, request_runs, requested_runs
+from engine.transactions.account import Moment, record_not_run, record_runs, requested_runs
 from engine.triggers.boot import starts_at_boot
 from jobfile.expressions.expression import EvaluationError
 from jobfile.model.jobs import JobSpec
@@ -55,4 +55,4 @@ def _record(store: Requesting, runs: Sequence[Run], spec: JobSpec, moment: Momen
     """Record the runs of a start; of a job that is paused, record that they were skipped."""
     if store.pauses.between(spec.name, since=moment.now, until=moment.now):
         return tuple(record_not_run(store, runs, spec, moment, reason=Reason.PAUSED))
-    return request_runs(store, runs, spec, moment)[1]
+    return tuple(record_runs(store, runs, spec, moment))

@@ -8,6 +8,17 @@ from engine.ledger.store_ports import Accounting
 
 KEY_LASTS: Final = timedelta(days=7)
 """How long a key belongs to the run that has it."""
+MAX_KEY: Final = 255
+"""Maximum number of characters of a key that a request gives."""
+
+
+def key_trouble(key: str) -> str:
+    """What is wrong with a key that a request gives; empty if nothing is."""
+    if not key.strip():
+        return "the key is empty; expected a text that names what the run is for, such as order-1042"
+    if len(key) > MAX_KEY:
+        return f"the key has {len(key):,} characters; expected at most {MAX_KEY}"
+    return ""
 
 
 def has_own_key(run: Run) -> bool:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from engine.core.lifecycle import Run
+from engine.core.lifecycle import Run, TriggerKind
 from engine.transactions.account import bound_params
 from engine.transactions.templates import concurrency_key, slot_of
 from jobfile.expressions.expression import EvaluationError
@@ -37,7 +37,7 @@ def rebind(run: Run, *, old: JobSpec, new: CompiledJob) -> Run | None:
         concurrency_limit=new.spec.concurrency.limit,
         queue="" if queue is None else queue.name,
         queue_slots=None if queue is None else queue.slots,
-        priority=new.spec.priority,
+        priority=run.priority if run.trigger is TriggerKind.BACKFILL else new.spec.priority,
     )
     try:
         key = concurrency_key(new.spec, rebound)

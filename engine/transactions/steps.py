@@ -15,7 +15,7 @@ from engine.core.lifecycle import AttemptKey, AttemptState, Ended, Outcome, Run,
 from engine.core.outputs import outputs_of
 from engine.core.reasons import Reason
 from engine.core.records import Output
-from engine.core.retry import settle, settle_round, time_to_deadline
+from engine.core.retry import attempt_limit, settle, settle_round, time_to_deadline
 from engine.core.step_states import StepKey, StepRun, StepState
 from engine.core.steps import advance, conclusion, kept_by_hand, kept_for_retry, skip_rest, steps_scope
 from engine.core.vocabulary import short
@@ -98,15 +98,25 @@ class Courses:
         return known[1]
 
 
+def as_executed(spec: JobSpec, run: Run, attempt: AttemptKey, *, now: datetime) -> JobSpec | None:
+    """What an attempt executes, with the time that it has; None when its deadline has passed."""
+    left = time_to_deadline(spec, run, now=now)
+    if left is not None and left.total_seconds() <= 0:
+        return None
+    if attempt.step:
+        return replace(step_as_job(spec, attempt.step), timeout=time_left(spec, run, attempt.step, now=now))
+    return spec if left is None else replace(spec, timeout=attempt_limit(spec, run, now=now))
+
+
 def has_steps(spec: JobSpec) -> bool:
     """Whether a job has steps."""
     return isinstance(spec.action, StepsAction)
 
 
-def begin(courses: Courses, run: Run, spec: JobSpec, *, now: datetime) -> list[Event]:
-    """Begin a run, or its retry, which continues at the first failed step, unless it may not start now."""
+def begin(courses: Courses, run: Run, spec: JobSpec, *, now: datetime) -> list[Event] | None:
+    """Begin a run, or its retry, which continues at the first failed step; None if it may not start now."""
     if not courses.store.steps.begin_round(run, now=now):
-        return []
+        return None
     begun = replace(run, state=RunState.RUNNING, attempt=run.attempt + 1, begun_at=now, reason="", detail="")
     courses.restart(run.id, kept_for_retry(_action(spec), courses.of(run.id)))
     return _go_on(courses, begun, spec, now=now)

@@ -5,6 +5,7 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from engine.core.lifecycle import Run
+from jobfile.expressions.expression import EvaluationError
 from jobfile.expressions.template import find_slots, has_template, names_in, render_text
 from jobfile.model.jobs import JobSpec
 from jobfile.model.values import Value
@@ -17,17 +18,23 @@ KEPT_KEYS = 1_000
 def concurrency_key(spec: JobSpec, run: Run) -> str:
     """The name under which runs count against one limit: the job's own name, or the rendered key."""
     key = spec.concurrency.key
-    if key is None:
-        return spec.name
-    return render_text(key, template_values(spec, run)) if has_template(key) else key
+    return spec.name if key is None else _filled_in("concurrency key", key, spec, run)
 
 
 def idempotency_key(spec: JobSpec, run: Run) -> str:
     """The rendered idempotency key of a run; empty if its job has none."""
     key = spec.idempotency_key
-    if key is None:
-        return ""
-    return render_text(key, template_values(spec, run)) if has_template(key) else key
+    return "" if key is None else _filled_in("idempotency key", key, spec, run)
+
+
+def _filled_in(what: str, key: str, spec: JobSpec, run: Run) -> str:
+    """A key with its values. Raises EvaluationError that says which key it is, and which value is missing."""
+    if not has_template(key):
+        return key
+    try:
+        return render_text(key, template_values(spec, run))
+    except EvaluationError as error:
+        raise EvaluationError(f"the {what} of job `{spec.name}` cannot be filled in: {error}") from error
 
 
 def slot_of(spec: JobSpec, run: Run) -> str:

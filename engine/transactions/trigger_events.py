@@ -1,21 +1,42 @@
 """Makes the runs of trigger events: of each event one, or one record of why it does not run."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from engine.core.admission import policy_for
 from engine.core.events import Event
-from engine.core.lifecycle import TriggerEvent, TriggerKind
+from engine.core.lifecycle import Run, TriggerEvent, TriggerKind
 from engine.core.reasons import Reason
 from engine.ledger.store_ports import Requesting
 from engine.transactions.account import (
     Moment,
     Origin,
-    earlier_runs,
+    earlier_ids,
     queued_runs,
     record_not_run,
     record_runs,
 )
 from engine.triggers.manual import requested
+from jobfile.model.jobs import JobSpec, OverlapPolicy
+
+
+def has_room(store: Requesting, event: TriggerEvent, moment: Moment) -> bool:
+    """Whether a run of an event may still wait, or start: an event that can come again need not be refused.
+
+    Raises EvaluationError if a key of the job cannot be filled in.
+    """
+    version = store.job_in_force(event.job)
+    if version is None or store.definition_trouble(version.digest):
+        return True
+    spec = store.definition(version.digest)
+    concurrency = spec.concurrency
+    if concurrency.limit is None or policy_for(spec, event.trigger) is not OverlapPolicy.QUEUE:
+        return True
+    first = _runs_of(event, spec, Origin(version.digest, moment.generation, moment.now), lambda: "0")[0]
+    active, waiting = store.count_blocking(
+        first.concurrency_key, at_most=concurrency.limit + concurrency.max_waiting
+    )
+    return active + waiting < concurrency.limit or waiting < concurrency.max_waiting
 
 
 def record_event(store: Requesting, event: TriggerEvent, moment: Moment) -> Iterator[Event]:
@@ -31,16 +52,10 @@ def record_event(store: Requesting, event: TriggerEvent, moment: Moment) -> Iter
     spec = store.definition(version.digest)
     if not spec.enabled or store.trigger_events.run_of(event):
         return
-    occurrence = replace(
-        requested(spec.name, at=event.at, now=moment.now, arguments=event.arguments, trigger=event.trigger),
-        trigger_values=event.trigger_values,
-        caused_by=event.caused_by,
-    )
-    origin = Origin(version.digest, moment.generation, moment.now)
-    runs = queued_runs(occurrence, spec, spec.matrix, origin, moment.new_id)
+    runs = _runs_of(event, spec, Origin(version.digest, moment.generation, moment.now), moment.new_id)
     # The answer names the run that has the key; for any other event a record says that it made no run.
-    earlier = earlier_runs(store, runs, now=moment.now) if event.trigger is TriggerKind.WEBHOOK else ()
-    store.trigger_events.add(event, run_id=(earlier or runs)[0].id, now=moment.now)
+    earlier = earlier_ids(store, runs, now=moment.now) if event.trigger is TriggerKind.WEBHOOK else ()
+    store.trigger_events.add(event, run_id=earlier[0] if earlier else runs[0].id, now=moment.now)
     if earlier:
         return
     if event.not_run:
@@ -49,3 +64,15 @@ def record_event(store: Requesting, event: TriggerEvent, moment: Moment) -> Iter
         yield from record_not_run(store, runs, spec, moment, reason=Reason.PAUSED)
     else:
         yield from record_runs(store, runs, spec, moment)
+
+
+def _runs_of(
+    event: TriggerEvent, spec: JobSpec, origin: Origin, new_id: Callable[[], str]
+) -> tuple[Run, ...]:
+    """The runs of an event, before they are recorded."""
+    occurrence = replace(
+        requested(spec.name, at=event.at, now=origin.now, arguments=event.arguments, trigger=event.trigger),
+        trigger_values=event.trigger_values,
+        caused_by=event.caused_by,
+    )
+    return queued_runs(occurrence, spec, spec.matrix, origin, new_id)

@@ -67,6 +67,7 @@ from jobfile.checks.triggers import (
     check_cancels_what_it_retries,
     check_expect,
     check_triggers,
+    check_watched_files,
     check_writes_where_it_watches,
 )
 from jobfile.checks.variables import (
@@ -131,6 +132,7 @@ JOB_CHECKS: tuple[Callable[[JobText], Iterator[Diagnostic]], ...] = (
     check_queue_name,
     check_channel_names,
     check_triggers,
+    check_watched_files,
     check_after,
     check_webhook,
     check_webhook_path,

@@ -8,6 +8,7 @@ from jobfile.checks.schedules import not_a_time
 from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.files.fileset import JobText, Payload
 from jobfile.files.merged_settings import Setting
+from jobfile.model.name_patterns import name_matcher
 from jobfile.schedule.dates import parse_time
 
 KINDS = ("webhook", "file", "after", "boot")
@@ -36,6 +37,40 @@ def check_triggers(job: JobText) -> Iterator[Diagnostic]:
                 help=("write two triggers, each after a dash",),
                 at_key=True,
             )
+
+
+def check_watched_files(job: JobText) -> Iterator[Diagnostic]:
+    """JF116: a file trigger can find a file."""
+    for trigger in job.triggers:
+        file = trigger.part("file")
+        folder, match = (None, None) if file is None else (file.part("path"), file.part("match"))
+        if folder is not None and folder.text.startswith("~"):
+            yield finding(
+                folder,
+                "JF116",
+                f"`{folder.text[:60]}` names no folder",
+                label="no shell reads it",
+                help=("write the full path, or one relative to the main file",),
+            )
+        if match is not None and (wrong := _wrong_match(match.text)):
+            message, advice = wrong
+            yield finding(match, "JF116", message, label="it matches no name", help=(advice,))
+
+
+def _wrong_match(pattern: str) -> tuple[str, str] | None:
+    """What is wrong with a pattern for names, and what to do."""
+    if not pattern:
+        return "an empty `match` matches no file", 'for all files, leave it out, or write  match: "*"'
+    if "/" in pattern:
+        return (
+            f"`match` is for the names of files, and `{pattern[:60]}` has a `/`",
+            "write the folder into `path`; with `recursive: true`, the folders in it count, too",
+        )
+    try:
+        name_matcher(pattern)
+    except ValueError as error:
+        return str(error), "write several triggers, or fewer braces"
+    return None
 
 
 def check_writes_where_it_watches(job: JobText) -> Iterator[Diagnostic]:

@@ -9,6 +9,7 @@ __all__ = [
     "hashing",
     "jobs",
     "keys",
+    "name_patterns",
     "names",
     "regex",
     "requests",

@@ -85,9 +85,11 @@ def _differences(path: Path, old: object, new: object) -> Iterator[FieldChange]:
     if parts is None:
         yield FieldChange(path, old, new)
         return
+    has_fields = is_dataclass(old) or is_dataclass(new)  # otherwise users chose the names of the parts
     for name, (one, other) in parts.items():
         if one != other:
-            yield from _field(name, one, other, path)
+            below = _field(name, one, other, path) if has_fields else _differences((*path, name), one, other)
+            yield from below
 
 
 def _parts(old: object, new: object) -> dict[str, tuple[object, object]] | None:

@@ -135,7 +135,7 @@ def _open_runs(asked: _Asked) -> Iterator[Risk]:
     is_off = after is None or not after.enabled
     says = []
     if facts.waiting:
-        what = "will be cancelled" if is_off else "will run the new definition"
+        what = "will be cancelled" if is_off else f"will run the new definition{_new_line(asked)}"
         says.append(f"{many(facts.waiting, 'waiting run')} {what}")
     if facts.running:
         keep = "keep" if facts.running > 1 else "keeps"
@@ -146,6 +146,16 @@ def _open_runs(asked: _Asked) -> Iterator[Risk]:
     if says and (asked.change.fields or after is None):
         evidence = {"waiting": facts.waiting, "running": facts.running, "retrying": facts.retrying}
         yield Risk("RISK03", "; ".join(says), evidence)
+
+
+def _new_line(asked: _Asked) -> str:
+    """Where the waiting runs of a job will wait, if its queue, the slots of that or its priority change."""
+    before, after = asked.before, asked.after
+    if before is None or after is None or (before.queue, before.priority) == (after.queue, after.priority):
+        return ""
+    queue = after.queue
+    where = "without a queue" if queue is None else f"in queue `{queue.name}` ({many(queue.slots, 'slot')})"
+    return f", {where}, with priority {after.priority}"
 
 
 def _followed(asked: _Asked) -> Iterator[Risk]:

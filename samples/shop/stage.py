@@ -133,6 +133,22 @@ class Demo:
         expect(answer.returncode == code, f"exit code {code} of `jobfile {typed(arguments)}`")
         return answer
 
+    def python(self, *arguments):
+        """Show a program of the shop that runs beside the engine, and what it printed."""
+        print(f"$ python3 {typed(arguments)}", flush=True)
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            cwd=FOLDER,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=PATIENCE_SECONDS,
+            check=False,
+        )
+        show(done.stdout + done.stderr)
+        return done
+
     def data(self, *arguments):
         """The JSON that a command prints, or None if there is none yet."""
         answer = self.jobfile(*arguments, "--json")

@@ -135,7 +135,7 @@ def start_ready(
     return process
 
 
-def kill(process: "subprocess.Popen[bytes]") -> None:
+def kill(process: "subprocess.Popen[Any]") -> None:
     """Kill an engine with SIGKILL, as the kernel does when memory runs out."""
     process.kill()
     process.wait()

@@ -4,6 +4,7 @@ import contextlib
 import csv
 import email
 import importlib.util
+import json
 import os
 import shutil
 import signal
@@ -39,8 +40,9 @@ def load(name):
     return module
 
 
-smtp_server, nightly_orders, welcome_email, make_data, build_shop, weekly_report = map(
-    load, ("smtp_server", "nightly_orders", "welcome_email", "make_data", "build_shop", "weekly_report")
+smtp_server, nightly_orders, welcome_email, make_data, build_shop, weekly_report, sign_up = map(
+    load,
+    ("smtp_server", "nightly_orders", "welcome_email", "make_data", "build_shop", "weekly_report", "sign_up"),
 )
 
 
@@ -88,6 +90,28 @@ def welcome(shop, port, user_id=1042, address="kari@example.com", **how):
 def rows(database, query):
     with contextlib.closing(sqlite3.connect(database)) as connection:
         return connection.execute(query).fetchall()
+
+
+# Signing up.
+
+
+def test_a_form_that_is_sent_twice_is_one_run_with_the_key_of_the_customer(shop):
+    jobfile = Path(sys.executable).parent / "jobfile"
+    early = run(shop, "sign_up.py", 7, "ola@example.com")
+    assert early.returncode == sign_up.TRY_AGAIN, "there is no engine yet"
+    assert "jobfile up" in early.stderr
+    subprocess.run([jobfile, "apply", "--yes"], cwd=shop, check=True, capture_output=True)
+    first, second = (run(shop, "sign_up.py", 7, "ola@example.com") for _ in range(2))
+    assert "is submitted" in first.stdout, first.stderr
+    assert "was submitted before" in second.stdout, second.stderr
+    assert first.stdout.split()[-1] == second.stdout.split()[-1]
+    wrong = run(shop, "sign_up.py", 0, "nobody")
+    assert wrong.returncode == sign_up.REFUSED
+    assert "user_id: 0 is out of range" in wrong.stderr
+    assert "email: `nobody`" in wrong.stderr
+    listed = subprocess.run([jobfile, "runs", "--json"], cwd=shop, check=True, capture_output=True).stdout
+    (only,) = json.loads(listed)["runs"]
+    assert (only["job"], only["idempotency_key"]) == ("welcome-email", "welcome-7")
 
 
 # The welcome mail.

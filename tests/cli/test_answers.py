@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from tests.cli.conftest import Jobfile
 from tests.cli.test_files import fits
 from tests.engine.test_faults import a_file
@@ -296,3 +298,29 @@ def test_next_says_when_a_job_is_paused_and_when_nothing_starts(jobfile: Jobfile
     )
     assert "fires" in jobfile("next", "hello", "--json").json
     assert "nothing starts" not in jobfile("next", "0 4 * * *").out
+
+
+@pytest.mark.parametrize(
+    ("question", "options"),
+    [
+        (("job last friday",), ("job", "--on", "last friday")),
+        (("job", "yesterday", "8:00"), ("job", "--at", "yesterday 8:00")),
+        (("job name=x 2026-W47",), ("job", "-p", "name=x", "--on", "2026-W47")),
+        (("job", "name=x"), ("job", "-p", "name=x")),
+        (("job last month",), ("job", "--on", "last month")),
+    ],
+)
+def test_a_question_that_is_typed_as_it_is_asked_is_the_one_with_options(
+    jobfile: Jobfile, tmp_path: Path, question: tuple[str, ...], options: tuple[str, ...]
+) -> None:
+    params = "{name: {type: string, default: x}}"
+    text = f"version: 1\njobs:\n  job: {{schedule: '0 * * * *', params: {params}, command: ['true']}}\n"
+    a_past(tmp_path, text).crash()
+    asked, told = jobfile("did", *question), jobfile("did", *options)
+    assert (asked.code, asked.out) == (told.code, told.out)
+    assert asked.out.startswith("job")
+
+
+def test_a_question_names_one_time(jobfile: Jobfile) -> None:
+    said = jobfile("did", "job", "yesterday", "--at", "8:00")
+    assert (said.code, "'yesterday' and --at both name a time" in said.err) == (64, True)

@@ -17,14 +17,15 @@ HEAD = (
 BEYOND: tuple[tuple[str, str], ...] = (
     ("expect", "run: x, schedule: '0 4 * * *', expect: {done_by: '09:00'}"),
     ("triggers", "run: x, triggers: [{after: plain}]"),
-    ("queue", "run: x, queue: q"),
-    ("priority", "run: x, priority: 5"),
 )
 FINE = (
     "run: x, queue: default",
+    "run: x, queue: q",
     "run: x, priority: 0",
+    "run: x, priority: 5",
     "run: x, triggers: []",
     "run: x, triggers: [{boot: true}]",
+    "run: x, triggers: [{file: {path: in}}]",
     "run: x, outputs: {a: {type: string}}",
     "run: x, outputs: {}",
     "run: x, artifacts: ['*.csv']",

@@ -95,7 +95,7 @@ def offered(line: str) -> list[str]:
         ("did ", ["nightly", "weekly"]),
         ("did we", ["weekly"]),
         ("did 3f", ["3f2a9c01", "3f77d01b"]),
-        ("did nightly ", []),
+        ("did nightly ", ["now", "today", "yesterday", "1h", "24h", "7d"]),
         ("did -f jobs.yaml --at now n", ["nightly"]),
         ("did --at=now n", ["nightly"]),
         ("did -- n", ["nightly"]),
@@ -129,7 +129,7 @@ def offered(line: str) -> list[str]:
         ("init ", [FOLDERS]),
         ("audit v", ["verify"]),
         ("doctor x", []),
-        ("did --nosuch x n", []),
+        ("did --nosuch x n", ["now"]),
     ],
 )
 def test_what_is_offered(line: str, expected: list[str]) -> None:

@@ -28,6 +28,7 @@ NAMES_OF_ARGUMENTS = {
     "RUN...",
     "[RUN]",
     "RUN or JOB",
+    "[NAME=VALUE or TIME]...",
     "[RUN or JOB]",
     "[JOB]",
     "[JOB]...",

@@ -280,7 +280,10 @@ REFUSED = {
         "shell: [no-such-shell-91]\n    run: echo",
         "program `no-such-shell-91` not found",
     ),
-    "queue": ("queue: q\n    run: echo", "this engine cannot run `queue` yet"),
+    "expect": (
+        "schedule: '0 4 * * *'\n    expect: {done_by: '09:00'}\n    run: echo",
+        "this engine cannot run `expect` yet",
+    ),
     "step": (
         "steps: {a: {run: echo}, b: {command: [no-such-program-91]}}",
         "step b: program `no-such-program-91` not found",

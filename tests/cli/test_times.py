@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.cli.main import COMMANDS, group
-from engine.cli.times import FORMS, named_day, parse_coming, parse_day, parse_instant
+from engine.cli.times import FORMS, WEEKDAYS, named_day, named_days, parse_coming, parse_days, parse_instant
 from engine.core.vocabulary import instant_text
 from jobfile.schedule.occurrences import load_zone
 from jobfile.schedule.zones import EPOCH, HORIZON, clock_changes, zone_names
@@ -111,6 +111,20 @@ AT = datetime(2026, 11, 28, 17, 4, tzinfo=UTC)
         ("tomorrow", datetime(2026, 11, 28, 23, tzinfo=UTC)),
         ("tomorrow 8:00", datetime(2026, 11, 29, 7, tzinfo=UTC)),
         ("2026-11-28", datetime(2026, 11, 27, 23, tzinfo=UTC)),
+        ("saturday", datetime(2026, 11, 27, 23, tzinfo=UTC)),
+        ("Sat 8:00", datetime(2026, 11, 28, 7, tzinfo=UTC)),
+        ("friday", datetime(2026, 11, 26, 23, tzinfo=UTC)),
+        ("sun", datetime(2026, 11, 21, 23, tzinfo=UTC)),
+        ("last saturday", datetime(2026, 11, 20, 23, tzinfo=UTC)),
+        ("last sunday 8:00", datetime(2026, 11, 22, 7, tzinfo=UTC)),
+        ("last sunday 8:00 UTC", datetime(2026, 11, 22, 8, tzinfo=UTC)),
+        ("next Saturday", datetime(2026, 12, 4, 23, tzinfo=UTC)),
+        ("next monday", datetime(2026, 11, 29, 23, tzinfo=UTC)),
+        ("2026-W47", datetime(2026, 11, 15, 23, tzinfo=UTC)),
+        ("this week", datetime(2026, 11, 22, 23, tzinfo=UTC)),
+        ("last month", datetime(2026, 9, 30, 22, tzinfo=UTC)),
+        ("2026-11", datetime(2026, 10, 31, 23, tzinfo=UTC)),
+        ("last year", datetime(2024, 12, 31, 23, tzinfo=UTC)),
         ("now", NOW),
         ("7d", NOW - timedelta(days=7)),
         ("1h30m", NOW - timedelta(minutes=90)),
@@ -141,6 +155,9 @@ def test_each_form_of_a_time_is_understood(text: str, means: datetime) -> None:
         ("8:00 UTC", datetime(2026, 11, 29, 8, tzinfo=UTC)),
         ("today 8:00", datetime(2026, 11, 28, 7, tzinfo=UTC)),
         ("tomorrow", datetime(2026, 11, 28, 23, tzinfo=UTC)),
+        ("monday 8:00", datetime(2026, 11, 30, 7, tzinfo=UTC)),
+        ("saturday", datetime(2026, 12, 4, 23, tzinfo=UTC)),
+        ("last monday", datetime(2026, 11, 22, 23, tzinfo=UTC)),
         ("2026-11-28T08:00", datetime(2026, 11, 28, 7, tzinfo=UTC)),
     ],
 )
@@ -166,6 +183,10 @@ def test_an_abbreviation_of_several_zones_is_that_of_the_job_then_of_the_host() 
         ("soon", "is not a time; write 2026-11-28T18:04Z"),
         ("", "is not a time"),
         ("25:00", "is not a time"),
+        ("2026-W60", "is not a time"),
+        ("2026-13", "is not a time"),
+        ("last someday", "is not a time"),
+        ("monda", "is not a time"),
         ("2026-02-30", "is not a time"),
         ("12345678", "is not a time"),
         ("2026-11-28 18:04 XYZ", "no zone is called 'XYZ' at that time; Europe/Oslo is called CET then"),
@@ -194,8 +215,51 @@ def test_a_day_is_named_by_a_date_a_word_or_a_time_in_it() -> None:
     assert named_day("2026-11-28", OSLO, now=NOW) == date(2026, 11, 28)
     assert named_day("yesterday 8:00", OSLO, now=NOW) is None
     assert named_day("2026-02-30", OSLO, now=NOW) is None
-    assert parse_day("2026-11-27T23:30Z", OSLO, now=NOW) == date(2026, 11, 28)
-    assert parse_day("7d", UTC_ZONE, now=NOW) == date(2026, 11, 21)
+    assert parse_days("2026-11-27T23:30Z", OSLO, now=NOW) == (date(2026, 11, 28),) * 2
+    assert parse_days("7d", UTC_ZONE, now=NOW) == (date(2026, 11, 21),) * 2
+
+
+@pytest.mark.parametrize(
+    ("text", "first", "last"),
+    [
+        ("last sunday", (2026, 11, 22), (2026, 11, 22)),
+        ("2026-W47", (2026, 11, 16), (2026, 11, 22)),
+        ("2026-w53", (2026, 12, 28), (2027, 1, 3)),
+        ("last week", (2026, 11, 16), (2026, 11, 22)),
+        ("This  Week", (2026, 11, 23), (2026, 11, 29)),
+        ("2026-02", (2026, 2, 1), (2026, 2, 28)),
+        ("2024-02", (2024, 2, 1), (2024, 2, 29)),
+        ("this month", (2026, 11, 1), (2026, 11, 30)),
+        ("next month", (2026, 12, 1), (2026, 12, 31)),
+        ("last year", (2025, 1, 1), (2025, 12, 31)),
+    ],
+)
+def test_a_week_a_month_and_a_year_are_days_in_a_row(
+    text: str, first: tuple[int, int, int], last: tuple[int, int, int]
+) -> None:
+    assert named_days(text, OSLO, now=NOW) == (date(*first), date(*last))
+    assert parse_instant(text, OSLO, now=NOW) == datetime(*first, tzinfo=OSLO)
+
+
+@given(st.dates(date(1971, 2, 1), date(2398, 11, 30)))
+def test_last_this_and_next_are_consecutive(today: date) -> None:
+    now = datetime(today.year, today.month, today.day, 12, tzinfo=UTC)
+    for unit in ("week", "month", "year"):
+        found = [named_days(f"{which} {unit}", UTC_ZONE, now=now) for which in ("last", "this", "next")]
+        last, this, coming = (one for one in found if one is not None)
+        assert this.first <= today <= this.last
+        assert last.last + timedelta(days=1) == this.first
+        assert this.last + timedelta(days=1) == coming.first
+    for name in WEEKDAYS:
+        day, before = (named_day(f"{which}{name}", UTC_ZONE, now=now) for which in ("", "last "))
+        coming_day = named_day(f"next {name}", UTC_ZONE, now=now)
+        assert day is not None
+        assert before is not None
+        assert coming_day is not None
+        assert before < today < coming_day
+        assert timedelta(0) <= today - day < timedelta(days=7)
+        assert {one.strftime("%A").lower() for one in (day, before, coming_day)} == {name}
+        assert named_day(f"{name[:3]}", UTC_ZONE, now=now) == day
 
 
 NEEDED = {

@@ -12,12 +12,13 @@ import pytest
 
 from engine.answers.findings import AREAS, CODES, MAX_LISTED, Finding, Severity
 from engine.core.lifecycle import AttemptKey, RunState
-from engine.core.records import CLOCK_HOLD, DISK_HOLD, RESTORED_HOLD, Owed
+from engine.core.records import CLOCK_HOLD, DISK_HOLD, RESTORED_HOLD, WATCHED, Owed, Watched
 from engine.doctor.disk import check_room
 from engine.doctor.subject import Subject
 from engine.execution.run_folders import Room
 from engine.host.keys import key_of, make_key
 from engine.host.lock import make_private_file, make_state_dir
+from engine.ledger.watched_fact import watched_to_text
 from engine.supervisor.evidence import NAME, beside, pack
 from tests.builders import MINUTE
 from tests.doctor.conftest import RENAMED, SOUND, Patient, write_result
@@ -640,6 +641,16 @@ def the_engine_stands_still(patient: Patient) -> None:
 @brings("engine.rejected", "the job files have been refused since")
 def the_files_are_refused(patient: Patient) -> None:
     patient.world.edit("version: 1\njobs: {one: {schedule: nonsense, command: ['true']}}\n")
+
+
+@brings("engine.folder", "files start nothing for one, two: /in does not exist (since 2026-")
+def a_watched_folder_is_missing(patient: Patient) -> None:
+    folders = (
+        Watched("/in", ("one", "two"), "/in does not exist", patient.world.clock.now()),
+        Watched("/b", ()),
+    )
+    with patient.world.store.transaction():
+        patient.world.store.past.note(WATCHED, watched_to_text(folders))
 
 
 @brings("leftovers.process", "which is succeeded")

@@ -73,6 +73,7 @@ def test_past_occurrences_run_oldest_first_and_one_at_a_time(tmp_path: Path) -> 
     run_out(world)
     assert hours(world) == [8, 9, 10, 11]
     assert {(run.state, run.requested_by) for run in backfilled(world)} == {(RunState.SUCCEEDED, "anna")}
+    assert {run.priority for run in backfilled(world)} == {-100}, "they have a past time, and no precedence"
     (ended,) = [one for one in world.journal.events if isinstance(one, BackfillEnded)]
     assert (ended.job, ended.because) == ("hello", "finished")
     world.check()
@@ -213,11 +214,11 @@ def test_did_answers_with_the_backfilled_run_of_an_occurrence_that_was_missed(tm
     begin(world, since=at, until=at + MINUTE)
     run_out(world)
     assert asked(world, at=at).answer is Answer.SUCCEEDED
-    whole = asked(world, on=NOON.date())
+    whole = asked(world, on=(NOON.date(), NOON.date()))
     assert len(whole.items) == 11, "an occurrence and its backfilled run are one"
 
 
-def asked(world: World, *, at: datetime | None = None, on: date | None = None) -> Did:
+def asked(world: World, *, at: datetime | None = None, on: tuple[date, date] | None = None) -> Did:
     zone = load_zone("UTC")
     assert zone is not None
     now = world.clock.now()

@@ -137,7 +137,7 @@ def fill(ledger: Path) -> None:
             "insert into outbox (id, at, event, channel, job, run_id, body, next_try_at)"
             " values ('x', 1, 'failed', 'x', 'victim', 'x', '{}', 1)"
         )
-        db.execute("insert into trigger_event values ('victim', 'file', 'x', 'x', 1)")
+        db.execute("insert into trigger_event values ('victim', 'file', 'x', 'x', 1, '')")
         db.execute(
             "insert into backfill (job, since, until, covered_until, at_once, again, requested_by, begun_at)"
             " values ('victim', 1, 1, 1, 1, 1, 'x', 1)"

@@ -83,3 +83,15 @@ def test_a_job_whose_run_cannot_be_made_stops_no_other(tmp_path: Path) -> None:
     assert (len(world.runs()), len(world.runs("odd"))) == (1, 0)
     (told,) = [one for one in world.journal.events if isinstance(one, ScheduleQuarantined)]
     assert told.message.startswith("it was not started with the host")
+
+
+def test_a_start_whose_key_was_used_before_has_its_record(tmp_path: Path) -> None:
+    world = World(
+        tmp_path, BOOT.replace("command: ['true']}", "command: ['true'], idempotency_key: same}", 1)
+    )
+    world.finish()
+    reboot(world, "boot-2")
+    assert [(run.state, run.reason) for run in world.runs()] == [
+        (RunState.SUCCEEDED, ""),
+        (RunState.SKIPPED, Reason.DUPLICATE),
+    ]

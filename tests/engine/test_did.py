@@ -46,7 +46,14 @@ def of_day(world: World, day: datetime = NOON, **params: str) -> Did:
     """The answer for a day."""
     now = world.clock.now()
     return did(
-        world.view, "hello", zone=UTC_ZONE, params=params, on=day.date(), at=None, now=now, presence=RUNNING
+        world.view,
+        "hello",
+        zone=UTC_ZONE,
+        params=params,
+        on=(day.date(), day.date()),
+        at=None,
+        now=now,
+        presence=RUNNING,
     )
 
 
@@ -163,7 +170,7 @@ def test_a_record_of_a_stretch_holds_only_for_its_own_schedule_and_from_its_firs
     assert of_two == [RunState.QUEUED] * 4
 
 
-def about(rows: Rows, *, run: Run | None = None, on: date | None = None, **params: str) -> Did:
+def about(rows: Rows, *, run: Run | None = None, on: tuple[date, date] | None = None, **params: str) -> Did:
     view: Any = rows
     return did(
         view,
@@ -208,7 +215,7 @@ def test_only_a_failure_is_certain_when_a_part_of_the_record_cannot_be_read(
 
 
 def test_a_day_without_anything_that_could_be_read_is_not_certain_either() -> None:
-    found = about(Rows(unreadable=(BROKEN,)), on=NOON.date())
+    found = about(Rows(unreadable=(BROKEN,)), on=(NOON.date(), NOON.date()))
     assert (found.answer, found.items) == (Answer.NOT_WELL, ())
     assert found.line.startswith(
         "hello on 2026-03-05: not expected, and it did not run; not certain: run row 7"
@@ -217,7 +224,7 @@ def test_a_day_without_anything_that_could_be_read_is_not_certain_either() -> No
 
 def test_a_job_whose_definition_is_gone_has_no_defaults() -> None:
     given, other = replace(GOOD, params={"day": "monday"}), replace(GOOD, params={"day": "friday"})
-    found = about(Rows(runs=(given, other)), on=NOON.date(), day="monday")
+    found = about(Rows(runs=(given, other)), on=(NOON.date(), NOON.date()), day="monday")
     assert [item.run for item in found.items] == [given]
 
 
@@ -225,7 +232,7 @@ def test_a_day_to_come_is_not_over() -> None:
     rows = Rows(
         schedules=(Schedule(1, "hello", "a", every(hours=1), 1, NOON - DAY, None, "", NOON, "digest"),)
     )
-    found = about(rows, on=(NOON + DAY).date())
+    found = about(rows, on=((NOON + DAY).date(),) * 2)
     said = "hello on 2026-03-06: not yet due, expected at 2026-03-06 00:00 UTC"
     assert (found.answer, found.line) == (Answer.NOT_OVER, said)
 

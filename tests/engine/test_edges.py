@@ -151,7 +151,7 @@ def test_requests_of_which_only_the_sum_is_kept_are_shown_in_order(tmp_path: Pat
     world.finish()
     keep_house(world, keep_days=30)
     now = world.clock.now()
-    on = NOON.date()
+    on = (NOON.date(), NOON.date())
     answer = did(world.view, "hello", zone=UTC_ZONE, params={}, on=on, at=None, now=now, presence=RUNNING)
     assert answer.line.endswith("(1 failed, 2 succeeded)")
 

@@ -218,7 +218,14 @@ def test_a_recorded_run_that_nobody_starts_is_overdue(
     found = presence(world)
     now = world.clock.now()
     answer = did(
-        world.view, "hello", zone=UTC_ZONE, params={}, on=NOON.date(), at=None, now=now, presence=found
+        world.view,
+        "hello",
+        zone=UTC_ZONE,
+        params={},
+        on=(NOON.date(), NOON.date()),
+        at=None,
+        now=now,
+        presence=found,
     )
     assert answer.answer is Answer.OVERDUE
     assert said in answer.line

@@ -207,7 +207,7 @@ def test_what_was_asked_for_by_hand_is_counted_and_not_denied(tmp_path: Path) ->
         "hello",
         zone=UTC_ZONE,
         params={},
-        on=NOON.date(),
+        on=(NOON.date(), NOON.date()),
         at=None,
         now=now,
         presence=RUNNING,

@@ -10,7 +10,7 @@ import pytest
 
 from engine.answers import explained
 from engine.answers.artifacts import artifact_to_json
-from engine.answers.as_json import iso, output_to_json, run_to_json, whole_runs_to_json
+from engine.answers.as_json import iso, output_to_json, run_to_json
 from engine.answers.audit import (
     Verified,
     records_to_json,
@@ -42,8 +42,10 @@ from engine.answers.pauses import (
 from engine.answers.presence import RUNNING, Presence
 from engine.answers.report import FIXED, Report, Row
 from engine.answers.report_text import report_to_text
+from engine.answers.requested import waited_to_json
 from engine.answers.runs import MAX_GAPS, Runs, newest_runs, one_run, runs_in, runs_to_json, runs_to_text
 from engine.answers.upcoming import obstacles_to_text
+from engine.answers.waiting import Line
 from engine.answers.zones import zone_of_job
 from engine.core.artifacts import KeptArtifact
 from engine.core.audit_chain import Chain, Link, link_hash
@@ -100,6 +102,7 @@ RUN_AS_JSON = {
     "params": {"day": "monday"},
     "matrix": {},
     "trigger": "catchup",
+    "trigger_values": {},
     "caused_by": None,
     "idempotency_key": None,
     "queue": None,
@@ -197,8 +200,12 @@ def test_a_run_is_the_same_data_everywhere_and_has_its_attempts_only_where_they_
     assert run_to_json(RUN, outputs=()) == {**RUN_AS_JSON, "outputs": []}
     whole = {**RUN_AS_JSON, "attempt_list": [ATTEMPT_AS_JSON], "outputs": [OUTPUT_AS_JSON]}
     assert run_to_json(RUN, attempts=[ATTEMPT], outputs=[OUTPUT]) == whole
-    found = whole_runs_to_json(OneRun(), [RUN])  # type: ignore[arg-type]  # all that it asks
-    assert found == {"format": 1, "runs": [{**whole, "artifacts": [KEPT_AS_JSON], "steps": [STEP_AS_JSON]}]}
+    found = waited_to_json(OneRun(), [RUN], options=" -f my.yaml")  # type: ignore[arg-type]  # all that it asks
+    (one,) = found["runs"]  # type: ignore[misc]  # a list
+    assert one.pop("see")["logs"] == f"jobfile logs {A} -f my.yaml"
+    assert one.pop("verdict")["line"]
+    assert one == {**whole, "artifacts": [KEPT_AS_JSON], "steps": [STEP_AS_JSON]}
+    assert found["verdict"] == {"answer": "not_well", "exit_code": 1, "line": None}
     nothing = artifact_to_json(
         KeptArtifact(attempt=AttemptKey(A, 1), artifact=Artifact(name="", note="many"))
     )
@@ -732,7 +739,10 @@ def some_runs(*runs: Run, gaps: tuple[Gap, ...] = (), is_limited: bool = False) 
     words = tuple(f"why {number}" for number in range(len(runs)))
     kept = tuple((KEPT,) if run.attempt > 1 else () for run in runs)
     zones = {"hello": TOKYO}
-    return Runs(runs=runs, words=words, artifacts=kept, gaps=gaps, zones=zones, is_limited=is_limited)
+    lines = (None,) * len(runs)
+    return Runs(
+        runs=runs, words=words, artifacts=kept, lines=lines, gaps=gaps, zones=zones, is_limited=is_limited
+    )
 
 
 def test_runs_are_a_line_each_with_how_long_they_took_and_how_often_they_were_tried() -> None:
@@ -753,12 +763,18 @@ aaaaaaaa  hello  2026-03-05 21:00:00 JST  failed                     why 2
 aaaaaaaa  hello  2026-03-05 21:00:00 JST  failed (2 attempts)        why 3
 aaaaaaaa  hello  2026-03-05 21:00:00 JST  failed (2 attempts)        why 4"""
     )
-    plain = runs_to_json(replace(found, runs=found.runs[:2], artifacts=found.artifacts[:2]))
+    lines = (None, Line(2, 3, "", 4, (RUN,)))
+    plain = runs_to_json(replace(found, runs=found.runs[:2], artifacts=found.artifacts[:2], lines=lines))
     assert plain == {
         "format": 1,
         "runs": [
-            {**RUN_AS_JSON, "artifacts": [KEPT_AS_JSON]},
-            {**RUN_AS_JSON, "attempts": 1, "artifacts": []},
+            {**RUN_AS_JSON, "waits_for": None, "artifacts": [KEPT_AS_JSON]},
+            {
+                **RUN_AS_JSON,
+                "attempts": 1,
+                "waits_for": {"queue": None, "place": 2, "waiting": 3, "slots": 4, "held_by": [A]},
+                "artifacts": [],
+            },
         ],
     }
     assert runs_to_text(some_runs(), width=WIDE) == "no runs yet"

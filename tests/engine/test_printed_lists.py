@@ -379,6 +379,7 @@ def test_the_data_of_a_list_has_every_key_of_every_job() -> None:
     plain = {
         **{"job": "a", "state": "none", "scheduled_for": None, "run": None, "last": [], "next_at": None},
         **{
+            "starts": [],
             "paused": None,
             "title": None,
             "owner": None,
@@ -402,6 +403,7 @@ def test_the_data_of_a_list_has_every_key_of_every_job() -> None:
                 "run": A,
                 "last": ["failed", "queued"],
                 "next_at": "2026-03-05T13:00:00+00:00",
+                "starts": [],
                 "paused": {
                     "by": "anna",
                     "why": "outage",

@@ -49,6 +49,9 @@ AXES = (
 )
 
 
+QUEUES = "version: 1\nqueues: {wide: {slots: 2}, narrow: {slots: 1}}\n"
+
+
 def is_valid(text: str) -> bool:
     """Whether a job is without mistakes: a spread may not be longer than the start deadline (JF314)."""
     return not ("spread" in text and "start_deadline" in text)
@@ -58,7 +61,7 @@ def job_texts_with(axes: st.SearchStrategy[tuple[str, str]]) -> st.SearchStrateg
     """Jobs, each with lines and a concurrency key for its matrix."""
     return st.builds(
         "    schedule: {0}\n    catchup: {1}\n    retry: {{attempts: {2}, delay: 40s, jitter: none}}\n"
-        "    concurrency: {{limit: {3}, on_overlap: {4}, max_waiting: 2{7[1]}}}\n{5}{6}{7[0]}"
+        "    concurrency: {{limit: {3}, on_overlap: {4}, max_waiting: 2{7[1]}}}\n{5}{6}{7[0]}{8}"
         "    command: ['true']\n".format,
         st.sampled_from(SCHEDULES),
         st.sampled_from(
@@ -72,13 +75,16 @@ def job_texts_with(axes: st.SearchStrategy[tuple[str, str]]) -> st.SearchStrateg
         ),
         st.sampled_from(["", "    start_deadline: 2m\n"]),
         axes,
+        st.sampled_from(
+            ["", "", "    queue: wide\n", "    queue: narrow\n    priority: 5\n", "    priority: -3\n"]
+        ),
     ).filter(is_valid)
 
 
 job_texts = job_texts_with(st.just(("", "")))
 given_worlds = st.builds(
     lambda jobs, lengths, failing, absences: Given(
-        "version: 1\njobs:\n" + "".join(f"  job-{n}:\n{text}" for n, text in enumerate(jobs)),
+        QUEUES + "jobs:\n" + "".join(f"  job-{n}:\n{text}" for n, text in enumerate(jobs)),
         tuple(lengths),
         tuple(failing),
         tuple(absences),
@@ -113,7 +119,7 @@ def test_a_simulation_is_what_the_engine_does(given: Given) -> None:
     st.sampled_from([0.0, 0.3, 1.0]),
 )
 def test_a_simulation_of_a_matrix_is_what_the_engine_does(job: str, length: int, failing: float) -> None:
-    assert_alike(Given(f"version: 1\njobs:\n  job-0:\n{job}", (length,), (failing,), ()), max_running=99)
+    assert_alike(Given(f"{QUEUES}jobs:\n  job-0:\n{job}", (length,), (failing,), ()), max_running=99)
 
 
 def assert_alike(given: Given, *, max_running: int) -> None:
@@ -309,7 +315,7 @@ class Driver:
         world, now = self.world, self.world.clock.now()
         yield from (end for end, _ in self.ends())
         fire = world.scheduler._heap[0][0] if world.scheduler._heap else None
-        pace = world.worker._pace()
+        pace = world.worker._pace.left(world.clock.elapsed())
         times = [fire, world.store.next_undecided(), world.store.next_wake(now=now)]
         times.append(world.store.steps.next_wake(now=now))
         if pace:

@@ -8,6 +8,7 @@ import pytest
 
 from engine.answers.status import LOW_DISK_BYTES, Status, status_to_json
 from engine.answers.status_text import MAX_ROWS, status_to_text
+from engine.answers.waiting import QueueState
 from engine.core.records import (
     CLOCK_HOLD,
     DISK_HOLD,
@@ -20,6 +21,7 @@ from engine.core.records import (
     Pause,
     Session,
     Source,
+    Watched,
 )
 from jobfile import __version__
 from tests.builders import DAY, HOUR, MINUTE, NOON
@@ -83,6 +85,20 @@ def test_a_calm_system_has_five_lines() -> None:
         ),
         ({"trouble": "the disk is full"}, "ledger", ["NOTHING STARTS: the disk is full"]),
         ({"stuck": "worker since noon"}, "STUCK", ["worker since noon; see engine.log"]),
+        (
+            {"folders": (Watched("/in", ("a", "b")), Watched("/x", ("b",), polled="nfs4 at /x"))},
+            "files",
+            ["2 folders watched: /in/ for a, b, /x/ for b", "scanned every few seconds: nfs4 at /x"],
+        ),
+        (
+            {"folders": tuple(Watched(f"/{name}", (name,), f"/{name} is gone", NOON) for name in "abcd")},
+            "files",
+            [
+                "4 folders watched: /a/ for a, /b/ for b, /c/ for c, …",
+                *(f"NOTHING STARTS {one}: /{one} is gone (since 2026-03-05 12:00 UTC)" for one in "abc"),
+                "and 1 more folder CANNOT BE READ",
+            ],
+        ),
         ({"bug": "worker: KeyError"}, "bug", ["worker: KeyError; see engine.log in the state folder"]),
         (
             {"unreadable": ("row 1",)},
@@ -186,6 +202,11 @@ def test_a_calm_system_has_five_lines() -> None:
         ),
         ({"waits_for": "a free slot"}, "runs", ["2 running, 1 waiting (a free slot)"]),
         (
+            {"queues": (QueueState("etl", 2, 2, 1_000), QueueState("web", 1, 0, 1))},
+            "queue",
+            ["etl: 2 of 2 slots are taken, 1,000 waiting", "web: 0 of 1 slot is taken, 1 waiting"],
+        ),
+        (
             {"overdue": 1_000},
             "runs",
             ["2 running, 1 waiting, 1,000 OVERDUE: they were due, and nothing has started them"],
@@ -280,12 +301,14 @@ DATA: dict[str, Any] = {
     "rejected": None,
     "paused": [],
     "clock": {"believed": True, "detail": None},
+    "folders": [],
     "stuck": None,
     "holds": [],
     "incidents": [],
     "running": 2,
     "waiting": 1,
     "waits_for": None,
+    "queues": [],
     "overdue": 0,
     "unsettled": 0,
     "free_bytes": 20_500_000_000,
@@ -307,6 +330,24 @@ OF_GIT = {"ref": "main", "commit": "d" * 40, "waits_for_apply": False, "trouble"
         ({"trouble": "full"}, {"is_well": False, "ledger": {"writable": False, "detail": "full"}}),
         ({"bug": "KeyError"}, {"is_well": False, "bug": "KeyError"}),
         ({"stuck": "worker"}, {"is_well": False, "stuck": "worker"}),
+        (
+            {
+                "folders": (
+                    Watched("/in", ("a",), "/in does not exist", NOON),
+                    Watched("/b", ("b",), polled="nfs"),
+                )
+            },
+            {
+                "is_well": False,
+                "folders": [
+                    {
+                        **{"folder": "/in", "jobs": ["a"], "trouble": "/in does not exist"},
+                        **{"since": "2026-03-05T12:00:00+00:00", "polled": None},
+                    },
+                    {"folder": "/b", "jobs": ["b"], "trouble": None, "since": None, "polled": "nfs"},
+                ],
+            },
+        ),
         ({"unreadable": ("row",)}, {"is_well": False, "unreadable": ["row"]}),
         (
             {"generation": None},
@@ -394,6 +435,10 @@ OF_GIT = {"ref": "main", "commit": "d" * 40, "waits_for_apply": False, "trouble"
         (
             {"waits_for": "a slot", "free_bytes": 1},
             {"is_well": False, "waits_for": "a slot", "free_bytes": 1},
+        ),
+        (
+            {"queues": (QueueState("etl", 2, 3, 4),)},
+            {"queues": [{"queue": "etl", "slots": 2, "held": 3, "waiting": 4}]},
         ),
     ],
 )

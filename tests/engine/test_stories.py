@@ -270,8 +270,8 @@ def told(world: World, found: Presence) -> str:
     return "\n\n".join(
         (
             f"did: {line()}",
-            f"did --on today: {line(on=NOON.date())}",
-            f"did --on yesterday: {line(on=(NOON - DAY).date())}",
+            f"did --on today: {line(on=(NOON.date(), NOON.date()))}",
+            f"did --on yesterday: {line(on=((NOON - DAY).date(),) * 2)}",
             f"did --at 13:00: {line(at=NOON + HOUR)}",
             story("why", why_newest(question)),
             story("why today", why_day(question, NOON.date())),

@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.core.lifecycle import TriggerEvent, TriggerKind
+from engine.loops.housekeeper import BATCH, MORE_SECONDS
 from engine.transactions.templates import template_values
 from tests.builders import DAY, MINUTE, NOON, a_job, a_run
 from tests.engine.world import World
@@ -159,3 +160,53 @@ def test_whatever_happens_each_event_has_one_record(
     assert [run.trigger_values["name"] for run in sorted(world.runs(), key=lambda one: one.id)] == told
     assert len(world.launcher.executed) == len(set(world.launcher.executed))
     world.check()
+
+
+def test_the_housekeeper_forgets_keys_that_expired_and_events_that_cannot_come_again(tmp_path: Path) -> None:
+    world = World(tmp_path, text(FREE))
+    kinds = (TriggerKind.FILE, TriggerKind.AFTER, TriggerKind.WEBHOOK, TriggerKind.BACKFILL)
+    with world.store.transaction():
+        for kind in kinds:
+            world.store.trigger_events.add(event("x")._replace(trigger=kind), run_id="a" * 32, now=NOON)
+        for number in range(3):
+            until = NOON + (7 + number) * DAY
+            world.store.keys.take("hello", f"k{number}", run_id="a" * 32, until=until, now=NOON)
+    housekeeper = world.housekeeper(min_free_bytes=1)
+
+    def kept() -> tuple[list[bool], int]:
+        events = [bool(world.store.trigger_events.identities("hello", kind)) for kind in kinds]
+        keys = [world.store.keys.holder("hello", f"k{number}", now=NOON) for number in range(3)]
+        return events, sum(map(bool, keys))
+
+    world.clock.advance(seconds=(8 * DAY).total_seconds())
+    housekeeper.tick()
+    assert kept() == ([True] * 4, 1)
+    world.clock.advance(seconds=(23 * DAY).total_seconds())
+    assert housekeeper.forget_identities() is False
+    assert kept() == ([True, False, False, False], 0)
+
+
+def test_many_expired_keys_are_deleted_in_several_batches(tmp_path: Path) -> None:
+    world = World(tmp_path, text(FREE))
+    with world.store.transaction():
+        for number in range(BATCH + 1):
+            world.store.keys.take("hello", f"k{number}", run_id="a" * 32, until=NOON + DAY, now=NOON)
+    world.clock.advance(seconds=DAY.total_seconds())
+    housekeeper = world.housekeeper(min_free_bytes=1)
+    assert housekeeper.tick() == MORE_SECONDS
+    assert housekeeper.tick() > MORE_SECONDS
+
+
+def test_events_are_known_for_days_however_few_days_runs_are_kept(tmp_path: Path) -> None:
+    world = World(tmp_path, text(FREE))
+    with world.store.transaction():
+        world.store.trigger_events.add(
+            event("x")._replace(trigger=TriggerKind.WEBHOOK), run_id="a" * 32, now=NOON
+        )
+    housekeeper = world.housekeeper(keep_days=1, min_free_bytes=1)
+    world.clock.advance(seconds=(1.9 * DAY).total_seconds())
+    housekeeper.forget_identities()
+    assert world.store.trigger_events.identities("hello", TriggerKind.WEBHOOK)
+    world.clock.advance(seconds=(0.2 * DAY).total_seconds())
+    housekeeper.forget_identities()
+    assert not world.store.trigger_events.identities("hello", TriggerKind.WEBHOOK)

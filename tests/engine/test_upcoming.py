@@ -116,6 +116,7 @@ def test_the_data_of_fires_says_which_a_pause_prevents(pause: Pause | None) -> N
             {"job": "hello", **rows[1], "paused": False},
         ],
         "is_all": False,
+        "starts": {},
     }
     of_no_job = fires_to_json(replace(found, is_job=False, until=None, is_all=True))
     assert (of_no_job["until"], of_no_job["obstacle"], of_no_job["is_all"]) == (None, None, True)

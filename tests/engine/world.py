@@ -99,6 +99,10 @@ class World:
         self.view: View
         self.boot()
 
+    def is_file_gone(self, path: str) -> bool:
+        """Whether the file that started a run is gone: here, no run is started by a real file."""
+        return False
+
     def new_id(self) -> str:
         return f"{next(self._ids):032x}"
 
@@ -123,6 +127,7 @@ class World:
                 built_at=NOON - 60 * DAY,
                 is_synchronized=lambda: self.is_synchronized,
                 pool=self.receiver,
+                is_file_gone=self.is_file_gone,
             )
         )
         self.guard, self.scheduler = self.loops.guard, self.loops.scheduler

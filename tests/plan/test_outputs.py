@@ -17,6 +17,7 @@ from markdown_it.token import Token
 from jobfile.pipeline import compile_files
 from jobfile.plan import JobFacts, Plan, Side, make_plan
 from jobfile.plan.as_json import text_of, to_json
+from jobfile.plan.fields import changed_fields, whole_fields
 from jobfile.plan.filters import filtered
 from jobfile.plan.groups import group_changes
 from jobfile.plan.markdown import LIMIT, code, fenced, marker, plain, render_invalid, render_markdown
@@ -309,3 +310,22 @@ def test_names_of_files_and_revisions_steer_nothing() -> None:
 def test_side_files_are_named_by_commit() -> None:
     assert "worktree (dirty) at 8be1207" in render_text(the_plan())
     assert side(hello()).kind == "file"
+
+
+@pytest.mark.parametrize(
+    "name", ["tags", "schedule", "action", "when", "matrix", "triggers", "params", "enum"]
+)
+def test_a_param_may_have_the_name_of_a_key(name: str) -> None:
+    files = [
+        f"version: 1\nvars: {{{name}: {one}}}\njobs:\n  a:\n"
+        f"    params: {{{name}: {{type: array, items: {{type: string}}, default: [{one}]}}}}\n"
+        f"    env: {{{name}: {one}}}\n    run: 'echo {{{{ vars.{name} }}}}'\n"
+        for one in ("old", "new")
+    ]
+    catalogs = [compile_files([("jobs.yaml", text.encode())]).catalog for text in files]
+    (first, second) = [catalog.job("a") for catalog in catalogs if catalog is not None]
+    assert first is not None
+    assert second is not None
+    paths = {change.path for change in changed_fields(first.spec, second.spec)}
+    assert paths == {("params", name, "default"), ("vars", name), ("env", name)}
+    assert ("env", name) in {change.path for change in whole_fields(first.spec)}

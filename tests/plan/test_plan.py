@@ -480,6 +480,14 @@ PARAMS = "params: {a: {type: string, default: x}}"
         ),
         (
             [DAILY],
+            [DAILY, "queue: default", "priority: 7"],
+            "RISK03",
+            "2 waiting runs will run the new definition, without a queue, with priority 7; "
+            "1 running run keeps the old definition; 1 run between attempts keeps the old definition",
+            {"waiting": 2, "running": 1, "retrying": 1},
+        ),
+        (
+            [DAILY],
             ['schedule: "0 2 9 * *"'],
             "RISK05",
             "the run of Fri 06 02:00Z will not happen; next is Mon 09 02:00Z",

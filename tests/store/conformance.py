@@ -4,11 +4,12 @@ A store's test module defines a fixture `open_ledger` and imports all of this.
 """
 
 import random
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
-from itertools import takewhile
+from itertools import product, takewhile
 from typing import NamedTuple
 
 import pytest
@@ -142,8 +143,8 @@ def test_the_limit_holds_at_the_instant_of_the_start(open_ledger: OpenLedger) ->
 
 def test_runs_start_in_the_order_in_which_they_were_due(open_ledger: OpenLedger) -> None:
     ledger = open_ledger()
-    late = queue(ledger.store, a_run(id="1" * 32, not_before=NOON, concurrency_limit=None))
-    early = queue(ledger.store, a_run(id="2" * 32, not_before=NOON - HOUR, concurrency_limit=None))
+    late = queue(ledger.store, a_run(id="1" * 32, scheduled_for=NOON, concurrency_limit=None))
+    early = queue(ledger.store, a_run(id="2" * 32, scheduled_for=NOON - HOUR, concurrency_limit=None))
     future = queue(ledger.store, a_run(id="3" * 32, not_before=NOON + HOUR, concurrency_limit=None))
     assert [run.id for run in ledger.store.startable(now=NOON, limit=10, is_catchup=False)] == [
         early.id,
@@ -807,6 +808,7 @@ def test_what_the_engine_wrote_contradicts_itself_nowhere(open_ledger: OpenLedge
         look.unproven,
         look.ownerless,
         look.crowds,
+        look.queue_crowds,
         look.torn_occurrences,
     ):
         assert suspects(limit=9) == ()
@@ -868,13 +870,14 @@ HELD_LOOKED_AT = 8
 
 
 def a_crowd(chance: random.Random) -> list[Run]:
-    """Open runs of a few keys in every state, oldest first."""
+    """Runs of a few keys, queues and priorities in every state, as they arrived."""
     states = [RunState.QUEUED] * 5 + [
         RunState.RUNNING,
         RunState.CANCELLING,
         RunState.RETRY_WAIT,
         RunState.FAILED,
     ]
+    slots = {"narrow": chance.randrange(1, 4), "wide": chance.randrange(2, 12)}
     crowd = []
     for number in range(chance.randrange(60)):
         state = chance.choice(states)
@@ -888,11 +891,16 @@ def a_crowd(chance: random.Random) -> list[Run]:
                 trigger=TriggerKind.CATCHUP
                 if reason == "catchup_pacing" or (reason == "overlap" and chance.random() < 0.2)
                 else TriggerKind.MANUAL,
+                scheduled_for=NOON + chance.randrange(-3, 0) * MINUTE,
                 not_before=NOON + chance.randrange(-3, 3) * MINUTE,
                 start_by=chance.choice([None, NOON - MINUTE, NOON + MINUTE]) if is_queued else None,
+                retry_at=NOON + chance.randrange(-3, 3) * MINUTE if state is RunState.RETRY_WAIT else None,
                 attempt=int(not is_queued),
                 concurrency_key=chance.choice("abc"),
                 concurrency_limit=chance.choice([None, 1, 2, 4]),
+                queue=(name := chance.choice(["", *slots])),
+                queue_slots=slots.get(name),
+                priority=chance.choice([-1, 0, 0, 0, 7]),
             )
         )
     return crowd
@@ -906,6 +914,9 @@ def test_what_is_in_the_way_and_what_may_start_is_what_a_reading_of_all_runs_say
     crowd = a_crowd(random.Random(seed))
     for run in crowd:
         queue(store, run)
+        if run.retry_at is not None:
+            with store.transaction():
+                assert store.incidents.wait_until(replace(run, attempt=0), run.retry_at)
     for key in "abcd":
         same = [run for run in crowd if run.concurrency_key == key]
         active = [run.id for run in same if run.state in ACTIVE_STATES]
@@ -915,9 +926,10 @@ def test_what_is_in_the_way_and_what_may_start_is_what_a_reading_of_all_runs_say
             assert store.count_blocking(key, at_most=most) == expected
         assert [run.id for run in store.blocking_runs(key)] == active + waiting
         assert [run.id for run in store.blocking_runs(key, limit=1)] == (active + waiting)[:1]
-    for limit in (1, 5, 99):
-        found = [run.id for run in store.startable(now=NOON, limit=limit, is_catchup=False)]
-        assert found == [run.id for run in may_start(crowd)[:limit]]
+    for limit, ahead, is_catchup in product((1, 5, 99), (0, 2, 99), (False, True)):
+        found = store.startable(now=NOON, limit=limit, is_catchup=is_catchup, ahead=ahead)
+        expected_runs = may_start(crowd, is_catchup=is_catchup, ahead=ahead)[:limit]
+        assert [run.id for run in found] == [run.id for run in expected_runs]
 
 
 def test_runs_with_one_slot_count_once_and_not_before_their_spread_has_passed(
@@ -933,8 +945,12 @@ def test_runs_with_one_slot_count_once_and_not_before_their_spread_has_passed(
     assert store.count_blocking("k", at_most=9, besides="1" * 32) == (0, 0)
 
 
-def may_start(crowd: list[Run]) -> list[Run]:
-    """The runs that may start at noon, oldest first, by the plain rules."""
+def starting_order(run: Run) -> tuple[object, ...]:
+    return -run.priority, run.scheduled_for, run.id
+
+
+def may_start(crowd: list[Run], *, is_catchup: bool, ahead: int) -> list[Run]:
+    """The runs that may start at noon, in starting order, by the plain rules."""
 
     def has_room(run: Run) -> bool:
         active = [
@@ -944,19 +960,41 @@ def may_start(crowd: list[Run]) -> list[Run]:
 
     due = [
         run
-        for run in sorted(crowd, key=lambda run: run.not_before)
+        for run in sorted(crowd, key=starting_order)
         if run.state is RunState.QUEUED
-        and run.reason in ("", "overlap")
+        and run.reason != "spread"
         and run.not_before <= NOON
         and (run.start_by is None or run.start_by >= NOON)
     ]
     first: list[Run] = []
-    for key in "abc":
-        waiting = [run for run in due if run.reason and run.concurrency_key == key][:HELD_LOOKED_AT]
+    for key, name in product("abc", {run.queue for run in crowd}):
+        waiting = [
+            run for run in due if (run.reason, run.concurrency_key, run.queue) == ("overlap", key, name)
+        ]
+        waiting = waiting[:HELD_LOOKED_AT]
         # A catch-up run is started apart, and what comes after it waits for it.
-        first += takewhile(lambda run: run.trigger is not TriggerKind.CATCHUP, waiting)
-    found = [run for run in due if has_room(run) and (not run.reason or run in first)]
-    return sorted(found, key=lambda run: (run.not_before, run.id))
+        first += (
+            waiting if is_catchup else takewhile(lambda run: run.trigger is not TriggerKind.CATCHUP, waiting)
+        )
+    found = [
+        run
+        for run in due
+        if has_room(run)
+        and (run.reason != "overlap" or run in first)
+        and (run.trigger is TriggerKind.CATCHUP) == is_catchup
+    ]
+    if not is_catchup:
+        found += [run for run in crowd if run.retry_at is not None and run.retry_at <= NOON]
+    found.sort(key=starting_order)
+    free = Counter({run.queue: 10_000 if run.queue_slots is None else run.queue_slots for run in crowd})
+    free.subtract(run.queue for run in crowd if run.state in (RunState.RUNNING, RunState.CANCELLING))
+    left = {name: count + ahead for name, count in free.items() if count > 0}
+    allowed = []
+    for run in found:
+        if left.get(run.queue, 0) > 0:
+            left[run.queue] -= 1
+            allowed.append(run)
+    return allowed
 
 
 def test_outputs_come_back_with_their_types(open_ledger: OpenLedger) -> None:
@@ -1050,16 +1088,26 @@ def test_an_event_leads_to_one_run(open_ledger: OpenLedger) -> None:
     assert known.run_of(ARRIVAL) == "a" * 32
     assert len(known.identities("hello", TriggerKind.FILE)) == 2
     with store.transaction():
+        known.add(ARRIVAL._replace(identity="y", mount="/mnt/caf\udce9"), run_id="", now=NOON)
+        known.add(ARRIVAL._replace(identity="z"), run_id="f" * 32, now=NOON)
+    assert known.identities("hello", TriggerKind.FILE)["y"] == "/mnt/caf\\xe9"
+    with store.transaction():
+        known.forget_run("f" * 32)
+        known.forget("hello", TriggerKind.FILE, "y")
+    assert known.identities("hello", TriggerKind.FILE).keys() == {"x", "in/caf\\xe9.csv 7 3"}
+    with store.transaction():
         known.forget("hello", TriggerKind.FILE, "x")
-        assert known.forget_old(TriggerKind.AFTER, before=NOON) == 0
-        assert known.forget_old(TriggerKind.AFTER, before=NOON + MINUTE) == 1
+        assert known.forget_old(TriggerKind.AFTER, before=NOON, limit=9) == 0
+        assert known.forget_old(TriggerKind.AFTER, before=NOON + MINUTE, limit=0) == 0
+        assert known.forget_old(TriggerKind.AFTER, before=NOON + MINUTE, limit=9) == 1
     assert known.run_of(ARRIVAL._replace(identity="x")) == ""
     assert known.run_of(ARRIVAL._replace(trigger=TriggerKind.AFTER)) == ""
     assert known.run_of(ARRIVAL._replace(job="other")) == "b" * 32
 
 
 def test_a_key_belongs_to_one_run_until_it_expires(open_ledger: OpenLedger) -> None:
-    store, key = open_ledger().store, "invoice \udcff 1"
+    opened, key = open_ledger(), "invoice \udcff 1"
+    store = opened.store
 
     def take(run: str, now: datetime, job: str = "hello") -> bool:
         with store.transaction():
@@ -1073,9 +1121,11 @@ def test_a_key_belongs_to_one_run_until_it_expires(open_ledger: OpenLedger) -> N
     assert store.keys.holder("hello", key, now=NOON + HOUR) == ""
     assert take("d", NOON + HOUR)
     assert store.keys.holder("hello", key, now=NOON + HOUR) == "d" * 32
+    assert opened.view.key_holder("hello", key, now=NOON + HOUR) == "d" * 32
     with store.transaction():
-        assert store.keys.drop_expired(now=NOON + HOUR) == 1  # that of `other`
-        assert store.keys.drop_expired(now=NOON + 2 * HOUR) == 1
+        assert store.keys.drop_expired(now=NOON + HOUR, limit=0) == 0
+        assert store.keys.drop_expired(now=NOON + HOUR, limit=9) == 1  # that of `other`
+        assert store.keys.drop_expired(now=NOON + 2 * HOUR, limit=9) == 1
     assert store.keys.holder("hello", key, now=NOON) == ""
 
 

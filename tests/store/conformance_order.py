@@ -297,11 +297,11 @@ def with_sets(ledger: Ledger) -> None:
 
 
 def with_crowds(ledger: Ledger) -> None:
-    """Record more runs of one key than it allows: each was alone when it started."""
+    """Record more runs of one key and queue than they allow: each was alone when it started."""
     for hour in MIXED:
         for number in range(2):
             run = a_run(id=f"{number:016x}{hour:016x}", concurrency_key=str(hour), concurrency_limit=1)
-            queue(ledger.store, replace(run, state=RunState.RUNNING))
+            queue(ledger.store, replace(run, state=RunState.RUNNING, queue=str(hour), queue_slots=1))
 
 
 def a_set(ledger: Ledger) -> Any:
@@ -351,7 +351,7 @@ LISTINGS: dict[str, tuple[Callable[[Ledger], None], Listing]] = {
         Listing(lambda one: ids(one.store.startable(now=LATER, limit=9, is_catchup=False)), FORWARD),
     ),
     "startable, in one moment": (
-        with_waiting(not_before=NOON),
+        with_waiting(not_before=NOON, scheduled_for=NOON),
         Listing(lambda one: ids(one.store.startable(now=LATER, limit=9, is_catchup=False)), RECORDED),
     ),
     "startable, made up for": (
@@ -484,7 +484,7 @@ LISTINGS: dict[str, tuple[Callable[[Ledger], None], Listing]] = {
         ),
     ),
     "startable, made up for, in one moment": (
-        with_waiting(trigger=TriggerKind.CATCHUP, not_before=NOON),
+        with_waiting(trigger=TriggerKind.CATCHUP, not_before=NOON, scheduled_for=NOON),
         Listing(lambda one: ids(one.store.startable(now=LATER, limit=9, is_catchup=True)), RECORDED),
     ),
     "pending, in one moment": (
@@ -698,6 +698,10 @@ LISTINGS: dict[str, tuple[Callable[[Ledger], None], Listing]] = {
         Listing(
             lambda one: [int(each.concurrency_key) for each in one.view.soundness.crowds(limit=9)], FORWARD
         ),
+    ),
+    "queue_crowds": (
+        with_crowds,
+        Listing(lambda one: [int(each.queue) for each in one.view.soundness.queue_crowds(limit=9)], FORWARD),
     ),
     "ownerless": (
         with_crowds,

@@ -20,7 +20,7 @@ from engine.core.step_states import StepKey, StepRun, StepState
 from engine.ledger import event_ports, past_ports, step_ports, store_ports
 from engine.ledger.store_ports import Store
 from engine.ports import Stop
-from jobfile.model.jobs import Origin
+from jobfile.model.jobs import Origin, QueueSpec
 from tests.builders import DAY, HOUR, MINUTE, NOON, a_job, a_run, compiled, every
 from tests.store.conformance import (
     ENDED,
@@ -121,6 +121,7 @@ WRITES: dict[str, Callable[[Store], object]] = {
     "request_stop": lambda store: store.request_stop(RUNNING, Stop.CANCEL, **WHY, **AT),
     "expire_waiting": lambda store: store.expire_waiting(**AT),
     "repin": lambda store: store.repin(replace(run_of(store, QUEUED), params={"x": 1})),
+    "size_queue": lambda store: store.size_queue(QueueSpec(name="", slots=3)),
     "start": lambda store: store.start(run_of(store, LATE), boot_id="boot", now=NOON),
     "mark_running": lambda store: store.mark_running(an_attempt(store, RUNNING), started_at=NOON),
     "settle": lambda store: store.settle(run_of(store, RUNNING), SUCCEEDED, ENDED),

@@ -88,3 +88,9 @@ def _check_crowds(look: Contradictions) -> Iterator[Finding]:
             found=f"{one.active} runs are active under `{one.concurrency_key}`; at most {one.limit} may be",
             help=f"`jobfile runs --in running` shows them; {REPORT_IT}",
         )
+    for full in look.queue_crowds(limit=MAX_LISTED + 1):
+        yield Finding(
+            code="invariant.I11",
+            found=f"{full.active} runs hold a slot of queue `{full.queue}`, which has {full.slots}",
+            help=f"`jobfile runs --in running` shows them; {REPORT_IT}",
+        )

@@ -11,7 +11,7 @@ from engine.cli.naming import NeverAppliedError, subject
 from engine.cli.output import print_json, print_text, style_of
 from engine.cli.params import split_params
 from engine.cli.place import Place, json_option, place_options
-from engine.cli.times import parse_day, parse_instant
+from engine.cli.times import named_days, parse_days, parse_instant
 from engine.service.presence import presence_at
 
 
@@ -22,10 +22,13 @@ class _Wanted(NamedTuple):
     matrix: Mapping[str, str]
     day: str | None
     instant: str | None
+    words: str = ""
+    """A time without an option."""
 
 
 @click.command("did")
 @click.argument("run_or_job", metavar="RUN or JOB")
+@click.argument("words", metavar="[NAME=VALUE or TIME]...", nargs=-1)
 @click.option(
     "-p",
     "--param",
@@ -38,7 +41,7 @@ class _Wanted(NamedTuple):
     "--on",
     "day",
     metavar="DAY",
-    help="Answer for every run of this day in the job's zone: 2026-11-23, today, yesterday.",
+    help="Answer for every run of this day, week or month in the job's zone: 2026-11-23, 'last month'.",
 )
 @click.option(
     "--at",
@@ -51,11 +54,12 @@ class _Wanted(NamedTuple):
 @place_options
 def command(
     run_or_job: str,
+    words: tuple[str, ...],
     given: tuple[str, ...],
     axes: tuple[str, ...],
+    *,
     day: str | None,
     instant: str | None,
-    *,
     as_json: bool,
     place: Place,
 ) -> int:
@@ -64,10 +68,18 @@ def command(
     Without --on or --at the answer is about the newest scheduled run; the same line says if a later manual
     run has a different result. For a job without a schedule it is about the newest manual run. With -p only
     runs with these values count. A job with a matrix has succeeded when all its combinations have.
+
+    The question can be typed as it is asked: params and a time after the name, in one text or as words. A
+    time with a clock is that of --at, any other that of --on.
     """
+    name, *rest = " ".join((run_or_job, *words)).split()
+    asked = (*given, *(one for one in rest if "=" in one))
+    time = " ".join(one for one in rest if "=" not in one)
+    if time and (day or instant):
+        raise click.UsageError(f"'{time}' and {'--on' if day else '--at'} both name a time")
     if day and instant:
         raise click.UsageError("--on and --at exclude each other")
-    found = _did(run_or_job, _Wanted(split_params(given), split_axes(axes), day, instant), place)
+    found = _did(name, _Wanted(split_params(asked), split_axes(axes), day, instant, time), place)
     if as_json:
         print_json(did_to_json(found))
     else:
@@ -83,16 +95,19 @@ def _did(name: str, wanted: _Wanted, place: Place) -> Did:
         return did_never(name, str(error))
     now, zone = place.now(), asked.zone
     if asked.run is not None and any(wanted):
-        raise click.UsageError("--on, --at, -p and --matrix are about a job; a RUN is one already")
+        raise click.UsageError("--on, --at, -p, --matrix and a time are about a job; a RUN is one already")
     refuse_unknown_axes(asked.view, asked.job, wanted.matrix)
     day, instant = wanted.day, wanted.instant
+    if wanted.words:
+        is_day = named_days(wanted.words, zone, now=now) is not None
+        day, instant = (wanted.words, None) if is_day else (None, wanted.words)
     return did(
         asked.view,
         asked.job,
         zone=zone,
         params=wanted.params,
         matrix=wanted.matrix,
-        on=parse_day(day, zone, now=now) if day else None,
+        on=parse_days(day, zone, now=now) if day else None,
         at=parse_instant(instant, zone, now=now) if instant else None,
         run=asked.run,
         now=now,

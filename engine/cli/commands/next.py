@@ -10,6 +10,7 @@ import click
 from engine.answers.agenda import agenda, agenda_to_json, agenda_to_text
 from engine.answers.choice import Choice, Labels
 from engine.answers.presence import Presence
+from engine.answers.starts import starts_of
 from engine.answers.upcoming import fires_to_json, fires_to_text, next_fires, obstacles_to_text
 from engine.cli.exit_codes import GOOD
 from engine.cli.expressions import entry_of, zone_named
@@ -113,7 +114,8 @@ def _of_job(spec: JobSpec, asked: Asked, place: Place, *, as_json: bool) -> int:
     since = asked.since(zone, place.now())
     limit, until = asked.most(FIRES_OF_ONE), asked.until(zone, since)
     entries = spec.schedule if spec.enabled else ()
-    found = next_fires(spec.name, entries, limit, now=since, until=until, is_job=True)
+    starts = starts_of(spec) if spec.enabled else ()
+    found = next_fires(spec.name, entries, limit, now=since, until=until, is_job=True, starts=starts)
     pauses, presence = _obstacles(place, (spec.name,), since)
     if as_json:
         print_json(fires_to_json(found, pauses=pauses, obstacle=obstacles_to_text((), presence, zone=zone)))
@@ -132,7 +134,8 @@ def _of_all(
     schedules = {spec.name: spec.schedule for spec in specs}
     pauses, presence = _obstacles(place, tuple(schedules), since)
     limit, until = asked.most(FIRES_OF_ALL), asked.until(zone, since)
-    found = agenda(schedules, since=since, until=until, limit=limit, pauses=pauses)
+    starts = {spec.name: words for spec in specs if (words := starts_of(spec))}
+    found = agenda(schedules, since=since, until=until, limit=limit, pauses=pauses, starts=starts)
     if as_json:
         print_json(agenda_to_json(found, obstacle=obstacles_to_text((), presence, zone=UTC)))
         return GOOD

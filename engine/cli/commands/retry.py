@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import click
 
-from engine.answers.as_json import one_run_to_json
 from engine.answers.choice import Choice
+from engine.answers.requested import requested_to_json
 from engine.answers.retryable import (
     MAX_RETRIED,
     Retried,
@@ -122,7 +122,10 @@ def _retry_one(
     (recorded,) = hand_over(place, [new], job, why=why, now=now, all_steps=all_steps)
     tell_kept(view, recorded)
     if as_json:
-        print_json(one_run_to_json(recorded))
+        found = requested_to_json(
+            view, [recorded], is_duplicate=False, is_followed=False, options=place.options
+        )
+        print_json(found)
     else:
         click.echo(recorded.id)
     return GOOD

@@ -2,17 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 import click
 
 from engine.actions.beyond_host import beyond_host_of
 from engine.actions.unsupported import beyond_engine_of
-from engine.answers.as_json import one_run_to_json, whole_runs_to_json
-from engine.cli.asking import hand_over, new_runs
+from engine.answers.requested import requested_to_json
+from engine.cli.asking import hand_over, is_duplicate, new_runs
 from engine.cli.axes import chosen_combinations, matrix_option, split_axes
 from engine.cli.exit_codes import GOOD, WOULD_NOT_RUN
 from engine.cli.findings import refuse_invalid
-from engine.cli.following import attend
+from engine.cli.following import attend, tell_duplicate
 from engine.cli.naming import unknown_job
 from engine.cli.output import print_json, width
 from engine.cli.params import split_params
@@ -26,18 +27,19 @@ from engine.cli.place import (
 )
 from engine.cli.times import parse_instant
 from engine.core.errors import JobfileError, UnreadableDefinitionError, UnreadableFileError
-from engine.core.lifecycle import Run
+from engine.core.lifecycle import Run, RunState
 from engine.core.vocabulary import short
 from engine.dryrun.before import Preview, look_before
 from engine.dryrun.describing import given_outputs
 from engine.dryrun.rendering import dry_run_to_json, dry_run_to_text
 from engine.host.lock import is_engine_running
 from engine.transactions.account import bound_params
+from engine.transactions.keys import key_trouble
 from jobfile.expressions.params import bind_params
 from jobfile.model.canonical import spec_from_json
 from jobfile.model.catalog import CompiledJob
 from jobfile.model.jobs import JobSpec, Origin
-from jobfile.model.values import Value
+from jobfile.model.values import Scalar, Value
 from jobfile.pipeline import compile_files
 from jobfile.schedule.occurrences import load_zone
 
@@ -49,6 +51,17 @@ class _Found:
     job: CompiledJob
     generation: int | None
     jobs: tuple[JobSpec, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What the options say about the run."""
+
+    params: Mapping[str, Value]
+    at: datetime
+    now: datetime
+    chosen: tuple[Mapping[str, Scalar], ...]
+    key: str
 
 
 @click.command("run")
@@ -71,6 +84,12 @@ class _Found:
     help="The time that the run is for, as its templates see it; it starts now in any case [default: now].",
 )
 @click.option("--detach", is_flag=True, help="Print the run's id and exit [default: follow the run].")
+@click.option("--wait", "is_waiting", is_flag=True, help="Wait for the end, and print no output of the job.")
+@click.option(
+    "--key",
+    metavar="KEY",
+    help="Start nothing if a request for JOB had this key in the last 7 days [default: the job's].",
+)
 @click.option("--dry-run", "--dry", "is_dry", is_flag=True, help="Show what would run; start nothing.")
 @click.option(
     "--output",
@@ -91,7 +110,9 @@ def command(
     outputs: tuple[str, ...],
     *,
     why: str,
+    key: str | None,
     detach: bool,
+    is_waiting: bool,
     is_dry: bool,
     is_strict: bool,
     as_json: bool,
@@ -104,43 +125,79 @@ def command(
     the engine, or is cancelled if there is none. With --json the job's output goes to stderr.
 
     A job with a matrix has a run for each combination; --matrix selects some of them.
+
+    With --key, the second request within 7 days is a duplicate: nothing is recorded, and the command says
+    so and is about the run of the first one. With --json --wait, it prints one JSON object and nothing else.
     """
-    now = place.now()
+    _refuse_contradictions(outputs, key, is_dry=is_dry, detach=detach, is_waiting=is_waiting)
     is_running = is_engine_running(place.state_dir)
-    if outputs and not is_dry:
-        raise click.UsageError("--output supplies results that a dry run cannot know; it needs --dry-run")
     if not is_running and not is_dry:
         refuse_unsafe_files(place, is_strict=is_strict)
-    preview = _from_engine(place, job) if is_running and not is_dry else _from_file(place, job, is_dry=is_dry)
-    spec = preview.job.spec
-    zone = load_zone(spec.timezone)
-    assert zone is not None
-    at = parse_instant(instant, zone, now=now) if instant else now
-    params = _bound(preview, split_params(given))
-    chosen = chosen_combinations(spec, split_axes(axes))
+    found = _from_engine(place, job) if is_running and not is_dry else _from_file(place, job, is_dry=is_dry)
+    asked = _asked(found, given, axes, instant, key=key or "", now=place.now())
     if is_dry:
-        dry = Preview(
-            job=replace(preview.job, spec=replace(spec, matrix=chosen)),
-            params=params,
-            given=frozenset(split_params(given)),
-            at=at,
-            jobs=preview.jobs,
-            outputs=_outputs(spec, split_params(outputs)),
-        )
-        return _look_only(dry, place, as_json=as_json)
+        return _look_only(_preview(found, asked, given, outputs), place, as_json=as_json)
     runs = new_runs(
-        spec,
-        digest=preview.job.digest,
-        generation=preview.generation,
-        params=params,
-        at=at,
-        now=now,
-        chosen=chosen,
+        found.job.spec,
+        digest=found.job.digest,
+        generation=found.generation,
+        params=asked.params,
+        at=asked.at,
+        now=asked.now,
+        chosen=asked.chosen,
+        key=asked.key,
     )
     if not detach:
-        return attend(place, runs, preview.job, why=why, as_json=as_json)
-    recorded = hand_over(place, runs, preview.job, why=why, now=now)
-    return _detached(place, recorded, as_json=as_json, is_running=is_running)
+        return attend(place, runs, found.job, why=why, as_json=as_json, shows_output=not is_waiting)
+    recorded = hand_over(place, runs, found.job, why=why, now=asked.now)
+    is_repeated = is_duplicate(recorded, runs)
+    return _detached(place, recorded, as_json=as_json, is_running=is_running, is_repeated=is_repeated)
+
+
+def _asked(
+    found: _Found,
+    given: tuple[str, ...],
+    axes: tuple[str, ...],
+    instant: str | None,
+    *,
+    key: str,
+    now: datetime,
+) -> _Asked:
+    spec = found.job.spec
+    zone = load_zone(spec.timezone)
+    assert zone is not None
+    return _Asked(
+        params=_bound(found, split_params(given)),
+        at=parse_instant(instant, zone, now=now) if instant else now,
+        now=now,
+        chosen=chosen_combinations(spec, split_axes(axes)),
+        key=key,
+    )
+
+
+def _preview(found: _Found, asked: _Asked, given: tuple[str, ...], outputs: tuple[str, ...]) -> Preview:
+    spec = found.job.spec
+    return Preview(
+        job=replace(found.job, spec=replace(spec, matrix=asked.chosen)),
+        params=asked.params,
+        given=frozenset(split_params(given)),
+        at=asked.at,
+        jobs=found.jobs,
+        outputs=_outputs(spec, split_params(outputs)),
+        now=asked.now,
+        key=asked.key,
+    )
+
+
+def _refuse_contradictions(
+    outputs: tuple[str, ...], key: str | None, *, is_dry: bool, detach: bool, is_waiting: bool
+) -> None:
+    if outputs and not is_dry:
+        raise click.UsageError("--output supplies results that a dry run cannot know; it needs --dry-run")
+    if detach and is_waiting:
+        raise click.UsageError("--detach does not wait; remove it, or --wait")
+    if key is not None and (trouble := key_trouble(key)):
+        raise click.UsageError(f"--key: {trouble}")
 
 
 def _from_engine(place: Place, name: str) -> _Found:
@@ -205,14 +262,20 @@ def _bound(preview: _Found, given: Mapping[str, str]) -> dict[str, Value]:
     return bound_params(spec, bound)
 
 
-def _detached(place: Place, runs: Sequence[Run], *, as_json: bool, is_running: bool) -> int:
-    if as_json and len(runs) > 1:
-        print_json(whole_runs_to_json(place.view(), runs))
-    elif as_json:
-        print_json(one_run_to_json(runs[0]))
+def _detached(
+    place: Place, runs: Sequence[Run], *, as_json: bool, is_running: bool, is_repeated: bool
+) -> int:
+    if is_repeated:
+        tell_duplicate(runs[0])
+    if as_json:
+        is_matrix, options = len(runs) > 1, place.options
+        found = requested_to_json(
+            place.view(), runs, is_duplicate=is_repeated, is_followed=is_matrix, options=options
+        )
+        print_json(found)
     else:
         click.echo("\n".join(run.id for run in runs))
-    if not is_running:
+    if not is_running and any(run.state is RunState.QUEUED for run in runs):
         waits = f"run {short(runs[0].id)} waits" if len(runs) == 1 else f"{len(runs)} runs wait"
         click.echo(f"no engine is running: {waits} for  jobfile up", err=True)
     return GOOD

@@ -5,8 +5,7 @@ import time
 
 import click
 
-from engine.answers.as_json import whole_runs_to_json
-from engine.answers.did import Answer, answer_of
+from engine.answers.requested import waited_to_json, worst_answer
 from engine.cli.alone import Alone
 from engine.cli.following import LOOK_SECONDS, EndingSignals, print_end
 from engine.cli.naming import find_run
@@ -17,8 +16,6 @@ from engine.core.lifecycle import Run, RunState
 from engine.core.vocabulary import short
 from engine.execution.attendance import is_attended
 from engine.ledger.ports import View
-
-_WORST_FIRST = (Answer.NOT_WELL, Answer.DID_NOT_RUN, Answer.NOT_OVER)
 
 
 @click.command("wait")
@@ -43,9 +40,8 @@ def command(runs: tuple[str, ...], *, length: str | None, as_json: bool, place: 
     seconds = float("inf") if duration is None else duration.total_seconds()
     ended = _until_over(place, view, ids, seconds=seconds, is_quiet=as_json)
     if as_json:
-        print_json(whole_runs_to_json(view, ended))
-    answers = {answer_of(run.state, was_started=run.was_executed) for run in ended}
-    return int(next((one for one in _WORST_FIRST if one in answers), Answer.SUCCEEDED))
+        print_json(waited_to_json(view, ended, options=place.options))
+    return int(worst_answer(ended))
 
 
 def _until_over(place: Place, view: View, ids: list[str], *, seconds: float, is_quiet: bool) -> list[Run]:

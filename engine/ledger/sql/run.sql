@@ -35,11 +35,15 @@ select min(at) from (
   select min(retry_at) from run where state = 'retry_wait' and retry_at > :now);
 
 -- name: start_run
--- Start an attempt. The guard checks state, attempt, deadline and limit once more, because other threads and
--- commands may have changed them since the run was read.
+-- Start an attempt. The guard checks state, attempt, deadline and both limits once more, because other threads and
+-- commands may have changed them since the run was read. A retry kept its place under the concurrency limit, but not
+-- its slot of the queue.
 update run set state = 'running', attempt = attempt + 1, retry_at = null,
                started_at = coalesce(started_at, :now), reason = '', detail = ''
 where id = :id and attempt = :attempt
+  and (queue_slots is null
+       or (select count(*) from run as other
+           where other.queue = run.queue and other.queue <> '' and other.state in ('running', 'cancelling')) < queue_slots)
   and (state = 'retry_wait'
        or (state = 'queued' and reason <> 'spread' and not_before <= :now
            and (start_by is null or start_by >= :now)

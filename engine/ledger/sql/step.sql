@@ -35,13 +35,17 @@ returning attempt, tries;
 update run set state = 'running', attempt = attempt + 1, retry_at = null, begun_at = :now,
                started_at = coalesce(started_at, :now), reason = '', detail = ''
 where id = :id and attempt = :attempt
+  and (queue_slots is null
+       or (select count(*) from run as other
+           where other.queue = run.queue and other.queue <> '' and other.state in ('running', 'cancelling')) < queue_slots)
   and (state = 'retry_wait'
        or (state = 'queued' and reason <> 'spread' and not_before <= :now
            and (start_by is null or start_by >= :now)
            and (concurrency_limit is null
-                or (select count(*) from run as other
+                or (select count(distinct coalesce(other.slot, other.seq)) from run as other
                     where other.concurrency_key = run.concurrency_key
-                      and other.state in ('running', 'cancelling', 'retry_wait')) < concurrency_limit)));
+                      and other.state in ('running', 'cancelling', 'retry_wait')
+                      and (run.slot is null or other.slot is not run.slot)) < concurrency_limit)));
 
 -- name: end_round
 -- The state of a run when all of its steps are over.

@@ -28,7 +28,7 @@ from engine.ledger.statements import read_statements
 Read = TypeVar("Read")
 
 BUSY_SECONDS = 30.0
-"""How long a writer waits for another before it gives up."""
+"""How long a writer waits for another before it gives up, unless its caller sets a time."""
 
 ROWS_AT_ONCE = 1_000
 """Number of rows held in memory at a time while a long result is read."""
@@ -54,9 +54,20 @@ class Connection:
     a failed sync, the pages that the kernel has cached may differ from those on the disk.
     """
 
-    def __init__(self, path: Path, *, read_only: bool = False, options: str = "") -> None:
-        """Open the file; `read_only` never creates or changes it. `options` are appended to SQLite's URI."""
+    def __init__(
+        self,
+        path: Path,
+        *,
+        read_only: bool = False,
+        options: str = "",
+        busy_seconds: float = BUSY_SECONDS,
+    ) -> None:
+        """Open the file; `read_only` never creates or changes it. `options` are appended to SQLite's URI.
+
+        A writer waits for another for `busy_seconds`.
+        """
         self.path = path
+        self._busy_seconds = busy_seconds
         self.epoch: int | None = None
         self.unreadable: dict[str, Unreadable] = {}
         """The unreadable rows found so far; stand-ins were returned for them."""
@@ -237,7 +248,7 @@ class Connection:
         opened = sqlite3.connect(
             self._uri,
             uri=True,
-            timeout=BUSY_SECONDS,
+            timeout=self._busy_seconds,
             isolation_level=None,
             check_same_thread=False,
             cached_statements=128,

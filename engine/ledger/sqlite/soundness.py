@@ -14,6 +14,7 @@ from engine.core.records import (
     GivenUp,
     Incident,
     LastState,
+    QueueCrowd,
     Schedule,
     Session,
     SetKey,
@@ -28,6 +29,7 @@ from engine.ledger.sqlite.connection import Connection
 from engine.ledger.sqlite.current import SqliteStanding
 from engine.ledger.sqlite.definitions import read_definition
 from engine.ledger.sqlite.incidents import SqliteIncidents
+from engine.ledger.sqlite.starting import startable
 from engine.ledger.stand_ins import faults_of, unreadable_row
 
 EVERY_ROW = (
@@ -105,14 +107,23 @@ class SqliteSoundness(SqliteStanding):
 
     def overdue(self, *, before: datetime, limit: int) -> tuple[Run, ...]:
         values = {"now": to_us(before), "limit": limit}
-        queries = ("run.startable", "run.startable_catchup", "run.undecided", "soundness.long_expired")
-        return tuple(run for query in queries for run in self._db.all(run_from_row, query, values))
+        rows = [
+            row
+            for is_catchup in (False, True)
+            for row in startable(self._db, now=before, limit=limit, is_catchup=is_catchup)
+        ]
+        for query in ("run.undecided", "soundness.long_expired"):
+            rows += self._db.rows(query, values)
+        return tuple(self._db.read(run_from_row, row) for row in rows)
 
     def last_states(self) -> tuple[LastState, ...]:
         return tuple(LastState(*row) for row in self._db.rows("soundness.last_states"))
 
     def crowds(self, *, limit: int) -> tuple[Crowd, ...]:
         return tuple(Crowd(*row) for row in self._db.rows("soundness.crowds", {"limit": limit}))
+
+    def queue_crowds(self, *, limit: int) -> tuple[QueueCrowd, ...]:
+        return tuple(QueueCrowd(*row) for row in self._db.rows("soundness.queue_crowds", {"limit": limit}))
 
     def sessions(self) -> Iterator[Session]:
         return (self._db.read(session_from_row, row) for row in self._db.each("session.sessions"))

@@ -27,17 +27,24 @@ from engine.ledger.sqlite.connection import Connection
 from engine.ledger.sqlite.current import SqliteCurrent, SqliteStanding
 from engine.ledger.sqlite.definitions import read_definition, stand_in
 from engine.ledger.sqlite.incidents import SqliteIncidents
-from engine.ledger.sqlite.migrate import MIGRATIONS, migrate, refuse_foreign
+from engine.ledger.sqlite.migrate import (
+    MIGRATIONS,
+    migrate,
+    refuse_foreign,
+    refuse_newer,
+    refuse_older,
+)
 from engine.ledger.sqlite.outbox import SqliteOutbox
 from engine.ledger.sqlite.past import SqlitePast
 from engine.ledger.sqlite.pauses import SqlitePauses
 from engine.ledger.sqlite.renaming import rename
+from engine.ledger.sqlite.starting import startable
 from engine.ledger.sqlite.steps import SqliteSteps
 from engine.ledger.sqlite.trigger_events import SqliteKeys, SqliteTriggerEvents
 from engine.ports import Stop
 from jobfile.model.canonical import canonical_json, to_plain
 from jobfile.model.catalog import CompiledJob
-from jobfile.model.jobs import JobSpec, Origin, ScheduleEntry
+from jobfile.model.jobs import JobSpec, Origin, QueueSpec, ScheduleEntry
 
 if TYPE_CHECKING:
     from engine.ledger.event_ports import Backfills, Keys, Outbox, TriggerEvents
@@ -84,6 +91,23 @@ class SqliteStore(SqliteCurrent, SqliteStanding):
             connection.close()
             raise
         return cls(connection)
+
+    @classmethod
+    def open_current(cls, path: Path, *, busy_seconds: float) -> "SqliteStore":
+        """Open a ledger of this program's version; refuse any other."""
+        connection = Connection(path, busy_seconds=busy_seconds)
+        try:
+            refuse_foreign(connection, MIGRATIONS)
+            opened = cls(connection)
+            opened.refuse_other_version()
+        except BaseException:
+            connection.close()
+            raise
+        return opened
+
+    def refuse_other_version(self) -> None:
+        refuse_older(self._db, MIGRATIONS)
+        refuse_newer(self._db, MIGRATIONS)
 
     def close(self) -> None:
         self._db.close()
@@ -319,9 +343,13 @@ class SqliteStore(SqliteCurrent, SqliteStanding):
     def repin(self, run: Run) -> None:
         self._db.write("run.repin_run", run_to_row(run))
 
-    def startable(self, *, now: datetime, limit: int, is_catchup: bool) -> tuple[Run, ...]:
-        query = "run.startable_catchup" if is_catchup else "run.startable"
-        return self._open(query, {"now": to_us(now), "limit": limit})
+    def size_queue(self, queue: QueueSpec) -> None:
+        self._db.write("run.size_queue", {"queue": queue.name, "slots": queue.slots})
+
+    def startable(self, *, now: datetime, limit: int, is_catchup: bool, ahead: int = 0) -> tuple[Run, ...]:
+        rows = startable(self._db, now=now, limit=limit, is_catchup=is_catchup, ahead=ahead)
+        found = tuple(self._db.read(run_from_row, row) for row in rows)
+        return tuple(run for run in found if not run.state.is_final)
 
     def start(self, run: Run, *, boot_id: str, now: datetime) -> bool:
         values = {"id": run.id, "attempt": run.attempt, "now": to_us(now)}

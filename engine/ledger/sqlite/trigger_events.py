@@ -19,19 +19,23 @@ class SqliteTriggerEvents:
         return "" if row is None else str(row["run_id"])
 
     def add(self, event: TriggerEvent, *, run_id: str, now: datetime) -> None:
-        values = {**_key(event), "run_id": run_id, "now": to_us(now)}
+        values = {**_key(event), "run_id": run_id, "now": to_us(now), "mount": db_text(event.mount)}
         self._db.write("trigger_event.add_trigger_event", values)
 
-    def identities(self, job: str, trigger: TriggerKind) -> frozenset[str]:
+    def identities(self, job: str, trigger: TriggerKind) -> dict[str, str]:
         values = {"job": job, "trigger": trigger.value}
-        return frozenset(str(row["identity"]) for row in self._db.rows("trigger_event.events_of_job", values))
+        found = self._db.rows("trigger_event.events_of_job", values)
+        return {str(row["identity"]): str(row["mount"]) for row in found}
+
+    def forget_run(self, run_id: str) -> None:
+        self._db.write("trigger_event.forget_event_of_run", {"run_id": run_id})
 
     def forget(self, job: str, trigger: TriggerKind, identity: str) -> None:
         values = {"job": job, "trigger": trigger.value, "identity": db_text(identity)}
         self._db.write("trigger_event.forget_event", values)
 
-    def forget_old(self, trigger: TriggerKind, *, before: datetime) -> int:
-        values = {"trigger": trigger.value, "before": to_us(before)}
+    def forget_old(self, trigger: TriggerKind, *, before: datetime, limit: int) -> int:
+        values = {"trigger": trigger.value, "before": to_us(before), "limit": limit}
         return self._db.write("trigger_event.forget_events", values)
 
 
@@ -52,8 +56,8 @@ class SqliteKeys:
         values = {**owner, "expires_at": to_us(until), "now": to_us(now)}
         return self._db.write("trigger_event.take_key", values) == 1
 
-    def drop_expired(self, *, now: datetime) -> int:
-        return self._db.write("trigger_event.drop_expired_keys", {"now": to_us(now)})
+    def drop_expired(self, *, now: datetime, limit: int) -> int:
+        return self._db.write("trigger_event.drop_expired_keys", {"now": to_us(now), "limit": limit})
 
 
 def _key(event: TriggerEvent) -> dict[str, object]:

@@ -13,6 +13,7 @@ from engine.core.lifecycle import Attempt, Run, RunState, States
 from engine.core.records import (
     SET_ASIDE,
     SOURCE,
+    WATCHED,
     Applied,
     Audited,
     Backfill,
@@ -30,6 +31,7 @@ from engine.core.records import (
     Source,
     StateCount,
     Unreadable,
+    Watched,
 )
 from engine.core.step_states import StepRun
 from engine.ledger.cells import COUNT, state_of, texts_from_json
@@ -54,6 +56,8 @@ from engine.ledger.sqlite.migrate import MIGRATIONS, refuse_older
 from engine.ledger.sqlite.pauses import SqlitePauses
 from engine.ledger.sqlite.soundness import SqliteSoundness
 from engine.ledger.sqlite.steps import SqliteSteps
+from engine.ledger.sqlite.trigger_events import SqliteKeys
+from engine.ledger.watched_fact import watched_from_text
 
 if TYPE_CHECKING:
     from engine.ledger.soundness_ports import Soundness
@@ -179,6 +183,9 @@ class SqliteView(SqliteCurrent):
             for row in rows
         )
 
+    def key_holder(self, job: str, key: str, *, now: datetime) -> str:
+        return SqliteKeys(self._db).holder(job, key, now=now)
+
     def matrix_runs(self, *, since: datetime, until: datetime) -> tuple[Run, ...]:
         return self._db.all(run_from_row, "run.matrix_runs", {"since": to_us(since), "until": to_us(until)})
 
@@ -218,6 +225,10 @@ class SqliteView(SqliteCurrent):
     def source(self) -> Source:
         row = self._db.row("meta.get_meta", {"key": SOURCE})
         return source_from_text("" if row is None else str(row["value"]))
+
+    def watched(self) -> list[Watched]:
+        row = self._db.row("meta.get_meta", {"key": WATCHED})
+        return list(watched_from_text("" if row is None else str(row["value"])))
 
     def jobs_at(self, number: int) -> tuple[JobVersion, ...]:
         return self._db.all(job_version_from_row, "generation.jobs_at", {"number": number})

@@ -10,69 +10,12 @@ order by not_before, seq limit :limit;
 -- The earliest instant at which a spread passes.
 select min(not_before) from run indexed by run_undecided where state = 'queued' and reason = 'spread';
 
--- name: startable
--- Runs that may start now, without catch-up runs. Three parts, each with its own partial index, so that the cost does
--- not grow with the past: queued runs that are due and below their limit; runs that wait for another run; retries.
--- Of the runs that wait for another, only the first 8 of each concurrency key are read: the rest cannot start before
--- them. Nor can those that come after a catch-up run of the same key: the key's runs start in their order.
--- `held` lists those keys by jumping through the index from each key to the next larger one.
-with recursive held (key) as (
-  select min(concurrency_key) from run indexed by run_overlapped where state = 'queued' and reason = 'overlap'
+-- name: size_queue
+-- All open runs of a queue have the number of slots that is in force.
+update run set queue_slots = :slots where queue_slots is not :slots and seq in (
+  select seq from run indexed by run_queued where state = 'queued' and queue = :queue
   union all
-  select (select min(concurrency_key) from run indexed by run_overlapped
-          where state = 'queued' and reason = 'overlap' and concurrency_key > held.key)
-  from held where held.key is not null)
-select * from (
-  select * from run as one
-  where one.state = 'queued' and one.not_before <= :now and one.reason <> 'overlap' and one.reason <> 'spread'
-    and one.trigger <> 'catchup'
-    and (one.start_by is null or one.start_by >= :now)
-    and (one.concurrency_limit is null
-         or (select count(distinct coalesce(other.slot, other.seq)) from run as other
-             where other.concurrency_key = one.concurrency_key
-               and other.state in ('running', 'cancelling', 'retry_wait')
-               and (one.slot is null or other.slot is not one.slot)) < one.concurrency_limit)
-  order by one.not_before, one.seq limit :limit)
-union all
-select * from (
-  select one.* from held join run as one on one.seq in (
-    select first.seq from run as first
-    where first.state = 'queued' and first.reason = 'overlap' and first.concurrency_key = held.key
-      and first.not_before <= :now and (first.start_by is null or first.start_by >= :now)
-    order by first.not_before, first.seq limit 8)
-  where held.key is not null and one.trigger <> 'catchup'
-    and not exists (
-      select 1 from run as before
-      where before.seq in (
-        select first.seq from run as first
-        where first.state = 'queued' and first.reason = 'overlap' and first.concurrency_key = held.key
-          and first.not_before <= :now and (first.start_by is null or first.start_by >= :now)
-        order by first.not_before, first.seq limit 8)
-      and before.trigger = 'catchup' and (before.not_before, before.seq) < (one.not_before, one.seq))
-    and (one.concurrency_limit is null
-         or (select count(distinct coalesce(other.slot, other.seq)) from run as other
-             where other.concurrency_key = one.concurrency_key
-               and other.state in ('running', 'cancelling', 'retry_wait')
-               and (one.slot is null or other.slot is not one.slot)) < one.concurrency_limit)
-  order by one.not_before, one.seq limit :limit)
-union all
-select * from (
-  select * from run as one where one.state = 'retry_wait' and one.retry_at <= :now
-  order by one.not_before, one.seq limit :limit)
-order by not_before, seq limit :limit;
-
--- name: startable_catchup
--- Catch-up runs that may start now.
-select * from run as one indexed by run_catchup
-where one.state = 'queued' and one.trigger = 'catchup' and one.not_before <= :now and one.reason <> 'spread'
-  and (one.start_by is null or one.start_by >= :now)
-  and (one.concurrency_limit is null
-       or (select count(distinct coalesce(other.slot, other.seq)) from run as other
-           where other.concurrency_key = one.concurrency_key
-             and other.state in ('running', 'cancelling', 'retry_wait')
-             and (one.slot is null or other.slot is not one.slot)) < one.concurrency_limit)
-order by one.not_before, one.seq
-limit :limit;
+  select seq from run indexed by run_active where state in ('running', 'cancelling', 'retry_wait') and queue = :queue);
 
 -- name: unowned
 -- Runs that are recorded as running without a live attempt, or as waiting for a retry without its time.
