@@ -20,6 +20,7 @@ from engine.core.records import Parcel
 from engine.notifications.message import Happening, Message, make_message
 from engine.notifications.system_channels import KnownChannel, channels_from_text, channels_to_text
 from jobfile.model.jobs import ChannelSpec, HttpAction
+from tests.acceptance.engines import until
 from tests.builders import NOON, a_job, a_run
 from tests.web_servers import Got, serving
 
@@ -184,8 +185,14 @@ def test_a_command_that_hangs_is_killed_with_all_that_it_started(
     spec = ChannelSpec(name="c", command=("sh", "-c", f"sleep 60 & echo $! > {tmp_path}/pid; wait"))
     assert deliver(config, spec).error == "the command did not end within 1 s"
     pid = int((tmp_path / "pid").read_text())
-    stat = Path(f"/proc/{pid}/stat")
-    assert not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] in "ZX"
+    until(lambda: is_gone(pid), "the end of its child")
+
+
+def is_gone(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
 
 
 # apprise
