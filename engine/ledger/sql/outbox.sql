@@ -32,11 +32,11 @@ group by message, job order by min(at), message, job;
 
 -- name: of_message
 -- The notifications of a message, oldest first.
-select * from outbox where message = :message order by at, id limit :limit;
+select * from outbox where message = :message and message <> '' order by at, id limit :limit;
 
 -- name: count_of_message
 -- The number of notifications of a message.
-select count(*) from outbox where message = :message;
+select count(*) from outbox where message = :message and message <> '';
 
 -- name: told
 -- What each job told a channel last, since an instant.
@@ -46,17 +46,17 @@ where channel = :channel and sent_at >= :since group by job, event order by max(
 -- name: mark_sent
 -- A message was delivered, or a notification of none.
 update outbox set sent_at = :now, tries = tries + 1, last_error = ''
-where (message = :id or (id = :id and message = '')) and sent_at is null;
+where ((message = :id and message <> '') or (id = :id and message = '')) and sent_at is null;
 
 -- name: mark_unsent
 -- A message could not be delivered, or a notification of none, and is retried later.
 update outbox set tries = tries + 1, last_error = :error, next_try_at = :next_try_at, done = :done
-where (message = :id or (id = :id and message = '')) and sent_at is null;
+where ((message = :id and message <> '') or (id = :id and message = '')) and sent_at is null;
 
 -- name: mark_given_up
 -- A message could not be delivered for too long and is not retried.
 update outbox set tries = tries + 1, last_error = :error, given_up_at = :now, done = :done
-where (message = :id or (id = :id and message = '')) and sent_at is null and given_up_at is null;
+where ((message = :id and message <> '') or (id = :id and message = '')) and sent_at is null and given_up_at is null;
 
 -- name: drop_sent
 -- Delete notifications that were delivered, or given up, before an instant.
@@ -77,4 +77,4 @@ where sent_at is null and last_error <> '' order by coalesce(given_up_at, next_t
 
 -- name: of_run
 -- The notifications about a run, oldest first.
-select * from outbox where run_id = :run_id order by at, event, channel, id;
+select * from outbox where run_id = :run_id and run_id <> '' order by at, event, channel, id;

@@ -11,3 +11,4 @@ create index outbox_message on outbox (message) where message <> '';
 create index outbox_told on outbox (channel, sent_at) where sent_at is not null;
 create index outbox_run on outbox (run_id) where run_id <> '';
 create index outbox_given_up on outbox (given_up_at) where given_up_at is not null;
+create index outbox_failed on outbox (next_try_at) where sent_at is null and last_error <> '';
