@@ -19,10 +19,16 @@ channels:
   hook:
     http: {{url: "http://127.0.0.1:{port}/", allow_private: [127.0.0.1]}}
 jobs:
-  one: {{run: "exit 1", notify: {{failed: [hook]}}}}
+  one:
+    secrets: {{TOKEN: "env:MY_TOKEN"}}
+    notify: {{failed: [hook]}}
+    run: |
+      echo "the token is $TOKEN"
+      exit 1
   two: {{run: "exit 2", notify: {{failed: [hook], recovered: [hook]}}}}
 """
 KILLS = 4
+TOKEN = "a-token-that-nobody-may-see"
 CHANNELS, OWED = 20, 1_000
 
 
@@ -42,13 +48,13 @@ def test_f07_each_event_is_received_with_one_id_however_often_the_engine_is_kill
 
     with serving(slowly) as server:
         (tmp_path / "jobs.yaml").write_text(JOBS.format(port=server.port))
-        engine = start_ready(tmp_path)
+        engine = start_ready(tmp_path, MY_TOKEN=TOKEN)
         for job in ("one", "two"):
             say(tmp_path, "run", job)
         for _ in range(KILLS):
             assert arrived.acquire(timeout=60)
             kill(engine)
-            engine = start_ready(tmp_path)
+            engine = start_ready(tmp_path, MY_TOKEN=TOKEN)
         is_killed.set()
         until(
             lambda: not rows(tmp_path, "select id from outbox where sent_at is null"), "all sent", patience=60
@@ -64,6 +70,8 @@ def test_f07_each_event_is_received_with_one_id_however_often_the_engine_is_kill
     for body in bodies:
         texts.setdefault(body["id"], set()).add(body["title"])
     assert all(len(titles) == 1 for titles in texts.values())
+    assert TOKEN not in json.dumps(bodies)
+    assert "the token is ***" in {body["log_tail"] for body in bodies}
 
 
 def test_a_receiver_that_fails_in_every_way_gets_the_message_in_the_end(
@@ -76,13 +84,13 @@ def test_a_receiver_that_fails_in_every_way_gets_the_message_in_the_end(
 
     with serving(answer) as server:
         (tmp_path / "jobs.yaml").write_text(JOBS.format(port=server.port))
-        engine = start_ready(tmp_path)
+        engine = start_ready(tmp_path, MY_TOKEN=TOKEN)
         say(tmp_path, "run", "one")
         for tries in range(1, 4):
             until(lambda n=tries: rows(tmp_path, f"select 1 from outbox where tries >= {n}"), patience=60)
             end(engine)
             rows(tmp_path, "update outbox set next_try_at = at")  # in place of the wait
-            engine = start_ready(tmp_path)
+            engine = start_ready(tmp_path, MY_TOKEN=TOKEN)
         until(lambda: rows(tmp_path, "select 1 from outbox where sent_at is not null"), patience=60)
         end(engine)
     assert len(server.got) == 4
