@@ -37,7 +37,9 @@ NONE_GIVEN_UP = GivenUp(0, None)
 NEWS_FOR = timedelta(days=1)
 """How long a notification that was given up counts as a problem of now."""
 OWED_LONG = timedelta(minutes=10)
-"""A notification older than this counts as not delivered."""
+"""A notification older than this counts as not delivered, if a try has failed or no engine runs."""
+HELD_LONG = timedelta(hours=2)
+"""A notification older than this always does. The sender holds repetitions back for an hour."""
 RECENT = 5
 """Maximum number of incidents shown."""
 
@@ -99,9 +101,15 @@ class Status:
     @property
     def is_mute(self) -> bool:
         """Whether notifications do not arrive: some wait for long, or were given up."""
-        oldest, newest = self.backlog.oldest, self.given_up.newest
-        is_late = oldest is not None and self.now - oldest > OWED_LONG
-        return is_late or (newest is not None and self.now - newest < NEWS_FOR)
+        newest = self.given_up.newest
+        is_new = newest is not None and self.now - newest < NEWS_FOR
+        return is_new or self.is_delivery_late
+
+    @property
+    def is_delivery_late(self) -> bool:
+        """Whether a notification waits for longer than the sender holds it back."""
+        has_failed = self.delivery_error is not None or not self.is_running
+        return is_late(self.backlog, self.now, has_failed=has_failed)
 
     @property
     def hold(self) -> Incident | None:
@@ -139,6 +147,12 @@ class Status:
         ) or any(one.trouble for one in self.folders)
         is_bad = self.is_silent or is_troubled or is_low or self.overdue or self.is_mute
         return self.is_running and not is_bad
+
+
+def is_late(backlog: Backlog, now: datetime, *, has_failed: bool) -> bool:
+    """Whether the oldest undelivered notification waits for too long."""
+    longest = OWED_LONG if has_failed else HELD_LONG
+    return backlog.oldest is not None and now - backlog.oldest > longest
 
 
 def make_status(

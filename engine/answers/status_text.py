@@ -5,7 +5,7 @@ from datetime import UTC
 
 from engine.answers.facts import Fact
 from engine.answers.starts import folder_words
-from engine.answers.status import LOW_DISK_BYTES, OWED_LONG, Status
+from engine.answers.status import LOW_DISK_BYTES, Status
 from engine.answers.waiting import QueueState
 from engine.core.columns import facts
 from engine.core.reasons import IncidentKind
@@ -55,7 +55,7 @@ def _notification_lines(status: Status) -> list[Fact]:
     if backlog.oldest is not None:
         since = instant_text(backlog.oldest, UTC)
         are = many(backlog.owed, "notification waits", "notifications wait")
-        loud = " NOT DELIVERED" if status.now - backlog.oldest > OWED_LONG else ""
+        loud = " NOT DELIVERED" if status.is_delivery_late else ""
         lines.append(("channels", f"{are}{loud}, the oldest since {since}{why}"))
     if status.given_up.given_up:
         given_up = many(status.given_up.given_up, "notification was", "notifications were")

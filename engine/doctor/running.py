@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from engine.answers.findings import Examined, Finding
 from engine.answers.presence import SILENT
 from engine.answers.starts import folder_words
-from engine.answers.status import OWED_LONG
+from engine.answers.status import is_late
 from engine.core.records import CLOCK_HOLD
 from engine.core.vocabulary import seconds_text
 from engine.doctor.subject import Subject
@@ -89,7 +89,8 @@ def _check_notifications(subject: Subject, view: View) -> Iterator[Finding]:
     last = view.soundness.delivery_error()
     why = f"; channel {last.channel}: {last.error}" if last is not None else ""
     help_ = "`jobfile notify test CHANNEL` says whether a channel works"
-    if backlog.oldest is not None and subject.now - backlog.oldest > OWED_LONG:
+    has_failed = last is not None or not subject.is_running
+    if backlog.oldest is not None and is_late(backlog, subject.now, has_failed=has_failed):
         since = f"{backlog.oldest:%Y-%m-%dT%H:%M:%SZ}"
         are = many(backlog.owed, "notification is", "notifications are")
         yield Finding(

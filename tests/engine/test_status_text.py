@@ -236,6 +236,16 @@ def test_a_calm_system_has_five_lines() -> None:
             ],
         ),
         (
+            {"backlog": Backlog(1, NOON - HOUR)},
+            "channels",
+            ["1 notification waits, the oldest since 2026-03-05 11:00 UTC"],
+        ),
+        (
+            {"backlog": Backlog(1, NOON - 3 * HOUR)},
+            "channels",
+            ["1 notification waits NOT DELIVERED, the oldest since 2026-03-05 09:00 UTC"],
+        ),
+        (
             {"backlog": Backlog(1, NOON - MINUTE)},
             "channels",
             ["1 notification waits, the oldest since 2026-03-05 11:59 UTC"],
