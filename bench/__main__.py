@@ -20,6 +20,7 @@ PARTS = (
     "queues",
     "submissions",
     "masking",
+    "steps",
     "engine",
 )
 

@@ -44,6 +44,8 @@ class LaunchOrder:
     timeout_seconds: float | None
     kill_grace_seconds: float
     script: str | None = None
+    masked: tuple[str, ...] = ()
+    """Secrets of other steps of its run: it does not get them, but a file of theirs may have them."""
     scratch_dir: str = ""
     output_file: str = ""
     """Where its command may write outputs."""

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from engine.actions.kind import CannotStartError, Filled, Prepared, Row, Surroundings, Values
 from engine.core.reasons import Reason
-from engine.programs import HTTP_REQUEST
+from engine.programs import HTTP_REQUEST, REQUEST
 from jobfile.expressions.template import (
     evaluate_source,
     find_slots,
@@ -26,8 +26,6 @@ from jobfile.expressions.template import (
 from jobfile.model.jobs import HttpAction
 from jobfile.model.requests import header_problem, url_problem
 
-REQUEST: Final = "JOBFILE_REQUEST"
-"""The variable with the request; the program removes it."""
 MAX_REQUEST_BYTES: Final = 127 * 1024
 """Linux limits one variable to 128 KiB, its name included."""
 OPTIONS: Final = ("-E", "-P", "-X", "utf8")

@@ -2,6 +2,8 @@
 
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from functools import cache, partial
 from pathlib import Path
@@ -27,12 +29,13 @@ from engine.core.reasons import Reason
 from engine.execution.run_folders import scratch_of
 from engine.host.patience import NoAnswerError, NotYetError, ask, wait_for
 from engine.ports import UNLIMITED, LaunchOrder
+from engine.supervisor.masking import Masker
 from engine.transactions.templates import template_values, zone_of
 from engine.triggers.registry import trigger_of
 from jobfile.expressions.expression import EvaluationError
 from jobfile.expressions.template import evaluate_source, has_template, render_text, to_text
 from jobfile.model.environment import PASSED_ON, axis_variable, is_reserved, param_variable
-from jobfile.model.jobs import CommandAction, JobSpec, ParamSpec
+from jobfile.model.jobs import CommandAction, EnvFile, JobSpec, ParamSpec, StepSpec
 from jobfile.model.size import NO_LIMIT, parse_size
 
 SHELL = "/bin/sh"
@@ -56,18 +59,20 @@ def prepare(
     last_success: datetime | None,
     attempt: AttemptKey | None = None,
     scope: Callable[[], Mapping[str, object]] = dict,
+    steps: Sequence[StepSpec] = (),
 ) -> LaunchOrder | StartError | None:
     """The order to execute an attempt, by default the last of its run, or why it cannot start. Never raises.
 
-    For an attempt of a step, `spec` is the job as that step executes it, and `scope` returns the values
-    of `steps` and `item` in its templates.
+    For an attempt of a step, `spec` is the job as that step executes it, `scope` returns the values
+    of `steps` and `item` in its templates, and `steps` are all steps of the job.
 
     None when the system has not answered for a file or folder yet: call it again soon.
     """
     secrets: dict[str, str] = {}
     try:
         about = _About(run, attempt or run.last_attempt, spec, config, now, last_success, scope)
-        return _order(about, secrets)
+        order = _order(about, secrets)
+        return replace(order, masked=_of_other_steps(spec, steps, config)) if steps else order
     except CannotStartError as error:
         reason, detail = error.reason, error.detail
     except NotYetError:
@@ -75,22 +80,14 @@ def prepare(
     except EvaluationError as error:
         reason, detail = Reason.TEMPLATE_ERROR, str(error)
     except Exception as error:  # noqa: BLE001  whatever is wrong with one run must not stop the others
-        reason, detail = Reason.START_ERROR, _unforeseen(error, secrets)
-    return StartError(at=now, reason=reason, detail=_storable(detail))
+        reason, detail = Reason.START_ERROR, f"it could not be prepared: {type(error).__name__}: {error}"
+    return StartError(at=now, reason=reason, detail=_storable(detail, secrets))
 
 
-def _unforeseen(error: Exception, secrets: Mapping[str, str]) -> str:
-    """The text of an unexpected error. It may quote a value, so secrets are removed."""
-    text = f"it could not be prepared: {type(error).__name__}: {error}"
-    for secret in secrets.values():
-        for form in (secret, repr(secret)[1:-1]):
-            text = text.replace(form, "***")
-    return text
-
-
-def _storable(detail: str) -> str:
-    """A text in a form for the ledger: UTF-8 and not too long. A path or value in it may be neither."""
-    text = detail.encode("utf-8", "backslashreplace").decode()
+def _storable(detail: str, secrets: Mapping[str, str]) -> str:
+    """A text in a form for the ledger: UTF-8, not too long, without secrets. A value in it may be neither."""
+    mask = Masker(secrets.values())
+    text = (mask.feed(detail.encode("utf-8", "backslashreplace")) + mask.rest()).decode()
     half = MAX_DETAIL // 2  # keep both ends: the subject is at the start, and the reason at the end
     return text if len(text) <= MAX_DETAIL else f"{text[:half]}…{text[-half:]}"
 
@@ -235,9 +232,27 @@ def _values(about: _About, secrets: Mapping[str, str]) -> dict[str, object]:
     return {**values, **about.scope(), "secrets": dict(secrets)}
 
 
+def _of_other_steps(spec: JobSpec, steps: Sequence[StepSpec], config: EngineConfig) -> tuple[str, ...]:
+    """The secrets of other steps, to mask them. One that cannot be read now is in no step's hands."""
+    found: set[str] = set()
+    sources = {(name, source) for step in steps for name, source in step.secrets.items()}
+    for name, source in sources - spec.secrets.items():
+        with suppress(CannotStartError):
+            found.add(_secret(name, source, config.environ))
+    files = {one for step in steps for one in step.env_file if one.secret}
+    for file in files - {*spec.env_file}:
+        with suppress(CannotStartError):
+            found.update(_read_files((file,), config).secret.values())
+    return tuple(sorted(found))
+
+
+def _read_files(files: tuple[EnvFile, ...], config: EngineConfig) -> FromFiles:
+    return read_env_files(files, _folder_of(config.main_file), min_secret_bytes=MIN_SECRET_BYTES)
+
+
 def _from_files(spec: JobSpec, config: EngineConfig) -> FromFiles:
     """The variables of the job's files, without those that the job sets itself: these count more."""
-    found = read_env_files(spec.env_file, _folder_of(config.main_file), min_secret_bytes=MIN_SECRET_BYTES)
+    found = _read_files(spec.env_file, config)
     own = spec.env.keys() | spec.secrets.keys()
     return FromFiles(*({name: value for name, value in one.items() if name not in own} for one in found))
 

@@ -6,7 +6,7 @@ from typing import Final
 from engine.actions.registry import is_runnable, simple_actions
 from jobfile.actions.registry import key_of
 from jobfile.model.catalog import Catalog, CompiledJob
-from jobfile.model.jobs import BootTrigger, ExpectSpec, FileTrigger, JobSpec
+from jobfile.model.jobs import ExpectSpec, JobSpec, WebhookTrigger
 
 UNABLE: Final = ("expect", "triggers")
 """The keys that `check` reports."""
@@ -44,6 +44,6 @@ def _needs(spec: JobSpec) -> Iterator[str]:
     if spec.expect != ExpectSpec():
         yield "expect"
     given: dict[str, object] = {
-        "triggers": [one for one in spec.triggers if not isinstance(one, BootTrigger | FileTrigger)],
+        "triggers": [one for one in spec.triggers if isinstance(one, WebhookTrigger)],
     }
     yield from (key for key, value in given.items() if value)

@@ -6,7 +6,7 @@ from typing import Final
 
 from engine.core.artifacts import KeptArtifact, newest_of, total_bytes
 from engine.core.columns import table
-from engine.core.lifecycle import Run
+from engine.core.lifecycle import Run, RunState
 from engine.core.vocabulary import place_text, short
 from engine.ledger.ports import View
 from jobfile.model.canonical import spec_from_json
@@ -58,6 +58,11 @@ def artifacts_to_text(found: RunArtifacts, *, width: int | None) -> str:
     fitting = f" that match `{found.pattern}`" if found.pattern else ""
     if not found.run.state.is_final:
         return f"{about} has no artifacts{fitting} yet: files are copied when an attempt ends"
+    if found.run.verdict is RunState.LOST:
+        folder = f"runs/{found.run.id[:2]}/{found.run.id}"
+        return (
+            f"{about} is lost, so no files were copied; what it left may be in {folder} of the state folder"
+        )
     return f"{about} left no artifacts{fitting}"
 
 

@@ -14,11 +14,19 @@ from zoneinfo import ZoneInfo
 from engine.answers.as_json import run_to_json
 from engine.answers.asked import Asked
 from engine.answers.combinations import narrowed, tally_words
-from engine.answers.expected import INSTANT, NOT_ACCOUNTED, Item, expected_items, item_of, upcoming
+from engine.answers.expected import INSTANT, NOT_ACCOUNTED, Item, item_of, upcoming
+from engine.answers.following import (
+    AWAITS,
+    again_words,
+    coming_words,
+    is_following,
+    items_of,
+    place_words,
+    upcoming_of_roots,
+)
 from engine.answers.newest import LOOK_BACK, asked_since, has_schedule, newest_item
 from engine.answers.overdue import OPEN, OVERDUE, verdict_word
 from engine.answers.presence import GRACE, Presence, unsettled_words
-from engine.answers.starts import requested_words
 from engine.core.lifecycle import OPEN_STATES, Run, RunState, TriggerKind
 from engine.core.reasons import Reason
 from engine.core.vocabulary import (
@@ -162,7 +170,7 @@ def _of(asked: Asked, about: _About, *, on: Days | None, at: datetime | None, ru
         )
     else:
         return _did_newest(asked, about)
-    found = expected_items(view, job, since=since, until=until, now=now)
+    found = items_of(view, job, since=since, until=until, now=now)
     scheduled = {item.scheduled_for for item in found if item.is_scheduled}
     counted = [one for one in found if not (_is_backfill(one) and one.scheduled_for in scheduled)]
     fits = _fitting(asked, about)
@@ -224,15 +232,16 @@ def _did_run(asked: Asked, run: Run) -> Did:
     last = after_retries(asked.view, item, asked.job).run
     again = ""
     if last is not None and last.id != run.id:
-        again = f"; retried by hand: {last.verdict.value} (run {short(last.id)})"
+        again = f"; {again_words(last)}: {last.verdict.value} (run {short(last.id)})"
     return _did(asked, _answer(asked, item), f"{asked.job}: {_one(asked, item)}{again}", (item,))
 
 
 def chosen_item(asked: Asked, about: _About = EVERYTHING) -> tuple[Item | None, datetime | None]:
     """The run that an answer without a day or time is about; without one, the next expected instant.
 
-    It is the newest run of the schedule if one is in force, and otherwise the newest of any kind. A run
-    that is due just now must not hide that nothing started the one before.
+    It is the newest run of the schedule if one is in force, or else the newest after the jobs that it
+    follows, and otherwise the newest of any kind. A run that is due just now must not hide that nothing
+    started the one before.
     """
     view, job, now = asked.view, asked.job, asked.now
     fits = _fitting(asked, about)
@@ -251,6 +260,13 @@ def chosen_item(asked: Asked, about: _About = EVERYTHING) -> tuple[Item | None, 
         coming = None if any(about) else next(upcoming(view, job, now=now, until=now + LOOK_BACK), None)
         if coming is not None:
             return None, coming
+    elif view.following.upstream(job):
+        item = newest_item(view, job, now=now, fits=lambda one: is_following(one) and fits(one))
+        if item is not None:
+            return item, None
+        begins = None if any(about) else upcoming_of_roots(view, job, now=now, until=now + LOOK_BACK)
+        if begins is not None:
+            return None, begins[0]
     return newest_item(view, job, now=now, fits=fits), None
 
 
@@ -265,13 +281,13 @@ def _did_newest(asked: Asked, about: _About) -> Did:
         item = _narrowed(after_retries(view, item, job), about)
         answer, line = _answer(asked, item), _one(asked, item)
     elif coming is not None:
-        answer, line = Answer.NOT_OVER, f"not yet due, expected at {instant_text(coming, asked.zone)}"
+        answer, line = Answer.NOT_OVER, f"not yet due, {coming_words(view, job, coming, zone=asked.zone)}"
     else:
         return _not_expected(asked, "", since=now, until=now)
     since = item.scheduled_for if item is not None else now - LOOK_BACK
-    is_scheduled = item is None or item.is_scheduled
+    is_owed = item is None or item.is_scheduled or is_following(item)
     fits = _fitting(asked, about)
-    other = asked_since(view, job, since, now=now, fits=fits) if is_scheduled else None
+    other = asked_since(view, job, since, now=now, fits=fits) if is_owed else None
     other = None if other is None else _narrowed(after_retries(view, other, job), about)
     items = () if item is None else (item,)
     is_alike = item is not None and other is not None and _answer(asked, other) is answer
@@ -376,8 +392,11 @@ def _not_expected(asked: Asked, when: str, *, since: datetime, until: datetime) 
         )
         return Did(job=job, answer=Answer.NOT_WELL, line=line, items=())
     coming = [at for at in upcoming(view, job, now=now, until=max(until, now)) if since <= at < until]
+    begins = None if coming else upcoming_of_roots(view, job, now=max(now, since - INSTANT), until=until)
+    if begins is not None and begins[0] < until:
+        coming = [begins[0]]
     if coming:
-        line = f"{job} {when}: not yet due, expected at {instant_text(coming[0], asked.zone)}"
+        line = f"{job} {when}: not yet due, {coming_words(view, job, coming[0], zone=asked.zone)}"
         return Did(job=job, answer=Answer.NOT_OVER, line=line, items=())
     what = f"{job} {when}".strip()
     line = f"{what}: not expected, and it did not run"
@@ -414,12 +433,7 @@ def verdict_of(asked: Asked, item: Item) -> str:
 
 def _one(asked: Asked, item: Item) -> str:
     run = item.run
-    wanted = "scheduled for" if item.is_scheduled else requested_words(item)
-    again = ""
-    if run is not None and run.retry_of is not None:
-        wanted, again = "for", f", retried by hand at {instant_text(run.queued_at, asked.zone)}"
-    place = f"{wanted} {instant_text(item.scheduled_for, asked.zone)}{again}"
-    known = _known(item)
+    place, known = place_words(item, asked.zone), _known(item)
     match _answer(asked, item):
         case Answer.SUCCEEDED if run is None:
             return f"yes, it ran and succeeded ({place}; no details are kept)"
@@ -440,6 +454,8 @@ def _one(asked: Asked, item: Item) -> str:
         case Answer.OVERDUE:
             has_run = "its next attempt has not started" if item.ran else "it has not run"
             return f"overdue, {has_run}: {_why(asked, item)} ({place}{known})"
+        case _ if item.reason == AWAITS:
+            return f"not yet: {_why(asked, item)} ({place})"
         case _ if item.reason == NOT_ACCOUNTED:
             return f"it has not run: {_why(asked, item)} ({place})"
         case _:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from engine.answers.artifacts import artifacts_line
 from engine.answers.asked import Asked
 from engine.answers.expected import INSTANT, NOT_ACCOUNTED, Item
+from engine.answers.following import cause_words, is_following
 from engine.answers.outputs import label_of
 from engine.answers.starts import file_of
 from engine.answers.steps import attempts_in_order, step_line, steps_of_run
@@ -59,6 +60,11 @@ def instant_facts(asked: Asked, item: Item) -> list[Fact]:
 
 
 def _schedule_facts(view: View, job: str, item: Item, zone: ZoneInfo) -> list[Fact]:
+    if item.run is not None and item.run.trigger is TriggerKind.AFTER:
+        label = "follows" if item.state is RunState.SKIPPED else "started after"
+        return [(label, cause_words(view, item.run, zone)), ("for", instant_text(item.scheduled_for, zone))]
+    if item.run is None and is_following(item):
+        return [("follows", item.detail), ("for", instant_text(item.scheduled_for, zone))]
     if not item.is_scheduled:
         by = f" by {item.run.requested_by}" if item.run and item.run.requested_by else ""
         reason = _reason_given(view, item.run) if item.run else ""
@@ -167,7 +173,8 @@ def run_facts(view: View, run: Run, zone: ZoneInfo) -> list[Fact]:
     resolved = f", found later to have {run.verdict.value}" if run.resolved else ""
     facts = [("run", f"{short(run.id)}, {run.trigger.value}, {run.state.value}{resolved}")]
     if run.retry_of:
-        facts.append(("", f"a retry of run {short(run.retry_of)}"))
+        what = "in place of" if run.trigger is TriggerKind.AFTER else "a retry of"
+        facts.append(("", f"{what} run {short(run.retry_of)}"))
     if run.trigger is TriggerKind.MANUAL and run.caused_by:
         facts.append(("requested in", f"run {short(run.caused_by)}"))
     if run.idempotency_key:
@@ -200,7 +207,13 @@ def run_facts(view: View, run: Run, zone: ZoneInfo) -> list[Fact]:
         facts.append(("next attempt", instant_text(run.retry_at, zone)))
     done = [one for one in view.audit_of(run.id) if one.action not in _SHOWN_ELSEWHERE]
     facts += [("by hand", _audit_line(one, zone)) for one in done]
-    facts += [("retried", f"run {short(one.id)}, {one.verdict.value}") for one in view.retries_of(run.id)]
+    facts += [
+        (
+            "then" if one.trigger is TriggerKind.AFTER else "retried",
+            f"run {short(one.id)}, {one.verdict.value}",
+        )
+        for one in view.retries_of(run.id)
+    ]
     if any(attempt.state is not AttemptState.NOT_STARTED for attempt in attempts):
         facts.append(("output", f"jobfile logs {short(run.id)}"))
     return facts

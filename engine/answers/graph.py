@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Final
 
+from engine.answers.starts import starts_of
 from engine.core.errors import JobfileError
 from engine.core.step_states import StepRun
 from jobfile.model.jobs import JobSpec, StepsAction, StepSpec
@@ -31,6 +32,8 @@ class Graph:
     steps: tuple[StepSpec, ...]
     waves: Mapping[str, int]
     states: Mapping[str, str]
+    starts: tuple[str, ...] = ()
+    """What starts the job besides its schedule, in words."""
 
 
 def graph_of(spec: JobSpec, states: Sequence[StepRun] = ()) -> Graph:
@@ -43,7 +46,7 @@ def graph_of(spec: JobSpec, states: Sequence[StepRun] = ()) -> Graph:
             if all(name in waves for name in step.needs):
                 waves[step.name] = 1 + max((waves[name] for name in step.needs), default=0)
     found = {one.step: one.state.value for one in states if not one.item}
-    return Graph(job=spec.name, steps=steps, waves=waves, states=found)
+    return Graph(job=spec.name, steps=steps, waves=waves, states=found, starts=starts_of(spec))
 
 
 def graph_to_text(graph: Graph) -> str:
@@ -52,7 +55,8 @@ def graph_to_text(graph: Graph) -> str:
     for step in graph.steps:
         last = max(step.needs, key=lambda name: graph.waves[name], default="")
         below.setdefault(last, []).append(step)
-    return "\n".join([graph.job, *_branches(graph, below, "", "")])
+    head = f"{graph.job}  ({'; '.join(graph.starts)})" if graph.starts else graph.job
+    return "\n".join([head, *_branches(graph, below, "", "")])
 
 
 def _branches(

@@ -1,9 +1,10 @@
 """Finds the newest expected run of a job, backwards in time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
-from engine.answers.expected import INSTANT, Item, expected_items, item_of
+from engine.answers.expected import INSTANT, Item, item_of
+from engine.answers.following import is_following, items_of
 from engine.core.lifecycle import Run
 from engine.ledger.ports import History, View
 
@@ -48,18 +49,30 @@ def item_with(view: View, run: Run | None) -> Item | None:
     return item_of(*(one for one in view.runs_of(run.occurrence) if one.retry_of is None))
 
 
-def asked_since(view: History, job: str, at: datetime, *, now: datetime, fits: Fits) -> Item | None:
+def item_at(view: View, job: str, at: datetime, *, now: datetime) -> Item | None:
+    """The run that was expected at an instant; None when there was none."""
+    items = items_of(view, job, since=at, until=at + timedelta(seconds=1), now=now)
+    return decisive(items) if items else None
+
+
+def decisive(items: Sequence[Item]) -> Item:
+    """Of several runs for one instant, the one of the schedule; without one, the last that is no retry."""
+    first = [item for item in items if item.run is None or item.run.retry_of is None]
+    return next((one for one in items if one.is_scheduled), first[-1] if first else items[-1])
+
+
+def asked_since(view: View, job: str, at: datetime, *, now: datetime, fits: Fits) -> Item | None:
     """The newest run that was requested after an instant, for that instant or a later time."""
 
     def is_since(item: Item) -> bool:
-        is_asked = not item.is_scheduled and item.run is not None and item.run.queued_at > at
-        return is_asked and fits(item)
+        is_asked = not item.is_scheduled and not is_following(item)
+        return is_asked and item.run is not None and item.run.queued_at > at and fits(item)
 
     return _newest_in(view, job, since=at, until=FAR, now=now, fits=is_since)
 
 
 def _newest_in(
-    view: History, job: str, *, since: datetime, until: datetime, now: datetime, fits: Fits
+    view: View, job: str, *, since: datetime, until: datetime, now: datetime, fits: Fits
 ) -> Item | None:
-    items = expected_items(view, job, since=since, until=until, now=now)
+    items = items_of(view, job, since=since, until=until, now=now)
     return next((item for item in reversed(items) if fits(item)), None)

@@ -76,6 +76,8 @@ def overdue_fires(view: History, schedule: Schedule, *, after: datetime, now: da
 def overdue_words(view: View, item: Item, presence: Presence, *, zone: tzinfo, now: datetime) -> str:
     """Why an overdue run has not run, and what the next engine will do with it."""
     obstacle = presence.obstacle(zone) or "the engine is running but has not decided about it"
+    if item.run is None and item.schedule is None and item.detail:
+        return f"{item.detail}; {obstacle}"
     upshot = "" if presence.is_running else _upshot(view, item, now)
     return f"{obstacle}{f'; `jobfile up` {upshot}' if upshot else ''}"
 

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta, tzinfo
 from itertools import takewhile
 
 from engine.answers.expected import INSTANT, NOT_ACCOUNTED, Item
+from engine.answers.following import AWAITS, MOST_CAUSES
 from engine.answers.overdue import is_overdue, overdue_words
 from engine.answers.presence import Presence, unsettled_words
 from engine.answers.waiting import line_for, places_words, queue_words
@@ -33,6 +34,7 @@ _MAX_AT_ONCE = 1_000
 """Maximum number of runs that one look for it reads."""
 
 _STOPPED_BY = ("cancel", "kill")
+_OF_ITSELF = (RunState.SUCCEEDED, RunState.FAILED, RunState.TIMED_OUT)
 _WAITS = (Reason.OVERLAP, "")
 
 
@@ -51,6 +53,8 @@ def item_words(view: View, item: Item, presence: Presence, *, zone: tzinfo, now:
             return f"{_superseded_words(view, item, zone)} (catchup: last)"
         case reason if reason == ENGINE_DOWN:
             return absence_words(view, item.scheduled_for)
+        case reason if reason == AWAITS or (run is None and reason == Reason.AFTER):
+            return item.detail
     if run is None:
         return reason_words(item.reason, item.detail)
     return _run_words(view, run, zone=zone, now=now)
@@ -62,6 +66,8 @@ def _run_words(view: View, run: Run, *, zone: tzinfo, now: datetime) -> str:
             return _skipped_words(view, run)
         case Reason.BY_HAND:
             return _cancelled_words(view, run)
+        case Reason.AFTER:
+            return _upstream_words(view, run)
         case reason if run.state is RunState.QUEUED and reason in _WAITS:
             return _waiting_words(view, run, zone=zone, now=now) or in_words(run)
     if run.state is RunState.RETRY_WAIT and run.retry_at is not None:
@@ -109,6 +115,26 @@ def _skipped_words(view: Current, run: Run) -> str:
     if other is None or run.ended_at is None or (other.started_at and other.started_at <= run.ended_at):
         return words
     return f"{words}, which was waiting itself"
+
+
+def _upstream_words(view: Current, run: Run) -> str:
+    """How the first run of a chain ended, and which jobs after it did not run because of that."""
+    first, between = view.run(run.detail), list[str]()
+    while first is not None and first.reason == Reason.AFTER and len(between) < MOST_CAUSES:
+        between.insert(0, first.job)
+        first = view.run(first.detail)
+    if first is None:
+        return in_words(run)
+    words = in_words(first) if first.verdict is not RunState.SUCCEEDED else ""
+    why = f", {words}" if words else ""
+    so = f", so {', '.join(between)} did not run" if between else ""
+    return f"{run_text(first)} {_ended_words(first)}{why} (run {short(first.id)}){so}"
+
+
+def _ended_words(run: Run) -> str:
+    """How a run ended, as the rest of a sentence about its job."""
+    verdict = run.verdict.value.replace("_", " ")
+    return verdict if run.verdict in _OF_ITSELF else f"was {verdict}"
 
 
 def _cancelled_words(view: EngineHistory, run: Run) -> str:

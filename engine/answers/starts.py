@@ -5,11 +5,12 @@ from datetime import UTC
 from typing import Any
 
 from engine.answers.expected import Item
+from engine.core.following import after_words
 from engine.core.lifecycle import Run, TriggerKind
 from engine.core.records import Watched
 from engine.core.vocabulary import instant_text
-from jobfile.model.canonical import to_plain
-from jobfile.model.jobs import JobSpec
+from jobfile.model.canonical import from_plain, to_plain
+from jobfile.model.jobs import AfterTrigger, JobSpec
 
 
 def starts_of(spec: JobSpec) -> tuple[str, ...]:
@@ -29,8 +30,8 @@ def _words(trigger: Mapping[str, Any]) -> str:
             where = f"{folder} or a folder in it" if trigger.get("recursive") else folder
             pattern = trigger.get("match", "*")
             return f"on a file in {where}" + (f" that matches {pattern}" if pattern != "*" else "")
-        case "after":
-            return f"after {trigger['after']}"
+        case AfterTrigger.KIND:
+            return after_words(from_plain(AfterTrigger, trigger))
         case "webhook":
             return f"on a request to {trigger['webhook']}"
         case _:

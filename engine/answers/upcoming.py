@@ -78,13 +78,13 @@ def next_fires(
 ) -> Fires:
     """The next fires of a union of entries, at most `limit`, up to `until`."""
     found: list[Upcoming] = []
-    after = now
+    last = now
     while len(found) < limit:
-        fire = next_fire(entries, after=after) if entries else None
+        fire = next_fire(entries, after=last) if entries else None
         if fire is None or (until is not None and fire.at > until):
             break
         found.append(upcoming_of(entries[fire.entry], fire.at))
-        after = fire.at
+        last = fire.at
     return Fires(
         name=name,
         is_job=is_job,

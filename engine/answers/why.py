@@ -10,8 +10,10 @@ from engine.answers.as_json import Details, details_of, iso, run_to_json, whole_
 from engine.answers.asked import Asked
 from engine.answers.combinations import combination_facts, tally_words
 from engine.answers.did import after_retries, chosen_item, day_window, verdict_of, worst_of
-from engine.answers.expected import INSTANT, NOT_ACCOUNTED, Item, expected_items, item_of
+from engine.answers.expected import INSTANT, NOT_ACCOUNTED, Item, item_of
 from engine.answers.facts import Fact, instant_facts, run_facts, schedule_at
+from engine.answers.following import again_words, items_of, upcoming_of_roots
+from engine.answers.newest import decisive
 from engine.answers.notifications import notification_facts, notification_to_json
 from engine.answers.overdue import OVERDUE
 from engine.answers.presence import RUNNING, Presence
@@ -111,11 +113,10 @@ def why(
 ) -> Story:
     """Explain the instant `at`: the run that was expected then, or why none was."""
     asked = Asked(view=view, job=job, zone=zone, now=now, presence=presence)
-    items = expected_items(view, job, since=at, until=at + timedelta(seconds=1), now=now)
+    items = items_of(view, job, since=at, until=at + timedelta(seconds=1), now=now)
     if not items:
         return _not_expected(asked, at)
-    first = [item for item in items if item.run is None or item.run.retry_of is None]
-    item = next((one for one in items if one.is_scheduled), first[-1] if first else items[-1])
+    item = decisive(items)
     return _story(asked, item, at, beside=[one for one in items if one is not item])
 
 
@@ -135,7 +136,7 @@ def why_newest(asked: Asked) -> Story:
 def why_day(asked: Asked, day: date) -> Story:
     """Explain the worst run of a local day (the last, if there are several), with the number of its kind."""
     since, until = day_window(day, asked.zone)
-    items = expected_items(asked.view, asked.job, since=since, until=until, now=asked.now)
+    items = items_of(asked.view, asked.job, since=since, until=until, now=asked.now)
     items = tuple(item for item in items if item.run is None or item.run.retry_of is None)
     if not items:
         return _not_expected_on(asked, day, since, until)
@@ -189,7 +190,7 @@ def _headline(asked: Asked, item: Item, last: Item) -> str:
         return f"{'its next attempt has not started' if item.ran else 'has not run'}: {words}"
     if last.run is not None and last is not item:
         again = f"{last.state.value} (run {short(last.run.id)})"
-        return f"{item.state.value}, then retried by hand: {again}"
+        return f"{item.state.value}, then {again_words(last.run)}: {again}"
     if item.run is None and item.reason == NOT_ACCOUNTED:
         return f"has not run: {words}"
     if item.state is RunState.FAILED and not item.ran:
@@ -225,6 +226,15 @@ def _not_expected(asked: Asked, at: datetime) -> Story:
     found += _other_starts(asked)
     is_coming = schedule is not None and at > asked.now and fire_at(schedule.entries, at) is not None
     what = "expected, not yet due" if is_coming else f"not expected: {because}"
+    jobs = " or ".join(view.following.upstream(job)) if schedule is None else ""
+    if jobs:
+        because = f"it starts after {jobs}, and no run of that was for that time"
+        begins = upcoming_of_roots(view, job, now=at - INSTANT, until=at) if at > asked.now else None
+        is_coming = begins is not None
+        what = (
+            f"expected after {begins[1]}, not yet due" if begins is not None else f"not expected: {because}"
+        )
+        found.append(("follows", jobs))
     return Story(
         job=job,
         headline=f"{job}, {instant_text(at, zone)}: {what}",

@@ -11,10 +11,13 @@ from jobfile.model.values import Value
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GivenAttempt:
-    """The end of an attempt (succeeds, exit, signal, times out or lost), and how long it takes."""
+    """How an attempt ends (succeeds, exit, signal, http, connect, times out, lost), and how long it takes."""
 
     kind: str
     code: int = 0
+    """The exit code, the signal, or the status of the response."""
+    body: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
     after: timedelta = timedelta(seconds=1)
 
 

@@ -12,6 +12,10 @@ from jobfile.syntax.document import Document
 ABOUT_FIRES: Final = ("count", "at", "includes", "excludes")
 """Keys of `fires` that say what is expected between the two dates."""
 
+ENDS: Final = ("exit", "signal", "http")
+"""Keys of an attempt that say how it ends."""
+OF_A_RESPONSE: Final = ("body", "headers")
+
 
 def check_case(document: Document, name: str) -> Iterator[Diagnostic]:
     """The mistakes in a case whose values all have the right type; keys may be missing."""
@@ -39,8 +43,18 @@ def check_case(document: Document, name: str) -> Iterator[Diagnostic]:
 
 def _attempts(document: Document, attempts: Sequence[object], path: DocumentPath) -> Iterator[Diagnostic]:
     for index, attempt in enumerate(attempts):
-        if isinstance(attempt, dict) and "after" in attempt:
+        if not isinstance(attempt, dict):
+            continue
+        if "after" in attempt:
             yield from _length(document, (*path, index, "after"))
+        ends = [key for key in ENDS if key in attempt]
+        if len(ends) > 1:
+            message = f"an attempt ends in one way; here are {' and '.join(map(quoted, ends))}"
+            yield _wrong(document, "JF109", message, (*path, index, ends[1]))
+        for key in OF_A_RESPONSE:
+            if key in attempt and "http" not in attempt:
+                message = f"{quoted(key)} needs `http`, the status of the response"
+                yield _wrong(document, "JF102", message, (*path, index, key), help="write  http: 200")
 
 
 def _length(document: Document, path: DocumentPath) -> Iterator[Diagnostic]:

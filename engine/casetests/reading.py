@@ -104,6 +104,10 @@ def _attempt(document: Document, written: str | Mapping[str, Any], path: Documen
         word, _, number = written.partition(" ")
         return GivenAttempt(kind=word, code=int(number)) if number.isdigit() else GivenAttempt(kind=written)
     after = _length(document, (*path, "after")) if "after" in written else timedelta(seconds=1)
+    if "http" in written:
+        body = document.text((*path, "body")) if "body" in written else ""
+        headers = _texts_by_name(document, written.get("headers", {}), (*path, "headers"))
+        return GivenAttempt(kind="http", code=int(written["http"]), body=body, headers=headers, after=after)
     for kind in ("exit", "signal"):
         if kind in written:
             return GivenAttempt(kind=kind, code=int(written[kind]), after=after)

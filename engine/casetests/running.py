@@ -10,6 +10,7 @@ from pathlib import Path
 from engine.actions.unsupported import beyond_engine_of
 from engine.answers.combinations import has_values
 from engine.casetests.cases import Case, GivenAttempt
+from engine.casetests.responses import OF_A_REQUEST, end_of_request
 from engine.config import EngineConfig
 from engine.core.lifecycle import AttemptKey, Run, RunState, TriggerKind
 from engine.core.reasons import Reason
@@ -18,6 +19,7 @@ from engine.core.retry import attempt_limit, retry_delay
 from engine.core.vocabulary import place_text, value_text
 from engine.ledger.opening import open_ledger
 from engine.ports import LaunchOrder
+from engine.programs import REQUEST
 from engine.service.duties import Parts, make_loops
 from engine.testing import FakeClock, KeptJournal, ScriptedLauncher, start_session
 from engine.transactions.account import Moment, request_runs, requested_runs
@@ -227,14 +229,29 @@ class _Engine:
         self.clock.advance(seconds=done.after.total_seconds())
         if done.kind == "times out":
             self.launcher.time_out(key.id)
-        elif done.kind == "lost":
+        else:
+            self.finish(key, done, outputs=json.dumps(dict(given.outputs.get(key.step, {}))))
+        self.loops.settle_and_start()
+
+    def finish(self, key: AttemptKey, done: GivenAttempt, *, outputs: str | None) -> None:
+        """End an attempt within its time; `outputs` are those of a process."""
+        if done.kind == "lost":
             self.launcher.lose(key.id)
         elif done.kind == "signal":
             self.launcher.finish(key.id, exit_code=None, signal=done.code)
+        elif done.kind in OF_A_REQUEST:
+            flight = next(one for one in self.launcher.flights.values() if one.order.attempt == key)
+            if REQUEST not in flight.order.env:
+                raise CannotTestError(self.no_request(key, done))
+            end = end_of_request(flight.order.env[REQUEST], done)
+            self.launcher.finish(key.id, exit_code=end.exit_code, outputs=end.outputs)
         else:
-            text = json.dumps(dict(given.outputs.get(key.step, {})))
-            self.launcher.finish(key.id, exit_code=done.code, outputs=text)
-        self.loops.settle_and_start()
+            self.launcher.finish(key.id, exit_code=done.code, outputs=outputs)
+
+    def no_request(self, key: AttemptKey, done: GivenAttempt) -> str:
+        """Why an attempt cannot get a response."""
+        what = f"step `{key.step}`" if key.step else f"`{self.job.spec.name}`"
+        return f"{what} sends no request, so an attempt of it cannot end with `{done.kind}`"
 
     def refuse_unknown_steps(self) -> None:
         """Refuse names of steps that the job does not have."""
@@ -267,7 +284,7 @@ class _Engine:
 
     def end(self, attempt: GivenAttempt) -> None:
         """End the running attempt as the case says, within its timeout."""
-        name = f"{self.run_id}-{self.run().attempt}"
+        key = self.run().last_attempt
         timeout = attempt_limit(self.job.spec, self.run(), now=self.clock.now())
         if attempt.kind == "times out" and timeout is None:
             raise CannotTestError("the job has `timeout: none`, so no attempt of it times out")
@@ -275,13 +292,9 @@ class _Engine:
         length = timeout if is_late and timeout is not None else attempt.after
         self.clock.advance(seconds=min(length, MAX_WAIT).total_seconds())
         if is_late:
-            self.launcher.time_out(name)
-        elif attempt.kind == "lost":
-            self.launcher.lose(name)
-        elif attempt.kind == "signal":
-            self.launcher.finish(name, exit_code=None, signal=attempt.code)
+            self.launcher.time_out(key.id)
         else:
-            self.launcher.finish(name, exit_code=attempt.code, outputs=None)
+            self.finish(key, attempt, outputs=None)
         self.loops.settle_and_start()
 
     def outcome(self) -> Lived:
@@ -289,20 +302,22 @@ class _Engine:
         if run.retry_at is not None:
             self.waits.append(run.retry_at - self.clock.now())
         orders = {flight.order.attempt_id: flight.order for flight in self.launcher.flights.values()}
-        retry = replace(self.job.spec.retry, jitter=Jitter.NONE)
         return Lived(
             run=run,
             spec=self.job.spec,
             order=orders.get(f"{run.id}-{run.attempt}"),
             steps={one.step: one.state.value for one in self.store.steps.of_run(run.id) if not one.item},
             waits=tuple(self.waits),
-            written_waits=tuple(_written(retry, number) for number in range(1, len(self.waits) + 1)),
+            written_waits=tuple(
+                _written(wait, self.job.spec.retry, run, number) for number, wait in enumerate(self.waits, 1)
+            ),
         )
 
 
-def _written(retry: RetrySpec, attempt: int) -> timedelta:
-    """The wait after an attempt without jitter, as in the file."""
-    return retry_delay(retry, run_id="", attempt=attempt)
+def _written(wait: timedelta, retry: RetrySpec, run: Run, attempt: int) -> timedelta:
+    """The wait after an attempt without jitter, as in the file; a server may have asked to wait longer."""
+    asked = wait if wait > retry_delay(retry, run_id=run.id, attempt=attempt) else timedelta()
+    return max(asked, retry_delay(replace(retry, jitter=Jitter.NONE), run_id=run.id, attempt=attempt))
 
 
 def trigger_of(case: Case, spec: JobSpec, at: datetime) -> TriggerKind:

@@ -255,7 +255,12 @@ PAGES: Final[Mapping[str, HelpPage]] = {
         {GOOD: "the answer is printed, whatever the run's result", USAGE: "the job, run or time is unknown"},
     ),
     "logs": HelpPage(
-        ("jobfile logs nightly", "jobfile logs nightly --follow"), {GOOD: "the output is shown", **_NO_RUN}
+        (
+            "jobfile logs nightly",
+            "jobfile logs nightly --follow",
+            "jobfile logs nightly --at 02:30 --matrix region=eu",
+        ),
+        {GOOD: "the output is shown", **_NO_RUN},
     ),
     "outputs": HelpPage(
         ("jobfile outputs nightly", "jobfile outputs 3f2a9c01 --json"),
@@ -299,6 +304,7 @@ PAGES: Final[Mapping[str, HelpPage]] = {
     "retry": HelpPage(
         (
             "jobfile retry 3f2a9c01",
+            "jobfile retry nightly --at 02:30",
             "jobfile retry nightly --failed --since yesterday",
             "jobfile retry --failed --dry-run",
         ),

@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from engine.answers.newest import item_with
 from engine.answers.zones import zone_of_job
 from engine.cli.place import Place, UnknownJobError
 from engine.core.errors import ErrorCode, JobfileError, NothingRecordedError
@@ -66,15 +65,6 @@ def job_named(place: Place, text: str) -> Subject:
     if found.run is not None:
         raise UnknownJobError(f"`{text}` is run {short(found.run.id)} of job {found.job}; name the job")
     return found
-
-
-def run_of(place: Place, named: Subject) -> Run:
-    """The run that was named, or the newest run of the job that was: with a matrix, the one that decides."""
-    newest = item_with(named.view, named.view.newest_run(named.job, until=place.now()))
-    run = named.run or (newest and newest.run)
-    if run is None:
-        raise NothingRecordedError(f"job {named.job} has no run yet")
-    return run
 
 
 def is_known(view: View, job: str) -> bool:

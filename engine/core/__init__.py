@@ -13,6 +13,7 @@ __all__ = [
     "due",
     "errors",
     "events",
+    "following",
     "lifecycle",
     "notices",
     "occurrences",

@@ -170,6 +170,8 @@ class TriggerEvent(NamedTuple):
     not_run: str = ""
     """The reason for which it makes no run, but a record of that; empty when it makes one."""
     detail: str = ""
+    retry_of: str | None = None
+    """The earlier record of the same event in whose place it runs, because the reason for it is gone."""
     mount: str = ""
     """The mount point that its file is on."""
 

@@ -34,6 +34,7 @@ class Reason(_Word):
     )
     CATCHUP_LIMIT = "catchup_limit", "too old to catch up"
     BUFFER_FULL = "buffer_full", "too many runs are waiting"
+    AFTER = "after", "the run that it follows did not succeed"
     DUPLICATE = "duplicate", "another run has the same idempotency key"
     FILE_GONE = "file_gone", "its file was gone before it started"
     START_ERROR = "start_error", "it could not be started"

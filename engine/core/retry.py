@@ -101,17 +101,16 @@ def settle(
             assert_never(outcome)
     if not _is_tried_again(run, outcome, verdict, spec):
         return verdict
-    retry_at = now + max(_asked_wait(outputs, spec.retry), _delay_of(run, spec.retry))
+    retry_at = now + max(min(asked_wait(outputs), spec.retry.max_delay), _delay_of(run, spec.retry))
     gone = gone or _too_late(run, spec, retry_at)
     if gone:
         return replace(verdict, detail=f"{NOT_AGAIN}{gone}")
     return replace(verdict, run_state=RunState.RETRY_WAIT, retry_at=retry_at)
 
 
-def _asked_wait(outputs: Outputs | None, retry: RetrySpec) -> timedelta:
-    """How long the server of a request asks to wait, at most the longest wait of the retries."""
-    asked = timedelta() if outputs is None or outputs.refusal is None else outputs.refusal.wait
-    return min(asked, retry.max_delay)
+def asked_wait(outputs: Outputs | None) -> timedelta:
+    """How long the server of a request asks to wait before the next one; `max_delay` limits it."""
+    return timedelta() if outputs is None or outputs.refusal is None else outputs.refusal.wait
 
 
 def _delay_of(run: Tried, retry: RetrySpec) -> timedelta:
@@ -151,7 +150,8 @@ def settle_round(run: Tried, end: Conclusion, *, spec: JobSpec, now: datetime, g
         return replace(verdict, run_state=RunState.CANCELLED, reason=run.reason, detail=run.detail)
     if run.attempt >= spec.retry.attempts or not _is_round_retried(end, spec):
         return verdict
-    retry_at = now + _delay_of(run, spec.retry)
+    asked = timedelta() if end.asked_until is None else end.asked_until - now
+    retry_at = now + max(min(asked, spec.retry.max_delay), _delay_of(run, spec.retry))
     gone = gone or _too_late(run, spec, retry_at)
     if gone:
         return replace(verdict, detail=f"{verdict.detail}; {NOT_AGAIN}{gone}")

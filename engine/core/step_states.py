@@ -57,6 +57,7 @@ class StepRun(Shown):
     tries: int = 0
     """How many attempts it had since the run, or the newest retry of the run, began."""
     retry_at: datetime | None = None
+    """When its next try starts; of a failed request, until when its server asks to wait."""
     items: tuple[Scalar, ...] | None = None
     """The values of a `for_each`, kept from when they were decided; None for other steps, and for items."""
 

@@ -6,6 +6,7 @@ values; `advance` returns those that change, and `conclusion` how the run ends w
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Final, cast
 
 from engine.core.conditions import unmet
@@ -41,6 +42,8 @@ class Conclusion:
     """The step that decided, if the run did not succeed."""
     is_cut_short: bool = False
     """Whether steps were skipped because the run was ended."""
+    asked_until: datetime | None = None
+    """How long servers of failed requests ask to wait before the next."""
 
 
 def advance(action: StepsAction, states: States, *, scope: ScopeOf) -> States:
@@ -166,6 +169,10 @@ def conclusion(action: StepsAction, states: States) -> Conclusion | None:
         detail=detail,
         step=worst.step,
         is_cut_short=is_cut_short,
+        asked_until=max(
+            (one.retry_at for one in states.values() if one.retry_at and one.step not in allowed),
+            default=None,
+        ),
     )
 
 

@@ -21,7 +21,10 @@ _MAX_NAMES = 6
 
 
 _ENDED = regex(r"(exit|signal|http)\((\d{1,3})\)", re.ASCII)
-_BY_A_RUN = (Reason.OVERLAP, Reason.SUPERSEDED, Reason.REPLACED, Reason.BUFFER_FULL, Reason.DUPLICATE)
+_BY_A_RUN = (
+    *(Reason.OVERLAP, Reason.SUPERSEDED, Reason.REPLACED, Reason.BUFFER_FULL, Reason.DUPLICATE),
+    Reason.AFTER,
+)
 _MAY_STILL_RUN = (
     Reason.SUPERVISOR_KILLED,
     Reason.SUPERVISOR_ERROR,

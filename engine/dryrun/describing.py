@@ -185,7 +185,7 @@ def then_row(spec: JobSpec, jobs: Sequence[JobSpec]) -> Row:
         f"{job.name} ({trigger.when.value})"
         for job in jobs
         for trigger in job.triggers
-        if isinstance(trigger, AfterTrigger) and trigger.after == spec.name
+        if isinstance(trigger, AfterTrigger) and spec.name in trigger.jobs
     ]
     return ("then", f"notify {'; '.join(notified) or '-'}   starts {', '.join(starts) or '-'}")
 

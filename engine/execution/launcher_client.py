@@ -126,6 +126,7 @@ class ProcessLauncher:
                 "argv": order.argv,
                 "env": dict(order.env),
                 "secrets": dict(order.secrets),
+                "masked": order.masked,
                 "working_dir": str(order.working_dir),
                 "timeout_seconds": order.timeout_seconds,
                 "kill_grace_seconds": order.kill_grace_seconds,

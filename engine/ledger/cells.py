@@ -417,6 +417,8 @@ CELLS: Final[Mapping[str, Mapping[str, Cell]]] = {
     },
     "trigger_event": {"job": JOB, "trigger": TEXT, "identity": TEXT, "run_id": MAYBE_RUN_ID, "mount": TEXT},
     "idempotency_key": {"job": JOB, "key": TEXT, "run_id": RUN_ID, "expires_at": INSTANT},
+    "followed": {"job": JOB, "follower": JOB, "generation": COUNT},
+    "ended": {"run_id": RUN_ID, "generation": COUNT, "noted_at": INSTANT},
     "definition": {"digest": TEXT, "job": JOB, "spec": TEXT},
     "meta": {"key": TEXT, "value": TEXT},
 }
@@ -435,6 +437,8 @@ KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "pruned_request": ("job", "quarter", "state"),
     "trigger_event": ("job", "trigger", "identity"),
     "idempotency_key": ("job", "key"),
+    "followed": ("job", "follower"),
+    "ended": ("seq",),
     "definition": ("digest",),
     "meta": ("key",),
 }

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         Watched,
     )
     from engine.core.step_states import StepRun
+    from engine.ledger.following_ports import Followed
     from engine.ledger.soundness_ports import Soundness
 
 
@@ -298,3 +299,4 @@ class View(Opened, Current, History, Overview, Generations, EngineHistory, Backf
     """Everything that answers read. A view works while an engine writes, and without an engine."""
 
     soundness: Soundness
+    following: Followed

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         Unreadable,
     )
     from engine.ledger.event_ports import Backfills, Keys, Outbox, TriggerEvents
+    from engine.ledger.following_ports import Following
     from engine.ledger.past_ports import Artifacts, Past
     from engine.ledger.step_ports import Steps
     from engine.ports import Stop
@@ -164,9 +165,7 @@ class Pausing(Notifications, Auditing, Protocol):
 
 
 class Accounting(Stopping, Pausing, Protocol):
-    """For the callers that account for occurrences: each becomes a run, or a record
-    of why it does not run.
-    """
+    """For the callers that account for occurrences: each becomes a run, or a record of why it does not."""
 
     keys: Keys
     backfills: Backfills
@@ -235,6 +234,12 @@ class Requesting(Accounting, Protocol):
     trigger_events: TriggerEvents
 
 
+class Consequences(Requesting, Protocol):
+    """For the follower: it records what follows from the ends of runs."""
+
+    following: Following
+
+
 class Scheduling(Requesting, Protocol):
     """For the scheduler: it accounts for what is due, and decides runs whose spread has passed."""
 
@@ -250,12 +255,11 @@ class Scheduling(Requesting, Protocol):
 
 
 class Applying(Accounting, Protocol):
-    """For the callers that put jobs in force: generations, jobs, schedules, and
-    waiting runs of changed jobs.
-    """
+    """For the callers that put jobs in force: generations, jobs, schedules, waiting runs of changed jobs."""
 
     incidents: Incidents
     past: Past
+    following: Following
 
     def add_generation(self, generation: Generation, *, tzdata_version: str, cron_semantics: int) -> int:
         """Record a new generation and return its number: the next one, whatever `generation.number` is."""
@@ -447,6 +451,15 @@ class Sessions(Transactions, Protocol):
 
 
 class Store(
-    Scheduling, Applying, Execution, Retention, ClockKeeping, Sending, AuditTrail, Sessions, Protocol
+    Scheduling,
+    Consequences,
+    Applying,
+    Execution,
+    Retention,
+    ClockKeeping,
+    Sending,
+    AuditTrail,
+    Sessions,
+    Protocol,
 ):
     """Everything that the loops write, and read to decide. Each caller names the port that it needs."""

@@ -43,8 +43,9 @@ from engine.transactions.steps import (
     break_off,
     fail_unread,
     has_steps,
-    settle_step,
+    settle_steps,
     startable,
+    steps_of,
     stop_rest,
     to_start,
 )
@@ -163,8 +164,7 @@ class Worker:
         events: list[Event] = []
         aside = {name: ended.pop(name) for name in self._unsettled & ended.keys()}
         with self._transaction():
-            for name, outcome in ended.items():
-                events += self._settle(name, outcome, now)
+            events += self._settle_all(ended, now)
             room = self._config.max_running - len(self._flights) + len(ended)
             self._asks_again = False
             claimed = [] if self._is_held() else self._claim(now, events, room=room)
@@ -285,7 +285,7 @@ class Worker:
         for name, outcome in ended.items():
             try:
                 with self._transaction():
-                    events = self._settle(name, outcome, now)
+                    events = self._settle_all({name: outcome}, now)
             except JobfileError:
                 raise
             except Exception as error:  # noqa: BLE001  raised below, when the others are settled
@@ -297,40 +297,41 @@ class Worker:
         if trouble is not None:
             raise PartialTurnError(f"{type(trouble).__name__}: {trouble}") from trouble
 
-    def _settle(self, name: str, outcome: Outcome, now: datetime) -> list[Event]:
-        try:
-            return self._settled(name, outcome, now)
-        except JobfileError:
-            raise  # the ledger's trouble, not this run's
-        except Exception:
-            self._unsettled.add(name)
-            raise
+    def _settle_all(self, ended: Mapping[str, Outcome], now: datetime) -> list[Event]:
+        """Settle attempts, those of a run's steps together: what follows from them is decided once."""
+        together: dict[str, dict[AttemptKey, Outcome]] = {}
+        for name, outcome in ended.items():
+            key = self._flights[name].attempt
+            together.setdefault(key.run_id if key.step else name, {})[key] = outcome
+        events: list[Event] = []
+        for own in together.values():
+            try:
+                events += self._settled(own, now)
+            except JobfileError:
+                raise  # the ledger's trouble, not this run's
+            except Exception:
+                self._unsettled.update(key.id for key in own)
+                raise
+        return events
 
-    def _settled(self, name: str, outcome: Outcome, now: datetime) -> list[Event]:
-        flight = self._flights[name]
-        if flight.attempt.step:
-            return self._settled_step(flight.attempt, outcome, now)
-        if flight.run is not None:
-            reports = self._make_true(flight.run, outcome, now)
-            if reports is not None:
-                return reports
+    def _settled(self, ended: Mapping[AttemptKey, Outcome], now: datetime) -> list[Event]:
+        """Settle one attempt of a run, or several of its steps."""
+        (attempt, outcome), *_ = ended.items()
+        known = self._flights[attempt.id].run
+        if known is not None and (reports := self._make_true(known, outcome, now)) is not None:
+            return reports
         # The run that we know is outdated (cancelled, renamed, settled), or an
         # earlier engine started it: read it.
-        run = self._store.run(flight.attempt.run_id)
-        if run is None or run.last_attempt != flight.attempt or run.state not in STARTED:
-            self._end_unreadable(flight.attempt.run_id, now)
-            return []
-        return self._make_true(run, outcome, now) or []
-
-    def _settled_step(self, attempt: AttemptKey, outcome: Outcome, now: datetime) -> list[Event]:
         run = self._store.run(attempt.run_id)
-        if run is None or run.state not in STARTED:
+        if run is None or run.state not in STARTED or (not attempt.step and run.last_attempt != attempt):
             self._end_unreadable(attempt.run_id, now)
             return []
+        if not attempt.step:
+            return self._make_true(run, outcome, now) or []
         spec, trouble = self._definition(run)
         if trouble:
-            return break_off(self._courses, run, attempt, outcome, why=trouble, now=now)
-        return settle_step(self._courses, run, spec, attempt, outcome, now=now)
+            return break_off(self._courses, run, ended, why=trouble, now=now)
+        return settle_steps(self._courses, run, spec, ended, now=now)
 
     def _end_unreadable(self, run_id: str, now: datetime) -> None:
         """End a run with an unreadable row, now that its attempt has ended."""
@@ -447,7 +448,7 @@ class Worker:
 
     def _launch(self, attempts: list[ToStart]) -> list[Event]:
         """Hand attempts to supervisors. An attempt that cannot be prepared is recorded as not started."""
-        failed: list[tuple[str, Outcome]] = []
+        failed: dict[str, Outcome] = {}
         succeeded: dict[str, datetime | None] = {}
         for first in range(0, len(attempts), LAUNCHED_AT_ONCE):
             orders: list[LaunchOrder] = []
@@ -457,7 +458,7 @@ class Worker:
                     if order is None:
                         continue  # a file did not answer in time; the rescuer notices the unstarted attempt
                     if isinstance(order, StartError):
-                        failed.append((one.attempt.id, order))
+                        failed[one.attempt.id] = order
                     else:
                         orders.append(order)
             finally:  # the ledger may fail in between: launch those that are prepared
@@ -465,11 +466,9 @@ class Worker:
                     self._launcher.launch(*orders)
         if not failed:
             return []
-        events: list[Event] = []
         with self._transaction():
-            for name, outcome in failed:
-                events += self._settle(name, outcome, self._clock.now())
-        for name, _ in failed:
+            events = self._settle_all(failed, self._clock.now())
+        for name in failed:
             self._flights.pop(name, None)
         return events
 
@@ -493,6 +492,7 @@ class Worker:
             last_success=succeeded[run.job],
             attempt=one.attempt,
             scope=one.scope,
+            steps=steps_of(spec),
         )
 
     def _definition(self, run: Run) -> tuple[JobSpec, str]:

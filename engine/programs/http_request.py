@@ -21,7 +21,7 @@ import time
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from http.client import IncompleteRead
-from typing import TYPE_CHECKING, Any, NoReturn  # a request is JSON
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol  # a request is JSON
 from urllib.parse import urljoin
 
 import urllib3
@@ -36,7 +36,7 @@ from urllib3.exceptions import (
 from urllib3.util import Timeout, parse_url
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from ipaddress import IPv4Address, IPv6Address
 
     from urllib3.response import BaseHTTPResponse
@@ -87,6 +87,26 @@ class FailedError(Exception):
         self.reason = reason
         self.wait = wait
 
+    @property
+    def line(self) -> Mapping[str, object]:
+        """The line in the file of outputs that says how the request ended."""
+        return {RESPONSE: {"reason": self.reason, "detail": str(self), "wait": self.wait}}
+
+
+class Response(Protocol):
+    """The parts of a response that decide whether it is as the job expects."""
+
+    @property
+    def status(self) -> int:
+        """Its status."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Its headers; a name may be in any case."""
+
+    def stream(self, amt: int, decode_content: bool) -> Iterator[bytes]:
+        """Its body in parts, unpacked."""
+
 
 def main() -> int:
     """Send the request, and judge the response; the exit code."""
@@ -96,7 +116,7 @@ def main() -> int:
     try:
         outputs = outputs_in(fetch(request), request["outputs"])
     except FailedError as error:
-        write({RESPONSE: {"reason": error.reason, "detail": str(error), "wait": error.wait}})
+        write(error.line)
         print(f"error: {error.reason}: {error}".removesuffix(": "), file=sys.stderr)
         return 1
     if outputs:
@@ -164,16 +184,11 @@ def fetch(request: Mapping[str, Any]) -> bytes:
     response = follow(request)
     print_head(response)
     try:
-        body, total, has_text = read_body(response, request["contains"])
+        return judge(response, request, show=show)
     except HTTPError as error:
         fail(error)
     finally:
         response.close()
-    if not is_expected(response.status, request):
-        raise FailedError(f"http({response.status})", why_not(response), wait=wait_asked(response))
-    if not has_text:
-        raise FailedError("contains", f"all {total:,} bytes were searched")
-    return body
 
 
 def follow(request: Mapping[str, Any]) -> BaseHTTPResponse:
@@ -311,12 +326,22 @@ def reason_of(error: BaseException) -> str:
 # The response
 
 
+def judge(response: Response, request: Mapping[str, Any], *, show: Callable[[bytes], None]) -> bytes:
+    """Read a response, and return the start of its body. Raises FailedError if the job expects another."""
+    body, total, has_text = read_body(response, request["contains"], show=show)
+    if not is_expected(response.status, request):
+        raise FailedError(f"http({response.status})", why_not(response), wait=wait_asked(response))
+    if not has_text:
+        raise FailedError("contains", f"all {total:,} bytes were searched")
+    return body
+
+
 def is_expected(status: int, request: Mapping[str, Any]) -> bool:
     """Whether a status counts as success."""
     return any(low <= status <= high for low, high in request["status"])
 
 
-def print_head(response: BaseHTTPResponse) -> None:
+def print_head(response: Response) -> None:
     """Print the status and some headers of the response."""
     lines = [f"HTTP {response.status} {phrase_of(response.status)}".rstrip()]
     lines += [f"{name}: {response.headers[name]}" for name in SHOWN_HEADERS if name in response.headers]
@@ -337,7 +362,7 @@ def phrase_of(status: int) -> str:
         return ""
 
 
-def why_not(response: BaseHTTPResponse) -> str:
+def why_not(response: Response) -> str:
     """Details of a status that was not expected."""
     location = response.headers.get("Location")
     if response.status not in REDIRECTS or not location:
@@ -345,7 +370,7 @@ def why_not(response: BaseHTTPResponse) -> str:
     return f"{phrase_of(response.status)}: redirects to another server are not followed"
 
 
-def wait_asked(response: BaseHTTPResponse) -> int | None:
+def wait_asked(response: Response) -> int | None:
     """How many seconds the server asks to wait: Retry-After, as a number or a date (RFC 9110, 10.2.3)."""
     text = response.headers.get("Retry-After", "").strip()
     if text.isascii() and text.isdigit():
@@ -357,8 +382,10 @@ def wait_asked(response: BaseHTTPResponse) -> int | None:
     return min(max(0, round(seconds)), MAX_WAIT_SECONDS)
 
 
-def read_body(response: BaseHTTPResponse, text: str | None) -> tuple[bytes, int, bool]:
-    """Print the body; return its start, its size, and whether it contains the text.
+def read_body(
+    response: Response, text: str | None, *, show: Callable[[bytes], None]
+) -> tuple[bytes, int, bool]:
+    """Show the body; return its start, its size, and whether it contains the text.
 
     Raises FailedError when it is too long.
     """

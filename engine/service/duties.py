@@ -11,6 +11,7 @@ from engine.core.lifecycle import Run
 from engine.core.records import Session
 from engine.ledger.store_ports import Store
 from engine.loops.clock_guard import ClockGuard
+from engine.loops.follower import Follower
 from engine.loops.heartbeat import Heartbeat
 from engine.loops.housekeeper import Housekeeper
 from engine.loops.quarantine import Quarantine
@@ -72,12 +73,18 @@ class Duties:
     heartbeat: Heartbeat
     quarantine: Quarantine
     sender: Sender
+    follower: Follower
 
     def settle_and_start(self) -> None:
         """Record ended attempts and start startable runs, until nothing is left to do."""
         self.rescuer.tick()
-        while self.worker.tick() == 0:
+        while self.worker.tick() == 0 or self._follow():
             pass
+
+    def _follow(self) -> bool:
+        """Act on the ends of runs that others follow; whether there was one."""
+        self.follower.tick()
+        return self.follower.had_work
 
 
 def _make_guard(parts: Parts) -> ClockGuard:
@@ -100,6 +107,17 @@ def _make_housekeeper(parts: Parts, holds: Holds) -> Housekeeper:
         journal=parts.journal,
         config=parts.config,
         is_held=lambda: bool(holds.on_retention),
+    )
+
+
+def _make_follower(parts: Parts, holds: Holds) -> Follower:
+    return Follower(
+        store=parts.store,
+        clock=parts.clock,
+        journal=parts.journal,
+        new_id=parts.new_id,
+        is_held=lambda: bool(holds.on_retention),
+        on_recorded=parts.on_recorded,
     )
 
 
@@ -168,4 +186,5 @@ def make_loops(parts: Parts) -> Duties:
         ),
         quarantine=quarantine,
         sender=_make_sender(parts),
+        follower=_make_follower(parts, holds),
     )

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
-from engine.core.errors import JobfileError, StoreUnwritableError
+from engine.core.errors import JobfileError, PartialTurnError, StoreUnwritableError
 from engine.core.events import EngineStarted, EngineStopped
 from engine.host.memory_release import give_back_code
 from engine.host.run_ids import new_run_id
@@ -103,6 +103,10 @@ class EngineService:
         self._running.take_over()
         self._duties.guard.look()
         self.threads.add("scheduler", self.plan)
+        self.threads.add("follower", self._duties.follower.tick)
+        with contextlib.suppress(JobfileError, PartialTurnError):  # its loop repeats and reports it
+            # Before the files: what ended so far is for the jobs that were in force at that time.
+            self._duties.follower.tick()
         self.threads.add("watcher", self._watched.look)
         self.threads.add(FILES, self._arrivals.tick)
         compiled = self._watched.settle()

@@ -111,6 +111,8 @@ class Running:
         seconds = self.duties.worker.tick()
         if self.duties.worker.had_work:
             self._wake_pipe.was_right()
+        if self.duties.follower.has_work:
+            self.threads.wake("follower")
         return seconds
 
     def _look_for_ended(self) -> float:

@@ -6,12 +6,13 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
 
+from engine.core.following import EXECUTED, FAILURES
 from engine.core.lifecycle import Ended, Run, RunState, StartError, TriggerKind
 from engine.core.reasons import Reason
 from engine.core.records import Pause
 from engine.core.retry import attempt_limit, settle, settle_round
 from engine.core.steps import Conclusion, kept_for_retry
-from engine.simulation.courses import Assumptions, Course, course_of
+from engine.simulation.courses import Assumptions, Course, Stop, course_of
 from engine.simulation.subject import Absence, Assumed, Setting, SimRun, Subject
 from engine.transactions.account import bound_params
 from engine.transactions.pause import BY_FAILURES
@@ -76,23 +77,36 @@ def begin_course(run: SimRun, setting: Setting, *, now: datetime) -> Course:
     usual = subject.usual_course
     if usual is not None and run.course is None and not _is_absent(absences, now, usual.length):
         return usual
-    made = _as_run(run)
-    found = course_of(
-        subject.spec,
-        made,
-        {} if run.course is None else kept_for_retry(action, run.course.states),
-        begun_at=now,
-        values=template_values(subject.spec, made),
-        assumed=Assumptions(
-            subject.step_lengths, partial(subject.step_fails, run, setting.seed), partial(_awake, absences)
-        ),
-    )
+    run.kept = {} if run.course is None else kept_for_retry(action, run.course.states)
+    found = _course(run, setting, begun_at=now)
     # For speed: a month has many runs, and without failures and expressions all go the same way.
     has_expressions = any(step.condition or step.for_each for step in action.steps)
     is_usual = found.end.state is RunState.SUCCEEDED and not has_expressions and not subject.steps_fail
     if is_usual and not _is_absent(absences, now, found.length):
         subject.usual_course = found
     return found
+
+
+def stopped_course(run: SimRun, setting: Setting, *, now: datetime) -> Course:
+    """The course of a run with steps that is replaced now."""
+    return _course(run, setting, begun_at=run.began_at, stop_at=now)
+
+
+def _course(run: SimRun, setting: Setting, *, begun_at: datetime, stop_at: datetime | None = None) -> Course:
+    subject, made = run.subject, replace(_as_run(run), state=RunState.RUNNING)
+    return course_of(
+        subject.spec,
+        made,
+        run.kept,
+        begun_at=begun_at,
+        values=template_values(subject.spec, made),
+        assumed=Assumptions(
+            subject.step_lengths,
+            partial(subject.step_fails, run, setting.seed),
+            partial(_awake, setting.absences),
+        ),
+        stop=None if stop_at is None else Stop(stop_at, is_settled_first=run.is_settled_first),
+    )
 
 
 def _is_absent(absences: Sequence[Absence], since: datetime, length: timedelta) -> bool:
@@ -163,8 +177,9 @@ def own_pause(subject: Subject) -> tuple[Pause, ...]:
 
 def is_followed(state: RunState, when: str) -> bool:
     """Whether a run that ends in this state starts the jobs that follow it under the condition `when`."""
-    is_good = state is RunState.SUCCEEDED
-    return when == AfterWhen.ALWAYS or is_good == (when == AfterWhen.SUCCEEDED)
+    if when == AfterWhen.ALWAYS:
+        return state in EXECUTED
+    return state is RunState.SUCCEEDED if when == AfterWhen.SUCCEEDED else state in FAILURES
 
 
 def _as_run(run: SimRun) -> Run:

@@ -22,6 +22,7 @@ from engine.simulation.asking import (
     BAD,
     GOOD,
     OVER_TIME,
+    TOO_LATE,
     begin_course,
     bound,
     cut_short,
@@ -31,13 +32,24 @@ from engine.simulation.asking import (
     own_pause,
     rendered_key,
     round_verdict,
+    stopped_course,
     verdict,
 )
 from engine.simulation.matrices import Besides, with_combinations
-from engine.simulation.subject import ANOTHER_RUN, Absence, GivenEvent, Lane, Setting, SimRun, Subject
+from engine.simulation.subject import (
+    ANOTHER_RUN,
+    Absence,
+    GivenEvent,
+    Lane,
+    Setting,
+    SimRun,
+    Subject,
+    first_due,
+    is_next,
+    link_followers,
+)
 from engine.simulation.tally import JobTally, Load, Outcome, Return
 from engine.transactions.pause import BAD_ENDS
-from jobfile.model.jobs import AfterTrigger
 from jobfile.schedule.occurrences import Fire, fires
 
 OnEvent = Callable[[datetime, str, SimRun], None]
@@ -59,10 +71,7 @@ class _Simulation:
         assumed = setting.assumed
         self.subjects = [Subject(at, spec, assumed[spec.name]) for at, spec in enumerate(setting.jobs)]
         self.by_name = {one.spec.name: one for one in self.subjects}
-        for one in self.subjects:
-            for trigger in one.spec.triggers if one.spec.enabled else ():
-                if isinstance(trigger, AfterTrigger) and trigger.after in self.by_name:
-                    self.by_name[trigger.after].followers.append((one, trigger.when))
+        link_followers(self.by_name)
         self.rows = [JobTally(one.spec.name) for one in self.subjects]
         self.load = Load(setting.since, setting.until)
         self.outcome = Outcome(setting.since, setting.until, self.rows, self.load)
@@ -72,11 +81,16 @@ class _Simulation:
         self.events: list[tuple[datetime, int, Callable[[datetime, object], None], object]] = []
         self.ready: list[tuple[bool, int, datetime, int, SimRun]] = []
         self.lanes: dict[str, Lane] = {}
+        self.ended: dict[object, set[str]] = {}
+        """The jobs that have ended for a nominal time, for each follower of several."""
         self.sequence = 0
         self.running = 0
         self.caught_up: list[datetime] = []
         self.unseen: list[SimRun] = []
+        self.expired: list[SimRun] = []
         self.stopped: list[SimRun] = []
+        self.at_once: list[SimRun] = []
+        self.settles_first = False
         self.absent: Absence | None = None
         self.may_start = False
 
@@ -97,7 +111,7 @@ class _Simulation:
             while events and events[0][0] == now:
                 _, _, act, about = heapq.heappop(events)
                 act(now, about)
-            if self.may_start and self.absent is None:
+            while self.may_start and self.absent is None:
                 self.start_ready(now)
             while self.stopped:  # a run ends after the turn in which it gets a stop request
                 stopped, self.stopped = self.stopped, []
@@ -222,7 +236,9 @@ class _Simulation:
 
     def give_up(self, now: datetime, about: object) -> None:
         assert isinstance(about, SimRun)
-        if about.state is RunState.QUEUED and not about.is_over:
+        if self.absent is not None:
+            self.expired.append(about)
+        elif about.state is RunState.QUEUED and not about.is_over:
             if about in about.lane.waiting:
                 about.lane.waiting.remove(about)
             self.leave_out(now, about, RunState.MISSED, Reason.START_DEADLINE)
@@ -269,8 +285,15 @@ class _Simulation:
                 break
             has_caught_up |= item[0]
             self.start(now, run)
+        self.end_at_once(now)
         if is_behind and has_caught_up:
             self.start_ready(now)
+
+    def end_at_once(self, now: datetime) -> None:
+        """End the runs of which nothing is executed: in the turn that starts them, before other decisions."""
+        ended, self.at_once = self.at_once, []
+        for run in ended:
+            self.end(now, (run, run.attempt))
 
     def may_catch_up(self, now: datetime) -> bool:
         recent = [at for at in self.caught_up if now - at < _PACE]
@@ -308,11 +331,14 @@ class _Simulation:
         if self.on_event:
             self.on_event(now, "started", run)
         length = subject.length
-        if subject.spec.deadline is not None:
-            run.ending, length = cut_short(run, now=now)
         if subject.assumed.steps:
             run.course = begin_course(run, self.setting, now=now)
             length = run.course.length
+        elif subject.spec.deadline is not None:
+            run.ending, length = cut_short(run, now=now)
+        if run.ending == TOO_LATE or (run.course is not None and not length):
+            self.at_once.append(run)
+            return
         self.sequence += 1
         heapq.heappush(self.events, (now + length, self.sequence, self.end, (run, run.attempt)))
 
@@ -321,7 +347,8 @@ class _Simulation:
     def stop(self, now: datetime, run: SimRun) -> None:
         """Stop a run that is replaced; one that waits for its retry has no attempt to end."""
         if run.state is RunState.RUNNING:
-            run.state = RunState.CANCELLING
+            run.state, run.reason = RunState.CANCELLING, Reason.REPLACED
+            run.is_settled_first = self.settles_first
             self.stopped.append(run)
         elif run.state is RunState.RETRY_WAIT:
             self.close(now, run, RunState.CANCELLED, Reason.REPLACED)
@@ -347,12 +374,14 @@ class _Simulation:
         assert ended_at is not None
         if run.subject.queue:  # also before a retry: it must get a slot again
             self.used[run.subject.queue] -= 1
-        if run.obeys:
-            self.close(ended_at, run, RunState.CANCELLED, Reason.REPLACED)
-            return
         subject = run.subject
         if run.course is not None:
+            if run.state is RunState.CANCELLING:
+                run.course = stopped_course(run, self.setting, now=ended_at)
             state, reason = round_verdict(run, run.course.end, now=ended_at)
+        elif run.obeys:
+            self.close(ended_at, run, RunState.CANCELLED, Reason.REPLACED)
+            return
         else:
             ending = GOOD
             if not subject.always_succeeds:
@@ -414,9 +443,10 @@ class _Simulation:
             subject.failures_in_a_row += 1
             if subject.failures_in_a_row == subject.spec.pause_on_failure:
                 subject.paused_at = now
-        for follower, when in subject.followers:
-            if is_followed(state, when):
-                self.ask(now, GivenEvent(at=run.scheduled_for, job=follower.spec.name))
+        for follower, trigger in subject.followers:
+            if is_followed(state, trigger.when) and is_next(self.ended, run, follower, trigger):
+                event = GivenEvent(at=run.scheduled_for, job=follower.spec.name, trigger=TriggerKind.AFTER)
+                self.ask(now, event)
 
     def go_away(self, now: datetime, about: object) -> None:
         assert isinstance(about, Absence)
@@ -425,25 +455,35 @@ class _Simulation:
         self.at(about.until, self.come_back, now)
 
     def come_back(self, now: datetime, about: object) -> None:
-        """The engine runs again: settle what ended, then account for what
-        fell due, in the order of a new engine.
-        """
+        """The engine runs again: it accounts for what fell due, in the order of a new engine."""
         assert isinstance(about, datetime)
         self.absent, self.may_start = None, True
-        for run in self.unseen:
-            self.settle(now, run)
-        self.unseen.clear()
-        scheduled = [one for one in self.subjects if one.spec.enabled and one.spec.schedule]
-        if any(_is_long_due(one, about, now) for one in scheduled):
+        waiting = sorted(first_due(self.subjects, covered_until=about, now=now))
+        self.settles_first = bool(waiting) and now - waiting[0][0] > ON_TIME
+        if self.settles_first:
+            self.settle_unseen(now)
             self.start_ready(now)  # what waited starts before anything is accounted for
-        returns: list[Return] = []
-        for subject in scheduled:
+        returns: dict[int, Return] = {}
+        for _, index in waiting:
+            subject = self.subjects[index]
             found = due(subject.rules, covered_until=about, now=now, pauses=own_pause(subject))
             self.account(now, subject, found)
             if found.unseen:
-                returns.append(Return.of(subject.spec.name, found))
-        self.outcome.absences.append((about + _INSTANT, now, returns))
+                returns[index] = Return.of(subject.spec.name, found)
+        in_order = [returns[index] for index in sorted(returns)]
+        self.outcome.absences.append((about + _INSTANT, now, in_order))
+        self.settles_first = False
+        self.settle_unseen(now)
         self.schedule_from(now)
+
+    def settle_unseen(self, now: datetime) -> None:
+        """Settle what ended or expired while no engine ran."""
+        unseen, self.unseen = self.unseen, []
+        for run in unseen:
+            self.settle(now, run)
+        expired, self.expired = self.expired, []
+        for run in expired:
+            self.give_up(now, run)
 
     def account(self, now: datetime, subject: Subject, found: Due) -> None:
         row = self.rows[subject.index]
@@ -457,9 +497,3 @@ class _Simulation:
             run.params = bound(subject.spec, subject.spec.schedule[one.fire.entry].arguments)
             for part in with_combinations(subject.spec, run):
                 self.expect(now, part)
-
-
-def _is_long_due(subject: Subject, covered_until: datetime, now: datetime) -> bool:
-    """Whether an occurrence is due for longer than an engine that runs would have taken."""
-    first = next(fires(subject.rules.entries, after=covered_until, until=now), None)
-    return first is not None and now - first[0] > ON_TIME

@@ -16,7 +16,7 @@ from engine.core.lifecycle import Ended, Outcome, Run, RunState, StartError
 from engine.core.reasons import Reason
 from engine.core.retry import settle, time_to_deadline
 from engine.core.step_states import StepKey, StepRun, StepState
-from engine.core.steps import Conclusion, States, advance, conclusion, steps_scope
+from engine.core.steps import Conclusion, States, advance, conclusion, skip_rest, steps_scope
 from engine.transactions.steps import step_as_job, time_left
 from jobfile.model.jobs import JobSpec, StepsAction, StepSpec
 
@@ -40,6 +40,17 @@ class Assumptions(NamedTuple):
     awake: Callable[[datetime], datetime]
 
 
+class Stop(NamedTuple):
+    """When a run is replaced; `is_settled_first`: what is noticed at the same instant is settled before."""
+
+    at: datetime
+    is_settled_first: bool
+
+    def is_after(self, at: datetime) -> bool:
+        """Whether what is noticed at an instant is settled before the run is stopped."""
+        return at < self.at or (self.is_settled_first and at == self.at)
+
+
 class Course(NamedTuple):
     """How long a round of a run took, how it ended, and the states of its steps."""
 
@@ -56,14 +67,15 @@ def course_of(
     begun_at: datetime,
     values: Mapping[str, object],
     assumed: Assumptions,
+    stop: Stop | None = None,
 ) -> Course:
     """The course of a run that begins at an instant; a retry begins with the states in `kept`.
 
-    `values` are those of names in expressions.
+    `values` are those of names in expressions. With `stop`, the run is replaced then.
     """
     course = _Course(spec, replace(run, begun_at=begun_at), assumed, values)
     course.states.update(kept)
-    return course.run_through(begun_at)
+    return course.run_through(begun_at, stop)
 
 
 class _Course:
@@ -76,22 +88,40 @@ class _Course:
         self.assumed = assumed
         self.values = values
         self.seen = {step.name: step_as_job(spec, step.name) for step in spec.action.steps}
-        self.events: list[tuple[datetime, StepKey, str]] = []
-        """What happens to a step at an instant: it starts again, ends, or is ended by its timeout."""
+        self.is_next_turn = False
+        self.events: list[tuple[datetime, StepKey, str, datetime]] = []
+        """What happens to a step: when it is noticed, the step, and what; and when it happened."""
 
-    def run_through(self, begun_at: datetime) -> Course:
+    def run_through(self, begun_at: datetime, stop: Stop | None) -> Course:
         now = begun_at
         self.go_on(now)
-        while self.events:
-            now, key, what = heapq.heappop(self.events)
+        while self.events and (stop is None or stop.is_after(self.events[0][0])):
+            now, key, what, at = heapq.heappop(self.events)
             if what == _AGAIN:
                 self.start(key, now)
             else:
-                self.end(key, now, what)
+                self.end(key, now, what, at)
+                self.is_next_turn = what == _TOO_LATE
                 self.go_on(now)
+                self.is_next_turn = False
+        if stop is not None:
+            now = stop.at
+            self.stop(now)
         end = conclusion(self.action, self.states)
         assert end is not None, "every step was decided"
         return Course(now - begun_at, end, self.states)
+
+    def stop(self, now: datetime) -> None:
+        """End the run: what ends just now keeps its own end, everything else is cancelled or skipped."""
+        self.run = replace(self.run, state=RunState.CANCELLING, reason=Reason.REPLACED)
+        while self.events and self.events[0][0] == now:
+            _, key, what, at = heapq.heappop(self.events)
+            if what != _AGAIN:
+                self.end(key, now, what, at)
+        for key, one in list(self.states.items()):
+            if one.state is StepState.RUNNING and one.items is None:
+                self.settle(key, Ended(started_at=now, ended_at=now, signal=15, stopped=True), now)
+        self.states.update(skip_rest(self.action, self.states, reason=Reason.REPLACED))
 
     def go_on(self, now: datetime) -> None:
         changed = advance(self.action, self.states, scope=self.scope)
@@ -110,7 +140,8 @@ class _Course:
         most, length = time_left(self.spec, self.run, key.step, now=now), self.assumed.lengths[key.step]
         until = time_to_deadline(self.spec, self.run, now=now)
         if until is not None and until <= timedelta():
-            self.at(now + timedelta.resolution, key, _TOO_LATE)
+            # In the turn that starts it; what only follows from that, in the next one.
+            self.at(now + timedelta.resolution * self.is_next_turn, key, _TOO_LATE)
         elif most is not None and most < length:
             # Even an attempt without time starts first: it ends after the turn in which the engine starts it.
             self.at(now + max(most, timedelta.resolution), key, _OVER_TIME)
@@ -118,21 +149,24 @@ class _Course:
             self.at(now + length, key, _ENDS)
 
     def at(self, when: datetime, key: StepKey, what: str) -> None:
-        heapq.heappush(self.events, (self.assumed.awake(when), key, what))
+        heapq.heappush(self.events, (self.assumed.awake(when), key, what, when))
 
-    def end(self, key: StepKey, now: datetime, what: str) -> None:
-        one, seen = self.states[key], self.seen[key.step]
-        is_bad = self.assumed.fails(key, one.tries)
+    def end(self, key: StepKey, now: datetime, what: str, at: datetime) -> None:
+        is_bad = self.assumed.fails(key, self.states[key].tries)
         is_over_time = what == _OVER_TIME
         outcome: Outcome = Ended(
-            started_at=now,
-            ended_at=now,
+            started_at=at,
+            ended_at=at,
             exit_code=None if is_over_time else int(is_bad),
             signal=15 if is_over_time else None,
             timed_out=is_over_time,
         )
         if what == _TOO_LATE:
-            outcome = StartError(at=now, reason=Reason.DEADLINE)
+            outcome = StartError(at=at, reason=Reason.DEADLINE)
+        self.settle(key, outcome, now)
+
+    def settle(self, key: StepKey, outcome: Outcome, now: datetime) -> None:
+        one, seen = self.states[key], self.seen[key.step]
         tried = replace(self.run, id=f"{self.run.id}.{key.step}.{key.item}", attempt=one.tries)
         verdict = settle(tried, outcome, spec=seen, now=now)
         self.states[key] = replace(

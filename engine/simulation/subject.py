@@ -1,7 +1,7 @@
 """The input of a simulation: jobs, their assumed lengths and failures, events and absences."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Final
 from engine.core.admission import policy_for
 from engine.core.due import Rules
 from engine.core.lifecycle import RunState, TriggerKind
-from engine.core.step_states import StepKey
+from engine.core.step_states import StepKey, StepRun
 from engine.core.vocabulary import combination_text
 from engine.triggers.schedule import rules_of
-from jobfile.model.jobs import ExpectSpec, JobSpec, OverlapPolicy
+from jobfile.model.jobs import AfterTrigger, ExpectSpec, JobSpec, OverlapPolicy
 from jobfile.model.values import Scalar, Value
+from jobfile.schedule.occurrences import fires
 
 if TYPE_CHECKING:
     from engine.simulation.courses import Course
@@ -148,6 +149,8 @@ class SimRun:
     is_over = False
     is_ready = False
     obeys = False
+    is_settled_first = False
+    """Whether what had ended was settled before the run was replaced: so does an engine after an absence."""
     started_at: datetime | None = None
     ended_at: datetime | None = None
     began_at: datetime
@@ -155,6 +158,8 @@ class SimRun:
     """How its attempt will end, where that depends on its deadline."""
     course: "Course | None" = None
     """How its steps went, or will go, since it was started."""
+    kept: Mapping[StepKey, StepRun] = MappingProxyType({})
+    """The states with which its steps began."""
     params: Mapping[str, Value] = MappingProxyType({})
     matrix: Mapping[str, Scalar] = MappingProxyType({})
     occurrence: SimOccurrence | None = None
@@ -220,7 +225,7 @@ class Subject:
         self.steps_fail = any(one.failing > 0 for one in assumed.steps.values())
         self.usual_course: Course | None = None
         self.lane = Lane()
-        self.followers: list[tuple[Subject, str]] = []
+        self.followers: list[tuple[Subject, AfterTrigger]] = []
         self.queue = spec.queue.name if spec.queue is not None else ""
         self.failures_in_a_row = 0
         self.paused_at: datetime | None = None
@@ -253,3 +258,38 @@ def _chance(seed: int, run: SimRun, identity: str) -> float:
     name = f"{seed}|{run.subject.spec.name}|{run.scheduled_for.isoformat()}|{identity}"
     name += combination_text(run.matrix)
     return int.from_bytes(sha256(name.encode()).digest()[:8], "big") / CHANCES
+
+
+def first_due(
+    subjects: Sequence[Subject], *, covered_until: datetime, now: datetime
+) -> Iterator[tuple[datetime, int]]:
+    """The first occurrence of each subject that is due, as an engine orders them when it starts."""
+    for one in subjects:
+        if one.spec.enabled and one.spec.schedule:
+            first = next(fires(one.rules.entries, after=covered_until, until=now), None)
+            if first is not None:
+                yield first[0], one.index
+
+
+def link_followers(by_name: Mapping[str, Subject]) -> None:
+    """Note with each job the jobs that follow it."""
+    for one in by_name.values():
+        for trigger in one.spec.triggers if one.spec.enabled else ():
+            if isinstance(trigger, AfterTrigger):
+                for job in trigger.jobs:
+                    if job in by_name:
+                        by_name[job].followers.append((one, trigger))
+
+
+def is_next(ended: dict[object, set[str]], run: SimRun, follower: Subject, trigger: AfterTrigger) -> bool:
+    """Whether a fitting end starts a follower: one of several jobs does so once for each nominal time.
+
+    `ended` has the jobs that ended fittingly, by follower and time; the end is noted there.
+    """
+    if trigger.job is not None:
+        return True
+    key = (follower.index, bool(trigger.all), trigger.when, run.scheduled_for)
+    names = ended.setdefault(key, set())
+    was_complete = len(names) == len(trigger.all) if trigger.all else bool(names)
+    names.add(run.subject.spec.name)
+    return not was_complete and len(names) >= len(trigger.all)

@@ -2,7 +2,8 @@
 
 It runs in a process of its own (copier.py): reading a file may hang for ever. A file is found by patterns
 below two folders: the run's own, and the job's working folder. No link is followed below them, and only
-regular files are opened: a job can put anything there, also while it is read. Copies have numbers as names.
+regular files are opened, with the rights of the job's user: a job can put anything there, also while it is
+read, and hard links to files of others. Copies have numbers as names.
 What they are called, and why a file was not kept, is in a sealed list beside them.
 """
 
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final  # an order is a plain dictionary
 from engine.supervisor.emptying import remove
 from engine.supervisor.evidence import ARTIFACTS, beside, pack_artifacts
 from engine.supervisor.namespace import FILE, FOLDER, write_all_at
+from engine.supervisor.rights import Rights
 from engine.supervisor.storing import Filter
 
 if TYPE_CHECKING:
@@ -61,7 +63,7 @@ State = tuple[int, int]
 """A pattern, and the index of the part that the next name must match."""
 
 
-def keep(order: dict[str, Any], mask: Filter, *, since_ns: int, seconds: float) -> bool:
+def keep(order: dict[str, Any], mask: Filter, rights: Rights, *, since_ns: int, seconds: float) -> bool:
     """Copy the files of an attempt that have changed since a time; False when there is nothing to say.
 
     Raises OSError when the copies cannot be kept.
@@ -71,15 +73,20 @@ def keep(order: dict[str, Any], mask: Filter, *, since_ns: int, seconds: float) 
     store = beside(os.path.basename(folder), ARTIFACTS)  # noqa: PTH119
     remove(store, shelf)  # the job may have put something there
     os.mkdir(store, 0o700, dir_fd=shelf)
-    kept = _Keeping(os.open(store, FOLDER, dir_fd=shelf), mask, order["min_free_bytes"], since_ns, seconds)
+    handle = os.open(store, FOLDER, dir_fd=shelf)
+    room = order["min_free_bytes"]
+    kept = _Keeping(handle, mask, rights, min_free=room, since_ns=since_ns, seconds=seconds)
+    rights.become()
     for root, patterns in _roots(order, kept).items():
         if patterns:
             _Search(patterns, kept).begin(root)
-    if rows := kept.rows():
-        kept.seal(rows, order["key"])
-        os.fsync(shelf)
-    else:
-        os.rmdir(store, dir_fd=shelf)
+    rows = kept.rows()
+    with rights.own():
+        if rows:
+            kept.seal(rows, order["key"])
+            os.fsync(shelf)
+        else:
+            os.rmdir(store, dir_fd=shelf)
     return bool(rows)
 
 
@@ -101,9 +108,12 @@ def _roots(order: dict[str, Any], kept: "_Keeping") -> dict[str, list[str]]:
 class _Keeping:
     """What is kept so far, and the limits."""
 
-    def __init__(self, store: int, mask: Filter, min_free: int, since_ns: int, seconds: float) -> None:
+    def __init__(
+        self, store: int, mask: Filter, rights: Rights, *, min_free: int, since_ns: int, seconds: float
+    ) -> None:
         self._store = store
         self._mask = mask
+        self._rights = rights
         self._since_ns = since_ns - CLOCK_SLACK_NS
         about = os.fstatvfs(store)
         self._room = max(0, min(MAX_BYTES, about.f_bavail * about.f_frsize - min_free))
@@ -170,23 +180,24 @@ class _Keeping:
             size, digest = self._bytes(file, before.st_size, str(number))
             after = os.fstat(file)
         except OSError as problem:
-            os.unlink(str(number), dir_fd=self._store)
+            self._drop(number)
             self.leave(name, f"cannot be copied: {_words(problem)}")
             return
         if self._is_stopped:
-            os.unlink(str(number), dir_fd=self._store)
+            self._drop(number)
             return
         is_same = (size, after.st_mtime_ns) == (after.st_size, before.st_mtime_ns)
         note = "" if is_same else "it changed while it was copied"
         if self._add(name, size=size, sha256=digest, copy=number, note=note):
             self._copies, self._room = number, self._room - size
         else:
-            os.unlink(str(number), dir_fd=self._store)
+            self._drop(number)
             self._left_out += 1
 
     def _bytes(self, file: int, size: int, name: str) -> tuple[int, str]:
         """Copy at most `size` bytes: the file may grow meanwhile. What is only zeros becomes a hole."""
-        target = os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY | FILE, 0o600, dir_fd=self._store)
+        with self._rights.own():
+            target = os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY | FILE, 0o600, dir_fd=self._store)
         try:
             digest, at = sha256(), 0
             while at < size and not self.is_over:
@@ -202,6 +213,11 @@ class _Keeping:
         finally:
             os.close(target)
         return at, digest.hexdigest()
+
+    def _drop(self, number: int) -> None:
+        """Delete a copy that is not kept."""
+        with self._rights.own():
+            os.unlink(str(number), dir_fd=self._store)
 
     def _add(self, name: str, *, size: int = 0, sha256: str = "", copy: int = 0, note: str = "") -> bool:
         """Add a row with the masked name; False when the names take too much space."""

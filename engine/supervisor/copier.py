@@ -74,13 +74,21 @@ def _end_of(status: int) -> Copied:
 def _copy(order: dict[str, Any], mask: Filter, since_ns: int, supervisor: int) -> None:
     """The life of the process. It closes the evidence first: only its supervisor may hold that."""
     code = errno.EIO
+
+    def die_with_supervisor() -> None:
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != supervisor:
+            os._exit(code)
+
     try:
         os.closerange(3, os.sysconf("SC_OPEN_MAX"))
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() == supervisor:
-            from engine.supervisor.artifacts import keep  # noqa: PLC0415  memory in each supervisor
+        die_with_supervisor()
+        from engine.supervisor.artifacts import keep  # noqa: PLC0415  memory in each supervisor
+        from engine.supervisor.rights import Rights  # noqa: PLC0415  as above
 
-            code = 0 if keep(order, mask, since_ns=since_ns, seconds=COPY_SECONDS) else _NOTHING
+        user = order["confinement"]["user"] if order["confinement"] is not None else None
+        rights = Rights(user, die_with_supervisor)
+        code = 0 if keep(order, mask, rights, since_ns=since_ns, seconds=COPY_SECONDS) else _NOTHING
     except OSError as problem:
         code = problem.errno or errno.EIO
     finally:

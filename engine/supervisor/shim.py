@@ -21,7 +21,7 @@ from engine.supervisor.memory import memory_kills
 from engine.supervisor.namespace import make_folder, open_folder, write_script
 from engine.supervisor.plain import Ended, note_signals
 from engine.supervisor.spawn import AT_MARKER, Before, NotBegunError, Program
-from engine.supervisor.storing import OutputFiles
+from engine.supervisor.storing import Filter, OutputFiles
 from engine.supervisor.waking import Wake, child_signals, poll_of, take_all
 
 DRAIN_SECONDS: Final = 2.0
@@ -153,8 +153,7 @@ class Shim:
 
             self.confinement = Confinement(self.order)
         script = None if self.order["script"] is None else self._write_script()
-        secrets = self.order["secrets"]
-        self.output = OutputFiles(self.folder, Masker(secrets.values()) if secrets else _nothing_to_mask)
+        self.output = OutputFiles(self.folder, self._mask())
         self.program = Program(self.order, script, self.confinement)
         if self.order["container"] is not None:
             from engine.supervisor.container import Container  # noqa: PLC0415  memory in each supervisor
@@ -423,6 +422,11 @@ class Shim:
         self.evidence.close()  # readers believe an end only after the lock is free
         self.wake.tell(f"{self.order['attempt_id']}\n".encode())
 
+    def _mask(self) -> Filter:
+        """A new filter for the secrets of the attempt, and of the steps beside it."""
+        secrets = [*self.order["secrets"].values(), *self.order["masked"]]
+        return Masker(secrets) if secrets else _nothing_to_mask
+
     def _keep_outputs(self) -> None:
         """Keep what the job wrote as its outputs; if that fails, the end says how much there was."""
         source = self.order["output_file"]
@@ -430,8 +434,7 @@ class Shim:
             return
         from engine.supervisor.outputs import keep  # noqa: PLC0415  memory in each supervisor
 
-        secrets = self.order["secrets"]
-        mask = Masker(secrets.values()) if secrets else _nothing_to_mask
+        mask = self._mask()
         try:
             uid = None if self.confinement is None else self.confinement.uid
             self.result["outputs_bytes"] = keep(source, self.folder, mask, self.order["key"], uid=uid)
@@ -442,8 +445,7 @@ class Shim:
         """Copy the files that the job wants to keep. A request to kill the run ends only the copying."""
         from engine.supervisor.copier import copy_apart  # noqa: PLC0415  memory in each supervisor
 
-        secrets = self.order["secrets"]
-        mask = Masker(secrets.values()) if secrets else _nothing_to_mask
+        mask = self._mask()
         # The wall clock may have been set back meanwhile.
         since_us = min(self.started_us, now_us() - int((boot_seconds() - self.started) * 1e6))
         known = self.evidence.wishes()

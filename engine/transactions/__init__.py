@@ -8,6 +8,7 @@ __all__ = [
     "clock",
     "conditions",
     "expiring",
+    "following",
     "keys",
     "pause",
     "requests",

@@ -11,6 +11,7 @@ from engine.core.vocabulary import changes_text
 from engine.ledger.store_ports import Applying
 from engine.ports import Stop
 from engine.transactions.account import Moment, account
+from engine.transactions.following import followed_jobs
 from engine.transactions.rebind import rebind
 from engine.triggers.kind import Watched
 from engine.triggers.registry import WATCHED
@@ -130,12 +131,14 @@ def _remove(store: Applying, version: JobVersion, number: int, moment: Moment) -
         store.end_schedule(schedule.id, at=moment.now, because=Reason.JOB_REMOVED)
     yield from _cancel_waiting(store, version.job, Reason.JOB_REMOVED, moment)
     store.end_job(version.job, generation=number)
+    store.following.put(version.job, (), generation=number)
 
 
 def _put(store: Applying, one: CompiledJob, number: int, moment: Moment) -> Iterator[Event]:
     in_force = _in_force(store, one.spec.name)
     store.end_job(one.spec.name, generation=number)
     store.add_job(one, generation=number)
+    store.following.put(one.spec.name, followed_jobs(one.spec), generation=number)
     for trigger in WATCHED:
         _watch(store, trigger, in_force.get(trigger.key), one.spec, number=number, moment=moment)
     if not one.spec.enabled:

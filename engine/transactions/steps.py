@@ -12,10 +12,10 @@ from typing import NamedTuple
 from engine.core.artifacts import artifacts_of
 from engine.core.events import Event, OutputsUndeclared, RunSettled, StepSettled
 from engine.core.lifecycle import AttemptKey, AttemptState, Ended, Outcome, Run, RunState, Verdict
-from engine.core.outputs import outputs_of
+from engine.core.outputs import Outputs, outputs_of
 from engine.core.reasons import Reason
 from engine.core.records import Output
-from engine.core.retry import attempt_limit, settle, settle_round, time_to_deadline
+from engine.core.retry import asked_wait, attempt_limit, settle, settle_round, time_to_deadline
 from engine.core.step_states import StepKey, StepRun, StepState
 from engine.core.steps import advance, conclusion, kept_by_hand, kept_for_retry, skip_rest, steps_scope
 from engine.core.vocabulary import short
@@ -113,6 +113,11 @@ def has_steps(spec: JobSpec) -> bool:
     return isinstance(spec.action, StepsAction)
 
 
+def steps_of(spec: JobSpec) -> tuple[StepSpec, ...]:
+    """The steps of a job; none for a job with one action."""
+    return spec.action.steps if isinstance(spec.action, StepsAction) else ()
+
+
 def begin(courses: Courses, run: Run, spec: JobSpec, *, now: datetime) -> list[Event] | None:
     """Begin a run, or its retry, which continues at the first failed step; None if it may not start now."""
     if not courses.store.steps.begin_round(run, now=now):
@@ -139,7 +144,27 @@ def kept_of(steps: Iterable[StepRun], old: Run, spec: JobSpec) -> Mapping[StepKe
     return kept_by_hand(_action(spec), {one.key: one for one in steps}, old=short(old.id))
 
 
-def settle_step(
+def settle_steps(
+    courses: Courses,
+    run: Run,
+    spec: JobSpec,
+    ended: Mapping[AttemptKey, Outcome],
+    *,
+    now: datetime,
+) -> list[Event]:
+    """Record the ends of attempts of steps, and what follows: other steps, a retry, the end of the run.
+
+    What follows is decided once for all of them: it looks at each step, and at each item of a list.
+    """
+    events = [
+        one
+        for attempt, outcome in ended.items()
+        for one in _settle_step(courses, run, spec, attempt, outcome, now=now)
+    ]
+    return events + _go_on(courses, run, spec, now=now) if events else []
+
+
+def _settle_step(
     courses: Courses,
     run: Run,
     spec: JobSpec,
@@ -148,7 +173,7 @@ def settle_step(
     *,
     now: datetime,
 ) -> list[Event]:
-    """Record the end of an attempt of a step, and what follows: other steps, a retry, the end of the run."""
+    """Record the end of an attempt; no events if it is recorded already."""
     key = StepKey(attempt.step, attempt.item)
     before = courses.of(run.id).get(key)
     if before is None or before.attempt != attempt.number or before.state is not StepState.RUNNING:
@@ -166,7 +191,7 @@ def settle_step(
         state=StepState(verdict.run_state.value),
         reason=verdict.reason,
         detail=verdict.detail,
-        retry_at=verdict.retry_at,
+        retry_at=verdict.retry_at or _asked_until(verdict, outputs, now=now),
     )
     if seen.outputs:
         courses.store.past.set_outputs(attempt, outputs.values)
@@ -176,28 +201,38 @@ def settle_step(
     if outputs.undeclared:
         events.append(OutputsUndeclared(run=run, number=attempt.number, names=outputs.undeclared))
     courses.set(run.id, {key: after})
-    return events + _go_on(courses, run, spec, now=now)
+    return events
+
+
+def _asked_until(verdict: Verdict, outputs: Outputs, *, now: datetime) -> datetime | None:
+    """Until when the server of a failed request asks to wait: a retry of the whole run does so, too."""
+    wait = asked_wait(outputs)
+    return now + wait if verdict.run_state is RunState.FAILED and wait else None
 
 
 def break_off(
-    courses: Courses, run: Run, attempt: AttemptKey, outcome: Outcome, *, why: str, now: datetime
+    courses: Courses, run: Run, ended: Mapping[AttemptKey, Outcome], *, why: str, now: datetime
 ) -> list[Event]:
-    """Record the end of an attempt of a run whose definition cannot be read any more.
+    """Record the ends of attempts of a run whose definition cannot be read any more.
 
     Its other attempts continue to their ends; after the last one, the run has failed.
     """
-    states, key = courses.of(run.id), StepKey(attempt.step, attempt.item)
-    if key not in states:
-        return []
-    tried = replace(run, id=attempt.id, attempt=states[key].tries)
-    verdict = settle(tried, outcome, spec=courses.store.definition(run.digest), now=now)
-    if not courses.store.steps.end_attempt(attempt, verdict, outcome):
-        return []
-    state = StepState(verdict.run_state.value)
-    courses.set(
-        run.id, {key: replace(states[key], state=state, reason=verdict.reason, detail=verdict.detail)}
-    )
-    if any(one.state is StepState.RUNNING and one.items is None for one in states.values()):
+    states, spec = courses.of(run.id), courses.store.definition(run.digest)
+    is_recorded = False
+    for attempt, outcome in ended.items():
+        before = states.get(StepKey(attempt.step, attempt.item))
+        if before is None:
+            continue
+        verdict = settle(replace(run, id=attempt.id, attempt=before.tries), outcome, spec=spec, now=now)
+        if not courses.store.steps.end_attempt(attempt, verdict, outcome):
+            continue
+        state = StepState(verdict.run_state.value)
+        after = replace(before, state=state, reason=verdict.reason, detail=verdict.detail)
+        courses.set(run.id, {before.key: after})
+        is_recorded = True
+    if not is_recorded or any(
+        one.state is StepState.RUNNING and one.items is None for one in states.values()
+    ):
         return []
     return fail_unread(courses, run, why=why, now=now)
 

@@ -17,6 +17,7 @@ from engine.transactions.account import (
     record_runs,
 )
 from engine.triggers.manual import requested
+from jobfile.expressions.expression import EvaluationError
 from jobfile.model.jobs import JobSpec, OverlapPolicy
 
 
@@ -43,16 +44,23 @@ def record_event(store: Requesting, event: TriggerEvent, moment: Moment) -> Iter
     """Record an event and its run, inside the caller's transaction; a known event changes nothing.
 
     The event and its run are recorded together, so a crash neither loses nor repeats one. A job that is not
-    in force, or that is disabled, follows no events; one that is paused skips them. Raises EvaluationError
-    if a key of the job cannot be filled in.
+    in force, or that is disabled, follows no events; one that is paused skips them, and one whose keys cannot
+    be filled in from the event, too. An event with a reason not to run is recorded in any case.
     """
     version = store.job_in_force(event.job)
     if version is None or store.definition_trouble(version.digest):
         return
     spec = store.definition(version.digest)
-    if not spec.enabled or store.trigger_events.run_of(event):
+    if not (spec.enabled or event.not_run) or store.trigger_events.run_of(event):
         return
-    runs = _runs_of(event, spec, Origin(version.digest, moment.generation, moment.now), moment.new_id)
+    origin = Origin(version.digest, moment.generation, moment.now)
+    try:
+        runs = _runs_of(event, spec, origin, moment.new_id)
+    except EvaluationError as error:
+        plain = replace(spec, concurrency=replace(spec.concurrency, key=None), idempotency_key=None)
+        runs = _runs_of(event, plain, origin, moment.new_id)
+        if not event.not_run:
+            event = event._replace(not_run=Reason.TEMPLATE_ERROR, detail=str(error))
     # The answer names the run that has the key; for any other event a record says that it made no run.
     earlier = earlier_ids(store, runs, now=moment.now) if event.trigger is TriggerKind.WEBHOOK else ()
     store.trigger_events.add(event, run_id=earlier[0] if earlier else runs[0].id, now=moment.now)
@@ -74,5 +82,6 @@ def _runs_of(
         requested(spec.name, at=event.at, now=origin.now, arguments=event.arguments, trigger=event.trigger),
         trigger_values=event.trigger_values,
         caused_by=event.caused_by,
+        retry_of=None if spec.matrix else event.retry_of,
     )
     return queued_runs(occurrence, spec, spec.matrix, origin, new_id)

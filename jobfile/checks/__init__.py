@@ -64,6 +64,7 @@ from jobfile.checks.schedules import check_schedules
 from jobfile.checks.sections import check_calendars, check_channels, check_unused, check_vars
 from jobfile.checks.shells import check_bash_in_sh, check_failures_are_seen
 from jobfile.checks.triggers import (
+    check_after_keys,
     check_cancels_what_it_retries,
     check_expect,
     check_triggers,
@@ -88,7 +89,6 @@ __all__ = [
     "check",
     "limits",
     "plain_secrets",
-    "references",
     "scripts",
     "suppression",
 ]
@@ -132,6 +132,7 @@ JOB_CHECKS: tuple[Callable[[JobText], Iterator[Diagnostic]], ...] = (
     check_queue_name,
     check_channel_names,
     check_triggers,
+    check_after_keys,
     check_watched_files,
     check_after,
     check_webhook,

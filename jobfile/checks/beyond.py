@@ -23,7 +23,8 @@ def _is_used(key: str, setting: Setting) -> bool:
     if key == "queue":
         return setting.text != DEFAULT_QUEUE
     if key == "triggers":
-        return any(one.part("boot") is None and one.part("file") is None for one in setting.parts())
+        known = ("boot", "file", "after")
+        return any(all(one.part(kind) is None for kind in known) for one in setting.parts())
     return key == "if" or bool(setting.value)
 
 

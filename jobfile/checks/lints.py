@@ -6,6 +6,7 @@ from jobfile.checks.finding import finding
 from jobfile.checks.sections import names_read, with_meant
 from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.files.fileset import JobText, Payload
+from jobfile.files.following import followed
 from jobfile.model.environment import param_variable
 
 
@@ -45,6 +46,8 @@ def check_params_used(job: JobText) -> Iterator[Diagnostic]:
     for param in job.params:
         variable = param_variable(param.name)
         if param.name not in read and not any(variable in text for text in texts):
+            if param.name in names_read("trigger.params", _texts_of_followers(job)):
+                continue
             setting = job.settings["params"].part(param.name)
             assert setting is not None
             yield finding(
@@ -58,6 +61,13 @@ def check_params_used(job: JobText) -> Iterator[Diagnostic]:
                 ),
                 at_key=True,
             )
+
+
+def _texts_of_followers(job: JobText) -> Iterator[str]:
+    """The texts of the jobs that start after a job: they can read its params."""
+    for other in job.files.jobs.values():
+        if any(one.text == job.name for trigger in other.triggers for one in followed(trigger)):
+            yield from _texts_that_read(other.payloads)
 
 
 _READERS = ("run", "command", "http", "working_dir", "concurrency", "idempotency_key", "if", "for_each")

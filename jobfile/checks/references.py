@@ -10,8 +10,10 @@ from jobfile.compile import DEFAULT_QUEUE
 from jobfile.compile.timing import entries_of
 from jobfile.diagnostics.diagnostic import Diagnostic, Label
 from jobfile.diagnostics.suggest import MANY
-from jobfile.files.fileset import FileSet, JobText, after_name
+from jobfile.files.fileset import FileSet, JobText
+from jobfile.files.following import followed
 from jobfile.files.merged_settings import Setting, map_at
+from jobfile.model.jobs import AfterWhen
 from jobfile.model.names import is_job_name
 
 MOST_FOLLOWED: Final = 256
@@ -138,19 +140,14 @@ def check_channel_names(job: JobText) -> Iterator[Diagnostic]:
 def check_after(job: JobText) -> Iterator[Diagnostic]:
     """JF206: the job in an `after` trigger exists."""
     for trigger in job.triggers:
-        name = after_setting(trigger)
-        if name is None or job.files.may_have_job(name.text):
-            continue
-        names = job.files.job_names if len(job.files.job_names) > MANY else job.files.job_names - {job.name}
-        yield unknown_name(
-            name, "JF206", "job", names, label="no file has this job", known="there are no other jobs"
-        )
-
-
-def after_setting(trigger: Setting) -> Setting | None:
-    """The place where a trigger names the job it follows."""
-    after = trigger.part("after")
-    return after.part("job") if after is not None and isinstance(after.value, Mapping) else after
+        for name in followed(trigger):
+            if job.files.may_have_job(name.text):
+                continue
+            known = job.files.job_names
+            names = known if len(known) > MANY else known - {job.name}
+            yield unknown_name(
+                name, "JF206", "job", names, label="no file has this job", known="there are no other jobs"
+            )
 
 
 def check_webhook(job: JobText) -> Iterator[Diagnostic]:
@@ -256,19 +253,21 @@ def check_chains(files: FileSet) -> Iterator[Diagnostic]:
         yield _starts_itself(files, circle)
         return
     for name, ups in known.items():
-        yield from _started_twice(files.jobs[name], ups, known)
+        if len(ups) > 1:
+            yield from _named_twice(files.jobs[name])
+            yield from _started_twice(files.jobs[name], known)
 
 
 def _upstream(job: JobText) -> list[str]:
-    return [name for name in (after_name(trigger) for trigger in job.triggers) if name is not None]
+    return [one.text for trigger in job.triggers for one in followed(trigger)]
 
 
 def _starts_itself(files: FileSet, circle: list[str]) -> Diagnostic:
     inside = set(circle)
     first = next(name for name in files.jobs if name in inside)
     ordered = _turned(circle, first)
-    settings = (after_setting(trigger) for trigger in files.jobs[first].triggers)
-    edge = next(one for one in settings if one is not None and one.text == ordered[1])
+    named = (one for trigger in files.jobs[first].triggers for one in followed(trigger))
+    edge = next(one for one in named if one.text == ordered[1])
     chain = " -> ".join(reversed(ordered))
     message = (
         f"jobs start each other in a circle: {chain}" if len(circle) > 1 else f"job `{first}` starts itself"
@@ -282,23 +281,53 @@ def _starts_itself(files: FileSet, circle: list[str]) -> Diagnostic:
     )
 
 
-def _started_twice(job: JobText, ups: list[str], edges: Mapping[str, list[str]]) -> Iterator[Diagnostic]:
-    if len(ups) < 2:
-        return
-    settings = [one for one in map(after_setting, job.triggers) if one is not None]
-    for later in ups[:MOST_FOLLOWED]:
-        above = _ancestors(later, edges)
-        other = next((one for one in ups[:MOST_FOLLOWED] if one in above), None)
-        if other is not None:
-            early = next(one for one in settings if one.text == other)
-            late = next(one for one in settings if one.text == later)
+def _named_twice(job: JobText) -> Iterator[Diagnostic]:
+    """A job that one trigger names twice, or that two triggers follow for the same ends."""
+    seen: dict[str, list[tuple[Setting, int, str]]] = {}
+    for number, trigger in enumerate(job.triggers):
+        when = _when(trigger)
+        for one in followed(trigger):
+            earlier = seen.setdefault(one.text, [])
+            first = next((old for old, at, ends in earlier if at == number or _overlap(ends, when)), None)
+            if first is not None:
+                yield finding(
+                    one,
+                    "JF627",
+                    f"{job.words} follows `{one.text}` twice",
+                    label="this names it again",
+                    related=(Label(span=first.document.span(first.path), text="this names it"),),
+                    help=("remove one of the two",),
+                )
+                return
+            earlier.append((one, number, when))
+
+
+def _when(trigger: Setting) -> str:
+    after = trigger.part("after")
+    when = after.part("when") if after is not None and isinstance(after.value, Mapping) else None
+    return AfterWhen.SUCCEEDED if when is None else when.text
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Whether some ends start a job under both conditions."""
+    return one == other or AfterWhen.ALWAYS in (one, other)
+
+
+def _started_twice(job: JobText, edges: Mapping[str, list[str]]) -> Iterator[Diagnostic]:
+    """Two triggers that one cause fires. Several jobs in one trigger start the job once."""
+    ups = [(number, one) for number, trigger in enumerate(job.triggers) for one in followed(trigger)]
+    for number, later in ups[:MOST_FOLLOWED]:
+        above = _ancestors(later.text, edges)
+        early = next((one for at, one in ups[:MOST_FOLLOWED] if at != number and one.text in above), None)
+        if early is not None:
             yield finding(
                 early,
                 "JF627",
-                f"{job.words} follows both `{other}` and `{later}`, which itself follows `{other}`",
+                f"{job.words} follows both `{early.text}` and `{later.text}`, which itself follows "
+                f"`{early.text}`",
                 label="this starts the job",
-                related=(Label(span=late.document.span(late.path), text="this starts it again"),),
-                help=(f"keep  after: {later}",),
+                related=(Label(span=later.document.span(later.path), text="this starts it again"),),
+                help=(f"keep  after: {later.text}",),
             )
             return
 

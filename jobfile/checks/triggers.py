@@ -7,11 +7,13 @@ from jobfile.checks.finding import finding
 from jobfile.checks.schedules import not_a_time
 from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.files.fileset import JobText, Payload
+from jobfile.files.following import SEVERAL
 from jobfile.files.merged_settings import Setting
 from jobfile.model.name_patterns import name_matcher
 from jobfile.schedule.dates import parse_time
 
 KINDS = ("webhook", "file", "after", "boot")
+AFTER_KEYS = ("job", *SEVERAL)
 
 
 def check_triggers(job: JobText) -> Iterator[Diagnostic]:
@@ -33,6 +35,33 @@ def check_triggers(job: JobText) -> Iterator[Diagnostic]:
                 second,
                 "JF109",
                 f"`{kinds[0]}` and `{kinds[1]}` in one trigger exclude each other",
+                label="the second of the two keys",
+                help=("write two triggers, each after a dash",),
+                at_key=True,
+            )
+
+
+def check_after_keys(job: JobText) -> Iterator[Diagnostic]:
+    """JF102, JF109: an `after` trigger names one job, or the jobs of one list."""
+    for trigger in job.triggers:
+        after = trigger.part("after")
+        if after is None or not isinstance(after.value, Mapping):
+            continue
+        keys = [one for one in (after.part(key) for key in AFTER_KEYS) if one is not None]
+        if not keys and not after.is_unsure(*AFTER_KEYS):
+            yield finding(
+                after,
+                "JF102",
+                f"an `after` trigger of {job.words} names no job",
+                label="needs one of `job`, `all`, `any`",
+                help=("write  after: other-job",),
+            )
+        elif len(keys) > 1:
+            first, second = (str(one.path[-1]) for one in keys[:2])
+            yield finding(
+                keys[1],
+                "JF109",
+                f"`{first}` and `{second}` in one trigger exclude each other",
                 label="the second of the two keys",
                 help=("write two triggers, each after a dash",),
                 at_key=True,

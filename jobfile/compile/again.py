@@ -8,16 +8,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from jobfile.expressions.expression import Kind, Scope, Type
 from jobfile.expressions.scopes import (
-    AFTER,
     FILE,
     RUN,
     Names,
+    after_names,
     build,
+    common_names,
     item_of_loop,
     matrix_names,
-    outputs_names,
     params_names,
     step_names,
+    upstream_names,
     vars_names,
 )
 from jobfile.expressions.template import check_slot, parse_expression, with_constants
@@ -28,7 +29,6 @@ from jobfile.model.jobs import (
     CronEntry,
     FileTrigger,
     JobSpec,
-    ParamSpec,
     PythonAction,
     ScriptAction,
     SimpleAction,
@@ -51,11 +51,11 @@ def find_foreign(jobs: Sequence[JobSpec]) -> Iterator[str]:
         return
     if len(set(names)) < len(names):
         yield "two jobs have the same name"
-    outputs = {spec.name: spec.outputs for spec in jobs}
+    readable = {spec.name: upstream_names(spec.outputs, spec.params) for spec in jobs}
     for spec in jobs:
         if not all(is_named(name) for is_named, given in _names(spec) for name in given):
             yield f"job `{spec.name}` has a part with an invalid name"
-        elif not all(_is_compiled(action, scope) for action, scope in _scripts(spec, outputs)):
+        elif not all(_is_compiled(action, scope) for action, scope in _scripts(spec, readable)):
             yield f"job `{spec.name}` would run something different from its text"
 
 
@@ -64,7 +64,7 @@ def _names(spec: JobSpec) -> Iterator[tuple[Callable[[str], bool], Iterable[str]
     steps = _steps(spec)
     channels = [channel for found in spec.notify.values() for channel in found]
     yield is_job_name, [spec.renamed_from] if spec.renamed_from is not None else []
-    yield is_job_name, [one.after for one in spec.triggers if isinstance(one, AfterTrigger)]
+    yield is_job_name, [job for one in spec.triggers if isinstance(one, AfterTrigger) for job in one.jobs]
     yield is_job_name, [spec.queue.name] if spec.queue else []
     yield is_job_name, [channel.name for channel in channels]
     yield is_job_name, list(_calendars(spec))
@@ -108,12 +108,10 @@ def _is_compiled(action: SimpleAction, scope: Scope) -> bool:
     return (action.compiled, action.values) == (script, sources)
 
 
-def _scripts(
-    spec: JobSpec, outputs: Mapping[str, Sequence[ParamSpec]]
-) -> Iterator[tuple[SimpleAction, Scope]]:
+def _scripts(spec: JobSpec, readable: Mapping[str, Names]) -> Iterator[tuple[SimpleAction, Scope]]:
     """The actions of a job and its steps, each with the names available in its text."""
     names = {**RUN, **params_names(spec.params), **matrix_names(spec.matrix)}
-    constants, kinds = vars_names(spec.vars), _kinds(spec, outputs)
+    constants, kinds = vars_names(spec.vars), _kinds(spec, readable)
     if not isinstance(spec.action, StepsAction):
         yield spec.action, build(names, constants=constants, secrets=spec.secrets, kinds=kinds)
         return
@@ -127,9 +125,10 @@ def _scripts(
         yield step.action, _with_item(step, scope)
 
 
-def _kinds(spec: JobSpec, outputs: Mapping[str, Sequence[ParamSpec]]) -> dict[str, Names]:
+def _kinds(spec: JobSpec, readable: Mapping[str, Names]) -> dict[str, Names]:
     """The ways in which runs of a job start, each with the names it adds."""
     found: dict[str, Names] = {"schedule": {}} if spec.schedule else {}
+    after: list[Names] = []
     for trigger in spec.triggers:
         match trigger:
             case FileTrigger():
@@ -139,9 +138,10 @@ def _kinds(spec: JobSpec, outputs: Mapping[str, Sequence[ParamSpec]]) -> dict[st
             case BootTrigger():
                 found["boot"] = {}
             case AfterTrigger():
-                names = {**AFTER, **outputs_names("trigger", outputs.get(trigger.after, ()))}
-                old = found.get("after", names)
-                found["after"] = {name: one for name, one in names.items() if old.get(name) == one}
+                upstream = [readable.get(job, {}) for job in trigger.jobs]
+                after.append(after_names(upstream, needs_all=bool(trigger.all)))
+    if after:
+        found["after"] = common_names(after)
     return found
 
 

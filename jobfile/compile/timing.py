@@ -5,6 +5,7 @@ from datetime import date, datetime, timedelta
 
 from jobfile.files.declarations import value_of
 from jobfile.files.fileset import FileSet, JobText
+from jobfile.files.following import SEVERAL
 from jobfile.files.merged_settings import Setting
 from jobfile.model.jobs import (
     DEFAULT_SETTLE,
@@ -186,11 +187,18 @@ def _trigger(setting: Setting) -> Trigger:
             recursive=file.value.get("recursive", False),
         )
     assert after is not None
-    if isinstance(after.value, Mapping):
-        return AfterTrigger(
-            after=after.value["job"], when=AfterWhen(after.value.get("when", AfterWhen.SUCCEEDED))
-        )
-    return AfterTrigger(after=after.text)
+    if not isinstance(after.value, Mapping):
+        return AfterTrigger(job=after.text)
+    several = {key: after.part(key) for key in SEVERAL}
+    return AfterTrigger(
+        job=after.value.get("job"),
+        **{key: _job_names(one) for key, one in several.items() if one is not None},
+        when=AfterWhen(after.value.get("when", AfterWhen.SUCCEEDED)),
+    )
+
+
+def _job_names(setting: Setting) -> tuple[str, ...]:
+    return tuple(sorted({one.text for one in setting.parts()}))
 
 
 def expect_of(job: JobText) -> ExpectSpec:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from jobfile.diagnostics.diagnostic import DocumentPath
 from jobfile.expressions.expression import Scope
 from jobfile.files.fileset import FileSet, JobText, Payload
+from jobfile.files.following import followed
 from jobfile.files.merged_settings import Setting, map_at, merged_by_name
 from jobfile.schema.forms import JOB_FILE
 from jobfile.syntax.document import Document
@@ -21,7 +22,7 @@ def named_kind(path: DocumentPath) -> str | None:
     last = words[-1]
     if "notify" in words[-2:-1]:
         return "channel"
-    if last == "after" or words[-2:] == ("after", "job"):
+    if last == "after" or words[-2:] in (("after", "job"), ("after", "all"), ("after", "any")):
         return "job"
     if last in ("secret", "apprise"):
         return "secret"
@@ -111,10 +112,6 @@ def definition_in_template(files: FileSet, name: str, path: DocumentPath) -> Pla
 
 def references(files: FileSet, name: str) -> Iterator[Setting]:
     """Every place that refers to a job: `after` triggers in all files."""
-    from jobfile.checks.references import after_setting  # noqa: PLC0415  only for a rename
-
     for job in files.jobs.values():
         for trigger in job.triggers:
-            setting = after_setting(trigger)
-            if setting is not None and setting.text == name:
-                yield setting
+            yield from (one for one in followed(trigger) if one.text == name)

@@ -11,7 +11,8 @@ from jobfile.diagnostics.diagnostic import DocumentPath
 from jobfile.diagnostics.source import Source, Span
 from jobfile.editor.names import references
 from jobfile.expressions.template import find_slots
-from jobfile.files.fileset import FileSet, JobText, after_name
+from jobfile.files.fileset import FileSet, JobText
+from jobfile.files.following import followed
 from jobfile.files.merged_settings import Setting, map_at
 from jobfile.model.environment import PARAM_PREFIX, param_variable
 from jobfile.model.names import is_job_name, is_param_name, is_step_name
@@ -86,17 +87,19 @@ def named_at(
 
 
 def _near(files: FileSet, path: DocumentPath) -> Iterator[Named]:
-    """What may be named in a job: its params and steps, itself, and the jobs that it follows."""
+    """What may be named in a job: its params and steps, itself, the jobs that it follows and their params."""
     job = files.jobs.get(str(path[1])) if len(path) > 1 and path[0] == "jobs" else None
     if job is None:
         return
     if len(path) > 2:
         yield from (Named(kind=Kind.PARAM, job=job.name, name=one.name) for one in job.params)
         yield from (Named(kind=Kind.STEP, job=job.name, name=name) for name in job.steps)
-    followed = [after_name(trigger) for trigger in job.triggers]
-    for name in dict.fromkeys((job.name, *followed)):
+    others = [one.text for trigger in job.triggers for one in followed(trigger)]
+    for name in dict.fromkeys((job.name, *others)):
         if name in files.jobs:
-            yield Named(kind=Kind.JOB, job=str(name), name=str(name))
+            yield Named(kind=Kind.JOB, job=name, name=name)
+    for upstream in (files.jobs[name] for name in dict.fromkeys(others) if name in files.jobs):
+        yield from (Named(kind=Kind.PARAM, job=upstream.name, name=one.name) for one in upstream.params)
 
 
 def rename_edits(files: FileSet, named: Named, new: str) -> list[Place]:
@@ -170,7 +173,9 @@ def _places_of(files: FileSet, named: Named) -> Iterator[Place]:
 
 
 def _of_param(job: JobText, name: str) -> Iterator[Place]:
-    """The places of a param: its key, values for it in the schedule, templates, and its variable."""
+    """The places of a param: its key, values for it in the schedule, templates, also those of the jobs that
+    start after this one, and its variable.
+    """
     declared = job.settings["params"].part(name)
     schedule = job.settings.get("schedule")
     given = [one.part("with") for one in schedule.entries()] if schedule is not None else []
@@ -178,6 +183,9 @@ def _of_param(job: JobText, name: str) -> Iterator[Place]:
         if one is not None:
             yield _bare(one.document, one.document.key_span(one.path), name)
     yield from _in_templates(job, "params", name)
+    for other in job.files.jobs.values():
+        if any(one.text == job.name for trigger in other.triggers for one in followed(trigger)):
+            yield from _in_templates(other, r"trigger\s*\.\s*params", name)
     variable = re.compile(rf"(?<!\w){param_variable(name)}(?!\w)")
     for text in _texts(job, ("run", "command")):
         for found in variable.finditer(text.text):
@@ -185,7 +193,9 @@ def _of_param(job: JobText, name: str) -> Iterator[Place]:
 
 
 def _in_templates(job: JobText, head: str, name: str) -> Iterator[Place]:
-    """The places of `head.name` in the templates and conditions of a job and its steps."""
+    """The places of `head.name` in the templates and conditions of a job and its steps; a pattern for the
+    head.
+    """
     dotted = rf"(?<![\w.]){head}\s*\.\s*(?P<dotted>{name})(?!\w)"
     item = rf"(?<![\w.]){head}\s*\[\s*['\"](?P<item>{name})['\"]\s*\]"
     pattern = re.compile(f"{item}|{dotted}|{_TEXT}")

@@ -1,7 +1,7 @@
 """The names available at each place of a job: the one table of what templates and conditions may read."""
 
 import re
-from collections import ChainMap
+from collections import ChainMap, Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, TypeVar
@@ -118,6 +118,50 @@ def outputs_names(holder: str, outputs: Sequence[ParamSpec], *, is_list: bool = 
     """The declared outputs of a step or job; each is a list in a step with `for_each`."""
     types = {f"{holder}.outputs.{one.name}": type_of_param(one) for one in outputs}
     return {name: Type(Kind.LIST, one.kind) if is_list else one for name, one in types.items()}
+
+
+def after_names(upstream: Sequence[Names], *, needs_all: bool) -> Names:
+    """The names in runs that follow other jobs; `upstream` has the declared outputs and params of each.
+
+    If all jobs have ended, a name that one of them declares means that one; a name that several declare
+    means none. If any of them may be the one, only a name that all declare alike has a meaning.
+    """
+    if not needs_all or len(upstream) == 1:
+        return {**AFTER, **common_names(upstream)}
+    found: dict[str, list[Type]] = {}
+    for names in upstream:
+        for name, one in names.items():
+            found.setdefault(name, []).append(one)
+    unique = {name: types[0] for name, types in found.items() if len(types) == 1 or name.endswith(".*")}
+    return {**AFTER, **unique}
+
+
+def unclear_names(upstream: Sequence[Names]) -> dict[str, Refusal]:
+    """The names that several of the jobs declare that a trigger waits for, each with its refusal."""
+    counts = Counter(name for names in upstream for name in names if not name.endswith(".*"))
+    return {name: _unclear(name) for name, count in counts.items() if count > 1}
+
+
+def _unclear(name: str) -> Refusal:
+    what, own = name.split(".")[1:]
+    return Refusal(
+        "JF424",
+        f"several of the jobs that this one follows have `{own}` in their {what}",
+        "of which job is not known",
+        ("rename it in one of them, or follow one job only",),
+    )
+
+
+def common_names(ways: Sequence[Names]) -> Names:
+    """The names that all of several ways of starting have; all that may exist where one is not known."""
+    unknown = {name: one for names in ways for name, one in names.items() if name.endswith(".*")}
+    return {**_shared(ways), **unknown}
+
+
+def upstream_names(outputs: Sequence[ParamSpec], params: Sequence[ParamSpec]) -> Names:
+    """What a job that follows another can read of it: its declared outputs and params."""
+    types = {f"trigger.params.{one.name}": type_of_param(one) for one in params}
+    return {**outputs_names("trigger", outputs), **types}
 
 
 def step_names(step: str, outputs: Sequence[ParamSpec], *, is_for_each: bool) -> Names:

@@ -1,3 +1,3 @@
 """A main file, its includes, defaults, overrides and matrices as one set of jobs."""
 
-__all__ = ["declarations", "fileset", "include", "matrix", "merged_settings", "overrides"]
+__all__ = ["declarations", "fileset", "following", "include", "matrix", "merged_settings", "overrides"]

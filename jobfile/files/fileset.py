@@ -1,5 +1,6 @@
 """A set of files for the checks and the compiler: its jobs and steps, with the settings in force for each."""
 
+from collections import ChainMap
 from collections.abc import Iterator, Mapping
 from dataclasses import field
 from functools import cached_property
@@ -8,22 +9,25 @@ from itertools import islice
 from jobfile.diagnostics.diagnostic import DocumentPath
 from jobfile.expressions.expression import Kind, Refusal, Scope, Type
 from jobfile.expressions.scopes import (
-    AFTER,
     FILE,
     RUN,
     UNKNOWN,
     Names,
+    after_names,
     build,
+    common_names,
     event_names,
     item_of_loop,
     matrix_names,
-    outputs_names,
     params_names,
     step_names,
+    unclear_names,
+    upstream_names,
     vars_names,
 )
 from jobfile.expressions.template import check_slot, parse_expression
 from jobfile.files.declarations import declared_params, unknown_entries, unknown_names, value_of
+from jobfile.files.following import followed, needs_all
 from jobfile.files.matrix import MAX_COMBINATIONS, combination_count, combinations, fits
 from jobfile.files.merged_settings import (
     MERGED_BY_NAME,
@@ -261,7 +265,10 @@ class JobText:
     @cached_property
     def scope(self) -> Scope:
         """The names available in the job's templates."""
-        return build(self.base_names, constants=self.files.vars_names, secrets=self.secrets, kinds=self.kinds)
+        constants, refused = self.files.vars_names, self.unclear
+        return build(
+            self.base_names, constants=constants, secrets=self.secrets, kinds=self.kinds, refused=refused
+        )
 
     @cached_property
     def key_scope(self) -> Scope:
@@ -270,25 +277,33 @@ class JobText:
         refusal = Refusal(
             "JF403", "`run.attempt` is not available here", "the key is computed before any attempt"
         )
-        constants, refused = self.files.vars_names, {"run.attempt": refusal}
+        constants, refused = self.files.vars_names, {**self.unclear, "run.attempt": refusal}
         return build(names, constants=constants, secrets=self.secrets, kinds=self.kinds, refused=refused)
 
     @cached_property
     def kinds(self) -> Mapping[str, Names]:
         """The ways in which runs start, each with the names it adds."""
         found: dict[str, Names] = {"schedule": {}} if "schedule" in self.settings else {}
+        after: list[Names] = []
         for trigger in self.triggers:
             if trigger.part("file") is not None:
                 found["file"] = FILE
             for kind in ("webhook", "boot"):
                 if trigger.part(kind) is not None:
                     found[kind] = {}
-            after = after_name(trigger)
-            if after is not None:
-                names = self._after_names(after)
-                old = found.get("after", names)
-                found["after"] = {name: one for name, one in names.items() if old.get(name) == one}
+            upstream = [self._upstream_names(one.text) for one in followed(trigger)]
+            if upstream:
+                after.append(after_names(upstream, needs_all=needs_all(trigger)))
+        if after:
+            found["after"] = common_names(after)
         return found
+
+    @cached_property
+    def unclear(self) -> dict[str, Refusal]:
+        """The names that several of the jobs declare that one trigger waits for."""
+        waits = (trigger for trigger in self.triggers if needs_all(trigger))
+        upstream = ([self._upstream_names(one.text) for one in followed(trigger)] for trigger in waits)
+        return {name: one for names in upstream for name, one in unclear_names(names).items()}
 
     @cached_property
     def entry_zones(self) -> frozenset[str | None]:
@@ -304,12 +319,13 @@ class JobText:
         setting = self.settings.get("triggers")
         return iter(()) if setting is None else setting.parts()
 
-    def _after_names(self, name: str) -> Names:
-        upstream = self.files.jobs.get(name)
-        if upstream is None:
-            return {**AFTER, "trigger.outputs.*": Type(Kind.ANY)}
-        unknown = {"trigger.outputs.*": UNKNOWN} if upstream.is_unsure("outputs") else {}
-        return {**AFTER, **outputs_names("trigger", upstream.outputs), **unknown}
+    def _upstream_names(self, name: str) -> Names:
+        """What a run that follows a job can read of it."""
+        job = self.files.jobs.get(name)
+        if job is None:
+            return {f"trigger.{key}.*": Type(Kind.ANY) for key in ("outputs", "params")}
+        unknown = {f"trigger.{key}.*": UNKNOWN for key in ("outputs", "params") if job.is_unsure(key)}
+        return {**upstream_names(job.outputs, job.params), **unknown}
 
 
 @dataclass(frozen=True)
@@ -411,7 +427,7 @@ class StepText:
             secrets=self.secrets,
             kinds=self.job.kinds,
             steps=_StepNames(self),
-            refused=_NotEnded(self),
+            refused=ChainMap(_NotEnded(self), self.job.unclear) if self.job.unclear else _NotEnded(self),  # type: ignore[arg-type]  # it is only read
         )
 
     def not_yet(self, name: str) -> Refusal:
@@ -475,12 +491,3 @@ class _NotEnded(Mapping[str, Refusal]):
 
 Payload = JobText | StepText
 """A job or one of its steps: it has an action."""
-
-
-def after_name(trigger: Setting) -> str | None:
-    """The job named by an `after` trigger."""
-    after = trigger.part("after")
-    if after is None:
-        return None
-    named = after.part("job") if isinstance(after.value, Mapping) else after
-    return named.text if named is not None else None

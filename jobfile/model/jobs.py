@@ -172,11 +172,18 @@ class AfterWhen(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class AfterTrigger(Shown):
-    """The end of another job's run starts the job."""
+    """The end of another job's run starts the job, or that of all or any of several, for one nominal time."""
 
     KIND: ClassVar = "after"
-    after: str
+    job: str | None = None
+    all: tuple[str, ...] = ()
+    any: tuple[str, ...] = ()
     when: AfterWhen = AfterWhen.SUCCEEDED
+
+    @property
+    def jobs(self) -> tuple[str, ...]:
+        """The jobs that it follows."""
+        return (self.job,) if self.job is not None else self.all or self.any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -247,10 +254,7 @@ class OverlapPolicy(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class ConcurrencySpec(Shown):
-    """At most `limit` active runs with the same key; None removes the limit.
-
-    `on_overlap` None is the default: an occurrence of a schedule is skipped, an event is queued.
-    """
+    """At most `limit` active runs with one key; None: no limit. By default schedules skip, events queue."""
 
     limit: int | None = 1
     key: str | None = None

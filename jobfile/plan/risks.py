@@ -102,7 +102,8 @@ def followers_of(jobs: Sequence[JobSpec]) -> Mapping[str, Sequence[str]]:
     for job in jobs:
         for trigger in job.triggers:
             if isinstance(trigger, AfterTrigger):
-                found.setdefault(trigger.after, []).append(job.name)
+                for upstream in trigger.jobs:
+                    found.setdefault(upstream, []).append(job.name)
     return found
 
 

@@ -18,7 +18,7 @@ import jsonschema
 from engine.answers.expected import INSTANT
 from engine.answers.presence import RUNNING
 from engine.answers.report import make_report
-from engine.core.lifecycle import Attempt, Run
+from engine.core.lifecycle import Attempt, AttemptKey, Run
 from engine.core.occurrences import grouped
 from engine.ledger.sqlite.view import SqliteView
 from engine.supervisor.evidence import NAME, beside
@@ -248,7 +248,12 @@ def final(folder: Path, run_id: str) -> Run:
 
 def attempt_dir(folder: Path, run_id: str, number: int = 1) -> Path:
     """The folder of an attempt."""
-    return folder / STATE / "runs" / run_id[:2] / f"{run_id}.{number}"
+    return dir_of(folder, AttemptKey(run_id, number))
+
+
+def dir_of(folder: Path, key: AttemptKey) -> Path:
+    """The folder of an attempt, which may be one of a step."""
+    return folder / STATE / "runs" / key.run_id[:2] / key.folder
 
 
 def evidence_of(folder: Path, run_id: str, number: int = 1) -> Path:
@@ -295,9 +300,18 @@ def check_nothing_open(folder: Path) -> None:
     assert rows(folder, "select run_seq from attempt where state in ('starting', 'running')") == []
     counted = (
         "select id from run left join attempt on run_seq = seq "
+        "where not exists (select 1 from step where step.run_seq = seq) "
         "group by id, attempt having count(number) <> attempt or max(number) <> attempt"
     )
     assert rows(folder, counted) == []
+    assert rows(folder, "select * from step where state in ('ready', 'running', 'retry_wait')") == []
+    of_steps = (
+        "select s.run_seq, s.step, s.item from step s "
+        "left join attempt a on a.run_seq = s.run_seq and a.step = s.step and a.item = s.item "
+        "group by s.run_seq, s.step, s.item, s.attempt "
+        "having count(number) <> s.attempt or max(number) <> s.attempt"
+    )
+    assert rows(folder, of_steps) == []
     assert rows(folder, "pragma integrity_check") == [("ok",)]
 
 

@@ -16,7 +16,7 @@ HEAD = (
 )
 BEYOND: tuple[tuple[str, str], ...] = (
     ("expect", "run: x, schedule: '0 4 * * *', expect: {done_by: '09:00'}"),
-    ("triggers", "run: x, triggers: [{after: plain}]"),
+    ("triggers", "run: x, triggers: [{webhook: {path: a, public: true}}]"),
 )
 FINE = (
     "run: x, queue: default",
@@ -25,6 +25,7 @@ FINE = (
     "run: x, priority: 5",
     "run: x, triggers: []",
     "run: x, triggers: [{boot: true}]",
+    "run: x, triggers: [{after: plain}]",
     "run: x, triggers: [{file: {path: in}}]",
     "run: x, outputs: {a: {type: string}}",
     "run: x, outputs: {}",

@@ -43,8 +43,56 @@ jobs:
       load: {for_each: "[1, 2]", run: "echo {{ item }} {{ steps.extract.outputs.rows }}"}
       never: {needs: [extract], if: params.all, run: x}
       small: {needs: [load], if: steps.extract.outputs.rows < 5, run: x}
+  report:
+    http: {url: "https://example.com/", contains: done}
+    outputs: {rows: {type: integer, from: /data/rows}}
+    retry: {attempts: 3, delay: 10s, max_delay: 5m, when: ["http:429", connect]}
+  ask:
+    retry: {attempts: 2, delay: 10s}
+    steps:
+      get: {http: {url: "https://example.com/"}, outputs: {rows: {type: integer}}}
+      tell: {run: "echo {{ steps.get.outputs.rows }}", if: steps.get.outputs.rows > 2}
 """
 HOLDS = {
+    "a server that is busy is asked again": """\
+    job: report
+    given:
+      attempts:
+        - connect
+        - {http: 429, headers: {retry-after: 120}, after: 3s}
+        - {http: 200, body: 'done {"data": {"rows": 3}}'}
+    expect: {state: failed, reason: outputs, attempts: 3, retried_after: [10s, 2m]}
+""",
+    "the longest wait limits what a server asks": """\
+    job: report
+    given: {attempts: [{http: 429, headers: {Retry-After: 3600}}]}
+    expect: {state: retry_wait, retried_after: [5m]}
+""",
+    "a status that is not listed is final": """\
+    job: report
+    given: {attempts: [http 503]}
+    expect: {state: failed, reason: http(503), attempts: 1}
+""",
+    "a response with its text and its outputs": """\
+    job: report
+    given: {attempts: [{http: 201, body: '{"state": "done", "data": {"rows": 3}}'}]}
+    expect: {state: succeeded}
+""",
+    "a response without its text": """\
+    job: report
+    given: {attempts: [{http: 200, body: '{"data": {"rows": 3}}'}]}
+    expect: {state: failed, reason: contains}
+""",
+    "an output of another type": """\
+    job: report
+    given: {attempts: [{http: 200, body: '{"state": "done", "data": {"rows": "many"}}'}]}
+    expect: {state: failed, reason: outputs}
+""",
+    "the output of a step comes from its response": """\
+    job: ask
+    given: {steps: {get: [http 502, {http: 200, body: '{"rows": 2}'}]}}
+    expect: {state: succeeded, attempts: 2, steps: {get: succeeded, tell: skipped}}
+""",
     "all steps succeed": """\
     job: etl
     given: {outputs: {extract: {rows: 3}}}
@@ -232,6 +280,12 @@ CANNOT = {
     "    job: nightly-report\n    given: {attempts: [succeeds, succeeds]}\n    expect: {attempts: 1}\n": (
         "never starts: the run is succeeded after 1"
     ),
+    "    job: tidy\n    given: {attempts: [http 503]}\n    expect: {state: failed}\n": (
+        "`tidy` sends no request, so an attempt of it cannot end with `http`"
+    ),
+    "    job: in-steps\n    given: {steps: {one: [connect]}}\n    expect: {state: failed}\n": (
+        "step `one` sends no request, so an attempt of it cannot end with `connect`"
+    ),
     "    job: tidy\n    expect: {fires: {from: 2026-01-01, until: 9000-01-01, count: 0}}\n": "",
 }
 
@@ -283,6 +337,21 @@ MISTAKES = [
         "tests: {a: {job: x, given: {trigger: schedule, params: {a: 1}}, expect: {state: failed}}}",
         "JF109",
         "remove `params`, or write `trigger: manual`",
+    ),
+    (
+        "tests: {a: {job: x, given: {attempts: [{exit: 1, http: 200}]}, expect: {state: failed}}}",
+        "JF109",
+        "an attempt ends in one way; here are `exit` and `http`",
+    ),
+    (
+        "tests: {a: {job: x, given: {steps: {s: [{body: x}]}}, expect: {state: failed}}}",
+        "JF102",
+        "`body` needs `http`, the status of the response",
+    ),
+    (
+        "tests: {a: {job: x, given: {attempts: [{http: 20}]}, expect: {state: failed}}}",
+        "JF106",
+        "20",
     ),
     ("tests: [a]", "JF103", "expected a map for `tests`, found a list"),
     ("jobs: jobs.yaml", "JF102", "the file has no `tests`"),

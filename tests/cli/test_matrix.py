@@ -85,6 +85,52 @@ def test_only_what_failed_is_retried(jobfile: Jobfile, tmp_path: Path) -> None:
     assert (report["expected"], report["fixed_by_hand"]) == (1, 1)
 
 
+def test_the_run_of_a_combination_is_chosen_by_its_values_and_its_time(
+    jobfile: Jobfile, tmp_path: Path
+) -> None:
+    jobfile("run", "rebuild", "--at", "2026-03-06T02:30Z")
+    jobfile("run", "rebuild", "--at", "2026-03-07T02:30Z", "--matrix", "region=ap")
+    one = ("--matrix", "region=us", "--matrix", "index=b")
+    assert jobfile("logs", "rebuild", *one).out == "us-b us\n"
+    assert jobfile("logs", "rebuild", "--matrix", "region=ap").out == "ap-a ap\n"
+    assert jobfile("logs", "rebuild", "--at", "2026-03-06T02:30Z", "--matrix", "region=eu").out in (
+        "eu-a eu\n",
+        "eu-b eu\n",
+    )
+    assert jobfile("logs", "rebuild", "--since", "2026-03-01", "--matrix", "region=ap").out == "ap-a ap\n" * 2
+    assert (
+        "job rebuild has no run at 2026-03-06 02:31"
+        in jobfile("logs", "rebuild", "--at", "2026-03-06T02:31Z").err
+    )
+    nowhere = jobfile("logs", "rebuild", "--at", "2026-03-07T02:30Z", *one)
+    assert "no run of rebuild has these values; there are [index=a, region=ap]" in nowhere.err
+    assert "has no axis `zone`" in jobfile("logs", "rebuild", "--matrix", "zone=x").err
+    run = jobfile("runs", "rebuild", "--json").json["runs"][0]["id"]
+    assert "a RUN is one already" in jobfile("logs", run, "--matrix", "region=us").err
+    assert "--since is about several runs" in jobfile("logs", "rebuild", "--since", "1d", "--at", "1d").err
+    assert jobfile("outputs", "rebuild", *one).code == 0
+    assert jobfile("artifacts", "rebuild", *one).code == 0
+
+
+def test_the_run_to_retry_is_named_by_its_time(jobfile: Jobfile, tmp_path: Path) -> None:
+    at = ("--at", "2026-03-06T02:30Z")
+    jobfile("run", "rebuild", *at)
+    assert "which run of rebuild? Add --at TIME" in jobfile("retry", "rebuild").err
+    assert (
+        "rebuild had 5 runs then; add --matrix for one of [index=a, region=eu]"
+        in jobfile("retry", "rebuild", *at).err
+    )
+    one = (*at, "--matrix", "region=us", "--matrix", "index=b")
+    (tmp_path / "good").touch()
+    assert jobfile("retry", "rebuild", *one).code == 0
+    again = jobfile("retry", "rebuild", *one)
+    assert "succeeded; to retry it anyway: --force" in again.err
+    assert jobfile("logs", "rebuild", *one).out == "us-b us\n"
+    retried = [run["retry_of"] for run in jobfile("runs", "rebuild", "--json").json["runs"]]
+    assert sum(old is not None for old in retried) == 1
+    assert "--at and --matrix name one run" in jobfile("retry", "rebuild", "--failed", *at).err
+
+
 def test_the_data_has_the_combination(jobfile: Jobfile) -> None:
     ran = jobfile("run", "rebuild", "--json").json
     fits(ran, "wait")

@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -11,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.answers.artifacts import RunArtifacts, artifacts_to_text
 from engine.core.artifacts import KeptArtifact, newest_of
-from engine.core.lifecycle import Artifact, AttemptKey, Ended
+from engine.core.lifecycle import Artifact, AttemptKey, Ended, RunState
 from engine.execution.artifact_files import CopyGoneError, read_copy
 from engine.ports import LaunchOrder
 from engine.supervisor.artifacts import MAX_BYTES, MAX_FILES, MAX_NOTES
@@ -20,7 +22,7 @@ from engine.supervisor.copier import Copied, copy_apart
 from engine.supervisor.evidence import ARTIFACTS, beside
 from engine.supervisor.masking import Masker
 from tests.acceptance.engines import until
-from tests.builders import NOON
+from tests.builders import NOON, a_run
 from tests.engine.real import KEY, WAYS, Real, real_world
 
 HOUR = 3600
@@ -280,6 +282,7 @@ def test_copying_that_hangs_is_ended(tmp_path: Path) -> None:
         "artifacts": ("a",),
         "min_free_bytes": 0,
         "key": KEY,
+        "confinement": None,
     }
     copied = copy_apart(order, Stuck(), since_ns=0, must_stop=lambda: True)
     assert copied == Copied(trouble="killed")
@@ -308,3 +311,16 @@ def test_the_newest_of_each_name_is_that_of_the_last_end(found: list[tuple[str, 
         attempt=AttemptKey("r", 1), artifact=Artifact(name="a", copy=1), dropped_at=NOON + timedelta(1)
     )
     assert not dropped.has_copy
+
+
+def test_of_a_lost_run_the_folder_is_named() -> None:
+    lost = replace(a_run(), state=RunState.LOST)
+    said = artifacts_to_text(RunArtifacts(run=lost, artifacts=(), is_declared=True), width=None)
+    assert (
+        f"no files were copied; what it left may be in runs/{lost.id[:2]}/{lost.id} of the state folder"
+        in said
+    )
+    found = replace(lost, resolved=RunState.SUCCEEDED)
+    assert "left no artifacts" in artifacts_to_text(
+        RunArtifacts(run=found, artifacts=(), is_declared=True), width=None
+    )

@@ -70,7 +70,7 @@ COLUMNS: Final = {
 }
 WITHOUT_ROWID: Final = {
     *("attempt", "output", "step", "meta", "definition", "job_version", "outbox", "pruned_request"),
-    *("trigger_event", "idempotency_key"),
+    *("trigger_event", "idempotency_key", "followed"),
 }
 ROUNDS: Final = max(map(len, COLUMNS.values()))
 
@@ -138,6 +138,8 @@ def fill(ledger: Path) -> None:
             " values ('x', 1, 'failed', 'x', 'victim', 'x', '{}', 1)"
         )
         db.execute("insert into trigger_event values ('victim', 'file', 'x', 'x', 1, '')")
+        db.execute("insert into followed values ('victim', 'healthy-0', 1)")
+        db.execute("insert into ended (run_id, generation, noted_at) values ('x', 1, ?)", (at,))
         db.execute(
             "insert into backfill (job, since, until, covered_until, at_once, again, requested_by, begun_at)"
             " values ('victim', 1, 1, 1, 1, 1, 'x', 1)"

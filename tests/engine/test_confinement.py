@@ -4,6 +4,8 @@ import os
 import pwd
 import shutil
 import signal
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +24,8 @@ from tests.engine.real import KEY, Real, real_world
 
 NOBODY = pwd.getpwnam("nobody")
 OTHER = Account(name="nobody", uid=NOBODY.pw_uid, gid=NOBODY.pw_gid, groups=(NOBODY.pw_gid, 1), home="/")
+LATER = 2**32
+ROOT = Path(__file__).parents[2]
 PRIVATE = ("$R.1.evidence", "$S/engine.key", "$S/runs/other")
 
 
@@ -42,7 +46,16 @@ def begin(world: Real, body: str, **about: object) -> tuple[Ended | StartError, 
     return end, world.output(order).decode()
 
 
-def launch(world: Real, body: str, *, grace: float = 0.5, timeout: float = 60.0, **about: object):
+def launch(
+    world: Real,
+    body: str,
+    *,
+    grace: float = 0.5,
+    timeout: float = 60.0,
+    artifacts: tuple[str, ...] = (),
+    working_dir: Path = Path("/"),
+    **about: object,
+):
     state = world.folder / "state"
     run = state / "runs" / "ab" / "abcd"
     for folder in (state, state / "runs", state / "runs/other", run.parent):
@@ -62,6 +75,8 @@ def launch(world: Real, body: str, *, grace: float = 0.5, timeout: float = 60.0,
         env={"PATH": "/usr/bin:/bin", "R": str(run), "S": str(state), "TMPDIR": f"{run}/tmp"},
         kill_grace_seconds=grace,
         timeout_seconds=timeout,
+        artifacts=artifacts,
+        working_dir=working_dir,
         confinement=Confinement(**{"limits": {}} | about),  # type: ignore[arg-type]
     )
     world.launcher.launch(order)
@@ -125,6 +140,80 @@ def test_only_its_own_file_counts_as_its_outputs(tmp_path: Path) -> None:
     source.write_text("secret")
     assert keep(str(source), str(tmp_path / "a.1"), Masker(()), KEY, uid=OTHER.uid) == 0
     assert keep(str(source), str(tmp_path / "a.1"), Masker(()), KEY, uid=0) == len("secret")
+
+
+def test_only_what_its_user_may_read_is_kept_of_its_files(world: Real) -> None:
+    """As with a hard link to a file that only root may read, or a folder that root has put there."""
+    run = world.folder / "state/runs/ab/abcd"
+    work = world.folder / "work"
+    work.mkdir()
+    for folder in (work, work / "open", work / "closed"):
+        folder.mkdir(exist_ok=True)
+        (folder / "file").write_text("of root")
+    (work / "closed").chmod(0o700)
+    (work / "file").chmod(0o640)
+    group = work / "group"
+    group.write_text("of a group of the user")
+    group.chmod(0o640)
+    os.chown(group, 0, OTHER.groups[1])
+    for path in (group, *work.rglob("file")):
+        os.utime(path, (LATER, LATER))  # they count as changed while it runs
+    body = 'echo mine > "$R/mine"; mkdir "$R/deep"; echo too > "$R/deep/mine"'
+    end, said = begin(world, body, user=OTHER, artifacts=("**", f"{work}/**"), working_dir=work)
+    assert isinstance(end, Ended)
+    kept = {one.name: one.note or "kept" for one in end.artifacts}
+    assert kept == {
+        "mine": "kept",
+        "deep/mine": "kept",
+        f"{work}/open/file": "kept",
+        f"{work}/group": "kept",
+        f"{work}/file": "cannot be read: Permission denied",
+        f"{work}/closed/": "cannot be read: Permission denied",
+    }, said
+    copies = Path(f"{run}.1.artifacts")
+    assert {(copies / name).stat().st_uid for name in ("1", "list")} == {0}
+    assert oct(copies.stat().st_mode & 0o777) == "0o700"
+
+
+CAPABILITIES = "+setuid,+setgid,+dac_override,+dac_read_search"
+NOT_ROOT = (
+    *("setpriv", "--reuid=1234", "--regid=1234", "--clear-groups"),
+    *(f"--inh-caps={CAPABILITIES}", f"--ambient-caps={CAPABILITIES}"),
+)
+READS = """
+import os, sys
+from engine.supervisor.rights import Rights
+def can(path):
+    try:
+        os.close(os.open(path, os.O_RDONLY))
+    except PermissionError:
+        return False
+    return True
+changes = []
+rights = Rights({"uid": int(sys.argv[2]), "gid": int(sys.argv[2]), "groups": []}, lambda: changes.append(1))
+said = [can(sys.argv[1])]
+rights.become()
+said.append(can(sys.argv[1]))
+with rights.own():
+    said.append(can(sys.argv[1]))
+    with rights.own():
+        said.append(can(sys.argv[1]))
+said.append(can(sys.argv[1]))
+print(said, len(changes))
+"""
+
+
+@pytest.mark.parametrize("engine", [(), NOT_ROOT], ids=["root", "capabilities"])
+def test_what_the_engine_may_read_is_closed_while_it_reads_as_another_user(
+    world: Real, engine: tuple[str, ...]
+) -> None:
+    secret = world.folder / "secret"
+    secret.write_text("x")
+    secret.chmod(0o600)
+    os.chown(secret, 1234 if engine else 0, 0)
+    command = [*engine, sys.executable, "-c", READS, str(secret), str(OTHER.uid)]
+    said = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    assert said.stdout == "[True, False, True, True, False] 3\n"
 
 
 def test_root_does_not_copy_a_folder_that_another_user_may_change(tmp_path: Path) -> None:

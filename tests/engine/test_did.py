@@ -121,6 +121,13 @@ class Rows:
     schedules: tuple[Schedule, ...] = ()
     unreadable: tuple[Unreadable, ...] = ()
 
+    @property
+    def following(self) -> "Rows":
+        return self
+
+    def upstream(self, _job: str) -> dict[str, int]:
+        return {}
+
     def job_in_force(self, _job: str) -> JobVersion:
         return JobVersion("hello", "digest", "jobs.yaml", 3, 1)
 

@@ -16,7 +16,6 @@ from engine.core.events import (
     FolderReadable,
     FolderUnreadable,
     NotRunTold,
-    ScheduleQuarantined,
 )
 from engine.core.lifecycle import TriggerKind
 from engine.host.mounts import Mount
@@ -441,12 +440,11 @@ def test_a_file_for_which_no_run_can_be_made_stops_no_other(tmp_path: Path) -> N
     put(tmp_path, "good", "xx")
     for _ in range(3):
         world.look()
-    assert world.handled() == ["good"]
-    (trouble,) = told(world, ScheduleQuarantined)
-    assert str(tmp_path / "in/bad") in trouble.message
-    world.edit(text())
-    world.look()
-    assert sorted(world.handled()) == ["bad", "good"]
+    assert world.handled() == ["bad", "good"]
+    bad, good = world.runs()
+    assert (bad.state.value, bad.reason) == ("skipped", "template_error")
+    assert "division by zero" in bad.detail
+    assert good.idempotency_key == "10-good"
 
 
 def test_a_full_folder_is_recorded_in_parts(tmp_path: Path) -> None:

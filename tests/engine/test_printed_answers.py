@@ -404,8 +404,16 @@ def test_a_key_is_shown_with_its_form_its_default_its_values_and_an_example() ->
         explained.keys_to_text("after", width=WIDE)
         == """\
 job   The other job
-      text, required
+      text
       job: load
+
+all   All these jobs, for one time
+      list of text
+      all: [load, clean]
+
+any   The first of these jobs, for one time
+      list of text
+      any: [eu, us]
 
 when  How its run ended
       one word; default: succeeded
@@ -422,7 +430,17 @@ when  How its run ended
         "keys": [
             {
                 **{"key": "job", "means": "The other job", "type": "text", "default": None, "values": []},
-                **{"example": "job: load", "required": True, "more": "jobfile explain JF206"},
+                **{"example": "job: load", "required": False, "more": "jobfile explain JF206"},
+            },
+            {
+                **{"key": "all", "means": "All these jobs, for one time", "type": "list of text"},
+                **{"default": None, "values": [], "example": "all: [load, clean]", "required": False},
+                "more": "jobfile explain JF206",
+            },
+            {
+                **{"key": "any", "means": "The first of these jobs, for one time", "type": "list of text"},
+                **{"default": None, "values": [], "example": "any: [eu, us]", "required": False},
+                "more": "jobfile explain JF206",
             },
             {
                 **{"key": "when", "means": "How its run ended", "type": "one word", "default": "succeeded"},

@@ -483,7 +483,15 @@ LATER = replace(FAILED, job=LONG)
 FOUND = replace(RETRYABLE, runs=(LATER,), words=(WORDS,), zones={LONG: TOKYO})
 TABLES: Mapping[str, Callable[[int, Style], str]] = {
     "runs": lambda width, style: runs_to_text(
-        Runs(runs=(LATER,), words=(WORDS,), artifacts=((),), gaps=(), zones={LONG: TOKYO}, is_limited=False),
+        Runs(
+            runs=(LATER,),
+            words=(WORDS,),
+            artifacts=((),),
+            lines=(None,),
+            gaps=(),
+            zones={LONG: TOKYO},
+            is_limited=False,
+        ),
         width=width,
         style=style,
     ),

@@ -107,7 +107,7 @@ until: 2026-12-31, spread: 10m, with: {day: today}}
     {kind: every, every: 1m30s, timezone: Europe/Oslo}
     {kind: business_day, business_day: 1, time: 09:00, calendar: bank, timezone: Europe/Oslo}
   triggers:  # jobs.yaml:23
-    {kind: after, after: small, when: succeeded}
+    {kind: after, job: small, when: succeeded}
   timezone: Europe/Oslo  # from defaults (jobs.yaml:10)
   catchup: {mode: all, window: 2h, max: 5}  # jobs.yaml:25
   expect: {success_every: 1d1h, max_duration: 45m}  # jobs.yaml:26

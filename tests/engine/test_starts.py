@@ -22,7 +22,7 @@ from tests.builders import NOON, a_job, a_run
             FileTrigger(folder="in", match="*.csv", recursive=True),
             "on a file in in/ or a folder in it that matches *.csv",
         ),
-        (AfterTrigger(after="load"), "after load"),
+        (AfterTrigger(job="load"), "after load"),
         (WebhookTrigger(webhook="/hook"), "on a request to /hook"),
         (BootTrigger(), "at the start of the host"),
     ],

@@ -1,5 +1,6 @@
 """Runs with steps in an engine: random lives with crashes, losses and cancels; and what each rule does."""
 
+import json
 import sqlite3
 from collections import Counter
 from pathlib import Path
@@ -10,7 +11,9 @@ import pytest
 from engine.answers.presence import RUNNING
 from engine.answers.steps import step_to_json
 from engine.answers.why import why
+from engine.core.errors import PartialTurnError
 from engine.core.lifecycle import RunState
+from engine.core.outputs import RESPONSE
 from engine.core.step_states import StepKey, StepRun, StepState
 from engine.ports import Stop
 from tests.builders import NOON
@@ -52,8 +55,7 @@ def one_life(world: World, random: Random) -> str:
                 now = world.clock.now()
                 world.store.request_stop(run.id, Stop.CANCEL, reason="by_hand", detail="", now=now)
         going = world.launcher.running()
-        if going:
-            name = random.choice(going)
+        for name in random.sample(going, random.randint(1, len(going))) if going else ():
             if accident < 0.16:
                 world.launcher.lose(name)
             elif state is RunState.CANCELLING and random.random() < 0.8:
@@ -123,6 +125,34 @@ def test_a_step_is_retried_by_its_own_rule_before_the_run_is(world: World) -> No
     assert world.launcher.running() == []
     world.pass_time(seconds=2)
     assert [name.partition("-")[2] for name in world.launcher.running()] == ["extract.2"]
+
+
+def test_an_end_that_cannot_be_recorded_does_not_stop_the_ends_beside_it(world: World) -> None:
+    run = world.run_by_hand("etl")
+    end(world)
+    first, second = world.launcher.running()
+    with sqlite3.connect(world.config.ledger) as ledger:
+        ledger.execute(
+            "create trigger bug before update on attempt when old.step = 'each' and old.item = 1 "
+            "begin select raise(abort, 'a bug'); end"
+        )
+    for name in (first, second):
+        world.launcher.finish(name)
+        world.worker.notice(name)
+    with pytest.raises(sqlite3.IntegrityError):
+        world.worker.tick()
+    for name in (first, second):
+        world.worker.notice(name)
+    with pytest.raises(PartialTurnError, match="a bug"):
+        world.worker.tick()
+    found = {key.item: one.state for key, one in states(world, run.id).items() if key.step == "each"}
+    assert found[1] is StepState.RUNNING
+    assert found[2] is StepState.SUCCEEDED
+    with sqlite3.connect(world.config.ledger) as ledger:
+        ledger.execute("drop trigger bug")
+    world.worker.notice(first)
+    world.step()
+    assert states(world, run.id)[StepKey("each", 1)].state is StepState.SUCCEEDED
 
 
 def test_a_run_of_a_job_that_was_removed_meanwhile_is_not_retried(world: World) -> None:
@@ -251,3 +281,61 @@ def test_a_run_whose_definition_was_altered_can_be_cancelled_between_two_steps(w
     after = world.store.run(run.id)
     assert after is not None
     assert after.state is RunState.FAILED
+
+
+CALLS = """\
+version: 1
+jobs:
+  calls:
+    retry: {attempts: 2, delay: 5s, max_delay: 10m, jitter: none}
+    steps:
+      ask: {needs: [], http: {url: "https://example.com/"}}
+      beside: {needs: [], command: [beside]}
+"""
+
+
+@pytest.mark.parametrize(("wait", "seconds"), [(0, 5), (3, 5), (300, 300), (100_000, 600)])
+def test_a_retry_of_the_run_waits_as_long_as_the_server_of_a_step_asks(
+    tmp_path: Path, wait: int, seconds: int
+) -> None:
+    """From when the server has answered, also with another step that ends later, and another engine."""
+    world = World(tmp_path, CALLS)
+    run = world.run_by_hand("calls")
+    ask, beside = sorted(world.launcher.running())
+    refused = {RESPONSE: {"reason": "http(429)", "detail": "", "wait": wait}}
+    world.launcher.finish(ask, exit_code=1, outputs=json.dumps(refused))
+    world.worker.notice(ask)
+    answered = world.clock.now()
+    world.step()
+    world.crash()
+    world.boot()
+    world.pass_time(seconds=2)
+    world.launcher.finish(beside)
+    world.worker.notice(beside)
+    world.step()
+    after = world.store.run(run.id)
+    assert after is not None
+    assert after.state is RunState.RETRY_WAIT
+    assert after.retry_at is not None
+    is_longest = seconds in (5, 600)  # these count from the end of the run
+    assert (after.retry_at - (world.clock.now() if is_longest else answered)).total_seconds() == seconds
+    world.pass_time(seconds=seconds)
+    assert [name.partition("-")[2] for name in world.launcher.running()] == ["ask.2"]
+    world.check()
+
+
+def test_what_the_server_of_a_step_asks_that_may_fail_does_not_count(tmp_path: Path) -> None:
+    text = CALLS.replace("needs: [], http", "needs: [], allow_failure: true, http")
+    world = World(tmp_path, text)
+    run = world.run_by_hand("calls")
+    ask, beside = sorted(world.launcher.running())
+    refused = {RESPONSE: {"reason": "http(429)", "detail": "", "wait": 300}}
+    world.launcher.finish(ask, exit_code=1, outputs=json.dumps(refused))
+    world.launcher.finish(beside, exit_code=1)
+    world.worker.notice(ask)
+    world.worker.notice(beside)
+    world.step()
+    after = world.store.run(run.id)
+    assert after is not None
+    assert after.retry_at is not None
+    assert (after.retry_at - world.clock.now()).total_seconds() == 5

@@ -148,6 +148,8 @@ class World:
         self.guard.look()
         for live in self.store.live_attempts():
             self.worker.adopt(live.attempt)
+        if not self.guard.is_held:
+            self.loops.follower.tick()
         self.watcher.settle(self.tree.snapshot())
         self.step()
 

@@ -11,6 +11,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -412,7 +413,7 @@ class Life(World):
             "watcher": self.watcher.tick,
             "scheduler": self.scheduler.tick,
             "rescuer": self.rescuer.tick,
-            "worker": self.worker.tick,
+            "worker": self._work,
             "heartbeat": self.heartbeat.tick,
             "sender": self.loops.sender.tick,
         }
@@ -421,12 +422,22 @@ class Life(World):
         for live in self.store.live_attempts():
             self.worker.adopt(live.attempt)
         self.guard.look()
+        with suppress(StoreUnwritableError):
+            self.loops.follower.tick()
         self.watcher.settle(self.tree.snapshot())
         self.turn()
         self._watch_coverage()
 
     def _loop(self, name: str, tick: Callable[[], float]) -> Loop:
         return Loop(name, tick, journal=self.journal, ledger=self.ledger, on_end=self.ended.append)
+
+    def _work(self) -> float:
+        """A turn of the worker, and of the follower when the worker has nothing more to do."""
+        seconds = self.worker.tick()
+        if seconds == 0:
+            return 0
+        self.loops.follower.tick()
+        return 0 if self.loops.follower.had_work else seconds
 
     def _note_high_water(self) -> None:
         covered = self.store.max_covered_until()
@@ -532,6 +543,9 @@ class Life(World):
                     run.exit_code,
                     run.attempt,
                     run.trigger.value,
+                    str(run.trigger_values.get("status", "")),
+                    run.caused_by is not None,
+                    run.retry_of is not None,
                     tuple(
                         (*one.key[1:], one.state.value, one.exit_code, one.signal, one.reason)
                         for one in self.view.attempts(run.id)
@@ -649,6 +663,7 @@ class Life(World):
         self._receive_the_rest()
         assert not self.store.open_runs()
         assert self._ask("select id from outbox where sent_at is null") == []
+        assert self._ask("select seq from ended") == []
         assert self.journal.troubles == [], self.journal.troubles  # type: ignore[attr-defined]
 
     def _receive_the_rest(self) -> None:

@@ -216,6 +216,65 @@ axes = Plot(
 )
 """Jobs with a matrix: combinations that fail, are retried, lost, cancelled, skipped and missed."""
 
+CHAINS = """\
+version: 1
+channels:
+  oncall: {command: [notify-send, hello]}
+jobs:
+  load: {schedule: "10,12,14 12 5 3 *", retry: {attempts: 2, delay: 10s, jitter: none}, command: ["true"]}
+  clean: {schedule: "10,12 12 5 3 *", matrix: {region: [eu, us]}, command: ["true"]}
+  hangs: {schedule: "10 12 5 3 *", command: ["true"]}
+  report: {triggers: [{after: load}], notify: {skipped: [oncall]}, command: ["true"]}
+  mail: {triggers: [{after: report}], command: ["true"]}
+  alarm:
+    triggers: [{after: {job: mail, when: failed}}, {after: {job: hangs, when: always}}]
+    command: ["true"]
+  never: {triggers: [{after: hangs}], notify: {skipped: [oncall]}, command: ["true"]}
+  nor-this: {triggers: [{after: never}], command: ["true"]}
+  both: {triggers: [{after: {all: [load, clean]}}], command: ["true"]}
+  first:
+    triggers: [{after: {any: [load, clean], when: always}}]
+    concurrency: {limit: none}
+    command: ["true"]
+"""
+
+chains = Plot(
+    name="chains",
+    text=CHAINS,
+    fates={
+        ("load", 1): Fate(5, 1),
+        ("clean", "us", 1): Fate(30),
+        ("hangs", 1): Fate(None),
+        ("mail", 1): Fate(5, None, "lost"),
+    },
+    acts=(
+        Act(0),
+        Act(_at(12, 10)),
+        Act(_at(12, 10, 5)),
+        Act(_at(12, 10, 15)),
+        Act(_at(12, 10, 20)),
+        Act(_at(12, 10, 25), "cancel", "hangs"),
+        Act(_at(12, 10, 30)),
+        Act(_at(12, 10, 40), "boot"),
+        Act(_at(12, 12)),
+        Act(
+            _at(12, 12, 5),
+            "edit",
+            CHAINS.replace("  report: {", "  summary: {renamed_from: report, ").replace(
+                "report}", "summary}"
+            ),
+        ),
+        Act(_at(12, 12, 15)),
+        Act(_at(12, 12, 20)),
+        Act(_at(12, 12, 30)),
+        Act(_at(12, 13)),
+        Act(_at(12, 16), "boot"),
+        *(Act(_at(12, minute)) for minute in range(17, 24)),
+        Act(_at(12, 24), "stop"),
+    ),
+)
+"""Jobs after other jobs: after a failure with a retry, a matrix, a cancel, a rename, and two crashes."""
+
 TIMES = """\
 version: 1
 channels:

@@ -25,6 +25,7 @@ C18   another pid namespace                                  as C17: it is part 
 C19   E while old runs are taken away                        killed (plot times): coverage as it was
 C20   a torn result                                          power cuts, test_launcher.py: no result, lost
 C21   the disk is full when a job ends                       test_shim.py, test_f53: the result is recorded
+C22   E between an end and the run that follows from it      killed (plot chains): followed once
 ====  =====================================================  ================================================
 
 What a killed process has written stays, so what is left after step k is what is left before step k + 1, and
@@ -87,7 +88,7 @@ def assert_good(found: dict[str, object], *, at_least: int) -> None:
 
 
 @pytest.mark.parametrize("how", ["KILL_BEFORE", "KILL_AFTER"] if IS_SOAK else ["KILL_BEFORE"])
-@pytest.mark.parametrize("plot", ["birth", "work", "times", "stages", "axes"])
+@pytest.mark.parametrize("plot", ["birth", "work", "times", "stages", "axes", "chains"])
 def test_f01_killed_at_any_step_the_next_engine_comes_to_the_same_end(
     place: Path, plot: str, how: str
 ) -> None:
@@ -105,7 +106,14 @@ def test_a_disk_that_fails_at_any_step_leaves_nothing_half_written_and_the_end_a
 
 @pytest.mark.parametrize(
     ("plot", "seed"),
-    [("work", 1), ("times", 100_001), ("brief", 200_001), ("stages", 300_001), ("axes", 400_001)],
+    [
+        ("work", 1),
+        ("times", 100_001),
+        ("brief", 200_001),
+        ("stages", 300_001),
+        ("axes", 400_001),
+        ("chains", 500_001),
+    ],
 )
 def test_f55_after_a_power_cut_nothing_that_was_reported_is_lost_and_nothing_is_invented(
     place: Path, plot: str, seed: int

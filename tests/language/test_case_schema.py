@@ -61,7 +61,7 @@ def test_each_map_with_fixed_keys_is_known_to_the_messages() -> None:
 def test_every_key_is_explained_with_an_example_that_is_valid(path: str) -> None:
     schema = {**KEYS[path], "definitions": SCHEMA["definitions"]}
     validator = jsonschema_rs.Draft7Validator(schema)
-    hover = re.fullmatch(r"(.+)\n\n`(.+)`(?:\n\n`jobfile explain (JF\d{3})`)?", schema["markdownDescription"])
+    hover = re.fullmatch(r"(.+)\n\n`(.+)`(?:\n\n`explain (JF\d{3})`)?", schema["markdownDescription"])
     assert hover is not None
     assert hover[1] == schema["description"]
     assert hover[3] is None or hover[3] in CODES
@@ -157,7 +157,7 @@ SAID = {
     a_case("expect: {state: failed}\n    given: {attempts: [exit 1, exit]}"): (
         "JF104",
         "`exit` is not something that an attempt does",
-        "one of succeeds, exit 1, signal 9, times out, lost; or {exit: 0, after: 90s}",
+        "one of succeeds, exit 1, signal 9, http 503, connect, times out, lost; or {exit: 0, after: 90s}",
     ),
     a_case("expect: {notify: {fialed: [ops]}}"): (
         "JF104",

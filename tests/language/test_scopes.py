@@ -5,7 +5,11 @@ import pytest
 from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.pipeline import check_files
 
-LOAD = "  load: {run: echo, outputs: {rows: {type: integer}, tags: {type: array, items: {type: string}}}}\n"
+LOAD = (
+    "  load: {run: echo '$JOBFILE_PARAM_DAY', params: {day: {type: string, default: mon}}, "
+    "outputs: {rows: {type: integer}, tags: {type: array, items: {type: string}}}}\n"
+    "  clean: {run: echo, outputs: {rows: {type: integer}, size: {type: number}, tags: {type: string}}}\n"
+)
 
 
 def errors(jobs: str, top: str = "") -> list[Diagnostic]:
@@ -21,6 +25,9 @@ AFTER = "triggers: [{after: load}]"
 BOTH = "triggers: [{after: load}, {file: {path: /in}}]"
 HOOK = "triggers: [{after: load}, {webhook: {path: x, public: true}}]"
 FILE = "triggers: [{file: {path: /in}}]"
+ALL = "triggers: [{after: {all: [load, clean]}}]"
+ANY = "triggers: [{after: {any: [load, clean]}}]"
+EACH = "triggers: [{after: load}, {after: clean}]"
 
 
 @pytest.mark.parametrize(
@@ -29,6 +36,10 @@ FILE = "triggers: [{file: {path: /in}}]"
         (AFTER, "{{ trigger.job }} {{ trigger.run_id }} {{ trigger.status }} {{ trigger.error }}"),
         (AFTER, "{{ trigger.outputs.rows + 1 }}"),
         (AFTER, "{{ trigger.outputs.tags | join(',') }}"),
+        (AFTER, "{{ trigger.params.day | upper }}"),
+        (ALL, "{{ trigger.job }} {{ trigger.params.day }} {{ trigger.outputs.size + 1 }}"),
+        (ANY, "{{ trigger.job }} {{ trigger.outputs.rows + 1 }}"),
+        (EACH, "{{ trigger.job }} {{ trigger.outputs.rows + 1 }}"),
         (FILE, "{{ trigger.path }} {{ trigger.name }} {{ trigger.dir }} {{ trigger.size + 1 }}"),
         (AFTER + ", schedule: '0 4 * * *'", "{{ trigger.job if run.trigger == 'after' else 'none' }}"),
         (
@@ -51,6 +62,16 @@ def test_these_names_are_known(keys: str, text: str) -> None:
         ("description: x", "trigger.path", "JF403", "`trigger` is not available here"),
         (AFTER, "trigger.path", "JF402", "`trigger` has no `path`"),
         (AFTER, "trigger.outputs.row", "JF424", "output `row` is not declared"),
+        (AFTER, "trigger.params.dya", "JF402", "`trigger` has no `params.dya`"),
+        (
+            ALL,
+            "trigger.outputs.rows",
+            "JF424",
+            "several of the jobs that this one follows have `rows` in their outputs",
+        ),
+        (ANY, "trigger.outputs.tags", "JF424", "output `tags` is not declared"),
+        (ANY, "trigger.outputs.size", "JF424", "output `size` is not declared"),
+        (EACH, "trigger.params.day", "JF402", "`trigger` has no `params.day`"),
         (
             AFTER + ", schedule: '0 4 * * *'",
             "trigger.job",

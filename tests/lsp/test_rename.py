@@ -55,6 +55,10 @@ jobs:
       last: {{run: "echo \\"{{{{ params.day }}}}\\" é {{{{ steps.day.status }}}}", needs: [other, day]}}
   day:
     triggers: [{{after: load}}, {{after: {{job: "load", when: failed}}}}]
+    if: trigger.params.day != 'trigger.params.day'
+    run: echo day {{{{ trigger.{draw(READS)} }}}} {{{{ trigger . params["day"] }}}}
+  both:
+    triggers: [{{after: {{all: [load, "day"]}}}}, {{after: {{any: ['day', load], when: failed}}}}]
     run: echo day
 """
 

@@ -105,13 +105,6 @@ EQUIVALENTS: tuple[Equivalent, ...] = (
         "now + INSTANT -> (now - INSTANT)",
         "the next look also finds items at this instant, and future items come before them",
     ),
-    Equivalent(
-        "engine/answers/newest.py",
-        "is_asked = not item.is_scheduled and item.run is not None and item.run.queued_at > at",
-        "not item.is_scheduled and item.run is not None and item.run.queued_at > at -> "
-        "(not item.is_scheduled and item.run.queued_at > at)",
-        "an item that is not scheduled is always a run; only the types do not express that",
-    ),
     *(
         Equivalent(
             "engine/answers/expected.py",

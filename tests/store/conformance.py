@@ -1241,3 +1241,91 @@ def test_the_newest_definition_is_the_one_applied_last_or_that_of_the_newest_run
         "applied": compiled(new).canonical,
         "only-run": compiled(a_job("only-run", owner="last")).canonical,
     }
+
+
+def follow(store: Store, follower: str, *jobs: str, generation: int = 1) -> None:
+    with store.transaction():
+        store.following.put(follower, jobs, generation=generation)
+
+
+def noted(ledger: Ledger) -> list[str]:
+    """The runs whose ends no engine has acted on."""
+    assert ledger.store.following.ends(limit=9) == ledger.view.following.ends(limit=9)
+    return [end.run_id for end in ledger.store.following.ends(limit=9)]
+
+
+def test_each_end_of_a_run_that_others_follow_is_noted_whatever_ended_it(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    store = ledger.store
+    apply(store)
+    follow(store, "report", "hello")
+    ids = [f"{number:032x}" for number in range(1, 8)]
+    free = a_run(concurrency_limit=None, start_by=NOON + HOUR)
+    for number, id in enumerate(ids[:5]):
+        queue(store, replace(free, id=id, scheduled_for=NOON + number * MINUTE))
+    queue(
+        store, replace(free, id=ids[5], scheduled_for=NOON + 6 * MINUTE, state=RunState.MISSED, ended_at=NOON)
+    )
+    assert noted(ledger) == [ids[5]]
+    queue(store, a_run(id="f" * 32, job="other", state=RunState.SKIPPED, ended_at=NOON))
+    running = [start(store, run) for id in ids[:3] if (run := store.run(id)) is not None]
+    again = replace(
+        SUCCEEDED, run_state=RunState.RETRY_WAIT, attempt_state=AttemptState.FAILED, retry_at=NOON
+    )
+    lost = replace(SUCCEEDED, run_state=RunState.LOST, attempt_state=AttemptState.LOST)
+    with store.transaction():
+        store.settle(running[0], SUCCEEDED, ENDED)
+        store.settle(running[1], again, ENDED)
+        store.settle(running[2], lost, ENDED)
+        store.request_stop(ids[3], Stop.CANCEL, reason="by_hand", detail="", now=NOON)
+    assert noted(ledger) == [ids[5], ids[0], ids[2], ids[3]], "a retry is no end"
+    with store.transaction():
+        store.expire_waiting(now=NOON + 2 * HOUR)
+        [attempt] = store.past.attempts(ids[2])
+        store.past.resolve(attempt, ENDED, state=RunState.SUCCEEDED, detail="")
+    assert noted(ledger) == [ids[5], ids[0], ids[2], ids[3], ids[4], ids[2]]
+    assert ledger.view.following.oldest_end() == NOON
+    with pytest.raises(ZeroDivisionError), store.transaction():
+        store.following.done(store.following.ends(limit=1)[0])
+        raise ZeroDivisionError
+    with store.transaction():
+        for end in store.following.ends(limit=2):
+            store.following.done(end)
+    assert noted(ledger) == [ids[2], ids[3], ids[4], ids[2]]
+    assert len(store.following.ends(limit=3)) == 3
+    assert {end.generation for end in store.following.ends(limit=9)} == {1}
+
+
+def test_nothing_is_noted_of_a_job_that_no_other_follows(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    follow(ledger.store, "report", "hello")
+    follow(ledger.store, "report")
+    queue(ledger.store, a_run(state=RunState.SKIPPED, ended_at=NOON))
+    assert noted(ledger) == []
+    assert ledger.view.following.oldest_end() is None
+
+
+def test_a_job_follows_since_the_generation_that_first_said_so(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    following = ledger.store.following
+    follow(ledger.store, "b", "x", "y", generation=2)
+    follow(ledger.store, "a", "x", generation=4)
+    follow(ledger.store, "b", "x", "z", generation=5)
+    assert dict(ledger.view.following.upstream("b")) == {"x": 2, "z": 5}
+    found = [following.followers("x", generation=number) for number in (1, 2, 3, 4)]
+    assert found == [(), ("b",), ("b",), ("a", "b")]
+    with ledger.store.transaction():
+        ledger.store.rename_job("x", "new")
+        ledger.store.rename_job("b", "c")
+    assert following.followers("new", generation=9) == ("a", "c")
+    assert dict(following.upstream("c")) == {"new": 2, "z": 5}
+
+
+def test_the_newest_runs_of_a_time_are_in_the_order_of_their_recording(open_ledger: OpenLedger) -> None:
+    store = open_ledger().store
+    for number in (3, 1, 2):
+        queue(store, a_run(id=f"{number:032x}", schedule_key=None, scheduled_for=NOON + HOUR))
+    queue(store, a_run(id="e" * 32, schedule_key=None, scheduled_for=NOON))
+    queue(store, a_run(id="d" * 32, job="other", schedule_key=None, scheduled_for=NOON + HOUR))
+    found = store.following.runs_at("hello", NOON + HOUR, limit=2)
+    assert [run.id[-1] for run in found] == ["1", "2"]

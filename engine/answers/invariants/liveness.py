@@ -64,6 +64,14 @@ def _overdue(view: View, *, now: datetime, max_running: int) -> Iterator[Finding
                 help="`jobfile status` shows whether the engine works; restart it if it does not",
                 job=schedule.job,
             )
+    oldest_end = view.following.oldest_end()
+    if oldest_end is not None and oldest_end < before:
+        late = seconds_text((now - oldest_end).total_seconds())
+        yield Finding(
+            code="invariant.I8",
+            found=f"a run that other jobs follow ended {late} ago, and the engine has not acted on that",
+            help="`jobfile status` shows whether the engine works; restart it if it does not",
+        )
     if view.soundness.hold(DISK_HOLD) is not None or len(view.soundness.live_attempts()) >= max_running:
         return
     newest = view.soundness.newest_intent()

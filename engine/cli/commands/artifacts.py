@@ -6,9 +6,10 @@ import click
 
 from engine.answers.artifacts import RunArtifacts, artifacts_of_run, artifacts_to_json, artifacts_to_text
 from engine.cli.exit_codes import GOOD, NOT_WELL
-from engine.cli.naming import run_of, subject
+from engine.cli.naming import subject
 from engine.cli.output import print_json, row_width
 from engine.cli.place import Place, json_option, place_options
+from engine.cli.which import Which, run_of, which_options
 from engine.execution.artifact_files import CopyGoneError, read_copy
 from engine.host.new_files import write_below
 from jobfile.model.counts import many
@@ -20,16 +21,19 @@ from jobfile.model.counts import many
 @click.option(
     "--to", "folder", metavar="DIR", type=click.Path(path_type=Path), help="Copy the files into this folder."
 )
+@which_options
 @json_option
 @place_options
-def command(run_or_job: str, pattern: str, folder: Path | None, *, as_json: bool, place: Place) -> int:
+def command(
+    run_or_job: str, pattern: str, folder: Path | None, *, which: Which, as_json: bool, place: Place
+) -> int:
     """The files that RUN kept, or the newest run of JOB; with PATTERN, those whose name matches it.
 
     With --to, the newest copy of each file is written below DIR, under its name; nothing is replaced there.
     Each copy is compared with its recorded SHA-256. In PATTERN, `*` also stands for a slash.
     """
     found = subject(place, run_or_job)
-    answer = artifacts_of_run(found.view, run_of(place, found), pattern=pattern)
+    answer = artifacts_of_run(found.view, run_of(place, found, which), pattern=pattern)
     if folder is not None and as_json:
         raise click.UsageError("--to writes files and --json prints the list; use one of them")
     if folder is not None and answer.copies:

@@ -6,15 +6,17 @@ from typing import NamedTuple
 import click
 
 from engine.answers.asked import Asked
+from engine.answers.combinations import has_values
 from engine.answers.logs import Logs, about_run, all_logs_to_json, logs_of, logs_to_json, why_no_output
 from engine.answers.steps import attempts_in_order, steps_of_run
 from engine.cli.exit_codes import GOOD
-from engine.cli.naming import Subject, UnknownRunError, run_of, subject
+from engine.cli.naming import Subject, UnknownRunError, subject
 from engine.cli.output import print_json
 from engine.cli.place import Place, json_option, place_options
 from engine.cli.showing import OutputShown, last_part
 from engine.cli.step_output import StepsShown
 from engine.cli.times import LATEST, parse_instant
+from engine.cli.which import Which, matrix_of, run_of, which_options
 from engine.core.lifecycle import Attempt, AttemptKey, Run
 from engine.core.vocabulary import place_text, short
 from engine.ledger.ports import View
@@ -51,6 +53,7 @@ class _Options(NamedTuple):
 @click.option("-F", "--follow", "is_followed", is_flag=True, help="Follow the output until the run is over.")
 @click.option("--tail", type=click.IntRange(0), metavar="N", help="Only the last N lines of each attempt.")
 @click.option("--since", metavar="TIME", help="Every run of JOB expected from this time on: today, 7d, 8:00.")
+@which_options
 @click.option("--attempt", type=click.IntRange(1), help="Only this attempt [default: all].")
 @json_option
 @place_options
@@ -61,6 +64,7 @@ def command(
     is_followed: bool,
     tail: int | None,
     since: str | None,
+    which: Which,
     attempt: int | None,
     as_json: bool,
     place: Place,
@@ -73,16 +77,18 @@ def command(
     On a terminal, control sequences are removed; a pipe or a file gets the bytes as they are. So  jobfile
     logs JOB | tail  sends raw bytes to your terminal; append  | cat -v  if you do not trust the job.
 
+    --at and --matrix choose another run of JOB than the newest one, or one of its combinations.
+
     Which run it is, and why there is nothing to show, goes to standard error. With --since, the runs come
     oldest first.
     """
     options = _Options(step, attempt, tail, is_followed)
-    if since is not None and (is_followed or attempt):
-        raise click.UsageError("--since is about several runs; --follow and --attempt are about one")
+    if since is not None and (is_followed or attempt or which.time):
+        raise click.UsageError("--since is about several runs; --follow, --attempt and --at are about one")
     named = subject(place, run_or_job)
     if since is not None:
-        return _show_since(place, named, since, options, as_json=as_json)
-    run = _one_run(place, named, options)
+        return _show_since(place, named, since, which, options, as_json=as_json)
+    run = _one_run(place, named, which, options)
     if as_json:
         print_json(logs_to_json(_logs(place, named.view, run, options)))
     else:
@@ -90,7 +96,15 @@ def command(
     return GOOD
 
 
-def _show_since(place: Place, named: Subject, since: str, options: _Options, *, as_json: bool) -> int:
+def _show_since(
+    place: Place,
+    named: Subject,
+    since: str,
+    which: Which,
+    options: _Options,
+    *,
+    as_json: bool,
+) -> int:
     """Show every run of a job from a time on."""
     if named.run is not None:
         raise click.UsageError("--since is about a job; a RUN is one already")
@@ -100,6 +114,7 @@ def _show_since(place: Place, named: Subject, since: str, options: _Options, *, 
         raise click.UsageError(
             f"{named.job} has more than {MAX_RUNS:,} runs since then; give a later --since"
         )
+    runs = tuple(run for run in runs if has_values(run.matrix, matrix_of(named, which)))
     if as_json:
         print_json(all_logs_to_json([_logs(place, named.view, run, options) for run in reversed(runs)]))
         return GOOD
@@ -167,9 +182,9 @@ def _is_going(view: View, run_id: str, number: int) -> bool:
     return run is not None and not run.state.is_final and run.attempt == number
 
 
-def _one_run(place: Place, named: Subject, options: _Options) -> Run:
-    """The named run, or the newest run of the named job."""
-    run, attempt = run_of(place, named), options.attempt
+def _one_run(place: Place, named: Subject, which: Which, options: _Options) -> Run:
+    """The named run, or the newest run of the named job, or that of a time and a combination."""
+    run, attempt = run_of(place, named, which), options.attempt
     known = dict.fromkeys(one.step for one in steps_of_run(named.view, run))
     if options.step is not None and options.step.partition("[")[0] not in known:
         has = f"its steps are {', '.join(known)}" if known else "its job has no steps"

@@ -11,7 +11,7 @@ from engine.channels.events import event_to_json
 from engine.channels.gathering import gather
 from engine.cli.exit_codes import GOOD, NOT_WELL
 from engine.cli.findings import refuse_invalid
-from engine.cli.naming import run_of, subject
+from engine.cli.naming import subject
 from engine.cli.output import print_json, print_text, style_of, width
 from engine.cli.place import (
     Place,
@@ -20,6 +20,7 @@ from engine.cli.place import (
     refuse_unsafe_files,
     strict_option,
 )
+from engine.cli.which import run_of
 from engine.core.lifecycle import Run
 from engine.core.records import Owed
 from engine.host.clock import SystemClock

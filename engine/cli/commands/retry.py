@@ -21,9 +21,10 @@ from engine.cli.confirming import confirmed
 from engine.cli.exit_codes import GOOD
 from engine.cli.filters import choice_options, chosen_jobs, refuse_choice_of_one, window_of
 from engine.cli.following import attend, tell_kept
-from engine.cli.naming import find_run, job_named
+from engine.cli.naming import find_run, is_run_id, job_named, subject
 from engine.cli.output import print_json, print_text, row_width, style_of
 from engine.cli.place import Place, json_option, place_options, why_option
+from engine.cli.which import NEWEST, Which, combinations_of, runs_of, which_options
 from engine.core.errors import JobfileError, UnreadableDefinitionError
 from engine.core.lifecycle import Run, RunState
 from engine.host.lock import is_engine_running
@@ -55,6 +56,7 @@ class _Many(NamedTuple):
 
 @click.command("retry")
 @click.argument("run", metavar="[RUN or JOB]", required=False)
+@which_options
 @click.option("--failed", "is_many", is_flag=True, help="Retry every run that did not end well.")
 @click.option("--since", metavar="TIME", help="With --failed: runs expected from then on [default: 24h].")
 @click.option("--until", metavar="TIME", help="With --failed: runs expected before then [default: now].")
@@ -72,6 +74,7 @@ def command(
     since: str | None,
     until: str | None,
     *,
+    which: Which,
     is_many: bool,
     choice: Choice,
     is_dry: bool,
@@ -84,6 +87,8 @@ def command(
     place: Place,
 ) -> int:
     """Retry RUN: a new run of the same job for the same time with the same params.
+
+    RUN is named by the beginning of its id; or else by JOB with --at TIME, and --matrix if it had several.
 
     The new run uses the definition of the job that is in force now. If the job, or this combination of its
     matrix, was removed, it uses the old definition. The old record stays. A job with steps that has not
@@ -99,16 +104,33 @@ def command(
             raise click.UsageError(
                 "--failed does not wait, and retries no success; remove --detach and --force"
             )
+        if which != NEWEST:
+            raise click.UsageError("--at and --matrix name one run; remove --failed")
         return _retry_many(place, run, options, why=why, as_json=as_json, all_steps=all_steps)
     if run is None or not options.is_empty:
         raise click.UsageError("name one RUN; or add --failed, for all that did not end well")
-    view = place.view()
-    old = find_run(view, run)
+    view, old = _one_run(place, run, which)
     if not old.state.is_final:
         raise JobfileError(f"run {old.id[:8]} is not over: {old.state.value}")
     if old.state in _NOT_TRIED_AGAIN and not force:
         raise JobfileError(f"run {old.id[:8]} succeeded; to retry it anyway: --force")
     return _retry_one(place, view, old, detach=detach, all_steps=all_steps or force, why=why, as_json=as_json)
+
+
+def _one_run(place: Place, text: str, which: Which) -> tuple[View, Run]:
+    """The run that was named, by its id, or by its job and time; and the ledger that knows it."""
+    if which == NEWEST and is_run_id(text):
+        view = place.view()
+        return view, find_run(view, text)
+    named = subject(place, text)
+    job = named.job
+    if named.run is None and which.time is None:
+        raise click.UsageError(f"which run of {job}? Add --at TIME, or name a run:  jobfile runs {job}")
+    runs = runs_of(place, named, which)
+    if len(runs) > 1:
+        known = combinations_of(runs)
+        raise click.UsageError(f"{job} had {len(runs)} runs then; add --matrix for one of {known}")
+    return named.view, runs[0]
 
 
 def _retry_one(

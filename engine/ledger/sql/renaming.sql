@@ -40,6 +40,14 @@ where job = :old and not exists (
   select 1 from trigger_event as other
   where other.job = :new and other.trigger = trigger_event.trigger and other.identity = trigger_event.identity);
 
+-- name: rename_followed
+-- The jobs that follow a job.
+update followed set job = :new where job = :old;
+
+-- name: rename_followers
+-- The jobs that a job follows.
+update followed set follower = :new where follower = :old;
+
 -- name: rename_backfills
 -- The backfills of a job.
 update backfill set job = :new where job = :old;

@@ -242,6 +242,14 @@ select * from trigger_event;
 -- Every idempotency key.
 select * from idempotency_key;
 
+-- name: all_followed
+-- Every job that another follows.
+select * from followed;
+
+-- name: all_ended
+-- Every end that no engine has acted on.
+select * from ended;
+
 -- name: all_definition
 -- Every row of the table, to check each.
 select * from definition;

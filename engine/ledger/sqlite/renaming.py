@@ -11,6 +11,8 @@ RENAMED = (
     "renaming.rename_pruned",
     "renaming.rename_outbox",
     "renaming.rename_trigger_events",
+    "renaming.rename_followed",
+    "renaming.rename_followers",
     "renaming.rename_keys",
     "renaming.rename_backfills",
 )

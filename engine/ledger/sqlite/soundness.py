@@ -52,6 +52,8 @@ EVERY_ROW = (
     "soundness.all_backfill",
     "soundness.all_trigger_event",
     "soundness.all_idempotency_key",
+    "soundness.all_followed",
+    "soundness.all_ended",
     "soundness.all_definition",
     "soundness.all_meta",
 )

@@ -26,6 +26,7 @@ from engine.ledger.sqlite.backfills import SqliteBackfills
 from engine.ledger.sqlite.connection import Connection
 from engine.ledger.sqlite.current import SqliteCurrent, SqliteStanding
 from engine.ledger.sqlite.definitions import read_definition, stand_in
+from engine.ledger.sqlite.following import SqliteFollowing
 from engine.ledger.sqlite.incidents import SqliteIncidents
 from engine.ledger.sqlite.migrate import (
     MIGRATIONS,
@@ -48,6 +49,7 @@ from jobfile.model.jobs import JobSpec, Origin, QueueSpec, ScheduleEntry
 
 if TYPE_CHECKING:
     from engine.ledger.event_ports import Backfills, Keys, Outbox, TriggerEvents
+    from engine.ledger.following_ports import Following
     from engine.ledger.past_ports import Artifacts, Past
     from engine.ledger.step_ports import Steps
     from engine.ledger.store_ports import Incidents, Pauses
@@ -72,6 +74,7 @@ class SqliteStore(SqliteCurrent, SqliteStanding):
         self.artifacts: Artifacts = SqliteArtifacts(connection)
         self.steps: Steps = SqliteSteps(connection)
         self.trigger_events: TriggerEvents = SqliteTriggerEvents(connection)
+        self.following: Following = SqliteFollowing(connection)
         self.backfills: Backfills = SqliteBackfills(connection)
         self.keys: Keys = SqliteKeys(connection)
         self._specs: dict[str, JobSpec] = {}

@@ -51,6 +51,7 @@ from engine.ledger.rows import artifact_from_row, attempt_from_row, output_from_
 from engine.ledger.source_fact import source_from_text
 from engine.ledger.sqlite.connection import Connection
 from engine.ledger.sqlite.current import SqliteCurrent
+from engine.ledger.sqlite.following import SqliteFollowing
 from engine.ledger.sqlite.incidents import SqliteIncidents
 from engine.ledger.sqlite.migrate import MIGRATIONS, refuse_older
 from engine.ledger.sqlite.pauses import SqlitePauses
@@ -60,6 +61,7 @@ from engine.ledger.sqlite.trigger_events import SqliteKeys
 from engine.ledger.watched_fact import watched_from_text
 
 if TYPE_CHECKING:
+    from engine.ledger.following_ports import Followed
     from engine.ledger.soundness_ports import Soundness
 
 
@@ -70,6 +72,7 @@ class SqliteView(SqliteCurrent):
         """Take an open connection."""
         self._db = connection
         self.soundness: Soundness = SqliteSoundness(connection)
+        self.following: Followed = SqliteFollowing(connection)
 
     @classmethod
     def open(cls, path: Path) -> "SqliteView":
