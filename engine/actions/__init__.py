@@ -2,9 +2,11 @@
 
 __all__ = [
     "beyond_host",
+    "command",
     "confining",
     "containing",
     "expecting",
+    "http",
     "kind",
     "prepare",
     "registry",

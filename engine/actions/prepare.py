@@ -304,6 +304,11 @@ def _joined(value: tuple[object, ...]) -> str:
     return "\n".join(to_text(item) for item in value)
 
 
+def secret_value(name: str, source: str, environ: Mapping[str, str]) -> str:
+    """The value of a secret, for a program that is not a job's. Raises CannotStartError."""
+    return wait_for(partial(_secret, name, source, environ))
+
+
 def secret_trouble(name: str, source: str, environ: Mapping[str, str]) -> str:
     """Why a run that needs a secret could not start now; empty if it could. It never has the value."""
     try:

@@ -29,6 +29,7 @@ __all__ = [
     "listing_text",
     "logs",
     "newest",
+    "notify",
     "outputs",
     "pauses",
     "presence",

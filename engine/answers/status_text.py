@@ -46,7 +46,26 @@ def _rows(status: Status) -> list[Fact]:
         *_late_lines(status),
         *(("queue", _queue_line(one)) for one in status.queues),
         ("disk", _disk_line(status)),
+        *_notification_lines(status),
     ]
+
+
+def _notification_lines(status: Status) -> list[Fact]:
+    """The lines about notifications that were not delivered; none when all were."""
+    backlog, lines = status.backlog, []
+    last = status.delivery_error
+    why = f" (channel {last.channel}: {last.error})" if last is not None else ""
+    if backlog.oldest is not None:
+        since = instant_text(backlog.oldest, UTC)
+        are = many(backlog.owed, "notification waits", "notifications wait")
+        loud = " NOT DELIVERED" if status.is_delivery_late else ""
+        lines.append(("channels", f"{are}{loud}, the oldest since {since}{why}"))
+    if status.given_up.given_up:
+        given_up = many(status.given_up.given_up, "notification was", "notifications were")
+        lines.append(
+            ("" if lines else "channels", f"{given_up} GIVEN UP{'' if lines else why}: jobfile doctor")
+        )
+    return lines
 
 
 def _folder_lines(status: Status) -> list[Fact]:

@@ -15,6 +15,7 @@ from engine.answers.facts import Fact, instant_facts, run_facts, schedule_at
 from engine.answers.following import again_words, items_of, upcoming_of_roots
 from engine.answers.lateness import item_late_words
 from engine.answers.newest import decisive
+from engine.answers.notifications import notification_facts, notification_to_json
 from engine.answers.odd import item_odd_words
 from engine.answers.overdue import OVERDUE
 from engine.answers.presence import RUNNING, Presence
@@ -24,7 +25,7 @@ from engine.answers.waiting import Line, first_line, line_to_json
 from engine.core.columns import facts
 from engine.core.lifecycle import Run, RunState
 from engine.core.reasons import REASONS
-from engine.core.records import Audited, Schedule
+from engine.core.records import Audited, Notification, Schedule
 from engine.core.vocabulary import instant_text, short, start_error_words
 from engine.ledger.ports import View
 from jobfile.diagnostics.escapes import printable
@@ -68,6 +69,8 @@ class Story:
     """What users did with its runs."""
     retries: tuple[Run, ...] = ()
     """The manual retries of its runs."""
+    notifications: tuple[Notification, ...] = ()
+    """Who was notified of its runs, and whether each message was delivered."""
 
     @property
     def run_ids(self) -> tuple[str, ...]:
@@ -103,6 +106,7 @@ def story_to_json(story: Story) -> dict[str, object]:
             {"at": one.at.isoformat(), "action": one.action, "by": one.actor, "detail": one.detail or None}
             for one in story.by_hand
         ],
+        "notifications": [notification_to_json(one) for one in story.notifications],
         "retries": [run_to_json(run) for run in story.retries],
         "last_lines": list(story.last_lines),
         "runs": list(story.run_ids),
@@ -159,6 +163,8 @@ def _story(asked: Asked, item: Item, at: datetime, *, beside: Sequence[Item] = (
     for run in (one.run for one in (item, *beside) if one.run is not None):
         found += run_facts(asked.view, run, asked.zone)
     runs = tuple(run for one in (item, *beside) for run in one.runs)
+    told = tuple(one for run in runs for one in asked.view.notifications(run.id))
+    found += notification_facts(told, asked.zone)
     if item.state is RunState.FAILED and not item.ran:
         found.append(("ran", "no, its command was never executed"))
     if item.pruned_at is not None:
@@ -188,6 +194,7 @@ def _story(asked: Asked, item: Item, at: datetime, *, beside: Sequence[Item] = (
         line=first_line(asked.view, runs, asked.now),
         by_hand=tuple(one for run in runs for one in asked.view.audit_of(run.id)),
         retries=tuple(one for run in runs for one in asked.view.retries_of(run.id)),
+        notifications=told,
     )
 
 

@@ -356,6 +356,30 @@ class NotShown:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelDown:
+    """A channel could not be notified; the message is retried."""
+
+    channel: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelUp:
+    """A channel that could not be notified works again."""
+
+    channel: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotificationGivenUp:
+    """Notifications could not be delivered for a day and are not retried."""
+
+    channel: str
+    count: int
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DoneByOthers:
     """A user changed something with a command: applied files, paused a job, cancelled a run."""
 
@@ -407,5 +431,8 @@ Event = (
     | LedgerWritable
     | LoopFailed
     | NotShown
+    | ChannelDown
+    | ChannelUp
+    | NotificationGivenUp
     | DoneByOthers
 )

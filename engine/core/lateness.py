@@ -11,7 +11,7 @@ from engine.core.records import Pause
 from engine.core.vocabulary import instant_text, seconds_text, zone_text
 from jobfile.model.expectations import ExpectSpec
 from jobfile.model.jobs import CronEntry
-from jobfile.schedule.occurrences import fires, load_zone
+from jobfile.schedule.zones import load_zone
 
 _DAY = timedelta(days=1)
 _AROUND_A_DAY = 2 * _DAY
@@ -116,6 +116,8 @@ def _deadline(done_by: str, zone: str, day: date) -> datetime | None:
     loaded = load_zone(zone)
     assert loaded is not None, f"zone {zone} was checked"
     noon = datetime(day.year, day.month, day.day, 12, tzinfo=loaded)
+    from jobfile.schedule.occurrences import fires  # noqa: PLC0415  start-up time: only for a `done_by`
+
     found = next(fires((entry,), after=noon - _AROUND_A_DAY, until=noon + _AROUND_A_DAY), None)
     return None if found is None else found.at
 

@@ -4,6 +4,8 @@ from typing import assert_never
 
 from engine.core.events import (
     BackfillEnded,
+    ChannelDown,
+    ChannelUp,
     ClockBelieved,
     ClockHeld,
     ClockJumped,
@@ -21,6 +23,7 @@ from engine.core.events import (
     LedgerHeld,
     LedgerUnwritable,
     LedgerWritable,
+    NotificationGivenUp,
     OutputsDropped,
     RemovalsHeld,
     RunsPruned,
@@ -103,6 +106,20 @@ def upkeep_text(
             runs = "1 run" if event.count == 1 else f"the oldest {event.count} runs"
             freed = f"{event.bytes // 2**20:,} MiB"
             return f"the files of {runs} were deleted, {freed}: above the limit for all runs"
+        case _:
+            assert_never(event)
+
+
+def channel_text(event: ChannelDown | ChannelUp | NotificationGivenUp) -> str:
+    """One line about a channel."""
+    match event:
+        case ChannelDown():
+            return f"NOT NOTIFIED, channel {event.channel}: {event.error}; it is retried"
+        case ChannelUp():
+            return f"channel {event.channel} works again"
+        case NotificationGivenUp():
+            given_up = many(event.count, "notification")
+            return f"GIVEN UP: {given_up} for channel {event.channel}, after a day of tries: {event.error}"
         case _:
             assert_never(event)
 

@@ -370,8 +370,10 @@ CELLS: Final[Mapping[str, Mapping[str, Cell]]] = {
         "at": INSTANT,
         "next_try_at": INSTANT,
         "sent_at": _maybe(INSTANT),
+        "given_up_at": _maybe(INSTANT),
         "tries": COUNT,
         **dict.fromkeys(("id", "event", "channel", "job", "run_id", "body", "last_error"), TEXT),
+        **dict.fromkeys(("message", "done"), TEXT),
     },
     "step": {
         "run_id": RUN_ID,

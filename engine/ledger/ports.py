@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         Generation,
         Incident,
         JobVersion,
+        Notification,
         Output,
         Pause,
         Rejection,
@@ -104,6 +105,10 @@ class Details(Protocol):
 
     def artifacts(self, run_id: str) -> tuple[KeptArtifact, ...]:
         """The artifacts of a run, in the order in which they were recorded."""
+        ...
+
+    def notifications(self, run_id: str) -> tuple[Notification, ...]:
+        """The notifications about a run, and whether they were delivered, oldest first."""
         ...
 
 

@@ -13,6 +13,7 @@ from engine.core.records import (
     Generation,
     Incident,
     JobVersion,
+    Notification,
     Owed,
     Pause,
     Rejection,
@@ -183,6 +184,20 @@ def owed_from_row(row: Row) -> Owed:
     )
 
 
+def notification_from_row(row: Row) -> Notification:
+    """A notification and its delivery."""
+    return Notification(
+        event=row["event"],
+        channel=row["channel"],
+        at=from_us(row["at"]),
+        tries=row["tries"],
+        next_try_at=from_us(row["next_try_at"]),
+        sent_at=maybe_from_us(row["sent_at"]),
+        given_up_at=maybe_from_us(row["given_up_at"]),
+        last_error=row["last_error"],
+    )
+
+
 def backfill_from_row(row: Row) -> Backfill:
     """A backfill."""
     return Backfill(
@@ -215,6 +230,7 @@ TABLE_OF: Final[Mapping[Callable[[Row], object], str]] = {
     incident_from_row: "incident",
     audited_from_row: "audit",
     owed_from_row: "outbox",
+    notification_from_row: "outbox",
     output_from_row: "output",
     artifact_from_row: "artifact",
     backfill_from_row: "backfill",

@@ -15,6 +15,7 @@ __all__ = [
     "quarantine",
     "rescuer",
     "scheduler",
+    "sender",
     "watcher",
     "worker",
 ]

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from engine.channels.courier import Courier
+from engine.channels.pool import Pool
 from engine.config import EngineConfig
 from engine.core.lifecycle import Run
 from engine.core.records import Session
@@ -17,6 +19,7 @@ from engine.loops.late_watch import LateWatch
 from engine.loops.quarantine import Quarantine
 from engine.loops.rescuer import Rescuer
 from engine.loops.scheduler import Scheduler
+from engine.loops.sender import Delivering, Sender
 from engine.loops.worker import Worker
 from engine.ports import Clock, Journal, Launcher
 from engine.service.holds import Holds
@@ -56,6 +59,9 @@ class Parts:
     on_beat: Callable[[], None] = _nothing
     open_view: Callable[[], View] | None = None
     """Opens the ledger for reading; None for a command, which looks for no late jobs."""
+    on_delivered: Callable[[], None] = _nothing
+    pool: Delivering | None = None
+    """Delivers notifications; None for threads and real receivers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +77,7 @@ class Duties:
     heartbeat: Heartbeat
     quarantine: Quarantine
     late_watch: LateWatch | None
+    sender: Sender
     follower: Follower
 
     def settle_and_start(self) -> None:
@@ -156,6 +163,12 @@ def _make_worker(parts: Parts, holds: Holds) -> Worker:
     )
 
 
+def _make_sender(parts: Parts) -> Sender:
+    courier = Courier(parts.store, parts.config)
+    pool = parts.pool or Pool(courier.deliver, on_done=parts.on_delivered)
+    return Sender(store=parts.store, clock=parts.clock, journal=parts.journal, pool=pool)
+
+
 def make_loops(parts: Parts) -> Duties:
     """Make the loops of an open session."""
     store, clock, journal, config = parts.store, parts.clock, parts.journal, parts.config
@@ -168,6 +181,7 @@ def make_loops(parts: Parts) -> Duties:
     housekeeper = _make_housekeeper(parts, holds)
     worker = _make_worker(parts, holds)
     rescuer = Rescuer(store=store, launcher=parts.launcher, config=config, notice=worker.notice)
+    quarantine = Quarantine(store=store, clock=clock, journal=journal)
 
     def settle_ended() -> None:
         rescuer.tick()
@@ -191,7 +205,8 @@ def make_loops(parts: Parts) -> Duties:
         rescuer=rescuer,
         housekeeper=housekeeper,
         heartbeat=_make_heartbeat(parts, holds),
-        quarantine=Quarantine(store=store, clock=clock, journal=journal),
+        quarantine=quarantine,
         late_watch=_make_late_watch(parts, holds),
+        sender=_make_sender(parts),
         follower=_make_follower(parts, holds),
     )

@@ -91,6 +91,7 @@ class EngineService:
         """Start every loop; return the result of compiling the files."""
         self._duties.housekeeper.watch_disk()  # before anything can start
         self.threads.add("housekeeper", self._duties.housekeeper.tick)
+        self.threads.add("sender", self._duties.sender.tick)
         self._journal.report(
             EngineStarted(
                 epoch=self._session.epoch,

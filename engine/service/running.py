@@ -74,6 +74,7 @@ class Running:
                 on_recorded=lambda: threads.wake("worker"),
                 on_beat=session.note_high_water,
                 open_view=None if self._is_command else partial(open_view, session.config.ledger_url),
+                on_delivered=lambda: threads.wake("sender"),
             )
         )
         threads.add("worker", self._work, bell=self._wake_pipe)

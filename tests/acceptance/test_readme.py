@@ -37,7 +37,10 @@ def test_the_first_minute_goes_as_the_readme_says(tmp_path: Path) -> None:
     type_and_compare(session(), tmp_path)
 
 
-@pytest.mark.parametrize("document", ["docs/time.md", "docs/testing.md", "docs/review.md", "docs/client.md"])
+@pytest.mark.parametrize(
+    "document",
+    ["docs/time.md", "docs/testing.md", "docs/review.md", "docs/client.md", "docs/notifications.md"],
+)
 def test_a_document_says_what_its_commands_say(document: str, tmp_path: Path) -> None:
     """Its YAML blocks are the files: what has tests is a case file."""
     text = (ROOT / document).read_text()

@@ -16,7 +16,6 @@ HEAD = (
 )
 BEYOND: tuple[tuple[str, str], ...] = (
     ("triggers", "run: x, triggers: [{webhook: {path: a, public: true}}]"),
-    ("notify", "run: x, notify: {failed: [c]}"),
 )
 FINE = (
     "run: x, queue: default",
@@ -37,6 +36,7 @@ FINE = (
     "run: x, retry: {attempts: 2, when: [timeout, 'exit:7', connect]}",
     "http: {url: 'https://example.com'}, retry: {attempts: 2, when: [connect, 'http:5xx']}",
     "steps: {one: {run: x}, two: {http: {url: 'https://example.com'}}}",
+    "run: x, notify: {failed: [c]}",
     "run: x",
     "command: [x]",
 )

@@ -92,6 +92,13 @@ COVERING: Mapping[str, tuple[Group, ...]] = {
         ("engine/core/notices.py", ("tests/engine/test_notices.py",), _ENGINE),
         ("engine/notifications/noting.py", ("tests/engine/test_notifications.py",), _ENGINE),
         (
+            "engine/notifications/message.py",
+            ("tests/engine/test_message.py",),
+            ("tests/engine/test_sending.py",),
+        ),
+        ("engine/notifications/batches.py", ("tests/engine/test_sending.py",)),
+        ("engine/answers/notifications.py", ("tests/engine/test_sending.py",)),
+        (
             "engine/transactions/stop.py",
             ("tests/engine/test_stopping.py",),
             ("tests/engine/test_removed.py",),

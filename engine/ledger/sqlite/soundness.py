@@ -9,7 +9,9 @@ from engine.core.records import (
     CLOCK_HOLD,
     Backlog,
     Crowd,
+    DeliveryError,
     Gap,
+    GivenUp,
     Incident,
     LastState,
     QueueCrowd,
@@ -143,6 +145,14 @@ class SqliteSoundness(SqliteStanding):
     def backlog(self) -> Backlog:
         row = self._db.rows("outbox.backlog")[0]
         return Backlog(row["count"], from_us(row["oldest"]) if INSTANT.is_good(row["oldest"]) else None)
+
+    def given_up(self) -> GivenUp:
+        row = self._db.rows("outbox.given_up")[0]
+        return GivenUp(row["count"], from_us(row["newest"]) if INSTANT.is_good(row["newest"]) else None)
+
+    def delivery_error(self) -> DeliveryError | None:
+        row = self._db.row("outbox.last_error")
+        return None if row is None else DeliveryError(str(row["channel"]), str(row["last_error"]))
 
     def unreadable_rows(self) -> Iterator[Unreadable]:
         for query in EVERY_ROW:

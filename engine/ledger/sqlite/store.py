@@ -49,12 +49,12 @@ from jobfile.model.catalog import CompiledJob
 from jobfile.model.jobs import JobSpec, Origin, QueueSpec, ScheduleEntry
 
 if TYPE_CHECKING:
-    from engine.ledger.event_ports import Backfills, Keys, TriggerEvents
+    from engine.ledger.event_ports import Backfills, Keys, Outbox, TriggerEvents
     from engine.ledger.following_ports import Following
     from engine.ledger.late_ports import Lates
     from engine.ledger.past_ports import Artifacts, Past
     from engine.ledger.step_ports import Steps
-    from engine.ledger.store_ports import Incidents, Outbox, Pauses
+    from engine.ledger.store_ports import Incidents, Pauses
 
 KEPT_SPECS = 20_000
 """Size of the cache of parsed definitions: each is needed at every occurrence."""

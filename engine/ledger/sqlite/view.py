@@ -22,6 +22,7 @@ from engine.core.records import (
     Generation,
     Incident,
     JobVersion,
+    Notification,
     Output,
     Pause,
     Rejection,
@@ -41,6 +42,7 @@ from engine.ledger.record_rows import (
     gap_from_row,
     generation_from_row,
     job_version_from_row,
+    notification_from_row,
     rejection_from_row,
     schedule_from_row,
     session_from_row,
@@ -222,6 +224,9 @@ class SqliteView(SqliteCurrent):
         row = self._db.row("meta.get_meta", {"key": "lineage"})
         assert row is not None
         return str(row["value"])
+
+    def notifications(self, run_id: str) -> tuple[Notification, ...]:
+        return self._db.all(notification_from_row, "outbox.of_run", {"run_id": run_id})
 
     def source(self) -> Source:
         row = self._db.row("meta.get_meta", {"key": SOURCE})
