@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple  # JSON data
 
-from jobfile.compile import compile_channels
-from jobfile.files.fileset import FileSet
 from jobfile.model.canonical import canonical_json, from_plain, to_plain
 from jobfile.model.jobs import ChannelSpec
 from jobfile.model.values import Value
+
+if TYPE_CHECKING:
+    from jobfile.files.fileset import FileSet
 
 SYSTEM_CHANNELS: Final = ("config", "engine")
 """`config` is notified of rejected files, `engine` of holds."""
@@ -23,8 +24,10 @@ class KnownChannel(NamedTuple):
     variables: Mapping[str, Value]
 
 
-def known_channels(files: FileSet) -> dict[str, KnownChannel]:
+def known_channels(files: "FileSet") -> dict[str, KnownChannel]:
     """The channels of files without errors."""
+    from jobfile.compile import compile_channels  # noqa: PLC0415  start-up time: most callers read no files
+
     return {name: KnownChannel(*found) for name, found in compile_channels(files).items()}
 
 
@@ -37,9 +40,14 @@ def channels_to_text(channels: Mapping[str, KnownChannel]) -> str:
 
 
 def channels_from_text(text: str) -> dict[str, KnownChannel]:
-    """The system channels of a text of the ledger."""
-    found = json.loads(text or "{}")
-    return {
-        name: KnownChannel(from_plain(ChannelSpec, one["spec"]), from_plain(Mapping[str, Value], one["vars"]))
-        for name, one in found.items()
-    }
+    """The system channels of a text of the ledger, none if it is unreadable: the next good files note them."""
+    try:
+        found = json.loads(text or "{}")
+        return {name: _channel(one) for name, one in found.items()}
+    except Exception:  # noqa: BLE001  an altered row must not stop what is notified
+        return {}
+
+
+def _channel(plain: Mapping[str, Any]) -> KnownChannel:
+    spec, variables = from_plain(ChannelSpec, plain["spec"]), from_plain(Mapping[str, Value], plain["vars"])
+    return KnownChannel(spec, variables)

@@ -49,6 +49,17 @@ def test_a_document_says_what_its_commands_say(document: str, tmp_path: Path) ->
     type_and_compare(session(text), tmp_path)
 
 
+def test_the_cases_of_requests_pass(tmp_path: Path) -> None:
+    """Their job is shown in the page about requests."""
+    job = re.search(r"```yaml\n(version: 1\n.*?)```", (ROOT / "docs/http.md").read_text(), re.DOTALL)
+    cases = re.search(r"```yml\n(.*?)```", (ROOT / "docs/testing.md").read_text(), re.DOTALL)
+    assert job is not None
+    assert cases is not None
+    (tmp_path / "jobs.yaml").write_text(job[1])
+    (tmp_path / "jobs.test.yaml").write_text(cases[1])
+    type_and_compare([("jobfile test", ["2 passed, 0 failed in …"])], tmp_path)
+
+
 def type_and_compare(steps: list[tuple[str, list[str]]], folder: Path) -> None:
     env = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     for command, shown in steps:

@@ -4,10 +4,11 @@ import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from engine.core.lateness import Late, LateKind
+from engine.core.lateness import Late
 from engine.core.lifecycle import Run
 from engine.core.records import Odd
-from engine.ledger.rows import Row, from_us, maybe_from_us, run_from_row, to_us
+from engine.ledger.record_rows import late_from_row, odd_from_row
+from engine.ledger.rows import run_from_row, to_us
 from engine.ledger.sqlite.connection import Connection
 
 
@@ -19,18 +20,17 @@ class SqliteLates:
         self._db = connection
 
     def open(self, job: str | None) -> tuple[Late, ...]:
-        return self._db.all(_late_from_row, "late.open_late", {"job": job})
+        return self._db.all(late_from_row, "late.open_late", {"job": job})
 
     def between(self, job: str | None, *, since: datetime, until: datetime) -> tuple[Late, ...]:
         values = {"job": job, "since": to_us(since), "until": to_us(until)}
-        return self._db.all(_late_from_row, "late.late_between", values)
+        return self._db.all(late_from_row, "late.late_between", values)
 
     def active_runs(self) -> tuple[Run, ...]:
         return self._db.all(run_from_row, "late.active_runs")
 
     def odd_of(self, run_id: str) -> tuple[Odd, ...]:
-        rows = self._db.rows("late.odd_of_run", {"run_id": run_id})
-        return tuple(Odd(run_id, row["name"], row["value"], row["median"], row["spread"]) for row in rows)
+        return self._db.all(odd_from_row, "late.odd_of_run", {"run_id": run_id})
 
     def last_success(self, job: str, *, before: datetime) -> datetime | None:
         return self._db.instant("run.last_success", {"job": job, "before": to_us(before)})
@@ -66,18 +66,3 @@ class SqliteLates:
         values = {"job": job, "name": name, "besides": besides, "limit": limit}
         found = (json.loads(row["value"]) for row in self._db.rows("late.numbers", values))
         return tuple(float(one) for one in found if type(one) in (int, float))
-
-
-def _late_from_row(row: Row) -> Late:
-    seconds = row["limit_seconds"]
-    return Late(
-        job=row["job"],
-        kind=LateKind(row["kind"]),
-        about=row["about"],
-        since=from_us(row["since"]),
-        limit=None if seconds is None else timedelta(seconds=seconds),
-        scheduled_for=maybe_from_us(row["scheduled_for"]),
-        run_id=row["run_id"],
-        found_at=from_us(row["found_at"]),
-        over_at=maybe_from_us(row["over_at"]),
-    )

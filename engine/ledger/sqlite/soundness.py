@@ -50,6 +50,8 @@ EVERY_ROW = (
     "soundness.all_step",
     "soundness.all_pruned_request",
     "soundness.all_backfill",
+    "soundness.all_late",
+    "soundness.all_odd",
     "soundness.all_trigger_event",
     "soundness.all_idempotency_key",
     "soundness.all_followed",
