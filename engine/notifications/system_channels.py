@@ -40,7 +40,7 @@ def channels_to_text(channels: Mapping[str, KnownChannel]) -> str:
 
 
 def channels_from_text(text: str) -> dict[str, KnownChannel]:
-    """The system channels of a text of the ledger, none if it is unreadable: the next good files note them."""
+    """The system channels of a text of the ledger; none if it is unreadable, until good files note them."""
     try:
         found = json.loads(text or "{}")
         return {name: _channel(one) for name, one in found.items()}
