@@ -102,9 +102,10 @@ class ScriptedLauncher:
         exit_code: int | None = 0,
         signal: int | None = None,
         outputs: str | None = "",
+        output_bytes: int = 0,
     ) -> None:
         """The attempt's command ends by itself, now; `outputs` is what it wrote to its file of outputs."""
-        self._end(attempt_id, exit_code=exit_code, signal=signal, outputs=outputs)
+        self._end(attempt_id, exit_code=exit_code, signal=signal, outputs=outputs, output_bytes=output_bytes)
 
     def time_out(self, attempt_id: str) -> None:
         """The supervisor ends the attempt because its time is over."""
@@ -127,6 +128,7 @@ class ScriptedLauncher:
         timed_out: bool = False,
         stopped: bool = False,
         outputs: str | None = "",
+        output_bytes: int = 0,
     ) -> None:
         flight = self._flight(attempt_id)
         flight.end = Ended(
@@ -137,6 +139,7 @@ class ScriptedLauncher:
             timed_out=timed_out,
             stopped=stopped,
             outputs=outputs,
+            output_bytes=output_bytes,
             outputs_bytes=len((outputs or "").encode()),
         )
 

@@ -18,7 +18,15 @@ from engine.cli import exit_codes
 from engine.cli.main import COMMANDS, group
 from engine.core.errors import JobfileError
 from engine.core.reasons import IncidentKind, Reason
-from engine.ledger import past_ports, ports, soundness_ports, step_ports, store_ports, submit_ports
+from engine.ledger import (
+    event_ports,
+    past_ports,
+    ports,
+    soundness_ports,
+    step_ports,
+    store_ports,
+    submit_ports,
+)
 from engine.ledger.sqlite.artifacts import SqliteArtifacts
 from engine.ledger.sqlite.incidents import SqliteIncidents
 from engine.ledger.sqlite.outbox import SqliteOutbox
@@ -113,7 +121,7 @@ def test_a_port_of_the_ledger_is_small_and_says_once_what_each_method_does(port:
         (submit_ports.Submitting, SqliteStore),
         (store_ports.Pauses, SqlitePauses),
         (store_ports.Incidents, SqliteIncidents),
-        (store_ports.Outbox, SqliteOutbox),
+        (event_ports.Outbox, SqliteOutbox),
         (past_ports.Past, SqlitePast),
         (past_ports.Artifacts, SqliteArtifacts),
         (step_ports.Steps, SqliteSteps),

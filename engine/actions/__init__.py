@@ -1,3 +1,15 @@
 """The kinds of action: how each becomes an order to start a process."""
 
-__all__ = ["beyond_host", "confining", "containing", "kind", "prepare", "registry", "removing", "unsupported"]
+__all__ = [
+    "beyond_host",
+    "command",
+    "confining",
+    "containing",
+    "expecting",
+    "http",
+    "kind",
+    "prepare",
+    "registry",
+    "removing",
+    "unsupported",
+]

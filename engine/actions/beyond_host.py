@@ -9,6 +9,7 @@ from engine.actions.containing import runtime_troubles
 from engine.config import EngineConfig
 from engine.host.accounts import find_account, folder_closed_to, may_become_others
 from engine.host.patience import ask, wait_for
+from engine.programs import INSTALL_APPRISE, has_apprise
 from engine.triggers.file import folder_of
 from jobfile.model.catalog import Catalog, CompiledJob
 from jobfile.model.jobs import FileTrigger, JobSpec
@@ -25,7 +26,11 @@ def beyond_host(catalog: Catalog, config: EngineConfig, *, is_engine: bool) -> t
 
 def beyond_host_of(job: CompiledJob, config: EngineConfig, *, is_engine: bool) -> str:
     """Why a job cannot run on this machine, in one line; empty if it can."""
-    found = [*_user_troubles(job.spec, config.state_dir), *_folder_troubles(job.spec, config)]
+    found = [
+        *_user_troubles(job.spec, config.state_dir),
+        *_channel_troubles(job.spec),
+        *_folder_troubles(job.spec, config),
+    ]
     if is_engine:
         found += [*limit_troubles(job.spec), *runtime_troubles(job.spec, config.environ)]
     troubles = "; ".join(found)
@@ -33,6 +38,14 @@ def beyond_host_of(job: CompiledJob, config: EngineConfig, *, is_engine: bool) -
         return ""
     place = f"{job.origin.file}:{job.origin.line}"
     return f"{place}: job `{job.spec.name}` is valid, but cannot run here: {troubles}"
+
+
+def _channel_troubles(spec: JobSpec) -> Iterator[str]:
+    """Why a channel of the job cannot send: the library Apprise is an extra."""
+    channels = (one for found in spec.notify.values() for one in found)
+    name = next((one.name for one in channels if one.apprise), None)
+    if name is not None and not has_apprise():
+        yield f"channel `{name}` needs the library apprise: install it with  {INSTALL_APPRISE}"
 
 
 def _user_troubles(spec: JobSpec, state_dir: Path) -> Iterator[str]:

@@ -202,6 +202,15 @@ def _folder(spec: JobSpec, config: EngineConfig, values: Values) -> Path:
     return folder
 
 
+def folder_for_checks(run: Run, spec: JobSpec, config: EngineConfig, *, began_at: datetime) -> Path:
+    """The working folder in which a run that has ended worked; it may be gone."""
+    base = _folder_of(config.main_file)
+    if spec.working_dir is None:
+        return base
+    about = _About(run, run.last_attempt, spec, config, began_at, None, dict)
+    return base / render_text(spec.working_dir, _values(about, {}))
+
+
 def folder_trouble(folder: Path) -> str:
     """Why a process could not run in a folder, as far as can be seen now; empty if it could."""
     try:
@@ -293,6 +302,11 @@ def _environment(
 
 def _joined(value: tuple[object, ...]) -> str:
     return "\n".join(to_text(item) for item in value)
+
+
+def secret_value(name: str, source: str, environ: Mapping[str, str]) -> str:
+    """The value of a secret, for a program that is not a job's. Raises CannotStartError."""
+    return wait_for(partial(_secret, name, source, environ))
 
 
 def secret_trouble(name: str, source: str, environ: Mapping[str, str]) -> str:

@@ -1,19 +1,14 @@
 """Features of the language that this engine cannot run yet: reported before anything is put in force."""
 
 from collections.abc import Iterator
-from itertools import chain
 from typing import Final
 
 from engine.actions.registry import is_runnable, simple_actions
-from engine.notifications.registry import can_send
 from jobfile.actions.registry import key_of
 from jobfile.model.catalog import Catalog, CompiledJob
-from jobfile.model.jobs import ExpectSpec, JobSpec, WebhookTrigger
+from jobfile.model.jobs import JobSpec, WebhookTrigger
 
-UNABLE: Final = (
-    *("expect", "triggers"),
-    "notify",
-)
+UNABLE: Final = ("triggers",)
 """The keys that `check` reports."""
 
 
@@ -46,10 +41,5 @@ def needs_of(spec: JobSpec) -> tuple[str, ...]:
 def _needs(spec: JobSpec) -> Iterator[str]:
     """The keys of a job that the engine does not support."""
     yield from (key_of(one) for one in simple_actions(spec.action) if not is_runnable(one))
-    if spec.expect != ExpectSpec():
-        yield "expect"
-    given: dict[str, object] = {
-        "triggers": [one for one in spec.triggers if isinstance(one, WebhookTrigger)],
-        "notify": spec.notify and not can_send(chain.from_iterable(spec.notify.values())),
-    }
-    yield from (key for key, value in given.items() if value)
+    if any(isinstance(one, WebhookTrigger) for one in spec.triggers):
+        yield "triggers"

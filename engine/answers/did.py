@@ -24,9 +24,12 @@ from engine.answers.following import (
     place_words,
     upcoming_of_roots,
 )
+from engine.answers.lateness import item_late_words, late_words_of
 from engine.answers.newest import LOOK_BACK, asked_since, has_schedule, newest_item
+from engine.answers.odd import item_odd_words
 from engine.answers.overdue import OPEN, OVERDUE, verdict_word
 from engine.answers.presence import GRACE, Presence, unsettled_words
+from engine.answers.retried import after_retries
 from engine.core.lifecycle import OPEN_STATES, Run, RunState, TriggerKind
 from engine.core.reasons import Reason
 from engine.core.vocabulary import (
@@ -37,7 +40,7 @@ from engine.core.vocabulary import (
     start_error_words,
     value_text,
 )
-from engine.ledger.ports import History, View
+from engine.ledger.ports import View
 from jobfile.diagnostics.escapes import printable
 from jobfile.model.canonical import spec_from_json
 from jobfile.model.dataclass import dataclass
@@ -69,6 +72,10 @@ class Did:
     items: tuple[Item, ...]
     states: tuple[str, ...] = ()
     """The verdict of each item: its state, or overdue."""
+    late: tuple[str, ...] = ()
+    """In which respects the job is late, or was with the runs of the answer, in words."""
+    odd: tuple[str, ...] = ()
+    """What is unusual about the run of the answer, in words."""
     asked_since: Run | None = None
     """A run that was requested since, where its result is different."""
 
@@ -91,7 +98,9 @@ def did(
     With `matrix`, only for the combinations with these values.
     """
     asked = Asked(view=view, job=job, zone=zone, now=now, presence=presence)
-    return _honest(_of(asked, _About(params, matrix), on=on, at=at, run=run), asked)
+    found = _of(asked, _About(params, matrix), on=on, at=at, run=run)
+    is_newest = on is None and at is None and run is None
+    return _honest(_with_late(found, asked, is_newest=is_newest), asked)
 
 
 def did_never(job: str, why: str) -> Did:
@@ -124,9 +133,24 @@ def did_to_json(found: Did) -> dict[str, object]:
         "answer": found.answer.name.lower(),
         "exit_code": int(found.answer),
         "line": found.line,
+        "late": list(found.late),
+        "odd": list(found.odd),
         "items": items,
         "asked_since": run_to_json(found.asked_since) if found.asked_since else None,
     }
+
+
+def _with_late(found: Did, asked: Asked, *, is_newest: bool) -> Did:
+    """Add in which respects the runs of the answer are late, and for the newest one the job itself."""
+    item = worst_of(asked, found.items) if found.items else None
+    view, job, presence, zone, now = asked.view, asked.job, asked.presence, asked.zone, asked.now
+    of_item = () if item is None else item_late_words(view, job, item, presence, zone=zone, now=now)
+    of_job = late_words_of(view, job, presence, zone=zone, now=now) if is_newest else ()
+    late = tuple(dict.fromkeys((*of_item, *of_job)))
+    odd = () if item is None else item_odd_words(view, item)
+    if not late and not odd:
+        return found
+    return replace(found, late=late, odd=odd, line="; ".join((found.line, *late, *odd)))
 
 
 def _honest(found: Did, asked: Asked) -> Did:
@@ -151,8 +175,6 @@ class _About(NamedTuple):
 
 
 EVERYTHING: Final = _About()
-MAX_BACKFILLED: Final = 1_000
-"""Maximum number of runs for one instant among which those of a backfill are looked for."""
 
 
 def _of(asked: Asked, about: _About, *, on: Days | None, at: datetime | None, run: Run | None) -> Did:
@@ -313,40 +335,6 @@ def _is_backfill(item: Item) -> bool:
 
 def _is_retry(item: Item) -> bool:
     return item.run is not None and item.run.retry_of is not None
-
-
-def after_retries(view: History, item: Item, job: str) -> Item:
-    """The item with the results of its manual retries: of each of its runs, the last one.
-
-    An occurrence without a run can have runs of a backfill in its place.
-    """
-    runs = item.runs or (_backfilled(view, item, job) if item.is_scheduled else ())
-    last = tuple(_last_retry(view, run) for run in runs)
-    return item if last == item.runs else item_of(*last)
-
-
-def _backfilled(view: History, item: Item, job: str) -> tuple[Run, ...]:
-    """The runs that the last backfill made for an occurrence without a run of its own."""
-    at = item.scheduled_for
-    found = [
-        run
-        for run in view.runs_between(job, since=at, until=at + INSTANT, limit=MAX_BACKFILLED)
-        if run.trigger is TriggerKind.BACKFILL and run.retry_of is None
-    ]
-    if not found:
-        return ()
-    newest = found[0]
-    return (
-        tuple(reversed([run for run in found if run.occurrence == newest.occurrence]))
-        if newest.occurrence
-        else (newest,)
-    )
-
-
-def _last_retry(view: History, run: Run) -> Run:
-    while retries := view.retries_of(run.id):
-        run = retries[-1]
-    return run
 
 
 def _narrowed(item: Item, about: _About) -> Item:

@@ -70,6 +70,7 @@ CODES: Final[Mapping[str, Severity]] = {
     "machine.version": _WARNING,
     "machine.container": _INFO,
     "notifications.owed": _WARNING,
+    "notifications.given_up": _ERROR,
     "engine.stopped": _INFO,
     "engine.killed": _WARNING,
     "engine.silent": _ERROR,

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from engine.answers.as_json import iso
 from engine.answers.choice import ALL, UNKNOWN, Choice, Labels, known_labels, unknown_word
 from engine.answers.expected import INSTANT, item_of, pause_at, start_of
+from engine.answers.lateness import late_jobs
 from engine.answers.overdue import OVERDUE, is_overdue
 from engine.answers.presence import GRACE, Presence
 from engine.core.lifecycle import Run, RunState
@@ -60,6 +61,8 @@ class ListedJob:
     pause: Pause | None
     is_in_force: bool
     notes: tuple[str, ...]
+    late: tuple[str, ...] = ()
+    """In which respects it is late, in words."""
 
     @property
     def state(self) -> str:
@@ -93,6 +96,8 @@ class _Known(NamedTuple):
     pauses: Mapping[str, Pause]
     fates: Mapping[str, str]
     """The runs whose process is gone, by id."""
+    late: Mapping[str, tuple[str, ...]] = {}
+    """In which respects jobs are late, in words."""
 
 
 def list_jobs(
@@ -167,6 +172,7 @@ def _job_to_json(one: ListedJob) -> dict[str, object]:
         "tags": list(one.labels.tags),
         "timezone": one.labels.timezone,
         "in_force": one.is_in_force,
+        "late": list(one.late),
         "notes": list(one.notes),
     }
 
@@ -187,6 +193,7 @@ def _known(view: View, written: Iterable[str], *, presence: Presence, now: datet
         schedules=schedules,
         pauses={pause.job: pause for pause in holding(view, now)},
         fates=presence.fates,
+        late=late_jobs(view, presence, now=now),
     )
 
 
@@ -272,6 +279,7 @@ def _listed(
         pause=pause,
         is_in_force=is_in_force,
         notes=tuple(notes),
+        late=known.late.get(name, ()),
     )
 
 

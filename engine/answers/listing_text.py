@@ -70,7 +70,7 @@ def _cells(one: ListedJob) -> tuple[str, ...]:
     last = instant_text(one.marks[-1].at, zone) if one.marks else ""
     stopped = "paused" if one.pause is not None else "; ".join(one.labels.starts)
     following = instant_text(one.next_at, zone) if one.next_at is not None else stopped
-    notes = list(one.notes)
+    notes = [*one.late, *one.notes]
     if one.pause is not None:
         until = f" until {instant_text(one.pause.until, zone)}" if one.pause.until else ""
         why = f": {one.pause.reason}" if one.pause.reason else ""

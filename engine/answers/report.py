@@ -10,6 +10,7 @@ from datetime import UTC, datetime, tzinfo
 
 from engine.answers.as_json import iso
 from engine.answers.expected import INSTANT, Item, gap_within, item_of, window_of
+from engine.answers.lateness import late_jobs
 from engine.answers.overdue import OPEN, OVERDUE, is_overdue, overdue_fires, overdue_runs, verdict_word
 from engine.answers.presence import Presence
 from engine.core.lifecycle import Run, RunState
@@ -76,13 +77,15 @@ class Report:
     presence: Presence
     unsettled: int = 0
     """Open runs whose process is gone and whose end no engine has recorded."""
+    late: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The jobs that are late now, each with the words."""
     zone: tzinfo = UTC
     """The zone of its times: that of the job if it is about one, else UTC."""
 
     @property
     def is_well(self) -> bool:
         """Whether nothing needs attention. Unsettled runs do: without an engine they stay open."""
-        return self.total.is_well and not self.unsettled
+        return self.total.is_well and not self.unsettled and not self.late
 
     @property
     def wrong(self) -> tuple[str, ...]:
@@ -116,7 +119,9 @@ def make_report(
     """Count what was expected in [since, until) and due by `now`, and the results; for some jobs or all."""
     with view.soundness.snapshot():  # both sides of one moment: an engine may write meanwhile
         found = _report(view, since=since, until=until, now=now, presence=presence, jobs=jobs)
-    return replace(found, zone=zone)
+        late = late_jobs(view, presence, now=now) if until >= now else {}
+    late = {job: words for job, words in late.items() if jobs is None or job in jobs}
+    return replace(found, zone=zone, late=late)
 
 
 def _report(
@@ -254,6 +259,7 @@ def report_to_json(report: Report) -> dict[str, object]:
             "trouble": report.presence.trouble or None,
         },
         "unsettled": report.unsettled,
+        "late": [{"job": job, "words": list(words)} for job, words in report.late.items()],
         **_numbers(report.total),
         "jobs": [{"job": row.job, **_numbers(row), "combinations": dict(row.failing)} for row in report.rows],
     }

@@ -26,7 +26,7 @@ def report_to_text(report: Report, *, width: int | None, style: Style = PLAIN) -
     lines = [f"{since} to {until}{by_hand}", *map(style.alarms, _idle_lines(report))]
     paints = {index: partial(style.count, state=verdict) for index, verdict in enumerate(shown, start=2)}
     numbers = table(heads, rows, right=range(1, len(heads)), names=(0,), paints=paints, width=width)
-    return "\n".join([*lines, "", numbers, *_failing_lines(report)])
+    return "\n".join([*lines, "", numbers, *_failing_lines(report), *_late_lines(report)])
 
 
 def _failing_lines(report: Report) -> list[str]:
@@ -37,6 +37,12 @@ def _failing_lines(report: Report) -> list[str]:
         told = ", ".join(f"{count} of {name}" for name, count in most[:MAX_NAMED])
         more = f", and of {len(most) - MAX_NAMED} more" if len(most) > MAX_NAMED else ""
         lines += [f"{row.job}, runs that need attention: {told}{more}"] if told else []
+    return ["", *map(printable, lines)] if lines else []
+
+
+def _late_lines(report: Report) -> list[str]:
+    """Which jobs are late now."""
+    lines = [f"{job}: {'; '.join(words)}" for job, words in report.late.items()]
     return ["", *map(printable, lines)] if lines else []
 
 

@@ -8,6 +8,7 @@ from engine.answers.artifacts import artifact_to_json
 from engine.answers.as_json import run_to_json
 from engine.answers.asked import Asked
 from engine.answers.expected import INSTANT, gap_within, item_of
+from engine.answers.odd import item_odd_words
 from engine.answers.presence import Presence
 from engine.answers.report import NOT_WELL
 from engine.answers.waiting import WAITING, Line, line_for, line_to_json
@@ -115,6 +116,7 @@ def _runs(
     zones = {job: zone_of_job(view, job) for job in jobs}
     words = (
         Asked(view=view, job=run.job, zone=zones[run.job], now=now, presence=presence).words(item_of(run))
+        or "; ".join(item_odd_words(view, item_of(run)))
         for run in runs
     )
     artifacts = tuple(view.artifacts(run.id) if run.attempt else () for run in runs)

@@ -59,7 +59,12 @@ def _lines(spec: JobSpec) -> list[Row]:
     rows += [("triggers", "\n".join(["", *map(_value, plain["triggers"])]))] if spec.triggers else []
     rows += [("timezone", spec.timezone)]
     rows += [("catchup", _value(_keys(_durations(plain["catchup"], "window"), "catchup")))]
-    rows += [("expect", _value(_durations(plain.get("expect", {}), "success_every", "max_duration")))]
+    rows += [
+        (
+            "expect",
+            _value(_durations(plain.get("expect", {}), "success_every", "max_duration", "min_duration")),
+        )
+    ]
     rows += [(f"params.{one['name']}", _value(_short(one))) for one in plain.get("params", ())]
     rows += [("matrix", "\n".join(["", *map(_value, plain["matrix"])]))] if spec.matrix else []
     rows += [("if", spec.condition or "")]

@@ -1,11 +1,13 @@
 """Answers of `status`: whether the engine works. It says nothing about single jobs."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from dataclasses import field
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from engine.answers.as_json import iso
 from engine.answers.expected import INSTANT, item_of
+from engine.answers.lateness import late_jobs
 from engine.answers.overdue import count_overdue
 from engine.answers.presence import HOLDS, SILENT, Presence
 from engine.answers.reasons import absence_words, item_words
@@ -15,7 +17,10 @@ from engine.config import MIN_FREE_MIB
 from engine.core.lifecycle import Run, RunState
 from engine.core.records import (
     CLOCK_HOLD,
+    Backlog,
+    DeliveryError,
     Generation,
+    GivenUp,
     Incident,
     Pause,
     Rejection,
@@ -29,6 +34,14 @@ from jobfile.model.catalog import Catalog
 from jobfile.model.dataclass import dataclass
 
 THE_FILES = Source()
+NO_BACKLOG = Backlog(0, None)
+NONE_GIVEN_UP = GivenUp(0, None)
+NEWS_FOR = timedelta(days=1)
+"""How long a notification that was given up counts as a problem of now."""
+OWED_LONG = timedelta(minutes=10)
+"""A notification older than this counts as not delivered, if a try has failed or no engine runs."""
+HELD_LONG = timedelta(hours=2)
+"""A notification older than this always does. The sender holds repetitions back for an hour."""
 RECENT = 5
 """Maximum number of incidents shown."""
 
@@ -75,12 +88,32 @@ class Status:
     """Rows of the ledger that cannot be read, in words."""
     stuck: str = ""
     """Which loops of the engine are stuck, and since when."""
+    late: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The jobs that are late, each with the words."""
     folders: tuple[Watched, ...] = ()
     """The folders that the running engine watches for files."""
     source: Source = THE_FILES
     """Where the running engine takes its jobs from."""
     main_file: str = ""
     has_main_file: bool = True
+    backlog: Backlog = NO_BACKLOG
+    given_up: GivenUp = NONE_GIVEN_UP
+    """Notifications that could not be delivered for too long."""
+    delivery_error: DeliveryError | None = None
+    """Why the last try to reach a channel failed."""
+
+    @property
+    def is_mute(self) -> bool:
+        """Whether notifications do not arrive: some wait for long, or were given up."""
+        newest = self.given_up.newest
+        is_new = newest is not None and self.now - newest < NEWS_FOR
+        return is_new or self.is_delivery_late
+
+    @property
+    def is_delivery_late(self) -> bool:
+        """Whether a notification waits for longer than the sender holds it back."""
+        has_failed = self.delivery_error is not None or not self.is_running
+        return is_late(self.backlog, self.now, has_failed=has_failed)
 
     @property
     def hold(self) -> Incident | None:
@@ -116,7 +149,14 @@ class Status:
         is_troubled = bool(
             self.rejection or self.holds or self.trouble or self.bug or self.stuck or self.unreadable
         ) or any(one.trouble for one in self.folders)
-        return self.is_running and not (self.is_silent or is_troubled or is_low or self.overdue)
+        is_bad = self.is_silent or is_troubled or is_low or self.overdue or self.is_mute
+        return self.is_running and not is_bad
+
+
+def is_late(backlog: Backlog, now: datetime, *, has_failed: bool) -> bool:
+    """Whether the oldest undelivered notification waits for too long."""
+    longest = OWED_LONG if has_failed else HELD_LONG
+    return backlog.oldest is not None and now - backlog.oldest > longest
 
 
 def make_status(
@@ -160,6 +200,7 @@ def make_status(
         paused_though_enabled=sum(1 for pause in pauses if pause.job in enabled),
         incidents=incidents,
         away_words=_away_words(view, incidents) if view is not None else "",
+        late=late_jobs(view, presence, now=now) if view is not None else {},
         waits_for=_waits_for(view, open_runs, presence, now) if view is not None else "",
         queues=queues_of(open_runs, now),
         holds=_holds(view) if view else (),
@@ -171,6 +212,9 @@ def make_status(
         folders=tuple(view.watched()) if view is not None and presence.is_running else (),
         main_file=main_file,
         has_main_file=has_main_file,
+        backlog=view.soundness.backlog() if view is not None else NO_BACKLOG,
+        given_up=view.soundness.given_up() if view is not None else NONE_GIVEN_UP,
+        delivery_error=view.soundness.delivery_error() if view is not None else None,
         zones={pause.job: zone_of_job(view, pause.job) for pause in pauses} if view is not None else {},
     )
 
@@ -240,8 +284,15 @@ def status_to_json(status: Status) -> dict[str, object]:
         "waits_for": status.waits_for or None,
         "queues": [one._asdict() for one in status.queues],
         "overdue": status.overdue,
+        "late": [{"job": job, "words": list(words)} for job, words in status.late.items()],
         "unsettled": status.unsettled,
         "free_bytes": status.free_bytes,
+        "notifications": {
+            "waiting": status.backlog.owed,
+            "oldest": iso(status.backlog.oldest),
+            "given_up": status.given_up.given_up,
+            "error": status.delivery_error.error if status.delivery_error else None,
+        },
     }
 
 

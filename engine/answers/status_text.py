@@ -17,6 +17,8 @@ from jobfile.render.style import PLAIN, Style
 
 MAX_ROWS = 3
 """Maximum number of unreadable rows that are named."""
+MAX_LATE = 5
+"""Maximum number of late jobs that are named."""
 COMMIT_DIGITS = 12
 """Number of digits shown of a commit."""
 
@@ -41,9 +43,29 @@ def _rows(status: Status) -> list[Fact]:
         *_pause_lines(status),
         *_incident_lines(status),
         ("runs", _runs_line(status)),
+        *_late_lines(status),
         *(("queue", _queue_line(one)) for one in status.queues),
         ("disk", _disk_line(status)),
+        *_notification_lines(status),
     ]
+
+
+def _notification_lines(status: Status) -> list[Fact]:
+    """The lines about notifications that were not delivered; none when all were."""
+    backlog, lines = status.backlog, []
+    last = status.delivery_error
+    why = f" (channel {last.channel}: {last.error})" if last is not None else ""
+    if backlog.oldest is not None:
+        since = instant_text(backlog.oldest, UTC)
+        are = many(backlog.owed, "notification waits", "notifications wait")
+        loud = " NOT DELIVERED" if status.is_delivery_late else ""
+        lines.append(("channels", f"{are}{loud}, the oldest since {since}{why}"))
+    if status.given_up.given_up:
+        given_up = many(status.given_up.given_up, "notification was", "notifications were")
+        lines.append(
+            ("" if lines else "channels", f"{given_up} GIVEN UP{'' if lines else why}: jobfile doctor")
+        )
+    return lines
 
 
 def _folder_lines(status: Status) -> list[Fact]:
@@ -185,6 +207,16 @@ def _runs_line(status: Status) -> str:
         are = many(status.unsettled, "of the running has", "of the running have")
         line += f"; {are} ended, and no engine has recorded this yet: jobfile up"
     return line
+
+
+def _late_lines(status: Status) -> list[Fact]:
+    """Which jobs are late; a few are named."""
+    lines = [(job, one.removeprefix("late: ")) for job, words in status.late.items() for one in words]
+    shown = [f"{job}: {words}" for job, words in lines[:MAX_LATE]]
+    more = len(lines) - MAX_LATE
+    if more > 0:
+        shown.append(f"and {more:,} more: jobfile list")
+    return [("LATE" if index == 0 else "", line) for index, line in enumerate(shown)]
 
 
 def _queue_line(one: QueueState) -> str:

@@ -9,19 +9,23 @@ from zoneinfo import ZoneInfo
 from engine.answers.as_json import Details, details_of, iso, run_to_json, whole_run_to_json
 from engine.answers.asked import Asked
 from engine.answers.combinations import combination_facts, tally_words
-from engine.answers.did import after_retries, chosen_item, day_window, verdict_of, worst_of
+from engine.answers.did import chosen_item, day_window, verdict_of, worst_of
 from engine.answers.expected import INSTANT, NOT_ACCOUNTED, Item, item_of
 from engine.answers.facts import Fact, instant_facts, run_facts, schedule_at
 from engine.answers.following import again_words, items_of, upcoming_of_roots
+from engine.answers.lateness import item_late_words
 from engine.answers.newest import decisive
+from engine.answers.notifications import notification_facts, notification_to_json
+from engine.answers.odd import item_odd_words
 from engine.answers.overdue import OVERDUE
 from engine.answers.presence import RUNNING, Presence
+from engine.answers.retried import after_retries
 from engine.answers.starts import folder_words, starts_of
 from engine.answers.waiting import Line, first_line, line_to_json
 from engine.core.columns import facts
 from engine.core.lifecycle import Run, RunState
 from engine.core.reasons import REASONS
-from engine.core.records import Audited, Schedule
+from engine.core.records import Audited, Notification, Schedule
 from engine.core.vocabulary import instant_text, short, start_error_words
 from engine.ledger.ports import View
 from jobfile.diagnostics.escapes import printable
@@ -55,12 +59,18 @@ class Story:
     """The instant that it is about; None for a day without a run."""
     words: str = ""
     """The reason of its state in words."""
+    late: tuple[str, ...] = ()
+    """In which respects it is late, in words."""
+    odd: tuple[str, ...] = ()
+    """What is unusual about it, in words."""
     line: Line | None = None
     """In which line the first of its runs waits that does."""
     by_hand: tuple[Audited, ...] = ()
     """What users did with its runs."""
     retries: tuple[Run, ...] = ()
     """The manual retries of its runs."""
+    notifications: tuple[Notification, ...] = ()
+    """Who was notified of its runs, and whether each message was delivered."""
 
     @property
     def run_ids(self) -> tuple[str, ...]:
@@ -89,11 +99,14 @@ def story_to_json(story: Story) -> dict[str, object]:
         "state": OVERDUE if story.is_overdue else story.state.value if story.state else None,
         "reason": story.reason or None,
         "words": story.words or None,
+        "late": list(story.late),
+        "odd": list(story.odd),
         "waits_for": line_to_json(story.line),
         "by_hand": [
             {"at": one.at.isoformat(), "action": one.action, "by": one.actor, "detail": one.detail or None}
             for one in story.by_hand
         ],
+        "notifications": [notification_to_json(one) for one in story.notifications],
         "retries": [run_to_json(run) for run in story.retries],
         "last_lines": list(story.last_lines),
         "runs": list(story.run_ids),
@@ -150,11 +163,17 @@ def _story(asked: Asked, item: Item, at: datetime, *, beside: Sequence[Item] = (
     for run in (one.run for one in (item, *beside) if one.run is not None):
         found += run_facts(asked.view, run, asked.zone)
     runs = tuple(run for one in (item, *beside) for run in one.runs)
+    told = tuple(one for run in runs for one in asked.view.notifications(run.id))
+    found += notification_facts(told, asked.zone)
     if item.state is RunState.FAILED and not item.ran:
         found.append(("ran", "no, its command was never executed"))
     if item.pruned_at is not None:
         shown = f"no longer kept: removed by retention {instant_text(item.pruned_at, asked.zone)}"
         found.append(("details", shown))
+    late = item_late_words(asked.view, asked.job, item, asked.presence, zone=asked.zone, now=asked.now)
+    found += [("late" if number == 0 else "", one.removeprefix("late: ")) for number, one in enumerate(late)]
+    odd = item_odd_words(asked.view, item)
+    found += [("odd" if number == 0 else "", one.removeprefix("odd: ")) for number, one in enumerate(odd)]
     last = after_retries(asked.view, item, asked.job)
     if last is not item and (words := asked.words(item)):
         found.insert(0, ("at first", f"{item.state.value}, {words}"))
@@ -169,10 +188,13 @@ def _story(asked: Asked, item: Item, at: datetime, *, beside: Sequence[Item] = (
         runs=runs,
         details=tuple(details_of(asked.view, run) for run in runs),
         at=at,
+        late=late,
+        odd=odd,
         words=asked.words(item),
         line=first_line(asked.view, runs, asked.now),
         by_hand=tuple(one for run in runs for one in asked.view.audit_of(run.id)),
         retries=tuple(one for run in runs for one in asked.view.retries_of(run.id)),
+        notifications=told,
     )
 
 

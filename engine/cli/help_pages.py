@@ -336,6 +336,19 @@ PAGES: Final[Mapping[str, HelpPage]] = {
             USAGE: "there is no such generation",
         },
     ),
+    "notify": HelpPage(
+        (
+            "jobfile notify test oncall",
+            "jobfile notify preview nightly failed",
+            "jobfile notify preview 3f2a recovered --json",
+        ),
+        {
+            GOOD: "the channel got the test message; with preview: the message is printed",
+            NOT_WELL: "the channel did not get the test message, or the job files have errors",
+            USAGE: "the channel, job, run or event is unknown",
+            UNREADABLE: "a job file cannot be read",
+        },
+    ),
     "clock": HelpPage(
         ("jobfile clock", "jobfile clock accept --why 'the battery was empty'"),
         {

@@ -58,6 +58,7 @@ GROUPS = {
         "artifacts": "the files that a run kept",
         "runs": "the newest runs",
         "report": "everything expected, and the results",
+        "notify": "test a channel, or print a message",
         "audit": "who changed what, and whether the record is complete",
     },
     "Repair": {

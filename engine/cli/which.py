@@ -6,8 +6,8 @@ from typing import NamedTuple, TypeVar
 import click
 
 from engine.answers.combinations import has_values
-from engine.answers.did import after_retries
 from engine.answers.newest import item_at, item_with
+from engine.answers.retried import after_retries
 from engine.cli.axes import matrix_option, refuse_unknown_axes, split_axes
 from engine.cli.naming import Subject
 from engine.cli.place import Place

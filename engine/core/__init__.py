@@ -13,7 +13,9 @@ __all__ = [
     "due",
     "errors",
     "events",
+    "expectations",
     "following",
+    "lateness",
     "lifecycle",
     "notices",
     "occurrences",
@@ -23,6 +25,7 @@ __all__ = [
     "retry",
     "step_states",
     "steps",
+    "usual",
     "vocabulary",
     "webhooks",
 ]

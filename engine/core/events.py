@@ -281,6 +281,16 @@ class RunResolved:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JobLate:
+    """A job does not meet `done_by`, `success_every` or `max_duration` (`kind`), `since` an instant."""
+
+    job: str
+    kind: str
+    since: datetime
+    run: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunsPruned:
     """Old runs were deleted; the result of each is still known."""
 
@@ -346,6 +356,30 @@ class NotShown:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelDown:
+    """A channel could not be notified; the message is retried."""
+
+    channel: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelUp:
+    """A channel that could not be notified works again."""
+
+    channel: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotificationGivenUp:
+    """Notifications could not be delivered for a day and are not retried."""
+
+    channel: str
+    count: int
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DoneByOthers:
     """A user changed something with a command: applied files, paused a job, cancelled a run."""
 
@@ -370,6 +404,7 @@ Event = (
     | NotRunTold
     | FellDueUnseen
     | EngineWasAway
+    | JobLate
     | SkipsInARow
     | BackfillEnded
     | JobPaused
@@ -396,5 +431,8 @@ Event = (
     | LedgerWritable
     | LoopFailed
     | NotShown
+    | ChannelDown
+    | ChannelUp
+    | NotificationGivenUp
     | DoneByOthers
 )

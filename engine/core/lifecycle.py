@@ -373,6 +373,8 @@ class Ended(Shown):
     """Why its outputs cannot be read."""
     artifacts: tuple[Artifact, ...] = ()
     """The files that it kept."""
+    unmet: str = ""
+    """Which check of `expect` its files and its log do not pass; not part of its evidence."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

@@ -62,6 +62,7 @@ class Reason(_Word):
     KEPT = "kept", "it had already succeeded in the retried run"
     UPSTREAM = "upstream", "a step that it needs did not succeed"
     OUTPUTS = "outputs", "its outputs are not as declared"
+    EXPECTATION = "expectation", "it did not leave what is expected"
     CONNECT = "connect", "the server could not be reached"
     CERTIFICATE = "certificate", "the certificate of the server is not trusted"
     ADDRESS = "address", "no request may go to that address"

@@ -205,6 +205,16 @@ class Backfill(NamedTuple):
     ended_because: str = ""
 
 
+class Odd(NamedTuple):
+    """Something about a run that is unusual for its job: its duration in seconds, or an output."""
+
+    run_id: str
+    name: str
+    value: float
+    median: float
+    spread: float
+
+
 class Incident(NamedTuple):
     """Something that happened to the engine: away, clock_jump, a hold. Open while it has no end."""
 
@@ -295,6 +305,42 @@ class Owed(NamedTuple):
     tries: int = 0
 
 
+class Parcel(NamedTuple):
+    """An undelivered message: notifications of one or several jobs that go to a channel together.
+
+    Its id is that of its oldest notification, and its content stays the same when it is sent again.
+    """
+
+    id: str
+    jobs: tuple[str, ...]
+    at: datetime
+    tries: int
+    next_try_at: datetime
+    done: tuple[str, ...] = ()
+    """The destinations of the channel that have it already."""
+
+
+class Told(NamedTuple):
+    """The last time that a channel was notified of an event of a job."""
+
+    job: str
+    event: str
+    at: datetime
+
+
+class Notification(NamedTuple):
+    """A notification and its delivery."""
+
+    event: str
+    channel: str
+    at: datetime
+    tries: int
+    next_try_at: datetime
+    sent_at: datetime | None
+    given_up_at: datetime | None
+    last_error: str
+
+
 # Findings of the ledger's own checks: plain words and numbers, because a row may hold anything
 
 
@@ -354,6 +400,20 @@ class Backlog(NamedTuple):
 
     owed: int
     oldest: datetime | None
+
+
+class GivenUp(NamedTuple):
+    """Notifications that could not be delivered for too long, and when the last of them was given up."""
+
+    given_up: int
+    newest: datetime | None
+
+
+class DeliveryError(NamedTuple):
+    """Why the last try to reach a channel failed."""
+
+    channel: str
+    error: str
 
 
 class Examination(NamedTuple):

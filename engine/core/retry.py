@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol, assert_never
 
+from engine.core.expectations import unmet_values
 from engine.core.lifecycle import (
     NOT_AGAIN,
     START_REASONS,
@@ -130,11 +131,19 @@ def settled_run(run: Run, verdict: Verdict, outcome: Outcome) -> Run:
     )
 
 
-def settle_round(run: Tried, end: Conclusion, *, spec: JobSpec, now: datetime, gone: str = "") -> Verdict:
+def settle_round(
+    run: Tried, end: Conclusion, *, spec: JobSpec, now: datetime, gone: str = "", unmet: str = ""
+) -> Verdict:
     """Decide what the store records when all steps of `run` are over; `gone` is as in `settle`.
 
     A run that is being cancelled has succeeded if all of its steps had before anything was stopped.
+    `unmet` is which check of `expect` the files and logs of the steps do not pass.
     """
+    if end.state is RunState.SUCCEEDED and not end.is_cut_short:
+        length = now - (run.started_at or now)
+        unmet = unmet or unmet_values(spec.expect, length=length, ended=None, outputs={})
+        if unmet:
+            end = Conclusion(state=RunState.FAILED, reason=Reason.EXPECTATION, detail=unmet)
     verdict = Verdict(
         attempt_state=AttemptState(end.state.value),
         run_state=end.state,
@@ -247,10 +256,10 @@ def _after_end(ended: Ended, run: Tried, spec: JobSpec, outputs: Outputs | None)
         # The kernel uses only SIGKILL when memory runs out: another signal has another cause.
         is_memory = ended.out_of_memory and ended.signal == SIGKILL
         reason, detail = (Reason.OOM, "") if is_memory else (f"signal({ended.signal})", _limit_words(ended))
-    elif ended.exit_code == 0 and outputs is not None and outputs.problems:
-        reason, detail = Reason.OUTPUTS, outputs.problems[0]
     elif ended.exit_code == 0:
-        attempt_state, run_state, reason = AttemptState.SUCCEEDED, RunState.SUCCEEDED, ""
+        reason, detail = _left_out(ended, spec, outputs)
+        if not reason:
+            attempt_state, run_state = AttemptState.SUCCEEDED, RunState.SUCCEEDED
     elif ended.exit_code is not None and any(_holds(codes, ended.exit_code) for codes in spec.skip_exit):
         attempt_state, run_state, reason = AttemptState.SKIPPED, RunState.SKIPPED, Reason.NOTHING_TO_DO
         detail = f"exit code {ended.exit_code}"
@@ -265,6 +274,17 @@ def _after_end(ended: Ended, run: Tried, spec: JobSpec, outputs: Outputs | None)
         detail=detail,
         ended_at=ended.ended_at,
     )
+
+
+def _left_out(ended: Ended, spec: JobSpec, outputs: Outputs | None) -> tuple[str, str]:
+    """Why exit code 0 is no success, as reason and detail: empty texts if it is one."""
+    if outputs is not None and outputs.problems:
+        return Reason.OUTPUTS, outputs.problems[0]
+    unmet = ended.unmet
+    if outputs is not None and ended.outputs is not None:  # an end that is only assumed has no values
+        length = ended.ended_at - ended.started_at
+        unmet = unmet or unmet_values(spec.expect, length=length, ended=ended, outputs=outputs.values)
+    return (Reason.EXPECTATION, unmet) if unmet else ("", "")
 
 
 def _over_time(ended: Ended, run: Tried, spec: JobSpec) -> Reason:
@@ -315,7 +335,7 @@ def _runs_in_a_shell(action: Action) -> bool:
 
 def _matches(condition: str, ended: Ended, reason: str, *, has_shell: bool) -> bool:
     """Whether one item of `retry.when` matches this end: any, timeout, signal, exit:N, exit:N-M, connect,
-    http:NNN, http:5xx.
+    expectation, http:NNN, http:5xx.
 
     Of a request, `reason` says how it failed: a server that stopped answering is a timeout too.
 
@@ -327,8 +347,8 @@ def _matches(condition: str, ended: Ended, reason: str, *, has_shell: bool) -> b
             return True
         case ("timeout", _, _):
             return ended.timed_out or reason == Reason.SILENT
-        case (Reason.CONNECT, _, _):
-            return reason == Reason.CONNECT
+        case (Reason.CONNECT | Reason.EXPECTATION, _, _):
+            return reason == condition
         case ("http", _, status):
             return re.fullmatch(f"http\\({status.replace('x', '[0-9]')}\\)", reason) is not None
         case ("signal", _, _):

@@ -45,6 +45,7 @@ _SAYS_IT_ALL = (
     Reason.ENV_FILE,
     Reason.UNREADABLE,
     Reason.UPSTREAM,
+    Reason.EXPECTATION,
 )
 
 

@@ -1,20 +1,16 @@
 """Areas: the engine (in short; `jobfile status` shows more), and undelivered notifications."""
 
 from collections.abc import Iterator
-from datetime import timedelta
-from typing import Final
 
 from engine.answers.findings import Examined, Finding
 from engine.answers.presence import SILENT
 from engine.answers.starts import folder_words
+from engine.answers.status import is_late
 from engine.core.records import CLOCK_HOLD
 from engine.core.vocabulary import seconds_text
 from engine.doctor.subject import Subject
 from engine.ledger.ports import View
 from jobfile.model.counts import many
-
-OWED_LONG: Final = timedelta(minutes=10)
-"""A notification older than this counts as not delivered."""
 
 
 def examine_engine(subject: Subject) -> Examined:
@@ -84,15 +80,29 @@ def examine_notifications(subject: Subject) -> Examined:
         return Examined(area="notifications", looked_at="there is no ledger to read", is_skipped=True)
     backlog = subject.view.soundness.backlog()
     looked_at = f"{backlog.owed:,} waiting" if backlog.owed else "none waiting"
-    findings: tuple[Finding, ...] = ()
-    if backlog.oldest is not None and subject.now - backlog.oldest > OWED_LONG:
+    findings = tuple(_check_notifications(subject, subject.view))
+    return Examined(area="notifications", looked_at=looked_at, findings=findings)
+
+
+def _check_notifications(subject: Subject, view: View) -> Iterator[Finding]:
+    backlog, given_up = view.soundness.backlog(), view.soundness.given_up()
+    last = view.soundness.delivery_error()
+    why = f"; channel {last.channel}: {last.error}" if last is not None else ""
+    help_ = "`jobfile notify test CHANNEL` says whether a channel works"
+    has_failed = last is not None or not subject.is_running
+    if backlog.oldest is not None and is_late(backlog, subject.now, has_failed=has_failed):
         since = f"{backlog.oldest:%Y-%m-%dT%H:%M:%SZ}"
         are = many(backlog.owed, "notification is", "notifications are")
-        findings = (
-            Finding(
-                code="notifications.owed",
-                found=f"{are} waiting, the oldest since {since}: this version of jobfile does not send them",
-                help="`jobfile report` shows what went wrong; check its exit code meanwhile",
-            ),
+        yield Finding(
+            code="notifications.owed",
+            found=f"{are} waiting, the oldest since {since}{why}",
+            help=help_ if subject.is_running else f"`jobfile up` sends them; {help_}",
         )
-    return Examined(area="notifications", looked_at=looked_at, findings=findings)
+    if given_up.newest is not None:
+        were = many(given_up.given_up, "notification was", "notifications were")
+        newest = f"{given_up.newest:%Y-%m-%dT%H:%M:%SZ}"
+        yield Finding(
+            code="notifications.given_up",
+            found=f"{were} given up after a day of tries, the last one at {newest}{why}",
+            help=f"{help_}; `jobfile why RUN` shows which",
+        )

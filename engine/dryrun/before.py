@@ -1,7 +1,7 @@
 """Previews a run: what would be executed, with which values, and whether it would run at all."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from pathlib import Path
@@ -47,6 +47,8 @@ from engine.transactions.steps import step_as_job
 from engine.transactions.templates import template_values
 from jobfile.expressions.template import to_text
 from jobfile.model.catalog import CompiledJob
+from jobfile.model.counts import many
+from jobfile.model.expectations import ExpectSpec
 from jobfile.model.jobs import AfterTrigger, FileTrigger, JobSpec, StepsAction
 from jobfile.model.values import Value
 from jobfile.schedule.duration import format_duration
@@ -158,7 +160,28 @@ def _end_rows(spec: JobSpec) -> list[Row]:
         [] if spec.deadline is None else [("deadline", f"{format_duration(spec.deadline)} for all attempts")]
     )
     rows += [("skip_exit", f"exit code {codes}: it had nothing to do")] if codes else []
+    rows += [("expect", one) for one in _checks(spec.expect)]
     return rows + [("artifacts", f"{pattern}   copied when an attempt ends") for pattern in spec.artifacts]
+
+
+def _checks(expect: ExpectSpec) -> Iterator[str]:
+    """What a success must leave, or it has failed: one line for each check."""
+    for one in expect.files:
+        size = f", each at least {one.min_size}" if one.min_size else ""
+        yield f"{many(one.count, 'file')} {one.path}{size}{', changed by the run' if one.newer_than else ''}"
+    if expect.log.contains is not None:
+        yield f"`{expect.log.contains}` in the log"
+    if expect.log.matches is not None:
+        yield f"a line of the log that matches `{expect.log.matches}`"
+    if expect.log.empty is not None:
+        yield "an empty log" if expect.log.empty else "something in the log"
+    for name, found in expect.outputs.items():
+        limits = (("at least", found.min), ("at most", found.max))
+        yield f"output {name}: {', '.join(f'{word} {limit}' for word, limit in limits if limit is not None)}"
+    if expect.min_duration is not None:
+        yield f"it takes at least {format_duration(expect.min_duration)}"
+    if expect.max_duration is not None:
+        yield f"it is late after {format_duration(expect.max_duration)}"
 
 
 def _process_rows(spec: JobSpec) -> list[Row]:

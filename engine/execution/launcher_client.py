@@ -290,8 +290,9 @@ def listen(
     env: Mapping[str, str],
     text: bytes,
     most_bytes: int,
-    memory_bytes: int,
+    memory_bytes: int | None,
     timeout_seconds: float,
+    folder: str = "/",
 ) -> Heard:
     """Run a program that reads a text, and read its output up to a limit; raises OSError.
 
@@ -308,14 +309,15 @@ def listen(
             stdin=given,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            cwd="/",
+            cwd=folder,
             env=env,
             start_new_session=True,
         )
     with process:
         try:
             with contextlib.suppress(ProcessLookupError):  # it may have ended already
-                resource.prlimit(process.pid, resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
+                if memory_bytes is not None:
+                    resource.prlimit(process.pid, resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
             out, complaint, trouble = _printed(process, most_bytes, timeout_seconds)
         finally:
             if process.poll() is None:

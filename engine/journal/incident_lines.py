@@ -4,6 +4,8 @@ from typing import assert_never
 
 from engine.core.events import (
     BackfillEnded,
+    ChannelDown,
+    ChannelUp,
     ClockBelieved,
     ClockHeld,
     ClockJumped,
@@ -15,17 +17,20 @@ from engine.core.events import (
     FolderPolled,
     FolderReadable,
     FolderUnreadable,
+    JobLate,
     JobPaused,
     JobRenamed,
     LedgerHeld,
     LedgerUnwritable,
     LedgerWritable,
+    NotificationGivenUp,
     OutputsDropped,
     RemovalsHeld,
     RunsPruned,
     ScheduleQuarantined,
     SkipsInARow,
 )
+from engine.core.lateness import LATE_WORDS, LateKind
 from engine.core.reasons import REASONS
 from engine.core.vocabulary import backfill_words, seconds_text, short
 from jobfile.model.counts import many
@@ -105,6 +110,20 @@ def upkeep_text(
             assert_never(event)
 
 
+def channel_text(event: ChannelDown | ChannelUp | NotificationGivenUp) -> str:
+    """One line about a channel."""
+    match event:
+        case ChannelDown():
+            return f"NOT NOTIFIED, channel {event.channel}: {event.error}; it is retried"
+        case ChannelUp():
+            return f"channel {event.channel} works again"
+        case NotificationGivenUp():
+            given_up = many(event.count, "notification")
+            return f"GIVEN UP: {given_up} for channel {event.channel}, after a day of tries: {event.error}"
+        case _:
+            assert_never(event)
+
+
 def _folder_text(event: FolderUnreadable | FolderReadable | FolderPolled) -> str:
     """One line about a folder that is watched for files."""
     match event:
@@ -125,12 +144,20 @@ def _few(names: tuple[str, ...]) -> str:
 
 
 def job_event_text(
-    event: FellDueUnseen | SkipsInARow | JobPaused | ScheduleQuarantined | BackfillEnded | FilesWait,
+    event: FellDueUnseen
+    | SkipsInARow
+    | JobPaused
+    | JobLate
+    | ScheduleQuarantined
+    | BackfillEnded
+    | FilesWait,
 ) -> str:
     """One line about a job, without its name, which the caller puts before it."""
     match event:
         case FellDueUnseen():
             return f"{many(event.count, 'run')} fell due while no engine was awake"
+        case JobLate():
+            return f"LATE: {LATE_WORDS[LateKind(event.kind)]}"
         case SkipsInARow():
             by = f"blocked by run {short(event.detail)}"
             return f"SKIPPED {event.count} times in a row: {by}; is it stuck?"

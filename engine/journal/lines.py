@@ -10,6 +10,8 @@ from engine.core.events import (
     AttemptAdopted,
     AttemptStarted,
     BackfillEnded,
+    ChannelDown,
+    ChannelUp,
     ClockBelieved,
     ClockHeld,
     ClockJumped,
@@ -29,12 +31,14 @@ from engine.core.events import (
     FolderReadable,
     FolderUnreadable,
     GenerationApplied,
+    JobLate,
     JobPaused,
     JobRenamed,
     LedgerHeld,
     LedgerUnwritable,
     LedgerWritable,
     LoopFailed,
+    NotificationGivenUp,
     NotRunTold,
     NotShown,
     OutputsDropped,
@@ -62,7 +66,13 @@ from engine.core.vocabulary import (
     seconds_text,
     short,
 )
-from engine.journal.incident_lines import incident_text, job_event_text, ledger_text, upkeep_text
+from engine.journal.incident_lines import (
+    channel_text,
+    incident_text,
+    job_event_text,
+    ledger_text,
+    upkeep_text,
+)
 from jobfile.diagnostics.escapes import message
 from jobfile.model.counts import many
 from jobfile.render.style import PLAIN, Style
@@ -95,12 +105,20 @@ def event_text(event: Event) -> str:
             | FolderPolled()
         ):
             return _line("", "", upkeep_text(event))
-        case LedgerHeld() | LedgerUnwritable() | LedgerWritable():
-            return _line("", "", ledger_text(event))
+        case (
+            LedgerHeld()
+            | LedgerUnwritable()
+            | LedgerWritable()
+            | ChannelDown()
+            | ChannelUp()
+            | NotificationGivenUp()
+        ):
+            return _line("", "", _about_parts(event))
         case (
             FellDueUnseen()
             | SkipsInARow()
             | JobPaused()
+            | JobLate()
             | ScheduleQuarantined()
             | BackfillEnded()
             | FilesWait()
@@ -123,6 +141,16 @@ def event_text(event: Event) -> str:
             return _line(event.run.id, event.run.job, _about_run(event))
         case _:
             assert_never(event)
+
+
+def _about_parts(
+    event: LedgerHeld | LedgerUnwritable | LedgerWritable | ChannelDown | ChannelUp | NotificationGivenUp,
+) -> str:
+    match event:
+        case ChannelDown() | ChannelUp() | NotificationGivenUp():
+            return channel_text(event)
+        case _:
+            return ledger_text(event)
 
 
 def _line(run_id: str, job: str, text: str) -> str:

@@ -2,4 +2,14 @@
 implements, and the stores.
 """
 
-__all__ = ["health", "opening", "ports", "soundness_ports", "source_fact", "store_ports", "watched_fact"]
+__all__ = [
+    "event_ports",
+    "health",
+    "opening",
+    "past_ports",
+    "ports",
+    "soundness_ports",
+    "source_fact",
+    "store_ports",
+    "watched_fact",
+]

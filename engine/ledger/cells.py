@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple  # a row's columns have no narrower type
 
+from engine.core.lateness import LateKind
 from engine.core.lifecycle import AttemptState, RunState, TriggerKind
 from engine.core.step_states import StepState
 from jobfile.model.names import is_step_name
@@ -370,8 +371,10 @@ CELLS: Final[Mapping[str, Mapping[str, Cell]]] = {
         "at": INSTANT,
         "next_try_at": INSTANT,
         "sent_at": _maybe(INSTANT),
+        "given_up_at": _maybe(INSTANT),
         "tries": COUNT,
         **dict.fromkeys(("id", "event", "channel", "job", "run_id", "body", "last_error"), TEXT),
+        **dict.fromkeys(("message", "done"), TEXT),
     },
     "step": {
         "run_id": RUN_ID,
@@ -415,6 +418,18 @@ CELLS: Final[Mapping[str, Mapping[str, Cell]]] = {
     },
     "trigger_event": {"job": JOB, "trigger": TEXT, "identity": TEXT, "run_id": MAYBE_RUN_ID, "mount": TEXT},
     "idempotency_key": {"job": JOB, "key": TEXT, "run_id": RUN_ID, "expires_at": INSTANT},
+    "late": {
+        "job": JOB,
+        "kind": _one_of(frozenset(LateKind), LateKind.MAX_DURATION.value),
+        "about": TEXT,
+        "since": INSTANT,
+        "found_at": INSTANT,
+        "limit_seconds": _maybe(COUNT),
+        "scheduled_for": _maybe(INSTANT),
+        "run_id": TEXT,
+        "over_at": ENDED,
+    },
+    "odd": {"run_id": RUN_ID, "name": TEXT, "value": REAL, "median": REAL, "spread": REAL},
     "followed": {"job": JOB, "follower": JOB, "generation": COUNT},
     "ended": {"run_id": RUN_ID, "generation": COUNT, "noted_at": INSTANT},
     "definition": {"digest": TEXT, "job": JOB, "spec": TEXT},
@@ -435,6 +450,8 @@ KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "pruned_request": ("job", "quarter", "state"),
     "trigger_event": ("job", "trigger", "identity"),
     "idempotency_key": ("job", "key"),
+    "late": ("job", "kind", "about"),
+    "odd": ("run_id", "name"),
     "followed": ("job", "follower"),
     "ended": ("seq",),
     "definition": ("digest",),

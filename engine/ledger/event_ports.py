@@ -1,4 +1,5 @@
-"""The ports of a ledger for how work comes in. A store has them as `trigger_events`, `keys` and `backfills`.
+"""The ports of a ledger for how work comes in, and for who is notified of its end. A store has them as
+`trigger_events`, `keys`, `backfills` and `outbox`.
 
 Every method that writes must be called inside a transaction of the store.
 """
@@ -8,10 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from engine.core.lifecycle import Run, TriggerEvent, TriggerKind
-    from engine.core.records import Backfill
+    from engine.core.records import Backfill, Owed, Parcel, Told
 
 
 class TriggerEvents(Protocol):
@@ -91,4 +93,61 @@ class Backfills(Protocol):
 
     def has_pruned_success(self, job: str, at: datetime) -> bool:
         """Whether retention deleted a successful run of a job for an instant."""
+        ...
+
+
+class Outbox(Protocol):
+    """Notifications to send: each at least once, and in order for each job and channel."""
+
+    def add(self, owed: Owed) -> None:
+        """Record a notification to send; nothing changes when its id is known."""
+        ...
+
+    def channels(self) -> tuple[str, ...]:
+        """The channels with undelivered notifications, by name."""
+        ...
+
+    def pending(self, channel: str, *, of_each: int, limit: int) -> tuple[Owed, ...]:
+        """Undelivered notifications of a channel that belong to no message yet, oldest first.
+
+        Of each job, only the oldest `of_each`.
+        """
+        ...
+
+    def assign(self, message: str, channel: str, upto: Mapping[str, datetime]) -> None:
+        """From now on, the pending notifications of a channel belong to a message: of each job up to its
+        instant.
+        """
+        ...
+
+    def parcels(self, channel: str) -> tuple[Parcel, ...]:
+        """The undelivered messages of a channel, oldest first."""
+        ...
+
+    def of_message(self, message: str, *, limit: int) -> tuple[Owed, ...]:
+        """The notifications of a message, oldest first."""
+        ...
+
+    def count_of(self, message: str) -> int:
+        """The number of notifications of a message."""
+        ...
+
+    def told(self, channel: str, *, since: datetime) -> tuple[Told, ...]:
+        """When a channel was last notified of each event of each job, since an instant, oldest first."""
+        ...
+
+    def sent(self, id: str, *, now: datetime) -> None:
+        """Record the delivery of a message, or of a notification of none."""
+        ...
+
+    def failed(self, id: str, *, error: str, next_try_at: datetime, done: tuple[str, ...] = ()) -> None:
+        """Record a failed delivery, and when to retry it; `done` are the destinations that have it."""
+        ...
+
+    def give_up(self, id: str, *, error: str, now: datetime, done: tuple[str, ...] = ()) -> None:
+        """Record a failed delivery that is not retried."""
+        ...
+
+    def drop_sent(self, *, before: datetime) -> int:
+        """Delete notifications that were delivered or given up before an instant; return their number."""
         ...

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         Generation,
         Incident,
         JobVersion,
+        Notification,
         Output,
         Pause,
         Rejection,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     )
     from engine.core.step_states import StepRun
     from engine.ledger.following_ports import Followed
+    from engine.ledger.late_ports import LateHistory
     from engine.ledger.soundness_ports import Soundness
 
 
@@ -103,6 +105,10 @@ class Details(Protocol):
 
     def artifacts(self, run_id: str) -> tuple[KeptArtifact, ...]:
         """The artifacts of a run, in the order in which they were recorded."""
+        ...
+
+    def notifications(self, run_id: str) -> tuple[Notification, ...]:
+        """The notifications about a run, and whether they were delivered, oldest first."""
         ...
 
 
@@ -294,4 +300,5 @@ class View(Opened, Current, History, Overview, Generations, EngineHistory, Backf
     """Everything that answers read. A view works while an engine writes, and without an engine."""
 
     soundness: Soundness
+    lates: LateHistory
     following: Followed

@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Final
 
+from engine.core.lateness import Late, LateKind
 from engine.core.lifecycle import RunState
 from engine.core.records import (
     Applied,
@@ -13,6 +15,8 @@ from engine.core.records import (
     Generation,
     Incident,
     JobVersion,
+    Notification,
+    Odd,
     Owed,
     Pause,
     Rejection,
@@ -183,6 +187,20 @@ def owed_from_row(row: Row) -> Owed:
     )
 
 
+def notification_from_row(row: Row) -> Notification:
+    """A notification and its delivery."""
+    return Notification(
+        event=row["event"],
+        channel=row["channel"],
+        at=from_us(row["at"]),
+        tries=row["tries"],
+        next_try_at=from_us(row["next_try_at"]),
+        sent_at=maybe_from_us(row["sent_at"]),
+        given_up_at=maybe_from_us(row["given_up_at"]),
+        last_error=row["last_error"],
+    )
+
+
 def backfill_from_row(row: Row) -> Backfill:
     """A backfill."""
     return Backfill(
@@ -200,6 +218,27 @@ def backfill_from_row(row: Row) -> Backfill:
     )
 
 
+def late_from_row(row: Row) -> Late:
+    """Something that a job is, or was, late with."""
+    seconds = row["limit_seconds"]
+    return Late(
+        job=row["job"],
+        kind=LateKind(row["kind"]),
+        about=row["about"],
+        since=from_us(row["since"]),
+        limit=None if seconds is None else timedelta(seconds=seconds),
+        scheduled_for=maybe_from_us(row["scheduled_for"]),
+        run_id=row["run_id"],
+        found_at=from_us(row["found_at"]),
+        over_at=maybe_from_us(row["over_at"]),
+    )
+
+
+def odd_from_row(row: Row) -> Odd:
+    """Something unusual about a run."""
+    return Odd(row["run_id"], row["name"], row["value"], row["median"], row["spread"])
+
+
 TABLE_OF: Final[Mapping[Callable[[Row], object], str]] = {
     run_from_row: "run",
     attempt_from_row: "attempt",
@@ -215,9 +254,12 @@ TABLE_OF: Final[Mapping[Callable[[Row], object], str]] = {
     incident_from_row: "incident",
     audited_from_row: "audit",
     owed_from_row: "outbox",
+    notification_from_row: "outbox",
     output_from_row: "output",
     artifact_from_row: "artifact",
     backfill_from_row: "backfill",
+    late_from_row: "late",
+    odd_from_row: "odd",
     step_from_row: "step",
 }
 """The table whose rows each reader takes."""

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from engine.core.records import (
         Backlog,
         Crowd,
+        DeliveryError,
         Gap,
+        GivenUp,
         Incident,
         LastState,
         LiveAttempt,
@@ -115,6 +117,14 @@ class Contents(Protocol):
 
     def backlog(self) -> Backlog:
         """The number of undelivered notifications, and the time of the oldest."""
+        ...
+
+    def given_up(self) -> GivenUp:
+        """The number of notifications that were given up, and when the last one was."""
+        ...
+
+    def delivery_error(self) -> DeliveryError | None:
+        """Why the last try to reach a channel failed; None when each notification was delivered."""
         ...
 
 

@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from engine.core.records import (
         Generation,
         Incident,
-        Owed,
         Pause,
         Schedule,
         Unreadable,
     )
-    from engine.ledger.event_ports import Backfills, Keys, TriggerEvents
+    from engine.ledger.event_ports import Backfills, Keys, Outbox, TriggerEvents
     from engine.ledger.following_ports import Following
+    from engine.ledger.late_ports import Lates
     from engine.ledger.past_ports import Artifacts, Past
     from engine.ledger.step_ports import Steps
     from engine.ports import Stop
@@ -94,30 +94,6 @@ class Incidents(Holds, Protocol):
         ...
 
 
-class Outbox(Protocol):
-    """Notifications to send: each at least once, and in order for each job and channel."""
-
-    def add(self, owed: Owed) -> None:
-        """Record a notification to send; nothing changes when its id is known."""
-        ...
-
-    def due(self, *, now: datetime, limit: int) -> tuple[Owed, ...]:
-        """Notifications to try now, oldest first: for each job and channel, only its oldest unsent one."""
-        ...
-
-    def sent(self, id: str, *, now: datetime) -> None:
-        """Record a delivery."""
-        ...
-
-    def failed(self, id: str, *, error: str, next_try_at: datetime) -> None:
-        """Record a failed delivery, and when to retry it."""
-        ...
-
-    def drop_sent(self, *, before: datetime) -> int:
-        """Delete notifications that were delivered before an instant; return their number."""
-        ...
-
-
 class Transactions(Protocol):
     """Atomic changes."""
 
@@ -172,6 +148,7 @@ class Notifications(Current, Protocol):
     """For the callers that record notifications: the outbox, and how earlier runs ended."""
 
     outbox: Outbox
+    lates: Lates
 
     def newest_ends(
         self, job: str, *, since: datetime, limit: int, combinations: int = 0
@@ -283,6 +260,7 @@ class Applying(Accounting, Protocol):
     """For the callers that put jobs in force: generations, jobs, schedules, waiting runs of changed jobs."""
 
     incidents: Incidents
+    past: Past
     following: Following
 
     def add_generation(self, generation: Generation, *, tzdata_version: str, cron_semantics: int) -> int:
@@ -407,12 +385,19 @@ class Execution(Stopping, Pausing, SettingAside, Protocol):
         ...
 
 
+class Expecting(Definitions, Pausing, Protocol):
+    """For the loop that finds late jobs."""
+
+    past: Past
+
+
 class Retention(Stopping, Protocol):
     """For the housekeeper: late evidence of lost runs, and deletions."""
 
     past: Past
     artifacts: Artifacts
     outbox: Outbox
+    lates: Lates
     incidents: Incidents
     keys: Keys
     trigger_events: TriggerEvents
@@ -422,6 +407,15 @@ class ClockKeeping(Standing, Current, Definitions, Transactions, Protocol):
     """For the clock guard: whether the clock is believed, and the runs that a wrong one had recorded."""
 
     incidents: Incidents
+    past: Past
+    outbox: Outbox
+
+
+class Sending(Current, Definitions, Transactions, Protocol):
+    """For the sender: it sends notifications, and makes each from what is known when it is sent."""
+
+    past: Past
+    outbox: Outbox
 
 
 class AuditTrail(Current, Auditing, Protocol):
@@ -466,6 +460,15 @@ class Sessions(Transactions, Protocol):
 
 
 class Store(
-    Scheduling, Consequences, Applying, Execution, Retention, ClockKeeping, AuditTrail, Sessions, Protocol
+    Scheduling,
+    Consequences,
+    Applying,
+    Execution,
+    Retention,
+    ClockKeeping,
+    Sending,
+    AuditTrail,
+    Sessions,
+    Protocol,
 ):
     """Everything that the loops write, and read to decide. Each caller names the port that it needs."""

@@ -9,9 +9,10 @@ from engine.core.clocks import JUMP, Reading, implausible, jump_between
 from engine.core.events import ClockBelieved, ClockHeld, ClockJumped, Event
 from engine.core.lifecycle import Run, RunState
 from engine.core.reasons import IncidentKind
-from engine.core.records import Session
+from engine.core.records import CLOCK_HOLD, Session
 from engine.core.retry import retry_delay
 from engine.ledger.store_ports import ClockKeeping
+from engine.notifications.noting import owe_for_hold
 from engine.ports import Clock, Journal
 
 SYNCHRONIZED_SECONDS = 60.0
@@ -151,6 +152,7 @@ class ClockGuard:
         with self._store.transaction():
             if self._store.incidents.hold() is None:
                 self._store.incidents.begin_hold(detail=why, now=now.wall)
+                owe_for_hold(self._store, CLOCK_HOLD, begins=True, detail=why, now=now.wall)
         events.append(ClockHeld(reason=why))
 
     def _maybe_accept(self, now: Reading, covered: datetime | None, events: list[Event]) -> None:
@@ -177,6 +179,7 @@ class ClockGuard:
     def _end(self, now: Reading, by: str, events: list[Event]) -> None:
         with self._store.transaction():
             self._store.incidents.end_hold(by=by, now=now.wall)
+            owe_for_hold(self._store, CLOCK_HOLD, begins=False, detail=by, now=now.wall)
         self._trust(now)
         self._is_held = False
         events.append(ClockBelieved(by=by))

@@ -14,6 +14,7 @@ from engine.core.retry import state_after
 from engine.core.webhooks import REMEMBERED
 from engine.execution import run_folders
 from engine.ledger.store_ports import Retention
+from engine.notifications.noting import owe_for_hold
 from engine.ports import Clock, Journal, Launcher, Stop
 from engine.transactions.keys import KEY_LASTS
 from engine.transactions.steps import has_steps, step_as_job
@@ -34,6 +35,7 @@ EVIDENCE_WITHIN = timedelta(days=7)
 LOST_AT_ONCE = 500
 KEEP_OUTPUT_FOR = timedelta(hours=1)
 """Output of younger runs is kept, however large all outputs are."""
+ENOUGH_SPACE = "there is enough space again"
 FORGOTTEN = {TriggerKind.AFTER: KEY_LASTS, TriggerKind.BACKFILL: KEY_LASTS, TriggerKind.WEBHOOK: REMEMBERED}
 """Kinds of events that cannot come again, and how long they are known at least."""
 _COMPRESSED = "compressed_upto"
@@ -122,6 +124,7 @@ class Housekeeper:
         if not found:
             with self._store.transaction():
                 self._store.outbox.drop_sent(before=before)
+                self._store.lates.drop(before=before)
             return False
         left = {run.id: [one.key for one in self._store.past.attempts(run.id)] for run in found}
         with self._store.transaction():
@@ -233,12 +236,14 @@ class Housekeeper:
         now = self._clock.now()
         with self._store.transaction():
             if not is_low:
-                self._store.incidents.end_hold(DISK_HOLD, by="there is enough space again", now=now)
+                self._store.incidents.end_hold(DISK_HOLD, by=ENOUGH_SPACE, now=now)
+                owe_for_hold(self._store, DISK_HOLD, begins=False, detail=ENOUGH_SPACE, now=now)
             elif self._store.incidents.hold(DISK_HOLD) is None:
                 detail = (
                     f"{free // 2**20} MiB free, at least {self._config.min_free_bytes // 2**20} are needed"
                 )
                 self._store.incidents.begin_hold(DISK_HOLD, detail=detail, now=now)
+                owe_for_hold(self._store, DISK_HOLD, begins=True, detail=detail, now=now)
         self._is_disk_noted = True
 
     def _stop_hoarders(self) -> None:

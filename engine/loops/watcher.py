@@ -6,6 +6,8 @@ from engine.actions.unsupported import beyond_engine
 from engine.core.events import ConfigAccepted, ConfigChanged, ConfigRejected, Event, RemovalsHeld
 from engine.core.records import Generation
 from engine.ledger.store_ports import Applying
+from engine.notifications.noting import CONFIG_CHANNEL, note_channels, owe_for_engine
+from engine.notifications.system_channels import known_channels
 from engine.ports import Clock, Journal, Snapshot, SourceTree
 from engine.transactions.account import Moment
 from engine.transactions.apply import Change, apply_catalog, compare
@@ -130,15 +132,22 @@ class Watcher:
             or beyond[:MAX_LISTED]
             or (snapshot.problem,)
         )
-        with self._store.transaction():
-            self._store.reject(digest=_digest(snapshot), diagnostics=lines, now=self._clock.now())
         generation = self._store.current_generation()
         running = None if generation is None else generation.number
+        with self._store.transaction():
+            self._reject(snapshot, lines, running=running)
         self._journal.report(ConfigRejected(running=running, diagnostics=lines))
+
+    def _reject(self, snapshot: Snapshot, lines: tuple[str, ...], *, running: int | None) -> None:
+        now = self._clock.now()
+        self._store.reject(digest=_digest(snapshot), diagnostics=lines, now=now)
+        facts = {"diagnostics": list(lines), "generation": running}
+        owe_for_engine(self._store, CONFIG_CHANNEL, "rejected", facts, now=now)
 
     def _take(self, snapshot: Snapshot, compiled: Compiled) -> None:
         catalog = compiled.catalog
         assert catalog is not None
+        assert compiled.files is not None
         now = self._clock.now()
         current = self._store.current_generation()
         wanted = Generation(
@@ -161,9 +170,12 @@ class Watcher:
         events: list[Event] = []
         with self._store.transaction():
             was_refused = self._store.accept(now=now)
+            if was_refused:
+                owe_for_engine(self._store, CONFIG_CHANNEL, "accepted", {}, now=now)
             if applies:
                 moment = Moment(now=now, generation=number, new_id=self._new_id)
                 events += apply_catalog(self._store, catalog, wanted, moment)
+                note_channels(self._store, known_channels(compiled.files))
             elif not change.is_empty:
                 events.append(ConfigChanged(running=number or None))
         if was_refused and not events:
@@ -185,8 +197,9 @@ class Watcher:
             "If this is intended:  jobfile apply --yes-remove-many, or wait 5 minutes",
         )
         if self._doubted_since is None:
+            current = self._store.current_generation()
             with self._store.transaction():
-                self._store.reject(digest=_digest(snapshot), diagnostics=lines, now=self._clock.now())
+                self._reject(snapshot, lines, running=None if current is None else current.number)
             self._doubted_since = self._clock.elapsed()
             jobs = len(self._store.jobs_in_force())
             self._journal.report(RemovalsHeld(removed=len(change.removed), jobs=jobs))

@@ -11,9 +11,8 @@ from typing import assert_never
 from engine.actions.prepare import prepare
 from engine.actions.removing import removal_of
 from engine.config import EngineConfig
-from engine.core.artifacts import artifacts_of
 from engine.core.errors import JobfileError, PartialTurnError
-from engine.core.events import AttemptStarted, Event, OutputsUndeclared, RunSettled
+from engine.core.events import AttemptStarted, Event
 from engine.core.lifecycle import (
     Attempt,
     AttemptKey,
@@ -25,16 +24,14 @@ from engine.core.lifecycle import (
     RunState,
     StartError,
 )
-from engine.core.outputs import outputs_of
 from engine.core.reasons import Reason
-from engine.core.retry import settle, settled_run
 from engine.ledger.store_ports import Execution
+from engine.loops.outcomes import Outcomes
 from engine.loops.pace import Pace
-from engine.notifications.noting import owe_for_run
 from engine.ports import Alive, Clock, Journal, Launcher, LaunchOrder, NotStarted
 from engine.transactions.conditions import skip_in_vain
+from engine.transactions.ends import settle_attempt
 from engine.transactions.expiring import end_late
-from engine.transactions.pause import pause_after_failures
 from engine.transactions.steps import (
     Courses,
     ToStart,
@@ -49,7 +46,7 @@ from engine.transactions.steps import (
     stop_rest,
     to_start,
 )
-from engine.transactions.stop import is_withdrawn, why_gone, withdraw
+from engine.transactions.stop import is_withdrawn, withdraw
 from jobfile.model.jobs import JobSpec
 
 IDLE_SECONDS = 15.0
@@ -117,6 +114,7 @@ class Worker:
         self._is_abandoned = is_abandoned
         self._flights: dict[str, _Flight] = {}
         self._courses = Courses(store)
+        self._outcomes = Outcomes(store, config, clock)
         self._noticed: set[str] = set()
         self._unsettled: set[str] = set()
         """Attempts whose end could not be recorded because of a bug: each is
@@ -235,7 +233,9 @@ class Worker:
                 case Lost():
                     ended[name] = self._end_lost(flight, evidence)
                 case Ended() | StartError():
-                    ended[name] = evidence
+                    judged = self._outcomes.judged(flight.attempt, flight.run, evidence)
+                    if judged is not None:  # otherwise the rescuer notices it again
+                        ended[name] = judged
                 case _:
                     assert_never(evidence)
         return ended, unstarted
@@ -340,28 +340,8 @@ class Worker:
                 self._store.set_aside(found, is_over=True, now=now)
 
     def _make_true(self, run: Run, outcome: Outcome, now: datetime) -> list[Event] | None:
-        """Record the end of an attempt, with notifications and an automatic pause;
-        None if `run` is outdated.
-        """
-        spec, _ = self._definition(run)
-        outputs = outputs_of(outcome, spec)
-        verdict = settle(run, outcome, spec=spec, now=now, outputs=outputs)
-        if verdict.run_state is RunState.RETRY_WAIT and (gone := why_gone(self._store, run)):
-            verdict = settle(run, outcome, spec=spec, now=now, gone=gone, outputs=outputs)
-        if not self._store.settle(run, verdict, outcome):
-            return None
-        if spec.outputs:
-            self._store.past.set_outputs(run.last_attempt, outputs.values)
-        self._store.artifacts.add(run.last_attempt, artifacts_of(outcome))
-        settled = settled_run(run, verdict, outcome)
-        seconds = None
-        if isinstance(outcome, Ended):
-            seconds = (outcome.ended_at - outcome.started_at).total_seconds()
-        owe_for_run(self._store, settled, spec, now=now)
-        reports: list[Event] = [RunSettled(run=settled, number=run.attempt, seconds=seconds)]
-        if outputs.undeclared:
-            reports.append(OutputsUndeclared(run=settled, number=run.attempt, names=outputs.undeclared))
-        return reports + pause_after_failures(self._store, settled, spec, now=now)
+        """Record the end of an attempt; None if `run` is outdated."""
+        return settle_attempt(self._store, run, self._definition(run)[0], outcome, now=now)
 
     def _claim(self, now: datetime, events: list[Event], *, room: int) -> list[ToStart]:
         """End runs that could not start in time, and record attempts of runs and steps that may start now."""

@@ -1,3 +1,3 @@
-"""Who is notified of what: notifications are noted with the record they are about; the kinds of channel."""
+"""Who is notified of what: notifications are noted with the record they are about, and become messages."""
 
-__all__ = ["noting", "registry"]
+__all__ = ["batches", "message", "noting", "system_channels"]

@@ -7,22 +7,40 @@ the channel, and more may be known by then.
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Final, Protocol
 
 from engine.core.due import NotRun
+from engine.core.lateness import Late
 from engine.core.lifecycle import Run, RunState
 from engine.core.notices import TROUBLE, notices
 from engine.core.occurrences import deciding, is_over, newest_of_each
 from engine.core.records import Owed
+from engine.ledger.event_ports import Outbox
+from engine.ledger.past_ports import Past
 from engine.ledger.store_ports import Notifications
+from engine.notifications.system_channels import (
+    CHANNELS_FACT,
+    KnownChannel,
+    channels_from_text,
+    channels_to_text,
+)
 from jobfile.model.hashing import sha256
 from jobfile.model.jobs import JobSpec
 
 Facts = Mapping[str, object]
+LATE = "late"
+CONFIG_CHANNEL: Final = "config"
+ENGINE_CHANNEL: Final = "engine"
+NOT_RUN: Final = (RunState.SKIPPED, RunState.MISSED)
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def owe_for_run(store: Notifications, run: Run, spec: JobSpec, *, now: datetime) -> None:
-    """Note the notifications for the state of a run, if it is final; for a matrix, when all runs are."""
+    """Note the notifications for the state of a run, if it is final; for a matrix, when all runs are.
+
+    A success also ends what its job was late with.
+    """
+    is_recovery = run.state is RunState.SUCCEEDED and _end_late(store, run, now=now)
     if not spec.notify:
         return
     if run.occurrence:
@@ -30,7 +48,16 @@ def owe_for_run(store: Notifications, run: Run, spec: JobSpec, *, now: datetime)
         if not is_over(runs):
             return
         run = deciding(newest_of_each(runs))
-    facts = {
+    before = _end_before(store, run)
+    is_trouble = is_recovery or (before is not None and before is not RunState.SUCCEEDED)
+    found = notices(spec, run.state, previous=TROUBLE[0] if is_trouble else "")
+    facts = facts_of_run(run, previous=before)
+    _owe(store, spec.name, found, facts, key=run.id, run_id=run.id, now=now)
+
+
+def facts_of_run(run: Run, *, previous: RunState | None) -> Facts:
+    """The facts about a run that is over; `previous` is how the job's run before it ended."""
+    return {
         "run": run.id,
         "scheduled_for": run.scheduled_for.isoformat(),
         "state": run.state.value,
@@ -39,10 +66,22 @@ def owe_for_run(store: Notifications, run: Run, spec: JobSpec, *, now: datetime)
         "attempt": run.attempt,
         "exit_code": run.exit_code,
         **({"matrix": dict(run.matrix)} if run.matrix else {}),
+        **({"previous": previous.value} if previous is not None else {}),
     }
-    previous = _event_before(store, run) if run.state is RunState.SUCCEEDED else ""
-    found = notices(spec, run.state, previous=previous)
-    _owe(store, spec.name, found, facts, key=run.id, run_id=run.id, now=now)
+
+
+def owe_for_late(store: Notifications, late: Late, spec: JobSpec, *, now: datetime) -> None:
+    """Note the notifications that a job is late."""
+    facts = {
+        "kind": late.kind.value,
+        "since": late.since.isoformat(),
+        "limit_seconds": None if late.limit is None else late.limit.total_seconds(),
+        "scheduled_for": None if late.scheduled_for is None else late.scheduled_for.isoformat(),
+        "run": late.run_id or None,
+    }
+    key = f"{late.job}/{late.kind.value}/{late.about}"
+    channels = {LATE: tuple(one.name for one in spec.notify.get(LATE, ()))}
+    _owe(store, late.job, channels, facts, key=key, run_id=late.run_id, now=now)
 
 
 def owe_for_gap(store: Notifications, not_run: NotRun, spec: JobSpec, *, now: datetime) -> None:
@@ -61,8 +100,39 @@ def owe_for_gap(store: Notifications, not_run: NotRun, spec: JobSpec, *, now: da
     _owe(store, spec.name, found, facts, key=f"{spec.name}/{first_at}", run_id="", now=now)
 
 
+class EngineNotes(Protocol):
+    """The parts of a store that a note about the engine needs."""
+
+    past: Past
+    outbox: Outbox
+
+
+def owe_for_engine(store: EngineNotes, channel: str, event: str, facts: Facts, *, now: datetime) -> None:
+    """Note a notification about the engine or the job files, if the files have the channel for it."""
+    if channel not in channels_from_text(store.past.fact(CHANNELS_FACT, default="")):
+        return
+    _owe(store, "", {event: (channel,)}, facts, key=f"{channel}/{now.isoformat()}", run_id="", now=now)
+
+
+def owe_for_hold(store: EngineNotes, kind: str, *, begins: bool, detail: str, now: datetime) -> None:
+    """Note that the engine starts nothing from now on, or that it starts runs again."""
+    event = "held" if begins else "released"
+    owe_for_engine(store, ENGINE_CHANNEL, event, {"kind": str(kind), "detail": detail}, now=now)
+
+
+def note_channels(store: EngineNotes, channels: Mapping[str, KnownChannel]) -> None:
+    """Note the system channels of accepted files, if they have changed."""
+    text = channels_to_text(channels)
+    if text != store.past.fact(CHANNELS_FACT, default=""):
+        store.past.note(CHANNELS_FACT, text)
+
+
+class _Noting(Protocol):
+    outbox: Outbox
+
+
 def _owe(
-    store: Notifications,
+    store: _Noting,
     job: str,
     found: Mapping[str, tuple[str, ...]],
     facts: Facts,
@@ -81,8 +151,17 @@ def _owe(
             )
 
 
-def _event_before(store: Notifications, run: Run) -> str:
-    """The event of the job's previous end: a success after a failure is a recovery."""
+def _end_late(store: Notifications, run: Run, *, now: datetime) -> bool:
+    """Record that a success ends what its job was late with; for a matrix, the success of all its runs."""
+    if run.occurrence:
+        runs = newest_of_each(store.runs_of(run.occurrence))
+        if not is_over(runs) or deciding(runs).verdict is not RunState.SUCCEEDED:
+            return False
+    return store.lates.end(run.job, now=now) > 0
+
+
+def _end_before(store: Notifications, run: Run) -> RunState | None:
+    """How the job's run before this one ended; a run that was not executed is not among the ends."""
     newest = store.newest_ends(run.job, since=_BEGINNING, limit=2, combinations=run.combinations)
-    before = newest[1] if len(newest) > 1 else None
-    return TROUBLE[0] if before is not None and before is not RunState.SUCCEEDED else ""
+    others = newest[1:] if run.attempt and run.state.is_final and run.state not in NOT_RUN else newest
+    return others[0] if others else None

@@ -1,6 +1,6 @@
 """Puts a planned set of jobs in force: all of it, and only on the generation that it was planned from."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from engine.actions.beyond_host import beyond_host
@@ -12,6 +12,8 @@ from engine.core.records import Generation
 from engine.journal.lines import event_text
 from engine.ledger.ports import View
 from engine.ledger.store_ports import Applying
+from engine.notifications.noting import CONFIG_CHANNEL, note_channels, owe_for_engine
+from engine.notifications.system_channels import KnownChannel
 from engine.planning.saved import PlanRefusedError, SavedPlan
 from engine.transactions.account import Moment
 from engine.transactions.apply import apply_catalog
@@ -41,6 +43,8 @@ class Intent:
     plan_id: str = ""
     instead_of: str = ""
     note: str = ""
+    channels: Mapping[str, KnownChannel] | None = None
+    """The channels of the files; None for jobs that come from no files: those that are known stay."""
 
 
 class RisksError(JobfileError):
@@ -143,7 +147,10 @@ def put_in_force(
             raise PlanRefusedError(_moved("the plan", planned=intent.base, now=number))
         moment = Moment(now=now, generation=number, new_id=new_id)
         events = list(apply_catalog(store, intent.catalog, wanted, moment, why=intent.why))
-        store.accept(now=now)
+        if intent.channels is not None:
+            note_channels(store, intent.channels)
+        if store.accept(now=now):
+            owe_for_engine(store, CONFIG_CHANNEL, "accepted", {}, now=now)
     return events
 
 

@@ -4,17 +4,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from engine.channels.courier import Courier
+from engine.channels.pool import Pool
 from engine.config import EngineConfig
 from engine.core.lifecycle import Run
 from engine.core.records import Session
+from engine.ledger.ports import View
 from engine.ledger.store_ports import Store
 from engine.loops.clock_guard import ClockGuard
 from engine.loops.follower import Follower
 from engine.loops.heartbeat import Heartbeat
 from engine.loops.housekeeper import Housekeeper
+from engine.loops.late_watch import LateWatch
 from engine.loops.quarantine import Quarantine
 from engine.loops.rescuer import Rescuer
 from engine.loops.scheduler import Scheduler
+from engine.loops.sender import Delivering, Sender
 from engine.loops.worker import Worker
 from engine.ports import Clock, Journal, Launcher
 from engine.service.holds import Holds
@@ -52,6 +57,11 @@ class Parts:
     is_file_gone: Callable[[str], bool] = lambda _: False
     on_recorded: Callable[[], None] = _nothing
     on_beat: Callable[[], None] = _nothing
+    open_view: Callable[[], View] | None = None
+    """Opens the ledger for reading; None for a command, which looks for no late jobs."""
+    on_delivered: Callable[[], None] = _nothing
+    pool: Delivering | None = None
+    """Delivers notifications; None for threads and real receivers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +76,8 @@ class Duties:
     housekeeper: Housekeeper
     heartbeat: Heartbeat
     quarantine: Quarantine
+    late_watch: LateWatch | None
+    sender: Sender
     follower: Follower
 
     def settle_and_start(self) -> None:
@@ -89,6 +101,28 @@ def _make_guard(parts: Parts) -> ClockGuard:
         before=parts.before,
         built_at=parts.built_at,
         is_synchronized=parts.is_synchronized,
+    )
+
+
+def _make_heartbeat(parts: Parts, holds: Holds) -> Heartbeat:
+    return Heartbeat(
+        store=parts.store,
+        clock=parts.clock,
+        epoch=parts.epoch,
+        on_beat=parts.on_beat,
+        is_held=lambda: bool(holds.on_time),
+    )
+
+
+def _make_late_watch(parts: Parts, holds: Holds) -> LateWatch | None:
+    if parts.open_view is None:
+        return None
+    return LateWatch(
+        store=parts.store,
+        clock=parts.clock,
+        journal=parts.journal,
+        open_view=parts.open_view,
+        is_held=lambda: bool(holds.on_time) or parts.is_restored,
     )
 
 
@@ -129,6 +163,12 @@ def _make_worker(parts: Parts, holds: Holds) -> Worker:
     )
 
 
+def _make_sender(parts: Parts) -> Sender:
+    courier = Courier(parts.store, parts.config)
+    pool = parts.pool or Pool(courier.deliver, on_done=parts.on_delivered)
+    return Sender(store=parts.store, clock=parts.clock, journal=parts.journal, pool=pool)
+
+
 def make_loops(parts: Parts) -> Duties:
     """Make the loops of an open session."""
     store, clock, journal, config = parts.store, parts.clock, parts.journal, parts.config
@@ -141,6 +181,7 @@ def make_loops(parts: Parts) -> Duties:
     housekeeper = _make_housekeeper(parts, holds)
     worker = _make_worker(parts, holds)
     rescuer = Rescuer(store=store, launcher=parts.launcher, config=config, notice=worker.notice)
+    quarantine = Quarantine(store=store, clock=clock, journal=journal)
 
     def settle_ended() -> None:
         rescuer.tick()
@@ -163,13 +204,9 @@ def make_loops(parts: Parts) -> Duties:
         worker=worker,
         rescuer=rescuer,
         housekeeper=housekeeper,
-        heartbeat=Heartbeat(
-            store=store,
-            clock=clock,
-            epoch=parts.epoch,
-            on_beat=parts.on_beat,
-            is_held=lambda: bool(holds.on_time),
-        ),
-        quarantine=Quarantine(store=store, clock=clock, journal=journal),
+        heartbeat=_make_heartbeat(parts, holds),
+        quarantine=quarantine,
+        late_watch=_make_late_watch(parts, holds),
+        sender=_make_sender(parts),
         follower=_make_follower(parts, holds),
     )

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
+from engine.answers.lateness import SETTLING
 from engine.core.errors import JobfileError, PartialTurnError, StoreUnwritableError
 from engine.core.events import EngineStarted, EngineStopped
 from engine.host.memory_release import give_back_code
@@ -50,6 +51,7 @@ class EngineService:
         self._journal = journal
         self._clock = clock
         self._ended = ended
+        self._late_at = clock.elapsed() + SETTLING.total_seconds()
         self._manager = manager
         self._running: Final = Running(session, clock=clock, journal=journal, threads=self.threads)
         self._duties = self._running.duties
@@ -89,6 +91,7 @@ class EngineService:
         """Start every loop; return the result of compiling the files."""
         self._duties.housekeeper.watch_disk()  # before anything can start
         self.threads.add("housekeeper", self._duties.housekeeper.tick)
+        self.threads.add("sender", self._duties.sender.tick)
         self._journal.report(
             EngineStarted(
                 epoch=self._session.epoch,
@@ -107,6 +110,8 @@ class EngineService:
             # Before the files: what ended so far is for the jobs that were in force at that time.
             self._duties.follower.tick()
         self.threads.add("watcher", self._watched.look)
+        assert self._duties.late_watch is not None
+        self.threads.add("late watch", self._watch_late)
         self.threads.add(FILES, self._arrivals.tick)
         compiled = self._watched.settle()
         self.threads.start()
@@ -129,6 +134,15 @@ class EngineService:
         if not self.threads.ledger.is_stuck:
             self._manager.alive()
         return min(wait, self._manager.alive_seconds)
+
+    def _watch_late(self) -> float:
+        """Look for late jobs, but not before the ends of earlier runs are recorded."""
+        now = self._clock.elapsed()
+        if now < self._late_at:
+            return self._late_at - now
+        assert self._duties.late_watch is not None
+        self._late_at = now + self._duties.late_watch.tick()
+        return self._late_at - now
 
     def wake(self) -> None:
         """Check the ledger and the files now."""

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from engine.core.errors import JobfileError
@@ -15,6 +16,7 @@ from engine.host.orphans import reap_orphans
 from engine.host.run_ids import new_run_id
 from engine.host.wake import WakePipe
 from engine.journal.audit_tail import AuditTail
+from engine.ledger.opening import open_view
 from engine.ports import Alive, Clock, Journal
 from engine.service.duties import Parts, make_loops
 from engine.service.session import OpenSession
@@ -71,6 +73,8 @@ class Running:
                 is_file_gone=find_gone,
                 on_recorded=lambda: threads.wake("worker"),
                 on_beat=session.note_high_water,
+                open_view=None if self._is_command else partial(open_view, session.config.ledger_url),
+                on_delivered=lambda: threads.wake("sender"),
             )
         )
         threads.add("worker", self._work, bell=self._wake_pipe)

@@ -16,6 +16,7 @@ from engine.host.lock import ENGINE, EngineLock, make_private_file, make_state_d
 from engine.journal.audit_tail import note_start
 from engine.ledger.opening import open_ledger
 from engine.ledger.store_ports import Store
+from engine.notifications.noting import owe_for_hold
 from engine.ports import Clock, Journal
 from engine.transactions.restore import accept_copy, again_text, would_run_again
 from jobfile import __version__
@@ -124,6 +125,7 @@ def _is_held_as_copy(
     if rewind is not None and hold is None:
         with store.transaction():
             store.incidents.begin_hold(RESTORED_HOLD, detail=again, now=now)
+            owe_for_hold(store, RESTORED_HOLD, begins=True, detail=again, now=now)
     message = "the ledger is an older copy" if rewind is None else rewind.message
     journal.report(LedgerHeld(detail=f"{message}; {again}"))
     return True

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
 
+from engine.core.lateness import deadline_of, local_day
 from engine.core.lifecycle import Ended, Run, RunState, StartError, TriggerKind
 from engine.core.reasons import Reason
 from engine.core.records import Pause
@@ -20,7 +21,6 @@ from jobfile.expressions.expression import EvaluationError
 from jobfile.expressions.template import evaluate_source
 from jobfile.model.jobs import JobSpec, StepsAction
 from jobfile.model.values import Value
-from jobfile.schedule.occurrences import load_zone
 
 GOOD: Final = "good"
 BAD: Final = "bad"
@@ -181,12 +181,10 @@ def is_late(run: SimRun, now: datetime) -> bool:
     length, done_by = spec.expect.max_duration, spec.expect.done_by
     if length is not None and run.started_at is not None and now - run.started_at > length:
         return True
-    zone = load_zone(spec.timezone)
-    if done_by is None or zone is None:
+    if done_by is None:
         return False
-    hour, minute = map(int, done_by.split(":"))
-    wanted = run.scheduled_for.astimezone(zone)
-    return now > wanted.replace(hour=hour, minute=minute, second=0, microsecond=0)
+    by = deadline_of(done_by, spec.timezone, local_day(run.scheduled_for, spec.timezone))
+    return by is not None and run.scheduled_for < by < now
 
 
 def own_pause(subject: Subject) -> tuple[Pause, ...]:

@@ -14,7 +14,8 @@ from engine.core.lifecycle import RunState, TriggerKind
 from engine.core.step_states import StepKey, StepRun
 from engine.core.vocabulary import combination_text
 from engine.triggers.schedule import rules_of
-from jobfile.model.jobs import ExpectSpec, JobSpec, OverlapPolicy
+from jobfile.model.expectations import ExpectSpec
+from jobfile.model.jobs import JobSpec, OverlapPolicy
 from jobfile.model.values import Scalar, Value
 from jobfile.schedule.occurrences import fires
 

@@ -7,6 +7,7 @@ from engine.core.lifecycle import RunState
 from engine.core.reasons import Reason
 from engine.core.records import RESTORED_HOLD
 from engine.ledger.store_ports import Scheduling
+from engine.notifications.noting import owe_for_hold
 from engine.triggers.registry import watched_by
 from jobfile.schedule.occurrences import fires
 
@@ -53,6 +54,8 @@ def accept_copy(store: Scheduling, *, by: str, marks_missed: bool, now: datetime
     """Continue from the copy; with `marks_missed`, no occurrence that it does not know of runs again."""
     with store.transaction():
         missed = _mark_missed(store, now=now) if marks_missed else 0
+        if store.incidents.hold(RESTORED_HOLD) is not None:
+            owe_for_hold(store, RESTORED_HOLD, begins=False, detail=f"accepted by {by}", now=now)
         store.incidents.end_hold(RESTORED_HOLD, by=by, now=now)
         detail = f"{missed} occurrences marked as missed" if marks_missed else ""
         store.audit(actor=by, action="accept_rewind", object="ledger", detail=detail, now=now)

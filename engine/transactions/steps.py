@@ -21,9 +21,12 @@ from engine.core.steps import advance, conclusion, kept_by_hand, kept_for_retry,
 from engine.core.vocabulary import short
 from engine.ledger.store_ports import Execution, Requesting
 from engine.notifications.noting import owe_for_run
+from engine.transactions.lateness import note_long_run
+from engine.transactions.odd import note_odd
 from engine.transactions.pause import pause_after_failures
 from engine.transactions.stop import why_gone
 from engine.transactions.templates import template_values
+from jobfile.model.expectations import ExpectSpec
 from jobfile.model.jobs import JobSpec, StepsAction, StepSpec
 from jobfile.model.values import Scalar, Value
 
@@ -123,7 +126,9 @@ def begin(courses: Courses, run: Run, spec: JobSpec, *, now: datetime) -> list[E
     if not courses.store.steps.begin_round(run, now=now):
         return None
     begun = replace(run, state=RunState.RUNNING, attempt=run.attempt + 1, begun_at=now, reason="", detail="")
-    courses.restart(run.id, kept_for_retry(_action(spec), courses.of(run.id)))
+    kept = kept_for_retry(_action(spec), courses.of(run.id))
+    # Steps that have all done their work did not leave what is expected: so all run again.
+    courses.restart(run.id, {} if conclusion(_action(spec), kept) is not None else kept)
     return _go_on(courses, begun, spec, now=now)
 
 
@@ -141,6 +146,8 @@ def keep_steps(store: Requesting, run: Run, old: Run, spec: JobSpec) -> None:
 
 def kept_of(steps: Iterable[StepRun], old: Run, spec: JobSpec) -> Mapping[StepKey, StepRun]:
     """The steps of a run that a new run of the same definition need not run again."""
+    if old.reason == Reason.EXPECTATION:
+        return {}
     return kept_by_hand(_action(spec), {one.key: one for one in steps}, old=short(old.id))
 
 
@@ -161,7 +168,8 @@ def settle_steps(
         for attempt, outcome in ended.items()
         for one in _settle_step(courses, run, spec, attempt, outcome, now=now)
     ]
-    return events + _go_on(courses, run, spec, now=now) if events else []
+    unmet = next((one.unmet for one in ended.values() if isinstance(one, Ended) and one.unmet), "")
+    return events + _go_on(courses, run, spec, now=now, unmet=unmet) if events else []
 
 
 def _settle_step(
@@ -179,6 +187,7 @@ def _settle_step(
     if before is None or before.attempt != attempt.number or before.state is not StepState.RUNNING:
         return []
     seen = step_as_job(spec, attempt.step)
+    outcome = replace(outcome, unmet="") if isinstance(outcome, Ended) else outcome
     outputs = outputs_of(outcome, seen)
     tried = replace(run, id=attempt.id, attempt=before.tries)  # each step has its own jitter
     verdict = settle(tried, outcome, spec=seen, now=now, outputs=outputs)
@@ -303,6 +312,7 @@ def step_as_job(spec: JobSpec, name: str) -> JobSpec:
         retry=step.retry,
         outputs=step.outputs,
         skip_exit=step.skip_exit,
+        expect=ExpectSpec(),  # it is about the whole run
     )
 
 
@@ -316,7 +326,7 @@ def time_left(spec: JobSpec, run: Run, name: str, *, now: datetime) -> timedelta
     return min((one for one in (own, left, until) if one is not None), default=None)
 
 
-def _go_on(courses: Courses, run: Run, spec: JobSpec, *, now: datetime) -> list[Event]:
+def _go_on(courses: Courses, run: Run, spec: JobSpec, *, now: datetime, unmet: str = "") -> list[Event]:
     """Decide what follows from the states of the steps; end the run when all are over."""
     action, states = _action(spec), courses.of(run.id)
 
@@ -335,9 +345,9 @@ def _go_on(courses: Courses, run: Run, spec: JobSpec, *, now: datetime) -> list[
     end = conclusion(action, states)
     if end is None:
         return events
-    verdict = settle_round(run, end, spec=spec, now=now)
+    verdict = settle_round(run, end, spec=spec, now=now, unmet=unmet)
     if verdict.run_state is RunState.RETRY_WAIT and (gone := why_gone(courses.store, run)):
-        verdict = settle_round(run, end, spec=spec, now=now, gone=gone)
+        verdict = settle_round(run, end, spec=spec, now=now, gone=gone, unmet=unmet)
     courses.end(run.id)
     return events + _end(courses.store, run, spec, verdict, now=now)
 
@@ -354,10 +364,12 @@ def _end(store: Execution, run: Run, spec: JobSpec, verdict: Verdict, *, now: da
         ended_at=verdict.ended_at,
         retry_at=verdict.retry_at,
     )
+    late = note_long_run(store, settled, spec, now=now)
     owe_for_run(store, settled, spec, now=now)
     seconds = None if run.begun_at is None else (now - run.begun_at).total_seconds()
+    note_odd(store, settled, spec, length=now - (run.begun_at or now), outputs={})
     reports: list[Event] = [RunSettled(run=settled, number=run.attempt, seconds=seconds)]
-    return reports + pause_after_failures(store, settled, spec, now=now)
+    return reports + late + pause_after_failures(store, settled, spec, now=now)
 
 
 def _by_step(outputs: Iterable[Output]) -> dict[StepKey, dict[str, Value]]:

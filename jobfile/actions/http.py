@@ -29,14 +29,14 @@ class Http:
         return (Written("http", f"{action.method} {action.url}"),)
 
 
-def request_of(setting: Setting) -> HttpAction:
-    """A request, as jobs, steps and channels write it."""
+def request_of(setting: Setting, *, method: str = "GET") -> HttpAction:
+    """A request, as jobs, steps and channels write it; `method` is the default."""
     body, contains, json = setting.part("body"), setting.part("contains"), setting.part("json")
     url, headers, status = setting.part("url"), setting.part("headers"), setting.part("status")
     assert url is not None
     return HttpAction(
         url=url.text,
-        method=setting.value.get("method", "GET"),
+        method=setting.value.get("method", method),
         headers={} if headers is None else {str(one.path[-1]): one.text for one in headers.parts()},
         body=None if body is None else body.text,
         json=None if json is None else json.value,

@@ -41,6 +41,7 @@ from jobfile.checks.lints import (
     check_params_used,
     check_started_by_something,
 )
+from jobfile.checks.outcomes import check_outcomes, check_shortest
 from jobfile.checks.payloads import check_condition, check_loop, check_payloads
 from jobfile.checks.places import check_timezone, check_zone_of_times
 from jobfile.checks.plain_secrets import check_file_secrets, check_plain_secrets
@@ -143,6 +144,7 @@ JOB_CHECKS: tuple[Callable[[JobText], Iterator[Diagnostic]], ...] = (
     check_schedules,
     check_spread,
     check_expect,
+    check_outcomes,
     check_params,
     check_no_pointers,
     check_params_apart,
@@ -154,6 +156,7 @@ JOB_CHECKS: tuple[Callable[[JobText], Iterator[Diagnostic]], ...] = (
     check_deadline_fits,
     check_tries_fit,
     check_expect_can_hold,
+    check_shortest,
     check_cancels_what_it_retries,
     check_writes_where_it_watches,
     check_described,

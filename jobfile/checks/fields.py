@@ -130,6 +130,9 @@ def check_umask(payload: Payload) -> Iterator[Diagnostic]:
 
 def check_sizes(payload: Payload) -> Iterator[Diagnostic]:
     """JF106: a limit is a size, and large enough to run anything; that of core files may be `none`."""
+    for least_size in _least_sizes(payload):
+        if parse_size(least_size.text) is None:
+            yield _no_size(least_size, or_none=False)
     limits = payload.settings.get("limits")
     for key, least in {"memory": MIN_MEMORY, "file_size": 0, "core": 0}.items():
         limit = None if limits is None else limits.part(key)
@@ -145,6 +148,14 @@ def check_sizes(payload: Payload) -> Iterator[Diagnostic]:
                 f"`{key}` must be at least {format_size(least)}, found `{limit.text}`",
                 label="no program could run in it",
             )
+
+
+def _least_sizes(payload: Payload) -> Iterator[Setting]:
+    """The sizes of files that a job is expected to leave."""
+    expect = payload.settings.get("expect") if isinstance(payload, JobText) else None
+    files = None if expect is None else expect.part("files")
+    for one in () if files is None else files.parts():
+        yield from _fields(one, ("min_size",))
 
 
 def _no_size(limit: Setting, *, or_none: bool) -> Diagnostic:
@@ -171,7 +182,7 @@ def _durations_of(payload: Payload) -> Iterator[Setting]:
     parts = {
         "retry": ("delay", "max_delay"),
         "catchup": ("window",),
-        "expect": ("success_every", "max_duration"),
+        "expect": ("success_every", "max_duration", "min_duration"),
     }
     for key, fields in parts.items():
         yield from _fields(settings.get(key), fields)

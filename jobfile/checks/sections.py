@@ -16,8 +16,8 @@ from jobfile.schedule.dates import parse_date
 
 _WORD = re.compile(r"[\w-]+")
 CHANNEL_KINDS = ("apprise", "http", "command")
-CONFIG_CHANNEL = "config"
-"""The channel that the engine notifies if it refuses a set of files."""
+SYSTEM_CHANNELS = ("config", "engine")
+"""The channels that the engine notifies itself: of rejected files, and of holds."""
 
 
 def check_calendars(files: FileSet) -> Iterator[Diagnostic]:
@@ -81,7 +81,7 @@ def check_unused(files: FileSet) -> Iterator[Diagnostic]:
     used = _names_used(files)
     for section, code_word in (("calendars", "calendar"), ("queues", "queue"), ("channels", "channel")):
         for name, setting in files.section(section).items():
-            if name in used[section] or (section == "channels" and name == CONFIG_CHANNEL):
+            if name in used[section] or (section == "channels" and name in SYSTEM_CHANNELS):
                 continue
             yield finding(
                 setting,

@@ -12,9 +12,11 @@ from jobfile.compile.actions import (
     env_files_of,
     named_texts,
     retry_of,
+    texts_in_channel,
     texts_of,
 )
-from jobfile.compile.timing import duration_of, duration_or, expect_of, schedule_of, triggers_of, zone_of
+from jobfile.compile.expecting import expect_of
+from jobfile.compile.timing import duration_of, duration_or, schedule_of, triggers_of, zone_of
 from jobfile.files.fileset import FileSet, JobText
 from jobfile.files.merged_settings import Setting, Settings
 from jobfile.model.catalog import CompiledJob
@@ -35,7 +37,7 @@ from jobfile.model.jobs import (
 from jobfile.model.size import NO_LIMIT, format_size, parse_size
 from jobfile.model.values import Value
 
-__all__ = ["DEFAULT_QUEUE", "actions", "again", "compile_jobs", "timing"]
+__all__ = ["DEFAULT_QUEUE", "actions", "again", "compile_channels", "compile_jobs", "timing"]
 
 _WORD: Final = re.compile("[a-z0-9_]+")
 UMASK_DIGITS = 3
@@ -49,6 +51,12 @@ def compile_jobs(files: FileSet) -> tuple[CompiledJob, ...]:
     return tuple(_compile_job(job) for job in files.jobs.values())
 
 
+def compile_channels(files: FileSet) -> dict[str, tuple[ChannelSpec, dict[str, Value]]]:
+    """The channels of files without errors, each with the constants that it reads."""
+    found = {name: channel_of(files, name) for name in files.section("channels")}
+    return {name: (one, _vars_used(files.vars, texts_in_channel(one))) for name, one in found.items()}
+
+
 def _compile_job(job: JobText) -> CompiledJob:
     settings = job.settings
     action = action_of(job)
@@ -56,7 +64,9 @@ def _compile_job(job: JobText) -> CompiledJob:
     concurrency = _concurrency(settings.get("concurrency"))
     condition, key, folder = (_text(settings, name) for name in ("if", "idempotency_key", "working_dir"))
     braced = f"{{{{ {condition} }}}}" if condition else ""
-    texts = (*texts_in(action), *env.values(), concurrency.key or "", key, folder, braced)
+    notify = _notify(job)
+    told = [text for found in notify.values() for one in found for text in texts_in_channel(one)]
+    texts = (*texts_in(action), *env.values(), concurrency.key or "", key, folder, braced, *told)
     spec = JobSpec(
         name=job.name,
         action=action,
@@ -100,7 +110,7 @@ def _compile_job(job: JobText) -> CompiledJob:
         skip_exit=texts_of(settings.get("skip_exit")),
         outputs=job.outputs,
         artifacts=texts_of(settings.get("artifacts")),
-        notify=_notify(job),
+        notify=notify,
         renamed_from=_text(settings, "renamed_from") or None,
     )
     origin = Origin(file=job.document.source.name, line=job.document.line(job.path))

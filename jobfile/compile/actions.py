@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from jobfile.actions.http import request_of
-from jobfile.actions.registry import compiled_action
+from jobfile.actions.registry import compiled_action, texts_in
 from jobfile.compile.timing import duration_of, duration_or
 from jobfile.files.fileset import FileSet, JobText, StepText
 from jobfile.files.merged_settings import Setting, Settings, merged_by_name
@@ -110,10 +110,15 @@ def channel_of(files: FileSet, name: str) -> ChannelSpec:
     return ChannelSpec(
         name=name,
         apprise=() if apprise is None else tuple(one.text for one in apprise.entries()),
-        http=None if http is None else request_of(http),
+        http=None if http is None else request_of(http, method="POST"),
         command=() if command is None else texts_of(command),
         secrets=named_texts(secrets),
     )
+
+
+def texts_in_channel(channel: ChannelSpec) -> tuple[str, ...]:
+    """The texts of a channel that may have templates."""
+    return (*channel.command, *(() if channel.http is None else texts_in(channel.http)))
 
 
 def texts_of(setting: Setting | None) -> tuple[str, ...]:

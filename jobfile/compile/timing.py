@@ -1,4 +1,4 @@
-"""Compiles schedule entries, triggers, and the conditions for a late job."""
+"""Compiles schedule entries and triggers."""
 
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
@@ -18,7 +18,6 @@ from jobfile.model.jobs import (
     CronEntry,
     DayRule,
     EveryEntry,
-    ExpectSpec,
     FileTrigger,
     OnClosed,
     ScheduleEntry,
@@ -199,16 +198,3 @@ def _trigger(setting: Setting) -> Trigger:
 
 def _job_names(setting: Setting) -> tuple[str, ...]:
     return tuple(sorted({one.text for one in setting.parts()}))
-
-
-def expect_of(job: JobText) -> ExpectSpec:
-    """When a checked job is late."""
-    setting = job.settings.get("expect")
-    if setting is None:
-        return ExpectSpec()
-    done_by = setting.part("done_by")
-    return ExpectSpec(
-        done_by=None if done_by is None else done_by.text,
-        success_every=duration_of(setting.part("success_every")),
-        max_duration=duration_of(setting.part("max_duration")),
-    )

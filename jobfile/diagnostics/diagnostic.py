@@ -183,6 +183,7 @@ CODES: dict[str, Code] = {
         JF116 a pattern that can match no file
         JF117 not the path of a file of variables
         JF118 not an exit code for skip_exit
+        JF119 not a check for expect
         JF201 unknown step
         JF202 steps depend on each other in a circle
         JF203 unknown calendar

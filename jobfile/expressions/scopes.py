@@ -54,9 +54,14 @@ AFTER: Final[Names] = {
     "trigger.error": _STRING,
 }
 EVENT: Final[Names] = {
-    **{f"event.{name}": _STRING for name in ("title", "url", "owner", "error")},
-    **{f"event.{name}": _WORD for name in ("job", "run_id", "status")},
+    **{f"event.{name}": _STRING for name in ("title", "text", "url", "owner", "error", "log_tail")},
+    **{f"event.{name}": _WORD for name in ("id", "kind", "job", "run_id", "status")},
+    "event.attempt": _INTEGER,
+    "event.exit_code": replace(_INTEGER, may_be_null=True),
+    "event.duration": Type(Kind.NUMBER, may_be_null=True),
+    "event.scheduled_at": Type(Kind.DATETIME, may_be_null=True),
 }
+"""What a notification is about. `error` and `duration` are empty or null where they have no meaning."""
 _ELSEWHERE: Final = {
     "steps": "in a job with steps, in the steps after the named one",
     "item": "in a step with `for_each`",
@@ -81,6 +86,17 @@ def _trusted(found: Type) -> Type:
 def params_names(params: Sequence[ParamSpec]) -> Names:
     """The inputs of a job."""
     return {f"params.{param.name}": type_of_param(param) for param in params}
+
+
+def event_names(jobs: Iterable[Sequence[ParamSpec]]) -> Names:
+    """The names in a channel: those of the event, and the params of all jobs. A job may lack some."""
+    found: dict[str, Type] = dict(EVENT)
+    for params in jobs:
+        for name, one in params_names(params).items():
+            known = found.get(f"event.{name}")
+            is_same = known is None or known.kind is one.kind
+            found[f"event.{name}"] = Type(one.kind if is_same else Kind.ANY, one.item, may_be_null=True)
+    return found
 
 
 def matrix_names(combinations: Sequence[Mapping[str, Scalar]]) -> Names:

@@ -9,7 +9,6 @@ from itertools import islice
 from jobfile.diagnostics.diagnostic import DocumentPath
 from jobfile.expressions.expression import Kind, Refusal, Scope, Type
 from jobfile.expressions.scopes import (
-    EVENT,
     FILE,
     RUN,
     UNKNOWN,
@@ -17,6 +16,7 @@ from jobfile.expressions.scopes import (
     after_names,
     build,
     common_names,
+    event_names,
     item_of_loop,
     matrix_names,
     params_names,
@@ -114,7 +114,11 @@ class FileSet:
 
     def channel_scope(self, secrets: Settings) -> Scope:
         """The names available in a channel."""
-        return build(EVENT, constants=self.vars_names, secrets=secrets)
+        return build(self._event_names, constants=self.vars_names, secrets=secrets)
+
+    @cached_property
+    def _event_names(self) -> Names:
+        return event_names(job.params for job in self.jobs.values())
 
 
 @dataclass(frozen=True)

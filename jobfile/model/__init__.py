@@ -6,6 +6,7 @@ __all__ = [
     "counts",
     "dataclass",
     "environment",
+    "expectations",
     "hashing",
     "jobs",
     "keys",

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from jobfile.model.dataclass import dataclass
+from jobfile.model.expectations import ExpectSpec
 from jobfile.model.values import Scalar, Shown, Value
 
 DEFAULT_TIMEOUT = timedelta(hours=24)
@@ -195,15 +196,6 @@ class BootTrigger(Shown):
 
 
 Trigger = WebhookTrigger | FileTrigger | AfterTrigger | BootTrigger
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class ExpectSpec(Shown):
-    """When the job is late: no success by a local time (HH:MM) or within a period, or too long a run."""
-
-    done_by: str | None = None
-    success_every: timedelta | None = None
-    max_duration: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

@@ -15,7 +15,7 @@ KINDS: Final[Mapping[str, str]] = {
         for kind in (
             *("job", "defaults", "step", "schedule", "trigger", "webhook", "files", "after"),
             *("param", "items", "retry", "concurrency", "catchup", "limits", "container", "env_file"),
-            *("expect", "http"),
+            *("expect", "made", "http"),
             *("calendar", "channel"),
         )
     },

@@ -24,6 +24,7 @@ WHERE: Final[Mapping[str, str]] = {
     "limits": "Under `limits`.",
     "container": "Under `container` of a job or a step.",
     "expect": "Under `expect`.",
+    "made": "Each file under `files` of `expect`.",
     "http": "Under `http` of a job, a step or a channel.",
     "calendar": "Each calendar under `calendars`.",
     "channel": "Each channel under `channels`. It has exactly one of `apprise`, `http` and `command`.",

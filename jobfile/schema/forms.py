@@ -90,7 +90,7 @@ class Form:
 
 def word_for(kind: Kind) -> str:
     """The name of a kind in messages."""
-    return {"pool": "queue", "files": "file"}.get(kind, kind)
+    return {"pool": "queue", "files": "file", "made": "file"}.get(kind, kind)
 
 
 def quoted(text: str) -> str:
@@ -121,6 +121,7 @@ JOB_FILE = Form(
         ("job", "schedule"): "schedule",
         ("job", "triggers"): "trigger",
         ("job", "expect"): "expect",
+        ("expect", "files"): "made",
         ("trigger", "webhook"): "webhook",
         ("trigger", "file"): "files",
         ("trigger", "after"): "after",

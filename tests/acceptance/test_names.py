@@ -64,6 +64,7 @@ ASKED: dict[str, list[Words]] = {
     "logs": [["logs", "hello"]],
     "outputs": [["outputs", "hello"], ["outputs", "hello", "--json"]],
     "artifacts": [["artifacts", "hello"], ["artifacts", "hello", "--json"]],
+    "notify": [["notify", "preview", "hello", "failed"], ["notify", "preview", "hello", "late", "--json"]],
     "wait": [["wait", "hello"]],
     "cancel": [["cancel", "hello"]],
     "retry": [["retry", "bad"]],

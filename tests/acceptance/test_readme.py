@@ -37,7 +37,10 @@ def test_the_first_minute_goes_as_the_readme_says(tmp_path: Path) -> None:
     type_and_compare(session(), tmp_path)
 
 
-@pytest.mark.parametrize("document", ["docs/time.md", "docs/testing.md", "docs/review.md", "docs/client.md"])
+@pytest.mark.parametrize(
+    "document",
+    ["docs/time.md", "docs/testing.md", "docs/review.md", "docs/client.md", "docs/notifications.md"],
+)
 def test_a_document_says_what_its_commands_say(document: str, tmp_path: Path) -> None:
     """The YAML blocks above a command are its files: what has tests is a case file."""
     text = (ROOT / document).read_text()
@@ -45,6 +48,17 @@ def test_a_document_says_what_its_commands_say(document: str, tmp_path: Path) ->
         for block in re.findall(r"```yaml\n(.*?)```", part, re.DOTALL):
             (tmp_path / ("jobs.test.yaml" if "\ntests:" in block else "jobs.yaml")).write_text(block)
         type_and_compare(session(part), tmp_path)
+
+
+def test_the_cases_of_requests_pass(tmp_path: Path) -> None:
+    """Their job is shown in the page about requests."""
+    job = re.search(r"```yaml\n(version: 1\n.*?)```", (ROOT / "docs/http.md").read_text(), re.DOTALL)
+    cases = re.search(r"```yml\n(.*?)```", (ROOT / "docs/testing.md").read_text(), re.DOTALL)
+    assert job is not None
+    assert cases is not None
+    (tmp_path / "jobs.yaml").write_text(job[1])
+    (tmp_path / "jobs.test.yaml").write_text(cases[1])
+    type_and_compare([("jobfile test", ["2 passed, 0 failed in …"])], tmp_path)
 
 
 def type_and_compare(steps: list[tuple[str, list[str]]], folder: Path) -> None:

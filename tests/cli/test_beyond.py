@@ -15,9 +15,7 @@ HEAD = (
     "version: 1\nqueues: {q: {slots: 1}}\nchannels: {c: {command: [x]}}\njobs:\n  plain: {run: echo hello}\n"
 )
 BEYOND: tuple[tuple[str, str], ...] = (
-    ("expect", "run: x, schedule: '0 4 * * *', expect: {done_by: '09:00'}"),
     ("triggers", "run: x, triggers: [{webhook: {path: a, public: true}}]"),
-    ("notify", "run: x, notify: {failed: [c]}"),
 )
 FINE = (
     "run: x, queue: default",
@@ -34,9 +32,11 @@ FINE = (
     "run: x, if: run.trigger == 'schedule'",
     "steps: {one: {run: echo}, two: {command: [x], for_each: '[1]', if: 'true'}}",
     "run: x, expect: {}",
+    "run: x, schedule: '0 4 * * *', expect: {done_by: '09:00', success_every: 3d, files: [{path: x}]}",
     "run: x, retry: {attempts: 2, when: [timeout, 'exit:7', connect]}",
     "http: {url: 'https://example.com'}, retry: {attempts: 2, when: [connect, 'http:5xx']}",
     "steps: {one: {run: x}, two: {http: {url: 'https://example.com'}}}",
+    "run: x, notify: {failed: [c]}",
     "run: x",
     "command: [x]",
 )

@@ -34,6 +34,7 @@ NAMES_OF_ARGUMENTS = {
     "[JOB]...",
     "[JOB or EXPR]",
     "RUN, JOB or PLAN",
+    "CHANNEL or JOB EVENT",
     "[PLAN]",
     "[TIME]...",
     "[STEP]",

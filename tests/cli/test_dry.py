@@ -280,9 +280,9 @@ REFUSED = {
         "shell: [no-such-shell-91]\n    run: echo",
         "program `no-such-shell-91` not found",
     ),
-    "expect": (
-        "schedule: '0 4 * * *'\n    expect: {done_by: '09:00'}\n    run: echo",
-        "this engine cannot run `expect` yet",
+    "webhook": (
+        "triggers: [{webhook: {path: a, public: true}}]\n    run: echo",
+        "this engine cannot run `triggers` yet",
     ),
     "step": (
         "steps: {a: {run: echo}, b: {command: [no-such-program-91]}}",

@@ -104,9 +104,9 @@ def test_the_text_of_the_keys_has_the_values_with_their_meanings(jobfile: Jobfil
         """
 backoff    How the wait grows
            one word; default: exponential
-           - exponential: each wait is twice the one before
-           - linear: each wait is one delay longer
-           - fixed: every wait is the delay
+           - exponential: twice the wait before
+           - linear: one delay longer
+           - fixed: always the delay
            backoff: exponential
 """
         in said

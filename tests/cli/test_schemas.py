@@ -67,6 +67,7 @@ PRINTED = {
     "audit": (("audit", "--json"), ("audit", "verify", "--json")),
     "clock": (("clock", "--json"),),
     "clock-accept": (("clock", "accept", "--json"),),
+    "notify-preview": (("notify", "preview", "bad", "failed", "--json"),),
     "explain": (("explain", "--json"), ("explain", "JF110", "--json"), ("explain", "keys", "job", "--json")),
 }
 ELSEWHERE = {
@@ -74,6 +75,7 @@ ELSEWHERE = {
     "cases": "the form of case files",
     "error": "any command that fails: test_conventions.py",
     "event": "lines of `up --json`: test_each_line_of_the_engine_fits_its_schema",
+    "notify-test": "needs a channel: test_notify.py",
     "simulate-compare": "needs a revision: test_simulate.py",
 }
 NAMED_IN_OTHERS = {

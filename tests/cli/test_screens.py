@@ -103,6 +103,7 @@ SCREENS = {
     "list": ("list",),
     "logs": ("logs invoices",),
     "next": ("next --limit 6", "next invoices", "next '0 4 * * mon'"),
+    "notify": ("notify preview FAILED failed",),
     "outputs": ("outputs cleanup",),
     "pause": ("pause cleanup --why 'the disk is full'", "pause cleanup", "pause invoices --until 2h"),
     "plan": ("plan", "plan --summary"),

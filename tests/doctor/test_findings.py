@@ -20,7 +20,7 @@ from engine.host.keys import key_of, make_key
 from engine.host.lock import make_private_file, make_state_dir
 from engine.ledger.watched_fact import watched_to_text
 from engine.supervisor.evidence import NAME, beside, pack
-from tests.builders import MINUTE
+from tests.builders import HOUR, MINUTE
 from tests.doctor.conftest import RENAMED, SOUND, Patient, write_result
 
 Trouble = Callable[[Patient], Iterable[Finding] | None]
@@ -608,6 +608,15 @@ def nobody_sends_what_is_owed(patient: Patient) -> None:
     with patient.world.store.transaction():
         for name in ("1", "2"):
             patient.world.store.outbox.add(Owed(name, long_ago, "failure", "mail", "hourly", "", "{}"))
+        patient.world.store.outbox.failed("1", error="no route", next_try_at=long_ago + HOUR)
+
+
+@brings("notifications.given_up", "1 notification was given up after a day of tries")
+def a_notification_was_given_up(patient: Patient) -> None:
+    store, now = patient.world.store, patient.world.clock.now()
+    with store.transaction():
+        store.outbox.add(Owed("1", now - 30 * MINUTE, "failed", "mail", "hourly", "", "{}"))
+        store.outbox.give_up("1", error="no route to host", now=now)
 
 
 @brings("engine.stopped", "no engine has been running since")

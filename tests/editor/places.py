@@ -68,6 +68,12 @@ PLACES |= {
         schema=DEFINITIONS["calendar"],
         needed={"weekdays": "[mon]"},
     ),
+    "made": Place(
+        above=f"{JOB}    expect:\n      files:\n        -\n",
+        indent=" " * 10,
+        schema=DEFINITIONS["made"],
+        needed={"path": "p"},
+    ),
     "pool": Place(
         above="version: 1\nqueues:\n  q:\n", indent=FOUR, schema=DEFINITIONS["pool"], needed={"slots": "1"}
     ),

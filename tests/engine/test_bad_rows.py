@@ -70,6 +70,7 @@ COLUMNS: Final = {
 }
 WITHOUT_ROWID: Final = {
     *("attempt", "output", "step", "meta", "definition", "job_version", "outbox", "pruned_request"),
+    *("late", "odd"),
     *("trigger_event", "idempotency_key", "followed"),
 }
 ROUNDS: Final = max(map(len, COLUMNS.values()))
@@ -144,6 +145,10 @@ def fill(ledger: Path) -> None:
             "insert into backfill (job, since, until, covered_until, at_once, again, requested_by, begun_at)"
             " values ('victim', 1, 1, 1, 1, 1, 'x', 1)"
         )
+        db.execute(
+            "insert into late (job, kind, about, since, found_at) values ('victim', 'done_by', 'x', 1, 1)"
+        )
+        db.execute("insert into odd select id, 'duration', 1, 1, 1 from run where job = 'victim'")
         db.execute("insert into idempotency_key values ('victim', 'x', 'x', ?)", (2 * at,))
         db.execute("insert into audit (at, actor, action, object, hash) values (1, 'x', 'x', 'victim', 'x')")
     db.close()

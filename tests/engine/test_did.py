@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -112,9 +112,24 @@ def test_a_job_that_never_ran_has_an_answer_with_and_without_params(tmp_path: Pa
     assert newest(none).answer is Answer.NOT_EXPECTED
 
 
+class NeverLate:
+    """No job was ever late, and no run unusual."""
+
+    def open(self, _job: str | None) -> tuple[()]:
+        return ()
+
+    def between(self, _job: str | None, **_window: datetime) -> tuple[()]:
+        return ()
+
+    def odd_of(self, _run_id: str) -> tuple[()]:
+        return ()
+
+
 @dataclass
 class Rows:
     """A history of a few rows of one job."""
+
+    lates: ClassVar = NeverLate()
 
     runs: tuple[Run, ...] = ()
     gaps: tuple[Gap, ...] = ()
@@ -259,6 +274,8 @@ def test_the_data_of_an_answer_has_its_items_and_what_was_requested_since() -> N
             {"scheduled_for": at, "state": "succeeded", "reason": None, "run": run_to_json(GOOD), "runs": []},
             {"scheduled_for": at, "state": "missed", "reason": "engine_down", "run": None, "runs": []},
         ],
+        "late": [],
+        "odd": [],
         "asked_since": run_to_json(replace(GOOD, id="b" * 32)),
     }
     assert did_to_json(replace(found, asked_since=None))["asked_since"] is None

@@ -421,7 +421,7 @@ jobs:
     run: echo hello
   probe:
     http: {url: "https://shop.example.com/health"}
-    expect: {success_every: 1h}
+    triggers: [{webhook: {path: a, public: true}}]
 """
 
 
@@ -430,7 +430,7 @@ def test_what_the_engine_cannot_run_yet_is_refused_in_one_line_and_changes_nothi
     world.edit(BEYOND)
     (told,) = [event for event in world.journal.events if isinstance(event, ConfigRejected)]
     assert told.diagnostics == (
-        "jobs.yaml:5: job `probe` is valid, but this engine cannot run `expect` yet; remove it",
+        "jobs.yaml:5: job `probe` is valid, but this engine cannot run `triggers` yet; remove it",
     )
     assert [version.job for version in world.view.jobs_in_force()] == ["hello"]
     world.pass_time(seconds=3600)

@@ -404,26 +404,23 @@ jobs:
 """
 
 
-def test_an_occurrence_is_notified_once_when_all_its_runs_are_over(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("engine.loops.watcher.beyond_engine", lambda _: ())  # nothing sends notifications yet
+def test_an_occurrence_is_notified_once_when_all_its_runs_are_over(tmp_path: Path) -> None:
     world = World(tmp_path, NOTIFIES)
     world.pass_time(seconds=1)
     world.pass_time(seconds=599)
     end(world, "us", exit_code=1)
     end(world, "ap", exit_code=1)
     now = world.clock.now()
-    assert world.store.outbox.due(now=now, limit=9) == ()
+    assert world.store.outbox.pending("oncall", of_each=9, limit=9) == ()
     end(world, "eu")
-    (owed,) = world.store.outbox.due(now=now, limit=9)
+    (owed,) = world.store.outbox.pending("oncall", of_each=9, limit=9)
     assert owed.event == "failed"
     assert json.loads(owed.facts)["matrix"] == {"region": "us"}
     with world.store.transaction():
         world.store.outbox.sent(owed.id, now=now)
     world.pass_time(seconds=600)
     world.finish()
-    assert [one.event for one in world.store.outbox.due(now=world.clock.now(), limit=9)] == ["recovered"]
+    assert [one.event for one in world.store.outbox.pending("oncall", of_each=9, limit=9)] == ["recovered"]
 
 
 ENDS = st.sampled_from([0, 1, None])

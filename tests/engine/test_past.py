@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from engine.answers.did import Answer, did
-from engine.answers.expected import INSTANT
 from engine.answers.presence import RUNNING
 from engine.answers.report import make_report, report_to_json
 from engine.answers.why import why
@@ -547,41 +546,33 @@ NOTIFYING = (
 )
 
 
-def a_notifying_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    """Nothing sends notifications yet, so such jobs are refused: here they are let in."""
-    monkeypatch.setattr("engine.transactions.apply.beyond_engine", lambda _: (), raising=False)
-    monkeypatch.setattr("engine.loops.watcher.beyond_engine", lambda _: (), raising=False)
-    return World(tmp_path, NOTIFYING, at=NOON)
-
-
-def test_what_is_owed_is_noted_with_the_record_and_has_one_id(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    world = a_notifying_world(tmp_path, monkeypatch)
+def test_what_is_owed_is_noted_with_the_record_and_has_one_id(tmp_path: Path) -> None:
+    world = World(tmp_path, NOTIFYING, at=NOON)
     for code in (1, 0, 0):
         world.pass_time(seconds=3600)
         world.finish(exit_code=code)
     world.crash()
     world.clock.advance(seconds=3 * 3600)
     world.boot()
-    owed = world.store.outbox.due(now=world.clock.now(), limit=50)
-    told = [(one.event, one.channel) for one in owed]
-    assert told == [("failed", "oncall"), ("missed", "log")], "of each channel the oldest first"
+    outbox = world.store.outbox
+    assert outbox.channels() == ("log", "oncall")
+    owed = outbox.pending("oncall", of_each=50, limit=50)
+    assert [one.event for one in owed] == ["failed", "recovered", "missed", "missed"]
     body = json.loads(owed[0].facts)
     assert (body["job"], body["state"], body["reason"]) == ("hello", "failed", "exit(1)")
+    missed = outbox.pending("log", of_each=50, limit=50)[0]
+    assert missed.event == "missed"
     with world.store.transaction():
-        world.store.outbox.sent(owed[0].id, now=world.clock.now())
-        world.store.outbox.failed(
-            owed[1].id, error="no route", next_try_at=world.clock.now() + timedelta(minutes=1)
-        )
-    (following,) = world.store.outbox.due(now=world.clock.now(), limit=50)
-    assert (following.event, following.channel) == ("recovered", "oncall")
-    later = world.store.outbox.due(now=world.clock.now() + HOUR, limit=50)
-    assert [(one.channel, one.tries) for one in later if one.id == owed[1].id] == [("log", 1)]
+        outbox.sent(owed[0].id, now=world.clock.now())
+        outbox.failed(missed.id, error="no route", next_try_at=world.clock.now() + timedelta(minutes=1))
+    following, *_ = outbox.pending("oncall", of_each=50, limit=50)
+    assert following.event == "recovered"
+    again = outbox.pending("log", of_each=50, limit=50)[0]
+    assert (again.id, again.tries) == (missed.id, 1)
 
 
-def test_a_record_that_is_not_committed_owes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    world = a_notifying_world(tmp_path, monkeypatch)
+def test_a_record_that_is_not_committed_owes_nothing(tmp_path: Path) -> None:
+    world = World(tmp_path, NOTIFYING, at=NOON)
     world.clock.advance(seconds=86_400)
     (schedule,) = world.store.schedules_in_force()
     moment = Moment(now=world.clock.now(), generation=1, new_id=world.new_id)
@@ -591,6 +582,6 @@ def test_a_record_that_is_not_committed_owes_nothing(tmp_path: Path, monkeypatch
 
     with pytest.raises(Died), world.store.transaction():
         list(account(world.store, schedule, moment))
-        assert world.store.outbox.due(now=world.clock.now() + INSTANT, limit=5)
+        assert world.store.outbox.channels()
         raise Died
-    assert world.store.outbox.due(now=world.clock.now() + INSTANT, limit=5) == ()
+    assert world.store.outbox.channels() == ()

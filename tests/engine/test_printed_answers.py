@@ -423,7 +423,7 @@ when  How its run ended
       when: failed"""
     )
     backoff = explained.keys_to_text("retry", width=WIDE).split("backoff")[1]
-    assert "\n           - exponential: each wait is twice the one before\n" in backoff
+    assert "\n           - exponential: twice the wait before\n" in backoff
     assert explained.keys_to_json("after") == {
         "format": 1,
         "kind": "after",

@@ -386,6 +386,7 @@ def test_the_data_of_a_list_has_every_key_of_every_job() -> None:
             "tags": [],
             "timezone": "UTC",
             "in_force": True,
+            "late": [],
             "notes": [],
         },
     }
@@ -415,6 +416,7 @@ def test_the_data_of_a_list_has_every_key_of_every_job() -> None:
                 "tags": ["night", "db"],
                 "timezone": "UTC",
                 "in_force": False,
+                "late": [],
                 "notes": ["one"],
             },
         ],

@@ -13,7 +13,10 @@ from engine.core.records import (
     CLOCK_HOLD,
     DISK_HOLD,
     RESTORED_HOLD,
+    Backlog,
+    DeliveryError,
     Generation,
+    GivenUp,
     Incident,
     Pause,
     Session,
@@ -224,6 +227,34 @@ def test_a_calm_system_has_five_lines() -> None:
                 "recorded this yet: jobfile up"
             ],
         ),
+        (
+            {"backlog": Backlog(2, NOON - HOUR), "delivery_error": DeliveryError("mail", "no route")},
+            "channels",
+            [
+                "2 notifications wait NOT DELIVERED, the oldest since 2026-03-05 11:00 UTC "
+                "(channel mail: no route)"
+            ],
+        ),
+        (
+            {"backlog": Backlog(1, NOON - HOUR)},
+            "channels",
+            ["1 notification waits, the oldest since 2026-03-05 11:00 UTC"],
+        ),
+        (
+            {"backlog": Backlog(1, NOON - 3 * HOUR)},
+            "channels",
+            ["1 notification waits NOT DELIVERED, the oldest since 2026-03-05 09:00 UTC"],
+        ),
+        (
+            {"backlog": Backlog(1, NOON - MINUTE)},
+            "channels",
+            ["1 notification waits, the oldest since 2026-03-05 11:59 UTC"],
+        ),
+        (
+            {"given_up": GivenUp(3, NOON - HOUR), "delivery_error": DeliveryError("mail", "no route")},
+            "channels",
+            ["3 notifications were GIVEN UP (channel mail: no route): jobfile doctor"],
+        ),
         ({"free_bytes": LOW_DISK_BYTES}, "disk", [f"{LOW_DISK_BYTES / 1e9:.1f} GB free"]),
         ({"free_bytes": LOW_DISK_BYTES - 1}, "disk", [f"LOW, {LOW_DISK_BYTES / 1e9:.1f} GB free"]),
     ],
@@ -289,8 +320,10 @@ DATA: dict[str, Any] = {
     "waits_for": None,
     "queues": [],
     "overdue": 0,
+    "late": [],
     "unsettled": 0,
     "free_bytes": 20_500_000_000,
+    "notifications": {"waiting": 0, "oldest": None, "given_up": 0, "error": None},
 }
 NO_ENGINE = {"running": False, "pid": None, "epoch": None, "started_at": None, "last_seen_at": None}
 OF_GIT = {"ref": "main", "commit": "d" * 40, "waits_for_apply": False, "trouble": None}
@@ -398,6 +431,18 @@ OF_GIT = {"ref": "main", "commit": "d" * 40, "waits_for_apply": False, "trouble"
             },
         ),
         ({"overdue": 3, "unsettled": 1}, {"is_well": False, "overdue": 3, "unsettled": 1}),
+        (
+            {"backlog": Backlog(2, NOON - HOUR), "delivery_error": DeliveryError("mail", "no route")},
+            {
+                "is_well": False,
+                "notifications": {
+                    "waiting": 2,
+                    "oldest": "2026-03-05T11:00:00+00:00",
+                    "given_up": 0,
+                    "error": "no route",
+                },
+            },
+        ),
         (
             {"waits_for": "a slot", "free_bytes": 1},
             {"is_well": False, "waits_for": "a slot", "free_bytes": 1},

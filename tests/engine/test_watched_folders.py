@@ -3,6 +3,9 @@
 import logging
 import os
 import shutil
+import subprocess
+import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -259,11 +262,25 @@ def test_a_scan_of_ten_thousand_known_files_is_cheap(inbox: Path) -> None:
     assert min(spent) < 0.1
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root reads every folder")
-def test_a_folder_that_may_not_be_read_says_so(inbox: Path) -> None:
-    inbox.chmod(0)
-    scan = scan_folder(str(inbox), is_recursive=False, wants=lambda _: True)
-    assert scan.trouble == f"{inbox} cannot be read: Permission denied"
+UNPRIVILEGED = """
+import os, sys
+from engine.sources.file_scan import scan_folder
+if os.geteuid() == 0:
+    os.setresuid(65534, 65534, 65534)
+print(scan_folder(sys.argv[1], is_recursive=False, wants=lambda _: True).trouble)
+"""
+
+
+def test_a_folder_that_may_not_be_read_says_so() -> None:
+    with tempfile.TemporaryDirectory() as folder:  # every user may enter the folders above it
+        inbox = Path(folder) / "in"
+        inbox.mkdir()
+        Path(folder).chmod(0o755)
+        inbox.chmod(0)
+        words = [sys.executable, "-c", UNPRIVILEGED, str(inbox)]
+        done = subprocess.run(words, capture_output=True, text=True, check=True)
+        assert done.stdout == f"{inbox} cannot be read: Permission denied\n"
+        inbox.chmod(0o700)
 
 
 def test_a_file_is_gone_only_if_nothing_is_there(inbox: Path) -> None:

@@ -10,23 +10,61 @@ from engine.answers.findings import Finding, Severity
 from engine.answers.invariants.checking import check_invariants
 from engine.answers.presence import RUNNING
 from engine.answers.report import Report, make_report
+from engine.channels.courier import Courier, Delivered
+from engine.channels.pool import Report as Receipt
 from engine.config import EngineConfig
 from engine.core.lifecycle import OPEN_STATES, Run, RunState, TriggerEvent
 from engine.core.occurrences import grouped
-from engine.core.records import Gap, Pause
+from engine.core.records import Gap, Parcel, Pause
 from engine.host.lock import make_private_file, make_state_dir
 from engine.ledger.ports import View
 from engine.ledger.sqlite.store import SqliteStore
 from engine.ledger.sqlite.view import SqliteView
 from engine.loops.housekeeper import Housekeeper
 from engine.loops.watcher import Watcher
+from engine.notifications.message import Message
+from engine.notifications.system_channels import KnownChannel
 from engine.service.duties import Parts, make_loops
 from engine.testing import FakeClock, GivenTree, KeptJournal, ScriptedLauncher, start_session
 from engine.transactions.account import Moment, request_runs, requested_runs, retry_run
 from engine.transactions.pause import BY_HAND
 from engine.transactions.trigger_events import record_event
+from jobfile.model.jobs import ChannelSpec
 from jobfile.schedule.occurrences import fires
 from tests.builders import DAY, NOON
+
+
+class Receiver:
+    """Receives notifications in place of the channels: at once, or with an error that the test sets."""
+
+    def __init__(self) -> None:
+        self.error = ""
+        self.got: list[tuple[str, Message]] = []
+        self.tries: list[tuple[str, Message]] = []
+        self.channels: list[ChannelSpec] = []
+        self._reports: list[Receipt] = []
+        self.courier: Courier
+
+    def send(
+        self, message: Message, channel: KnownChannel, config: EngineConfig, *, done: tuple[str, ...] = ()
+    ) -> Delivered:
+        self.tries.append((channel.spec.name, message))
+        self.channels.append(channel.spec)
+        if not self.error:
+            self.got.append((channel.spec.name, message))
+        return Delivered(self.error, done)
+
+    def hand_over(self, channel: str, parcel: Parcel) -> bool:
+        self._reports.append(Receipt(channel, parcel, self.courier.deliver(channel, parcel)))
+        return True
+
+    def forget(self) -> None:
+        """What a crashed engine had not recorded."""
+        self._reports = []
+
+    def take(self) -> list[Receipt]:
+        reports, self._reports = self._reports, []
+        return reports
 
 
 class World:
@@ -57,6 +95,7 @@ class World:
         self._ids = count(first_id)
         self.boot_id = "boot-1"
         self.is_synchronized: bool | None = None
+        self.receiver = Receiver()
         self.view: View
         self.boot()
 
@@ -72,6 +111,8 @@ class World:
         self.store = SqliteStore.open(self.config.ledger)
         self.view = SqliteView.open(self.config.ledger)
         self.epoch, before = start_session(self.store, self.clock, boot_id=self.boot_id)
+        self.receiver.forget()
+        self.receiver.courier = Courier(self.store, self.config, send=self.receiver.send)
         self.loops = make_loops(
             Parts(
                 store=self.store,
@@ -85,6 +126,8 @@ class World:
                 before=before,
                 built_at=NOON - 60 * DAY,
                 is_synchronized=lambda: self.is_synchronized,
+                open_view=lambda: SqliteView.open(self.config.ledger),
+                pool=self.receiver,
                 is_file_gone=self.is_file_gone,
             )
         )
@@ -122,6 +165,13 @@ class World:
         self.loops.settle_and_start()
         self.quarantine.tick()
         self.heartbeat.tick()
+
+    def send(self, *, seconds: float = 600) -> None:
+        """Let time pass for the sender alone, in small steps."""
+        self.loops.sender.tick()
+        for _ in range(round(seconds / 10)):
+            self.clock.advance(seconds=10)
+            self.loops.sender.tick()
 
     def catch_up(self, *, seconds: int = 60) -> None:
         """Let time pass, second by second, because catch-up runs start at a limited rate."""

@@ -36,6 +36,12 @@ COVERING: Mapping[str, tuple[Group, ...]] = {
     path: tuple(groups)
     for path, *groups in (
         ("engine/core/due.py", ("tests/engine/test_due.py",), _SMALL, _ENGINE, _SIMULATION),
+        ("engine/core/lateness.py", ("tests/engine/test_lateness.py",)),
+        ("engine/core/usual.py", ("tests/engine/test_usual.py",)),
+        ("engine/answers/odd.py", ("tests/engine/test_usual.py",)),
+        ("engine/core/expectations.py", ("tests/engine/test_expectations.py",)),
+        ("engine/answers/lateness.py", ("tests/engine/test_lateness.py",), _DID),
+        ("engine/answers/retried.py", _DID, _WHY),
         ("engine/core/admission.py", ("tests/engine/test_admission.py",), _ENGINE, _SIMULATION),
         (
             "engine/core/retry.py",
@@ -89,6 +95,13 @@ COVERING: Mapping[str, tuple[Group, ...]] = {
         ("engine/core/outputs.py", ("tests/engine/test_outputs.py", "tests/engine/test_refusals.py")),
         ("engine/core/notices.py", ("tests/engine/test_notices.py",), _ENGINE),
         ("engine/notifications/noting.py", ("tests/engine/test_notifications.py",), _ENGINE),
+        (
+            "engine/notifications/message.py",
+            ("tests/engine/test_message.py",),
+            ("tests/engine/test_sending.py",),
+        ),
+        ("engine/notifications/batches.py", ("tests/engine/test_sending.py",)),
+        ("engine/answers/notifications.py", ("tests/engine/test_sending.py",)),
         (
             "engine/transactions/stop.py",
             ("tests/engine/test_stopping.py",),

@@ -24,6 +24,7 @@ MIXED = (3, 1, 4, 2, 5)
 """The order in which rows are written: neither that of their times, nor the reverse."""
 WINDOW: dict[str, Any] = {"since": NOON - 99 * DAY, "until": NOON + 99 * DAY}
 LATER = NOON + 9 * DAY
+RUN = "7" * 32
 
 
 class Listing(NamedTuple):
@@ -249,6 +250,43 @@ def with_happenings(ledger: Ledger, *, every_hour: timedelta = HOUR) -> None:
         store.open_session(kind="engine", boot_id="b", pid=hour, version="1", now=at, boot_seconds=1.0)
 
 
+def with_notifications(ledger: Ledger) -> None:
+    """Record notifications about one run, each of a job and to a channel of its own."""
+    for hour in MIXED:
+        at, name = NOON + hour * HOUR, f"{hour}-own"
+        with ledger.store.transaction():
+            ledger.store.outbox.add(Owed(str(hour), at, "failed", "mail", f"job-{hour}", RUN, "{}"))
+            ledger.store.outbox.add(Owed(name, at, "failed", name, f"job-{hour}", "", "{}"))
+
+
+def with_one_message(ledger: Ledger) -> None:
+    """Make one message of all notifications of a channel."""
+    with_notifications(ledger)
+    with ledger.store.transaction():
+        ledger.store.outbox.assign("whole", "mail", {f"job-{hour}": LATER for hour in MIXED})
+
+
+def with_messages(ledger: Ledger) -> None:
+    """Make a message of each notification of a channel."""
+    with_notifications(ledger)
+    with ledger.store.transaction():
+        for hour in MIXED:
+            ledger.store.outbox.assign(str(hour), "mail", {f"job-{hour}": LATER})
+
+
+def with_sent(ledger: Ledger) -> None:
+    """Record the delivery of the messages of a channel."""
+    with_messages(ledger)
+    with ledger.store.transaction():
+        for hour in MIXED:
+            ledger.store.outbox.sent(str(hour), now=NOON + hour * HOUR)
+
+
+def pending(ledger: Ledger) -> tuple[Owed, ...]:
+    """The notifications of the channel that every one of them goes to."""
+    return ledger.store.outbox.pending("mail", of_each=9, limit=9)
+
+
 def with_sets(ledger: Ledger) -> None:
     """Record runs of schedules with mixed names."""
     for hour in MIXED:
@@ -449,9 +487,9 @@ LISTINGS: dict[str, tuple[Callable[[Ledger], None], Listing]] = {
         with_waiting(trigger=TriggerKind.CATCHUP, not_before=NOON, scheduled_for=NOON),
         Listing(lambda one: ids(one.store.startable(now=LATER, limit=9, is_catchup=True)), RECORDED),
     ),
-    "due, in one moment": (
+    "pending, in one moment": (
         in_one_moment(with_happenings),
-        Listing(lambda one: [int(each.id) for each in one.store.outbox.due(now=LATER, limit=9)], FORWARD),
+        Listing(lambda one: [int(each.id) for each in pending(one)], FORWARD),
     ),
     "pauses_between, in one moment": (
         in_one_moment(with_happenings),
@@ -594,9 +632,35 @@ LISTINGS: dict[str, tuple[Callable[[Ledger], None], Listing]] = {
             lambda one: [int(each.diagnostics[0]) for each in one.view.rejections_between(**WINDOW)], RECORDED
         ),
     ),
-    "due": (
+    "pending": (
         with_happenings,
-        Listing(lambda one: [int(each.id) for each in one.store.outbox.due(now=LATER, limit=9)], FORWARD),
+        Listing(lambda one: [int(each.id) for each in pending(one)], FORWARD),
+    ),
+    "channels": (
+        with_notifications,
+        Listing(
+            lambda one: [int(each[0]) for each in one.store.outbox.channels() if each != "mail"], FORWARD
+        ),
+    ),
+    "parcels": (
+        with_messages,
+        Listing(lambda one: [int(each.id) for each in one.store.outbox.parcels("mail")], FORWARD),
+    ),
+    "of_message": (
+        with_one_message,
+        Listing(
+            lambda one: [int(each.id) for each in one.store.outbox.of_message("whole", limit=9)], FORWARD
+        ),
+    ),
+    "told": (
+        with_sent,
+        Listing(
+            lambda one: [int(each.job[-1]) for each in one.store.outbox.told("mail", since=NOON)], FORWARD
+        ),
+    ),
+    "notifications": (
+        with_notifications,
+        Listing(lambda one: [(each.at - NOON) // HOUR for each in one.view.notifications(RUN)], FORWARD),
     ),
     "audit_of": (
         with_happenings,

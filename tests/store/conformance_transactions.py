@@ -17,7 +17,7 @@ from engine.core.errors import SupersededError
 from engine.core.lifecycle import Artifact, AttemptKey, AttemptState, RunState, TriggerKind, Verdict
 from engine.core.records import CLOCK_HOLD, DISK_HOLD, Owed, Pause, Unreadable
 from engine.core.step_states import StepKey, StepRun, StepState
-from engine.ledger import past_ports, step_ports, store_ports
+from engine.ledger import event_ports, past_ports, step_ports, store_ports
 from engine.ledger.store_ports import Store
 from engine.ports import Stop
 from jobfile.model.jobs import Origin, QueueSpec
@@ -144,6 +144,8 @@ WRITES: dict[str, Callable[[Store], object]] = {
     "outbox.add": lambda store: store.outbox.add(Owed("new", NOON, "failure", "mail", "x", "", "{}")),
     "outbox.sent": lambda store: store.outbox.sent("sent", **AT),
     "outbox.failed": lambda store: store.outbox.failed("failed", error="x", next_try_at=NOON + DAY),
+    "outbox.assign": lambda store: store.outbox.assign("failed", "failed", {"hello": NOON}),
+    "outbox.give_up": lambda store: store.outbox.give_up("failed", error="x", **AT),
     "outbox.drop_sent": lambda store: store.outbox.drop_sent(before=NOON + DAY),
     "past.resolve": lambda store: store.past.resolve(
         an_attempt(store, LOST), ENDED, state=RunState.SUCCEEDED, detail=""
@@ -170,7 +172,8 @@ READS = {
     *("blocking_runs", "newest_occurrences", "undecided", "next_undecided", "knows_job"),
     *("waiting_of_job", "startable", "next_wake", "last_success"),
     *("pauses.between", "pauses.last_resume", "incidents.hold", "incidents.clock_epoch", "incidents.recent"),
-    *("outbox.due", "past.attempt", "past.lost_attempts", "past.prunable", "past.crowded"),
+    *("outbox.channels", "outbox.pending", "outbox.parcels", "outbox.of_message", "outbox.count_of"),
+    *("outbox.told", "past.attempt", "past.lost_attempts", "past.prunable", "past.crowded"),
     *(
         "past.attempts",
         "past.outputs",
@@ -196,7 +199,7 @@ def test_each_method_that_writes_is_tried_here() -> None:
     parts = {
         "pauses.": store_ports.Pauses,
         "incidents.": store_ports.Incidents,
-        "outbox.": store_ports.Outbox,
+        "outbox.": event_ports.Outbox,
         "past.": past_ports.Past,
         "artifacts.": past_ports.Artifacts,
         "steps.": step_ports.Steps,
@@ -243,7 +246,8 @@ def content(ledger: Ledger) -> Content:
 
 
 HIDDEN = {
-    "outbox.failed": lambda store: store.outbox.due(now=NOON + HOUR, limit=9),
+    "outbox.assign": lambda store: store.outbox.parcels("failed"),
+    "outbox.failed": lambda store: store.outbox.pending("failed", of_each=9, limit=9),
     "outbox.drop_sent": lambda store: store.outbox.drop_sent(before=NOON + DAY),
     "past.note": lambda store: store.past.fact("fact", default=""),
 }
@@ -538,7 +542,7 @@ def test_an_instant_comes_back_in_utc_to_the_microsecond(open_ledger: OpenLedger
         "held": hold.began_at,
         "refused": refused.rejected_at,
         "audited": line.at,
-        "owed": store.outbox.due(now=at, limit=1)[0].at,
+        "owed": store.outbox.pending("mail", of_each=1, limit=1)[0].at,
         "oldest owed": view.soundness.backlog().oldest,
         "began": session.started_at,
         "seen": session.last_seen_at,

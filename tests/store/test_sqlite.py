@@ -146,6 +146,9 @@ EVERY_TURN = (
     "starting.retries",
     "starting.overlapped",
     "starting.overlapped_by_key",
+    *("outbox.channels", "outbox.pending", "outbox.assign", "outbox.messages", "outbox.of_message"),
+    *("outbox.count_of_message", "outbox.told", "outbox.mark_sent", "outbox.mark_unsent"),
+    *("outbox.mark_given_up", "outbox.of_run", "outbox.backlog", "outbox.given_up", "outbox.last_error"),
     "run.start_run",
     "run.next_wake",
     "run.expire_waiting",
@@ -172,7 +175,9 @@ EVERY_TURN = (
 
 
 NAMES = ("since", "until", "jobs", "states", "limit", "count")
-HOLDS_WHAT_IS_OPEN = re.compile(r"SCAN (run USING INDEX run_(queued|active)|held|lane|\w+_lane)")
+HOLDS_WHAT_IS_OPEN = re.compile(
+    r"SCAN (run USING INDEX run_(queued|active)|outbox USING INDEX outbox_(owed|failed)|held|lane|\w+_lane)"
+)
 """Partial indexes that are as long as what waits, or runs: to read one whole is to read that. The other
 names are of the lists that a statement makes of the queues and keys for which runs wait.
 """

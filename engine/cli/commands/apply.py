@@ -22,6 +22,7 @@ from engine.cli.planning import (
     valid_side,
 )
 from engine.host.environment import user_name
+from engine.notifications.system_channels import known_channels
 from engine.planning.enforcing import (
     Intent,
     refuse_mass_removal,
@@ -107,6 +108,7 @@ def command(
         main_file=str(main_file),
         revision=after.revision,
         note=UNCOMMITTED if after.is_dirty else "",
+        channels=None if after.written is None else known_channels(after.written),
     )
     return apply_and_print(place, intent, as_json=as_json)
 
@@ -128,7 +130,9 @@ def _apply_saved(
     if fail_on:
         refuse_risks(saved.plan["summary"]["risks"])
     refuse_mass_removal(plan, may_remove=may_remove)
-    for name in files_differ(saved.files, place.main_file):
+    differing = files_differ(saved.files, place.main_file)
+    files = None if differing else worktree_side(place.main_file).written
+    for name in differing:
         click.echo(f"{printable(name)} was changed since then; the plan is applied as it was saved", err=True)
     intent = Intent(
         catalog=saved.target,
@@ -139,5 +143,6 @@ def _apply_saved(
         revision=saved.revision,
         plan_id=saved.id,
         note=f"a saved plan, {UNCOMMITTED}" if saved.plan["to"]["dirty"] else "a saved plan",
+        channels=None if files is None else known_channels(files),
     )
     return apply_and_print(place, intent, as_json=as_json)

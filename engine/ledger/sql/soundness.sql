@@ -230,6 +230,14 @@ select * from outbox;
 -- Every row of the table, to check each.
 select * from pruned_request;
 
+-- name: all_late
+-- Everything that a job is, or was, late with.
+select * from late;
+
+-- name: all_odd
+-- Everything unusual about runs.
+select * from odd;
+
 -- name: all_backfill
 -- Every backfill.
 select * from backfill;

@@ -108,6 +108,7 @@ class SqlitePast:
             self._db.write("retention.delete_outputs", {"id": run.id})
             self._db.write("retention.delete_artifacts", {"id": run.id})
             self._db.write("retention.delete_steps", {"id": run.id})
+            self._db.write("late.drop_odd", {"run_id": run.id})
             if self._db.write("retention.delete_run", {"id": run.id}):
                 yield run
 

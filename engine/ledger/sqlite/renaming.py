@@ -15,6 +15,7 @@ RENAMED = (
     "renaming.rename_followers",
     "renaming.rename_keys",
     "renaming.rename_backfills",
+    "late.rename_late",
 )
 
 

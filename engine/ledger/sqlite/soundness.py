@@ -9,7 +9,9 @@ from engine.core.records import (
     CLOCK_HOLD,
     Backlog,
     Crowd,
+    DeliveryError,
     Gap,
+    GivenUp,
     Incident,
     LastState,
     QueueCrowd,
@@ -48,6 +50,8 @@ EVERY_ROW = (
     "soundness.all_step",
     "soundness.all_pruned_request",
     "soundness.all_backfill",
+    "soundness.all_late",
+    "soundness.all_odd",
     "soundness.all_trigger_event",
     "soundness.all_idempotency_key",
     "soundness.all_followed",
@@ -143,6 +147,14 @@ class SqliteSoundness(SqliteStanding):
     def backlog(self) -> Backlog:
         row = self._db.rows("outbox.backlog")[0]
         return Backlog(row["count"], from_us(row["oldest"]) if INSTANT.is_good(row["oldest"]) else None)
+
+    def given_up(self) -> GivenUp:
+        row = self._db.rows("outbox.given_up")[0]
+        return GivenUp(row["count"], from_us(row["newest"]) if INSTANT.is_good(row["newest"]) else None)
+
+    def delivery_error(self) -> DeliveryError | None:
+        row = self._db.row("outbox.last_error")
+        return None if row is None else DeliveryError(str(row["channel"]), str(row["last_error"]))
 
     def unreadable_rows(self) -> Iterator[Unreadable]:
         for query in EVERY_ROW:

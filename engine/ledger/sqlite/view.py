@@ -22,6 +22,7 @@ from engine.core.records import (
     Generation,
     Incident,
     JobVersion,
+    Notification,
     Output,
     Pause,
     Rejection,
@@ -41,6 +42,7 @@ from engine.ledger.record_rows import (
     gap_from_row,
     generation_from_row,
     job_version_from_row,
+    notification_from_row,
     rejection_from_row,
     schedule_from_row,
     session_from_row,
@@ -51,6 +53,7 @@ from engine.ledger.sqlite.connection import Connection
 from engine.ledger.sqlite.current import SqliteCurrent
 from engine.ledger.sqlite.following import SqliteFollowing
 from engine.ledger.sqlite.incidents import SqliteIncidents
+from engine.ledger.sqlite.lateness import SqliteLates
 from engine.ledger.sqlite.migrate import MIGRATIONS, refuse_older
 from engine.ledger.sqlite.pauses import SqlitePauses
 from engine.ledger.sqlite.soundness import SqliteSoundness
@@ -60,6 +63,7 @@ from engine.ledger.watched_fact import watched_from_text
 
 if TYPE_CHECKING:
     from engine.ledger.following_ports import Followed
+    from engine.ledger.late_ports import LateHistory
     from engine.ledger.soundness_ports import Soundness
 
 
@@ -70,6 +74,7 @@ class SqliteView(SqliteCurrent):
         """Take an open connection."""
         self._db = connection
         self.soundness: Soundness = SqliteSoundness(connection)
+        self.lates: LateHistory = SqliteLates(connection)
         self.following: Followed = SqliteFollowing(connection)
 
     @classmethod
@@ -219,6 +224,9 @@ class SqliteView(SqliteCurrent):
         row = self._db.row("meta.get_meta", {"key": "lineage"})
         assert row is not None
         return str(row["value"])
+
+    def notifications(self, run_id: str) -> tuple[Notification, ...]:
+        return self._db.all(notification_from_row, "outbox.of_run", {"run_id": run_id})
 
     def source(self) -> Source:
         row = self._db.row("meta.get_meta", {"key": SOURCE})

@@ -1,0 +1,79 @@
+"""Looks at what a success left on the disk, for the checks of `expect`: files, and the stored log.
+
+It is asked after the process has ended and before its end is recorded. The same end can be looked at again,
+after a crash of the engine in between: nothing is changed here.
+"""
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from glob import iglob
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from engine.actions.prepare import folder_for_checks
+from engine.config import EngineConfig
+from engine.core.expectations import FilesSeen, fits, needs_log, unmet_files, unmet_log
+from engine.core.lifecycle import AttemptKey, Run
+from engine.host.patience import ask
+from engine.supervisor.output import OutputTail
+from jobfile.expressions.expression import EvaluationError
+from jobfile.model.expectations import FileCheck
+from jobfile.model.jobs import JobSpec
+
+MAX_FILES: Final = 10_000
+"""Maximum number of files that match one pattern and are looked at."""
+
+
+def unmet_on_disk(
+    run: Run, spec: JobSpec, attempts: Sequence[AttemptKey], config: EngineConfig, *, began_at: datetime
+) -> str:
+    """Which check does not hold, in words; empty if all do.
+
+    `attempts` are those whose logs count together, the last of which has ended now. Raises NotYetError or
+    NoAnswerError while the system does not answer.
+    """
+    logs = [config.attempt_dir(one) for one in attempts]
+    return ask(f"what {logs[-1]} left", lambda: _look(run, spec, logs, config, began_at))
+
+
+def _look(run: Run, spec: JobSpec, logs: Sequence[Path], config: EngineConfig, began_at: datetime) -> str:
+    try:
+        folder = folder_for_checks(run, spec, config, began_at=began_at) if spec.expect.files else Path()
+        for check in spec.expect.files:
+            if wrong := unmet_files(check, _seen(check, folder, began_at)):
+                return wrong
+        if needs_log(spec.expect.log):
+            return unmet_log(spec.expect.log, b"".join(OutputTail(one).read() for one in logs))
+    except EvaluationError as error:
+        return f"its working folder is not known any more: {error}"
+    except OSError as error:
+        return f"what it left could not be looked at: {error.strerror or error}"
+    return ""
+
+
+def _seen(check: FileCheck, folder: Path, began_at: datetime) -> FilesSeen:
+    total = fitting = largest = new = 0
+    since = began_at.timestamp()
+    for found in islice(_files(check.path, folder), MAX_FILES):
+        is_new = found.st_mtime >= since
+        total, new = total + 1, new + is_new
+        largest = max(largest, found.st_size)
+        fitting += fits(check, size=found.st_size, is_new=is_new)
+        if fitting >= check.count:
+            break
+    return FilesSeen(total=total, fitting=fitting, largest=largest, new=new)
+
+
+def _files(pattern: str, folder: Path) -> Iterator[os.stat_result]:
+    """The regular files that a pattern names. A link counts as the file that it leads to."""
+    found_names = iglob(pattern, root_dir=folder, recursive=True)  # noqa: PTH207  a path may be absolute
+    for name in found_names:
+        try:
+            found = os.stat(folder / name)  # noqa: PTH116  Path.stat raises ValueError for odd names
+        except OSError:
+            continue  # a link that leads nowhere, or deleted since
+        if stat.S_ISREG(found.st_mode):
+            yield found

@@ -1,0 +1,128 @@
+"""`jobfile notify`: send a test message to a channel, or print the message about a run."""
+
+import json
+from collections.abc import Mapping
+
+import click
+
+from engine.answers.notify import message_to_text, tested_to_json, tested_to_text
+from engine.channels.courier import send_message
+from engine.channels.events import event_to_json
+from engine.channels.gathering import gather
+from engine.cli.exit_codes import GOOD, NOT_WELL
+from engine.cli.findings import refuse_invalid
+from engine.cli.naming import subject
+from engine.cli.output import print_json, print_text, style_of, width
+from engine.cli.place import (
+    Place,
+    json_option,
+    place_options,
+    refuse_unsafe_files,
+    strict_option,
+)
+from engine.cli.which import run_of
+from engine.core.lifecycle import Run
+from engine.core.records import Owed
+from engine.host.clock import SystemClock
+from engine.host.run_ids import new_run_id
+from engine.ledger.ports import View
+from engine.notifications.message import EVENTS, Happening, Message, make_message
+from engine.notifications.noting import facts_of_run
+from engine.notifications.system_channels import KnownChannel, known_channels
+from engine.sources.folder import FolderTree
+from jobfile.diagnostics.suggest import suggest
+from jobfile.model.canonical import spec_from_json
+from jobfile.pipeline import compile_files
+
+
+@click.command("notify")
+@click.argument("what", type=click.Choice(["test", "preview"]))
+@click.argument("about", nargs=-1, metavar="CHANNEL or JOB EVENT")
+@strict_option
+@json_option
+@place_options
+def command(what: str, about: tuple[str, ...], *, is_strict: bool, as_json: bool, place: Place) -> int:
+    """`notify test CHANNEL` sends a test message now. `notify preview JOB EVENT` prints a message.
+
+    A test takes the channel from the job files, applied or not, and says whether the message was delivered. A
+    preview sends nothing: it prints the message about RUN, or about the newest run of JOB, as the event would
+    send it: failed, missed, late, recovered, succeeded, skipped.
+    """
+    if what == "test":
+        if len(about) != 1:
+            raise click.UsageError("name one channel:  jobfile notify test CHANNEL")
+        return _test(place, about[0], is_strict=is_strict, as_json=as_json)
+    if len(about) != 2:
+        raise click.UsageError("name a job or run, and an event:  jobfile notify preview JOB failed")
+    return _preview(place, *about, as_json=as_json)
+
+
+def _test(place: Place, name: str, *, is_strict: bool, as_json: bool) -> int:
+    """Send a message as the engine would, and wait for the result."""
+    refuse_unsafe_files(place, is_strict=is_strict)
+    channel = _channel(_channels(place), name)
+    clock = SystemClock()
+    happening = Happening(
+        id=new_run_id(),
+        event="test",
+        job="",
+        at=clock.now(),
+        facts={"title": f"test message for channel {name}", "detail": "jobfile can reach this channel"},
+    )
+    began = clock.elapsed()
+    error = send_message(make_message(happening.id, [happening]), channel, place.config).error
+    seconds = clock.elapsed() - began
+    if as_json:
+        print_json(tested_to_json(name, error, seconds=seconds))
+    else:
+        click.echo(tested_to_text(name, error, seconds=seconds))
+    return NOT_WELL if error else GOOD
+
+
+def _channels(place: Place) -> Mapping[str, KnownChannel]:
+    """The channels of the job files."""
+    snapshot = FolderTree(place.main_file).snapshot()
+    if snapshot.problem:
+        raise click.UsageError(snapshot.problem)
+    compiled = compile_files(snapshot.files, outside=snapshot.outside)
+    if compiled.files is None or not compiled.is_valid:
+        refuse_invalid(compiled)
+    return known_channels(compiled.files)
+
+
+def _channel(channels: Mapping[str, KnownChannel], name: str) -> KnownChannel:
+    if name in channels:
+        return channels[name]
+    near = suggest(name, channels)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(sorted(channels)) or 'none'}"
+    raise click.UsageError(f"the job file has no channel `{name}`; {hint}")
+
+
+def _preview(place: Place, run_or_job: str, event: str, *, as_json: bool) -> int:
+    """Print the message about a run that the event would send."""
+    if event not in EVENTS:
+        raise click.UsageError(f"`{event}` is not an event; the events are {', '.join(EVENTS)}")
+    found = subject(place, run_or_job)
+    message = _message(place, found.view, run_of(place, found), event)
+    if as_json:
+        print_json(event_to_json(message))
+    else:
+        style = style_of()
+        print_text(message_to_text(message, width=width(), style=style), style)
+    return GOOD
+
+
+def _message(place: Place, view: View, run: Run, event: str) -> Message:
+    ends = view.recent_runs(job=run.job, state=None, limit=2)
+    previous = next((one.state for one in ends if one.id != run.id and one.state.is_final), None)
+    facts = {"event": event, "job": run.job, **facts_of_run(run, previous=previous)}
+    owed = Owed(run.id, run.ended_at or place.now(), event, "", run.job, run.id, json.dumps(facts))
+    text = view.definition_text(run.digest)
+    happening = gather(
+        owed,
+        run=run,
+        spec=None if text is None else spec_from_json(text),
+        attempts=view.attempts(run.id),
+        config=place.config,
+    )
+    return make_message(owed.id, [happening])

@@ -1,0 +1,60 @@
+"""What is expected of a job: when it is late, and what its successes leave."""
+
+from collections.abc import Mapping
+from dataclasses import field
+from datetime import timedelta
+
+from jobfile.model.dataclass import dataclass
+from jobfile.model.values import Shown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class FileCheck(Shown):
+    """Files that a success leaves: at least `count` that match the pattern and fulfil the rest."""
+
+    path: str
+    min_size: str | None = None
+    """As `format_size` writes it."""
+    newer_than: str | None = None
+    """`start`: changed since the run began."""
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class LogCheck(Shown):
+    """What a success writes to its two streams; `matches` is about whole lines."""
+
+    contains: str | None = None
+    matches: str | None = None
+    empty: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class RangeCheck(Shown):
+    """The range of a number that a success returns, both ends included."""
+
+    min: int | float | None = None
+    max: int | float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class ExpectSpec(Shown):
+    """When the job is late: no success by a local time (HH:MM) or within a period, or too long a run.
+
+    And what must hold at the end of a run that has succeeded, or it has failed. `usual` only marks.
+    """
+
+    done_by: str | None = None
+    success_every: timedelta | None = None
+    max_duration: timedelta | None = None
+    min_duration: timedelta | None = None
+    files: tuple[FileCheck, ...] = ()
+    log: LogCheck = field(default_factory=LogCheck)
+    outputs: Mapping[str, RangeCheck] = field(default_factory=dict)
+    usual: bool | None = None
+    """True or None."""
+
+    @property
+    def looks_at_disk(self) -> bool:
+        """Whether an end can only be judged with files: those of the job, or its log."""
+        return bool(self.files) or self.log.contains is not None or self.log.matches is not None

@@ -1,0 +1,67 @@
+"""`jobfile notify`: a test message reaches a channel, and a preview shows a message without sending it."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import JOBS, Jobfile
+from tests.cli.test_files import fits
+
+CHANNELS = """\
+channels:
+  good: {command: [sh, -c, "cat > got.json"]}
+  bad: {command: [sh, -c, "echo no route >&2; exit 3"]}
+"""
+WITH_CHANNELS = JOBS.replace("jobs:", f"{CHANNELS}jobs:").replace(
+    "  bad:\n    run:", "  bad:\n    owner: anna\n    notify: {failed: [good, bad]}\n    run:"
+)
+
+
+@pytest.fixture(autouse=True)
+def files(jobfile: Jobfile, tmp_path: Path) -> None:
+    (tmp_path / "jobs.yaml").write_text(WITH_CHANNELS)
+
+
+def test_a_test_says_whether_the_channel_got_the_message(jobfile: Jobfile, tmp_path: Path) -> None:
+    found = jobfile("notify", "test", "good")
+    assert (found.code, found.out.startswith("channel good got the message, in ")) == (0, True)
+    assert "test message for channel good" in (tmp_path / "got.json").read_text()
+    failed = jobfile("notify", "test", "bad")
+    assert failed.code == 1
+    assert failed.out == "channel bad did NOT get the message: exit code 3: no route\n"
+
+
+def test_the_json_of_a_test_fits_its_schema(jobfile: Jobfile) -> None:
+    for name, code in (("good", 0), ("bad", 1)):
+        found = jobfile("notify", "test", name, "--json")
+        assert found.code == code
+        fits(found.json, "notify-test")
+        assert found.json["delivered"] is (code == 0)
+
+
+def test_a_preview_shows_the_message_and_sends_nothing(jobfile: Jobfile, tmp_path: Path) -> None:
+    jobfile("run", "bad")
+    found = jobfile("notify", "preview", "bad", "failed")
+    assert found.code == 0
+    first, _, *lines = found.out.splitlines()
+    assert first == "bad failed: exit code 7"
+    assert [line.split()[0] for line in lines[:7]] == ["job", "what", "when", "ran", "exit", "owner", "look"]
+    assert lines[-2:] == ["last lines of its output (1 line):", "  trouble"]
+    assert not (tmp_path / "got.json").exists()
+    run_id = jobfile("runs", "--json").json["runs"][0]["id"]
+    assert jobfile("notify", "preview", run_id[:8], "recovered").out.startswith("bad has recovered\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (("test", "god"), "the job file has no channel `god`; did you mean good?"),
+        (("test",), "name one channel"),
+        (("preview", "bad"), "name a job or run, and an event"),
+        (("preview", "bad", "fialed"), "`fialed` is not an event; the events are failed, missed,"),
+    ],
+)
+def test_a_mistake_is_explained(jobfile: Jobfile, words: tuple[str, ...], text: str) -> None:
+    found = jobfile("notify", *words)
+    assert found.code == 64
+    assert text in found.err
