@@ -22,7 +22,7 @@ def report_to_text(report: Report, *, width: int | None, style: Style = PLAIN) -
         rows.append(("total", *_cells(total, shown)[1:]))
     since, until = (instant_text(at, report.zone, has_seconds=True) for at in (report.since, report.until))
     are = "was" if total.requested == 1 else "were"
-    by_hand = f", {total.requested} of the expected runs {are} requested by hand" if total.requested else ""
+    by_hand = f", {total.requested} of the expected runs {are} not scheduled" if total.requested else ""
     lines = [f"{since} to {until}{by_hand}", *map(style.alarms, _idle_lines(report))]
     paints = {index: partial(style.count, state=verdict) for index, verdict in enumerate(shown, start=2)}
     numbers = table(heads, rows, right=range(1, len(heads)), names=(0,), paints=paints, width=width)

@@ -30,6 +30,8 @@ class Given:
     matrix: Mapping[str, Value] = field(default_factory=dict)
     """Values of axes: the run is of the first combination that has them."""
     trigger: str = ""
+    event: Mapping[str, object] = field(default_factory=dict)
+    """What the user says about the event that starts the run, for a trigger with values."""
     attempts: tuple[GivenAttempt, ...] = ()
     steps: Mapping[str, tuple[GivenAttempt, ...]] = field(default_factory=dict)
     """The attempts of steps, by name, or by name and item as `load[2]`; others succeed."""

@@ -32,6 +32,7 @@ def check_case(document: Document, name: str) -> Iterator[Diagnostic]:
             (*path, "given", "params"),
             help="remove `params`, or write `trigger: manual`",
         )
+    yield from _event(document, given, (*path, "given"))
     yield from _attempts(document, given.get("attempts", ()), (*path, "given", "attempts"))
     for step, attempts in given.get("steps", {}).items():
         yield from _attempts(document, attempts, (*path, "given", "steps", step))
@@ -39,6 +40,39 @@ def check_case(document: Document, name: str) -> Iterator[Diagnostic]:
         yield from _length(document, (*path, "expect", "retried_after", index))
     if "fires" in expected:
         yield from _fires(document, expected["fires"], (*path, "expect", "fires"))
+
+
+def _event(document: Document, given: Mapping[str, Any], path: DocumentPath) -> Iterator[Diagnostic]:
+    """One event starts a run, and its params come from the event."""
+    trigger = given.get("trigger")
+    if isinstance(trigger, dict) and not trigger:
+        message = "`trigger` needs one of file, after, webhook"
+        yield _wrong(
+            document, "JF102", message, (*path, "trigger"), help="write `trigger: {file: {name: a.csv}}`"
+        )
+    if isinstance(trigger, dict) and len(trigger) > 1:
+        first, *others = trigger
+        yield _wrong(
+            document,
+            "JF109",
+            f"one event starts a run: `{first}` or `{others[0]}`, not both",
+            (*path, "trigger", others[0]),
+            help="write a case for each",
+        )
+    kind = "boot" if trigger == "boot" else next(iter(trigger), "") if isinstance(trigger, dict) else ""
+    if kind and given.get("params"):
+        help = (
+            "write them under `webhook`"
+            if kind == "webhook"
+            else "remove `params`: such a run has the defaults of its job"
+        )
+        yield _wrong(
+            document,
+            "JF109",
+            f"a run that `{kind}` starts is given no `params`",
+            (*path, "params"),
+            help=help,
+        )
 
 
 def _attempts(document: Document, attempts: Sequence[object], path: DocumentPath) -> Iterator[Diagnostic]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import cast
 
 from engine.casetests.cases import Case, ExpectedFires
-from engine.casetests.running import CannotTestError, Lived, environment_of, live
+from engine.casetests.running import CannotTestError, Lived, Place, environment_of, live
 from engine.core.notices import notices
 from engine.core.vocabulary import in_words
 from jobfile.diagnostics.source import Span
@@ -49,24 +49,25 @@ class Judged:
         return not (self.failures or self.error)
 
 
-def judge(case: Case, catalog: Catalog, ledger: Path) -> Judged:
-    """Run one case on a new ledger."""
+def judge(case: Case, catalog: Catalog, ledger: Path, *, main_folder: Path) -> Judged:
+    """Run one case on a new ledger; `main_folder` is the folder of the main job file."""
     job = catalog.job(case.job)
     if job is None:
         near = suggest(case.job, catalog.names)
         hint = f"; did you mean {' or '.join(near)}?" if near else ""
         return Judged(case=case, error=f"there is no job `{case.job}`{hint}")
+    place = Place({one.spec.name: one.spec for one in catalog.jobs}, main_folder, ledger)
     try:
-        return Judged(case=case, failures=tuple(_failures(case, job, ledger)))
+        return Judged(case=case, failures=tuple(_failures(case, job, place)))
     except CannotTestError as error:
         return Judged(case=case, error=str(error))
 
 
-def _failures(case: Case, job: CompiledJob, ledger: Path) -> Iterator[Failure]:
+def _failures(case: Case, job: CompiledJob, place: Place) -> Iterator[Failure]:
     if case.fires is not None:
         yield from _fires_failures(case, case.fires, job.spec)
     if case.expected:
-        lived = live(case, job, at=_at(case.given.at or SOME_TIME, job.spec), ledger=ledger)
+        lived = live(case, job, place, at=_at(case.given.at or SOME_TIME, job.spec))
         for key, expected in case.expected.items():
             found = _found(key, expected, lived, job.spec, case)
             if found != expected:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from engine.casetests.cases import Case, CaseFile, ExpectedFires, Given, GivenAttempt
 from engine.casetests.checking import check_case
 from engine.config import MAIN_FILE
+from engine.core.lifecycle import TriggerKind
 from jobfile.diagnostics.diagnostic import Diagnostic, DocumentPath, arrange
 from jobfile.model.values import Scalar, Value
 from jobfile.pipeline import read_file
@@ -75,11 +76,13 @@ def _case(document: Document, name: str) -> Case:
 
 def _given(document: Document, parts: Mapping[str, Any], path: DocumentPath) -> Given:
     attempts = parts.get("attempts", ())
+    kind, event = _trigger(parts.get("trigger", ""))
     return Given(
         at=document.text((*path, "at")),
         params={name: _value(value) for name, value in parts.get("params", {}).items()},
         matrix={name: _value(value) for name, value in parts.get("matrix", {}).items()},
-        trigger=parts.get("trigger", ""),
+        trigger=kind,
+        event=_event(document, event, (*path, "trigger", kind)),
         attempts=tuple(
             _attempt(document, one, (*path, "attempts", index)) for index, one in enumerate(attempts)
         ),
@@ -97,6 +100,21 @@ def _given(document: Document, parts: Mapping[str, Any], path: DocumentPath) -> 
         is_running=parts.get("running", False),
         previous=parts.get("previous", ""),
     )
+
+
+def _trigger(written: str | Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    """The word for what starts the run, and the message about it."""
+    return (written, {}) if isinstance(written, str) else next(iter(written.items()))
+
+
+_TEXTS: Final = frozenset({"name", "path", "job", "error"})
+"""The keys of an event whose values are texts, whatever they look like in YAML."""
+
+
+def _event(document: Document, parts: Mapping[str, Any], path: DocumentPath) -> dict[str, object]:
+    if path[-1] == TriggerKind.WEBHOOK:
+        return dict(parts)
+    return {key: document.text((*path, key)) if key in _TEXTS else value for key, value in parts.items()}
 
 
 def _attempt(document: Document, written: str | Mapping[str, Any], path: DocumentPath) -> GivenAttempt:

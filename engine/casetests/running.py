@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
+from typing import Final, NamedTuple
 
 from engine.actions.unsupported import beyond_engine_of
 from engine.answers.combinations import has_values
 from engine.casetests.cases import Case, GivenAttempt
 from engine.casetests.responses import OF_A_REQUEST, end_of_request
 from engine.config import EngineConfig
-from engine.core.lifecycle import AttemptKey, Run, RunState, TriggerKind
+from engine.core.lifecycle import AttemptKey, Run, RunState, TriggerEvent, TriggerKind
 from engine.core.reasons import Reason
 from engine.core.records import Generation
 from engine.core.retry import attempt_limit, retry_delay
@@ -25,7 +26,10 @@ from engine.testing import FakeClock, KeptJournal, ScriptedLauncher, start_sessi
 from engine.transactions.account import Moment, request_runs, requested_runs
 from engine.transactions.apply import apply_catalog
 from engine.transactions.steps import has_steps
+from engine.transactions.trigger_events import record_event
+from engine.triggers.described import Described, NotSuchAnEventError, described
 from jobfile.diagnostics.suggest import suggest
+from jobfile.expressions.expression import EvaluationError
 from jobfile.expressions.params import bind_params
 from jobfile.model.catalog import CompiledJob, build_catalog
 from jobfile.model.jobs import Jitter, JobSpec, RetrySpec, StepsAction
@@ -34,9 +38,19 @@ from jobfile.schedule.occurrences import fire_at
 BOOT_ID = "boot-1"
 NEVER_TOO_EARLY = datetime(1970, 1, 1, tzinfo=UTC)
 """Cases may be about any time."""
+EVENTS: Final = (TriggerKind.FILE, TriggerKind.AFTER, TriggerKind.WEBHOOK, TriggerKind.BOOT)
+"""What can start the run of a case beside its schedule and a user."""
 _SECOND = timedelta(seconds=1)
 MAX_WAIT = timedelta(days=366)
 """The longest time that may pass in a case."""
+
+
+class Place(NamedTuple):
+    """Where a case runs: beside which jobs, in which folder of a main file, and on which ledger."""
+
+    jobs: Mapping[str, JobSpec]
+    main_folder: Path
+    ledger: Path
 
 
 class CannotTestError(Exception):
@@ -56,14 +70,26 @@ class Lived:
     """The state of each decided step."""
 
 
-def live(case: Case, job: CompiledJob, *, at: datetime, ledger: Path) -> Lived:
+def live(case: Case, job: CompiledJob, place: Place, *, at: datetime) -> Lived:
     """Run the job with the input of the case."""
-    engine = _Engine(case, _of_one_combination(_without_outside(job), case), ledger, at)
+    event = _event_of(case, job.spec, place)
+    engine = _Engine(case, _of_one_combination(_without_outside(job), case), place.ledger, at, event)
     try:
         engine.begin()
         return engine.lived()
     finally:
         engine.store.close()
+
+
+def _event_of(case: Case, spec: JobSpec, place: Place) -> Described | None:
+    """The event that starts the run of a case; None if its schedule or a user does."""
+    if case.given.trigger not in EVENTS:
+        return None
+    kind = TriggerKind(case.given.trigger)
+    try:
+        return described(spec, kind, case.given.event, jobs=place.jobs, base=place.main_folder)
+    except NotSuchAnEventError as error:
+        raise CannotTestError(str(error)) from error
 
 
 def _without_outside(job: CompiledJob) -> CompiledJob:
@@ -103,8 +129,11 @@ def _secret_name(name: str) -> str:
 class _Engine:
     """The loops of an engine without threads and processes, for one run."""
 
-    def __init__(self, case: Case, job: CompiledJob, ledger: Path, at: datetime) -> None:
+    def __init__(
+        self, case: Case, job: CompiledJob, ledger: Path, at: datetime, event: Described | None
+    ) -> None:
         self.case = case
+        self.event = event
         self.job = job
         self.at = at
         self.clock = FakeClock(at - _SECOND)
@@ -112,6 +141,7 @@ class _Engine:
         self.ids = count(1)
         self.waits: list[timedelta] = []
         self.run_id = ""
+        self.made: set[str] = set()
         environ = {"PATH": "/usr/bin:/bin", **case.given.env}
         environ |= {_secret_name(name): f"secret:{name}" for name in job.spec.secrets}
         self.config = EngineConfig(
@@ -144,12 +174,12 @@ class _Engine:
         generation = Generation(0, catalog.digest, now, "test", "jobs.yaml", "")
         with self.store.transaction():
             list(apply_catalog(self.store, catalog, generation, self.moment()))
+        kind = self.event.trigger if self.event else trigger_of(self.case, self.job.spec, self.at)
         if self.case.given.is_running:
-            self.request(now)
-        kind = trigger_of(self.case, self.job.spec, self.at)
+            self.start(now)
         self.clock.advance(seconds=(self.at - now).total_seconds())
-        if kind is TriggerKind.MANUAL:
-            self.run_id = self.request(self.at)
+        if kind is not TriggerKind.SCHEDULE:
+            self.run_id = self.start(self.at)
         else:
             self.loops.scheduler.tick()
             found = self.store.newest_occurrences(self.job.spec.name, limit=5)
@@ -158,6 +188,32 @@ class _Engine:
 
     def moment(self) -> Moment:
         return Moment(now=self.clock.now(), generation=1, new_id=self.new_id)
+
+    def start(self, at: datetime) -> str:
+        """Make a run by the event of the case, or by hand; returns its id."""
+        try:
+            run_id = self.tell(self.event, at) if self.event else self.request(at)
+        except EvaluationError as error:
+            raise CannotTestError(f"no run is made: {error}") from error
+        if run_id in self.made:
+            raise CannotTestError("no run is made: the active run has the same idempotency key")
+        self.made.add(run_id)
+        self.loops.settle_and_start()
+        return run_id
+
+    def tell(self, about: Described, at: datetime) -> str:
+        """Record an event."""
+        event = TriggerEvent(
+            job=self.job.spec.name,
+            trigger=about.trigger,
+            identity=f"{len(self.made)}",
+            at=at,
+            trigger_values=about.trigger_values,
+            arguments=about.arguments,
+        )
+        with self.store.transaction():
+            list(record_event(self.store, event, self.moment()))
+        return self.store.trigger_events.run_of(event)
 
     def request(self, at: datetime) -> str:
         """Request a run."""
@@ -175,9 +231,8 @@ class _Engine:
             now=self.clock.now(),
         )
         with self.store.transaction():
-            request_runs(self.store, [run], spec, self.moment())
-        self.loops.settle_and_start()
-        return run.id
+            recorded, _ = request_runs(self.store, [run], spec, self.moment())
+        return recorded[0].id
 
     def run(self) -> Run:
         run = self.store.run(self.run_id)

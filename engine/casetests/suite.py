@@ -80,7 +80,7 @@ def judge_files(files: Sequence[CaseFile], *, word: str | None = None) -> Result
                 catalogs[file.main_file] = compiled.catalog
             catalog = catalogs[file.main_file]
             cases = [one for one in file.cases if word is None or word in one.name or word in one.job]
-            results.append((file, [_judge(case, catalog, empty) for case in cases]))
+            results.append((file, [_judge(case, catalog, empty, file) for case in cases]))
     return results
 
 
@@ -99,10 +99,10 @@ def _empty_ledger(folder: Path) -> bytes:
     return config.ledger.read_bytes()
 
 
-def _judge(case: Case, catalog: Catalog, empty: bytes) -> Judged:
+def _judge(case: Case, catalog: Catalog, empty: bytes, file: CaseFile) -> Judged:
     begin = time.monotonic()
     with tempfile.TemporaryDirectory(prefix=_TEMPORARY) as folder:
         ledger = Path(folder) / "ledger.db"
         ledger.write_bytes(empty)
-        one = judge(case, catalog, ledger)
+        one = judge(case, catalog, ledger, main_folder=file.main_file.parent)
     return replace(one, seconds=time.monotonic() - begin)

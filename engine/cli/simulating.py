@@ -1,10 +1,11 @@
 """Reads the options of `jobfile simulate` into the setting of a simulation."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import click
@@ -15,14 +16,19 @@ from engine.ledger.ports import View
 from engine.simulation.assuming import MAX_STARTS, RANKS, assume, event_params, joined, starts_in
 from engine.simulation.subject import Absence, Assumed, GivenEvent, Setting
 from engine.sources.file_reader import read_limited
+from engine.triggers.described import NotSuchAnEventError, described
 from jobfile.diagnostics.suggest import suggest
-from jobfile.model.jobs import JobSpec, StepsAction
+from jobfile.model.jobs import AfterTrigger, JobSpec, StepsAction
 from jobfile.schedule.duration import parse_duration, why_no_duration
 from jobfile.syntax.document import decode_source, parse_document
 
 MAX_DAYS = 3660
 MAX_EVENTS = 1_000_000
 MAX_EVENT_BYTES = 128 * 1024 * 1024
+_EVENT_KEYS: Final = {"at", "job", "trigger", "params", "values"}
+_GIVEN_KINDS: Final = (TriggerKind.MANUAL, TriggerKind.FILE, TriggerKind.WEBHOOK, TriggerKind.BOOT)
+"""The triggers of events in a file. Runs of schedules, and after other jobs, come by themselves."""
+_WITH_PARAMS: Final = (TriggerKind.MANUAL, TriggerKind.WEBHOOK)
 UTC_ZONE = ZoneInfo("UTC")
 
 
@@ -43,9 +49,12 @@ class Options:
 class Reader:
     """Reads the options for one set of jobs."""
 
-    def __init__(self, options: Options, jobs: Sequence[JobSpec], *, now: datetime) -> None:
-        """Relative times are relative to `now`; without --from, the simulation begins with its day."""
+    def __init__(self, options: Options, jobs: Sequence[JobSpec], *, now: datetime, base: Path) -> None:
+        """Relative times are relative to `now`; without --from, the simulation begins with its day. Folders
+        of file triggers are relative to `base`.
+        """
         self.options = options
+        self._base = base
         self._now = now
         self.jobs = {job.name: job for job in jobs}
         self.since = now.replace(hour=0, minute=0, second=0, microsecond=0)
@@ -182,17 +191,47 @@ class Reader:
             plain = json.loads(line)
         except (ValueError, RecursionError):
             plain = None
-        if not isinstance(plain, dict) or not {"at", "job"} <= plain.keys() <= {"at", "job", "params"}:
-            example = '{"at": "2026-03-01T10:00Z", "job": "load-file", "params": {"path": "a.csv"}}'
+        if not isinstance(plain, dict) or not {"at", "job"} <= plain.keys() <= _EVENT_KEYS:
+            example = '{"at": "2026-03-01T10:00Z", "job": "load", "trigger": "file", "values": {"name": "a"}}'
             raise click.UsageError(f"{where}: expected one JSON object a line, such as {example}")
         job = self.jobs[self._job(str(plain["job"]), where)]
-        given = plain.get("params", {})
-        if not isinstance(given, dict):
-            raise click.UsageError(f"{where}: params must be an object")
-        params = event_params(job, given)
-        if isinstance(params, str):
-            raise click.UsageError(f"{where}: {params}")
+        params, values = (_object(plain, key, where) for key in ("params", "values"))
         at = self._instant(str(plain["at"]))
         if not self.since <= at < self.until:
             raise click.UsageError(f"{where}: {plain['at']} is not in the time that is simulated")
-        return GivenEvent(at=at, job=job.name, trigger=TriggerKind.MANUAL, params=params)
+        kind = self._trigger_kind(plain, job, where)
+        if kind is TriggerKind.MANUAL and not values:
+            bound = event_params(job, params)
+            if isinstance(bound, str):
+                raise click.UsageError(f"{where}: {bound}")
+            return GivenEvent(at=at, job=job.name, trigger=kind, params=bound)
+        wrong, right = ("values", "params") if kind in _WITH_PARAMS else ("params", "values")
+        if plain.get(wrong):
+            raise click.UsageError(f"{where}: an event of trigger `{kind}` has no {wrong}; write `{right}`")
+        try:
+            event = described(job, kind, params or values, jobs=self.jobs, base=self._base)
+        except NotSuchAnEventError as error:
+            raise click.UsageError(f"{where}: {error}") from error
+        return GivenEvent(
+            at=at, job=job.name, trigger=kind, params=event.arguments, values=event.trigger_values
+        )
+
+    def _trigger_kind(self, plain: Mapping[str, object], job: JobSpec, where: str) -> TriggerKind:
+        word = str(plain.get("trigger", TriggerKind.MANUAL))
+        if word == TriggerKind.AFTER:
+            jobs = [name for one in job.triggers if isinstance(one, AfterTrigger) for name in one.jobs]
+            whose = f" of {' and '.join(dict.fromkeys(jobs))}" if jobs else ""
+            raise click.UsageError(
+                f"{where}: runs after other jobs come by themselves; write an event{whose} instead"
+            )
+        if word not in _GIVEN_KINDS:
+            listed = ", ".join(_GIVEN_KINDS)
+            raise click.UsageError(f"{where}: unknown trigger `{word}`; expected one of {listed}")
+        return TriggerKind(word)
+
+
+def _object(plain: Mapping[str, object], key: str, where: str) -> Mapping[str, object]:
+    given = plain.get(key, {})
+    if not isinstance(given, dict):
+        raise click.UsageError(f"{where}: {key} must be an object")
+    return given

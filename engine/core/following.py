@@ -65,13 +65,19 @@ def fits(when: AfterWhen, run: Run) -> bool:
 
     `always` means each that was executed or cancelled: not one that was skipped or missed.
     """
+    is_in_vain = when is AfterWhen.ALWAYS and run.reason == Reason.NOTHING_TO_DO
+    return is_in_vain or fits_state(when, run.verdict)
+
+
+def fits_state(when: AfterWhen, state: RunState) -> bool:
+    """Whether an upstream run with this verdict starts its followers."""
     match when:
         case AfterWhen.SUCCEEDED:
-            return run.verdict is RunState.SUCCEEDED
+            return state is RunState.SUCCEEDED
         case AfterWhen.FAILED:
-            return run.verdict in FAILURES
+            return state in FAILURES
         case AfterWhen.ALWAYS:
-            return run.verdict in EXECUTED or run.reason == Reason.NOTHING_TO_DO
+            return state in EXECUTED
 
 
 def follow(

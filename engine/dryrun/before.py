@@ -32,7 +32,14 @@ from engine.dryrun.describing import (
 )
 from engine.dryrun.programs import find_program, program_trouble
 from engine.dryrun.queueing import full_queue, queue_rows
-from engine.dryrun.unknowns import UNKNOWN, StillUnknownError, decided, shown_text, values_before
+from engine.dryrun.unknowns import (
+    UNKNOWN,
+    StillUnknownError,
+    decided,
+    shown_text,
+    trigger_before,
+    values_before,
+)
 from engine.host.patience import wait_for
 from engine.ledger.ports import View
 from engine.supervisor.confinement import CONTROLLERS
@@ -42,10 +49,12 @@ from jobfile.expressions.template import to_text
 from jobfile.model.catalog import CompiledJob
 from jobfile.model.counts import many
 from jobfile.model.expectations import ExpectSpec
-from jobfile.model.jobs import JobSpec, StepsAction
+from jobfile.model.jobs import AfterTrigger, FileTrigger, JobSpec, StepsAction
 from jobfile.model.values import Value
 from jobfile.schedule.duration import format_duration
 
+_WITH_VALUES: Final = (FileTrigger.KIND, AfterTrigger.KIND)
+"""The triggers whose events have values."""
 _HELD: Final = {
     True: "   for all processes together",
     False: "   for each process: no control group",
@@ -82,22 +91,28 @@ class DryRun:
 def look_before(preview: Preview, view: View | None, config: EngineConfig) -> DryRun:
     """Preview a run without executing, reading a secret or writing."""
     spec = preview.job.spec
+    trigger = trigger_before(spec, preview.jobs)
 
     def make_values(skipped: frozenset[str]) -> dict[str, object]:
         known = {"attempt": 1, "idempotency_key": "", **_previous(view, spec.name)}
         plain = template_values(spec, _as_run(preview))
-        return values_before(spec, plain, known_run=known, outputs=preview.outputs, skipped=skipped)
+        return values_before(
+            spec, plain, known_run=known, outputs=preview.outputs, skipped=skipped, trigger=trigger
+        )
 
     config = replace(config, main_file=config.main_file.absolute())
     skipped = skipped_steps(spec, make_values)
     values = make_values(skipped)
     where = _where(spec, values, config)
     around = _around(config, where)
+    rows, steps = _rows(preview, values, around, view, config), step_plans(spec, values, around, skipped)
     verdict, would_run = _verdict(preview, values, view, config, where)
+    if trigger.read:
+        verdict, would_run = _without_event(spec, sorted(trigger.read)), False
     return DryRun(
         job=spec.name,
-        rows=tuple(_rows(preview, values, around, view, config)),
-        steps=tuple(step_plans(spec, values, around, skipped)),
+        rows=tuple(rows),
+        steps=tuple(steps),
         verdict=verdict,
         would_run=would_run,
     )
@@ -184,15 +199,23 @@ def _process_rows(spec: JobSpec) -> list[Row]:
     return [row for row in rows if row[1]]
 
 
+def _without_event(spec: JobSpec, names: Sequence[str]) -> str:
+    """Why a run by hand would fail: its templates read what only an event gives."""
+    kinds = " or ".join(dict.fromkeys(f"`{one.KIND}`" for one in spec.triggers if one.KIND in _WITH_VALUES))
+    listed = ", ".join(f"`{name}`" for name in names)
+    verb = "has" if len(names) == 1 else "have"
+    return f"{WOULD_RUN}: not by hand; {listed} {verb} a value only in a run that {kinds} starts"
+
+
 def _condition(spec: JobSpec, values: Mapping[str, object]) -> str:
     if spec.condition is None:
         return "none: it always runs"
     found = decided(spec.condition, values)
-    return (
-        f"decided when the run begins: {spec.condition}"
-        if isinstance(found, StillUnknownError)
-        else str(found).lower()
-    )
+    if not isinstance(found, StillUnknownError):
+        return str(found).lower()
+    is_event = found.path.startswith("trigger.")
+    when = "decided by the event that starts a run" if is_event else "decided when the run begins"
+    return f"{when}: {spec.condition}"
 
 
 class _Where(NamedTuple):
@@ -305,7 +328,8 @@ def _key(spec: JobSpec, values: Mapping[str, object], view: View | None) -> str:
     key = spec.name if spec.concurrency.key is None else shown_text(spec.concurrency.key, values)
     limit = f"limit {spec.concurrency.limit}" if spec.concurrency.limit else "no limit"
     policy = policy_for(spec, TriggerKind.MANUAL).value
-    return f"{key}   {limit}, {policy}   {len(_active(spec, values, view))} running now"
+    running = "" if UNKNOWN in key else f"   {len(_active(spec, values, view))} running now"
+    return f"{key}   {limit}, {policy}{running}"
 
 
 def _previous(view: View | None, job: str) -> dict[str, object]:

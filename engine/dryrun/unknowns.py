@@ -1,6 +1,6 @@
 """Placeholders for values that only a real run has: shown by name and type, never guessed and never empty."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from jobfile.expressions.expression import EvaluationError, evaluate
@@ -12,7 +12,7 @@ from jobfile.expressions.template import (
     render_value,
     to_text,
 )
-from jobfile.model.jobs import JobSpec, ParamSpec, StepSpec
+from jobfile.model.jobs import AfterTrigger, FileTrigger, JobSpec, ParamSpec, StepSpec
 from jobfile.model.values import Value
 
 UNKNOWN: Final = "⟨"
@@ -37,17 +37,26 @@ class StillUnknownError(Exception):
 class Unknowns(Mapping[str, object]):
     """Names of which some have a value, and the others only a type."""
 
-    def __init__(self, path: str, known: Mapping[str, object], types: Mapping[str, str]) -> None:
-        """`path` is the common first part of the names."""
+    def __init__(
+        self,
+        path: str,
+        known: Mapping[str, object],
+        types: Mapping[str, str],
+        read: set[str] | None = None,
+    ) -> None:
+        """`path` is the common first part of the names; `read` collects those of several parts."""
         self._path = path
         self._known = known
         self._types = types
+        self.read: set[str] = set() if read is None else read
+        """The whole names without a value that an expression has read."""
 
     def __getitem__(self, name: str) -> object:
         """The value. Raises StillUnknownError when it is not known yet."""
         if name in self._known:
             return self._known[name]
         if name in self._types:
+            self.read.add(f"{self._path}.{name}")
             raise StillUnknownError(f"{self._path}.{name}", self._types[name])
         raise KeyError(name)
 
@@ -65,10 +74,6 @@ class Unknowns(Mapping[str, object]):
 
 
 _RUN_TYPES: Final = {"id": "string", "started_at": "datetime", "previous_success": "datetime or null"}
-_TRIGGER_TYPES: Final = {
-    **dict.fromkeys(("path", "name", "dir", "job", "run_id", "status", "error"), "string"),
-    "size": "integer",
-}
 
 
 def values_before(
@@ -78,6 +83,7 @@ def values_before(
     known_run: Mapping[str, object],
     outputs: Mapping[str, Mapping[str, Value]],
     skipped: frozenset[str],
+    trigger: Unknowns,
 ) -> dict[str, object]:
     """The values of names before a run starts; `outputs` are supplied results of steps."""
     found = dict(values)
@@ -85,12 +91,34 @@ def values_before(
     assert isinstance(given, Mapping)
     known = {key: value for key, value in given.items() if key != "id"} | dict(known_run)
     found["run"] = Unknowns("run", known, _RUN_TYPES)
-    found["trigger"] = Unknowns("trigger", {}, _TRIGGER_TYPES)
+    found["trigger"] = trigger
     found["secrets"] = dict.fromkeys(spec.secrets, "***")
     if spec.matrix:
         found["matrix"] = dict(spec.matrix[0])
     steps = {step.name: _step(step, outputs.get(step.name, {}), skipped) for step in steps_of(spec)}
     return {**found, "steps": steps}
+
+
+def trigger_before(spec: JobSpec, jobs: Iterable[JobSpec]) -> Unknowns:
+    """The values that an event of the job's triggers gives, of which only the types are known."""
+    types: dict[str, str] = {}
+    read: set[str] = set()
+    followed: set[str] = set()
+    for trigger in spec.triggers:
+        if isinstance(trigger, FileTrigger):
+            types |= {**dict.fromkeys(("path", "name", "dir"), "string"), "size": "integer"}
+        elif isinstance(trigger, AfterTrigger):
+            types |= dict.fromkeys(("job", "run_id", "status", "error"), "string")
+            followed.update(trigger.jobs)
+    upstream = [one for one in jobs if one.name in followed]
+    known = {
+        head: Unknowns(f"trigger.{head}", {}, {one.name: one.type.value for one in declared}, read)
+        for head, declared in (
+            ("outputs", [one for job in upstream for one in job.outputs]),
+            ("params", [one for job in upstream for one in job.params]),
+        )
+    }
+    return Unknowns("trigger", known if followed else {}, types, read)
 
 
 def steps_of(spec: JobSpec) -> tuple[StepSpec, ...]:

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
 
-from engine.core.following import EXECUTED, FAILURES
 from engine.core.lateness import deadline_of, local_day
 from engine.core.lifecycle import Ended, Run, RunState, StartError, TriggerKind
 from engine.core.reasons import Reason
@@ -17,10 +16,10 @@ from engine.simulation.courses import Assumptions, Course, Stop, course_of
 from engine.simulation.subject import Absence, Assumed, Setting, SimRun, Subject
 from engine.transactions.account import bound_params
 from engine.transactions.pause import BY_FAILURES
-from engine.transactions.templates import concurrency_key, template_values
+from engine.transactions.templates import concurrency_key, idempotency_key, template_values
 from jobfile.expressions.expression import EvaluationError
 from jobfile.expressions.template import evaluate_source
-from jobfile.model.jobs import AfterWhen, JobSpec, StepsAction
+from jobfile.model.jobs import JobSpec, StepsAction
 from jobfile.model.values import Value
 
 GOOD: Final = "good"
@@ -93,7 +92,7 @@ def stopped_course(run: SimRun, setting: Setting, *, now: datetime) -> Course:
 
 
 def _course(run: SimRun, setting: Setting, *, begun_at: datetime, stop_at: datetime | None = None) -> Course:
-    subject, made = run.subject, replace(_as_run(run), state=RunState.RUNNING)
+    subject, made = run.subject, replace(as_run(run), state=RunState.RUNNING)
     return course_of(
         subject.spec,
         made,
@@ -136,8 +135,31 @@ def bound(spec: JobSpec, arguments: Mapping[str, Value]) -> dict[str, Value]:
 
 
 def rendered_key(run: SimRun) -> str:
-    """The concurrency key of a run."""
-    return concurrency_key(run.subject.spec, _as_run(run))
+    """The concurrency key of a run. Raises EvaluationError, but not for an output of another job: no run
+    gives one here, so all keys that name it are equal.
+    """
+    try:
+        return concurrency_key(run.subject.spec, as_run(run))
+    except EvaluationError as error:
+        if not _needs_output(run, error):
+            raise
+        return f"{run.subject.spec.name}: {run.subject.spec.concurrency.key}"
+
+
+def idempotency_key_of(run: SimRun) -> str:
+    """The idempotency key of a run; empty if it has none, or if that names an output of another job."""
+    if not run.subject.has_own_key:
+        return ""
+    try:
+        return idempotency_key(run.subject.spec, as_run(run))
+    except EvaluationError as error:
+        if not _needs_output(run, error):
+            raise
+        return ""
+
+
+def _needs_output(run: SimRun, error: EvaluationError) -> bool:
+    return run.trigger is TriggerKind.AFTER and "`trigger.outputs." in str(error)
 
 
 def holds(run: SimRun) -> bool:
@@ -146,7 +168,7 @@ def holds(run: SimRun) -> bool:
     if condition is None:
         return True
     try:
-        return evaluate_source(condition, template_values(run.subject.spec, _as_run(run))) is not False
+        return evaluate_source(condition, template_values(run.subject.spec, as_run(run))) is not False
     except EvaluationError:
         return True
 
@@ -173,14 +195,8 @@ def own_pause(subject: Subject) -> tuple[Pause, ...]:
     return (Pause(name, BY_FAILURES, "engine", "failures", subject.paused_at, None, None, ""),)
 
 
-def is_followed(state: RunState, when: str) -> bool:
-    """Whether a run that ends in this state starts the jobs that follow it under the condition `when`."""
-    if when == AfterWhen.ALWAYS:
-        return state in EXECUTED
-    return state is RunState.SUCCEEDED if when == AfterWhen.SUCCEEDED else state in FAILURES
-
-
-def _as_run(run: SimRun) -> Run:
+def as_run(run: SimRun) -> Run:
+    """A run of the simulation as one of the engine, with what decisions read."""
     spec = run.subject.spec
     made = Run(
         id=run.id or f"{spec.name}/{run.number}",
@@ -197,5 +213,7 @@ def _as_run(run: SimRun) -> Run:
         concurrency_key="",
         concurrency_limit=None,
         matrix=run.matrix,
+        reason=run.reason,
+        trigger_values=run.values,
     )
     return replace(made, attempt=run.attempt, started_at=run.started_at)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
-from engine.core.admission import Admit, Hold, Listed, Skip, admit, policy_for
+from engine.core.admission import Admit, Hold, Skip, admit, policy_for
 from engine.core.due import Due, due
 from engine.core.lifecycle import RunState, TriggerKind
 from engine.core.reasons import Reason
@@ -27,27 +27,15 @@ from engine.simulation.asking import (
     bound,
     cut_short,
     holds,
-    is_followed,
     is_late,
     own_pause,
-    rendered_key,
     round_verdict,
     stopped_course,
     verdict,
 )
-from engine.simulation.matrices import Besides, with_combinations
-from engine.simulation.subject import (
-    ANOTHER_RUN,
-    Absence,
-    GivenEvent,
-    Lane,
-    Setting,
-    SimRun,
-    Subject,
-    first_due,
-    is_next,
-    link_followers,
-)
+from engine.simulation.matrices import blocking, with_combinations
+from engine.simulation.recording import Recording
+from engine.simulation.subject import ANOTHER_RUN, Absence, Setting, SimRun, Subject, first_due
 from engine.simulation.tally import JobTally, Load, Outcome, Return
 from engine.transactions.pause import BAD_ENDS
 from jobfile.schedule.occurrences import Fire, fires
@@ -70,8 +58,7 @@ class _Simulation:
         self.on_event = on_event
         assumed = setting.assumed
         self.subjects = [Subject(at, spec, assumed[spec.name]) for at, spec in enumerate(setting.jobs)]
-        self.by_name = {one.spec.name: one for one in self.subjects}
-        link_followers(self.by_name)
+        self.recording = Recording(self, self.subjects)
         self.rows = [JobTally(one.spec.name) for one in self.subjects]
         self.load = Load(setting.since, setting.until)
         self.outcome = Outcome(setting.since, setting.until, self.rows, self.load)
@@ -80,9 +67,6 @@ class _Simulation:
         self.fires: list[tuple[datetime, int, Fire, Iterator[Fire]]] = []
         self.events: list[tuple[datetime, int, Callable[[datetime, object], None], object]] = []
         self.ready: list[tuple[bool, int, datetime, int, SimRun]] = []
-        self.lanes: dict[str, Lane] = {}
-        self.ended: dict[object, set[str]] = {}
-        """The jobs that have ended for a nominal time, for each follower of several."""
         self.sequence = 0
         self.running = 0
         self.caught_up: list[datetime] = []
@@ -99,7 +83,7 @@ class _Simulation:
         for absence in self.setting.absences:
             self.at(absence.since - _INSTANT, self.go_away, absence)
         for event in self.setting.events:
-            self.at(event.at, self.ask, event)
+            self.at(event.at, self.recording.hear, event)
         fires_due, events = self.fires, self.events
         while fires_due or events:
             if fires_due and (not events or fires_due[0][0] <= events[0][0]):
@@ -111,19 +95,35 @@ class _Simulation:
             while events and events[0][0] == now:
                 _, _, act, about = heapq.heappop(events)
                 act(now, about)
-            while self.may_start and self.absent is None:
-                self.start_ready(now)
-            while self.stopped:  # a run ends after the turn in which it gets a stop request
-                stopped, self.stopped = self.stopped, []
-                for run in stopped:
-                    run.obeys = run.ended_at is None  # a run that has ended keeps its own end
-                    self.end(now, (run, run.attempt))
-                self.start_ready(now)
+            self.take_turn(now)
+            while self.recording.take_files(now):
+                self.take_turn(now)
         return self.outcome
+
+    def take_turn(self, now: datetime) -> None:
+        """Let happen what follows at once: starts, followers, and the ends of runs that are stopped."""
+        self.start_and_follow(now)
+        while self.stopped:  # a run ends after the turn in which it gets a stop request
+            stopped, self.stopped = self.stopped, []
+            for run in stopped:
+                run.obeys = run.ended_at is None  # a run that has ended keeps its own end
+                self.end(now, (run, run.attempt))
+            self.start_and_follow(now)
+
+    def start_and_follow(self, now: datetime) -> None:
+        """Start what may start, and act on the ends that other jobs follow, until nothing is left to do."""
+        while self.absent is None and (self.may_start or self.recording.following.ends):
+            while self.may_start:
+                self.start_ready(now)
+            self.recording.follow_ends(now)
 
     def at(self, at: datetime, act: Callable[[datetime, object], None], about: object) -> None:
         self.sequence += 1
         heapq.heappush(self.events, (at, self.sequence, act, about))
+
+    def new_number(self) -> int:
+        self.sequence += 1
+        return self.sequence
 
     def schedule_from(self, after: datetime) -> None:
         """Begin to enumerate every schedule after an instant."""
@@ -155,61 +155,27 @@ class _Simulation:
             return
         run = SimRun(subject, now, TriggerKind.SCHEDULE, subject.rules.not_before(fire))
         run.params = bound(subject.spec, subject.spec.schedule[fire.entry].arguments)
-        for one in with_combinations(subject.spec, run):
-            self.expect(now, one)
-
-    def expect(self, now: datetime, run: SimRun) -> None:
-        """Decide about an occurrence after its spread, unless its start deadline has passed."""
-        self.record(run)
-        deadline = run.subject.start_deadline
-        if deadline is not None:
-            self.at(max(now, run.scheduled_for + deadline + _INSTANT), self.give_up, run)
-        if run.not_before > now:
-            self.at(run.not_before, self.decide, run)
-        else:
-            self.decide(now, run)
-
-    def ask(self, now: datetime, about: object) -> None:
-        """An event requests a run; it is lost while no engine runs."""
-        assert isinstance(about, GivenEvent)
-        if self.absent is not None:
-            self.at(self.absent.until, self.ask, about)
-            return
-        run = SimRun(self.by_name[about.job], about.at, about.trigger, now)
-        run.params = bound(run.subject.spec, about.params)
-        self.rows[run.subject.index].fires += 1
-        for one in with_combinations(run.subject.spec, run):
-            self.decide(now, one)
-
-    def record(self, run: SimRun) -> None:
-        """Number a run when it arrives, once."""
-        if not run.number:
-            self.sequence += 1
-            run.number = self.sequence
+        self.recording.expect(now, with_combinations(subject.spec, run))
 
     def decide(self, now: datetime, about: object) -> None:
-        """Decide about a run: first by its condition, then by the overlap policy."""
+        """Decide about a run by the overlap policy."""
         run = about
         assert isinstance(run, SimRun)
         if run.is_over:
             return
         subject = run.subject
-        self.record(run)
+        self.recording.number(run)
         if self.absent is not None:
             self.at(self.absent.until, self.decide, run)
             return
-        if subject.has_condition and not holds(run):
-            self.leave_out(now, run, RunState.SKIPPED, "condition")
+        if not self.recording.find_lane(run):
+            self.leave_out(now, run, RunState.SKIPPED, Reason.TEMPLATE_ERROR)
             return
-        if subject.has_key:
-            run.lane = self.lanes.setdefault(rendered_key(run), Lane())
         lane = run.lane
         policy = subject.policy
         if run.trigger is not TriggerKind.SCHEDULE:
             policy = policy_for(subject.spec, run.trigger)
-        listed = Listed(lane.active, lane.waiting)
-        others = listed if run.occurrence is None else Besides(lane, run, policy)
-        decision = admit(concurrency=subject.concurrency, policy=policy, others=others)
+        decision = admit(concurrency=subject.concurrency, policy=policy, others=blocking(run, policy))
         if isinstance(decision, Skip):
             self.leave_out(now, run, decision.state, decision.reason)
             return
@@ -256,20 +222,18 @@ class _Simulation:
     def start_ready(self, now: datetime) -> None:
         """Start the runs that may start: catch-up runs last, then by priority, nominal time and arrival."""
         self.may_start = False
-        waiting, self.ready = self.ready, []
-        waiting.sort()
+        waiting, self.ready = sorted(one for one in self.ready if not one[4].is_over), []
         is_behind = has_caught_up = False
         for index, item in enumerate(waiting):
             run = item[4]
             if self.running >= self.setting.max_running:
                 self.ready += waiting[index:]
                 break
-            if run.is_over:
-                continue
             subject = run.subject
-            if subject.queue and self.used[subject.queue] >= self.slots[subject.queue]:
-                run.was_held = run.was_held or f"queue {subject.queue}"
+            if self.waits_for_queue(run):
                 self.ready.append(item)
+                continue
+            if self.is_in_vain(now, run):
                 continue
             if run.attempt == 0:
                 limit = subject.concurrency.limit
@@ -294,6 +258,22 @@ class _Simulation:
         ended, self.at_once = self.at_once, []
         for run in ended:
             self.end(now, (run, run.attempt))
+
+    def waits_for_queue(self, run: SimRun) -> bool:
+        queue = run.subject.queue
+        if not queue or self.used[queue] < self.slots[queue]:
+            return False
+        run.was_held = run.was_held or f"queue {queue}"
+        return True
+
+    def is_in_vain(self, now: datetime, run: SimRun) -> bool:
+        """Skip a run that has not started if its condition is false."""
+        if not run.subject.has_condition or run.attempt or holds(run):
+            return False
+        run.lane.waiting.remove(run)
+        self.leave_out(now, run, RunState.SKIPPED, Reason.CONDITION)
+        self.start_next(run)
+        return True
 
     def may_catch_up(self, now: datetime) -> bool:
         recent = [at for at in self.caught_up if now - at < _PACE]
@@ -420,9 +400,13 @@ class _Simulation:
             row.failed += 1
         if self.on_event:
             self.on_event(now, state.value, run)
-        for waiting in lane.following(subject.concurrency.limit):
-            self.make_ready(waiting)
+        self.start_next(run)
         self.count_end(now, run, state)
+
+    def start_next(self, run: SimRun) -> None:
+        """Let the runs start that wait for a run."""
+        for waiting in run.lane.following(run.subject.concurrency.limit):
+            self.make_ready(waiting)
 
     def count_end(self, now: datetime, run: SimRun, state: RunState) -> None:
         """Count an end for the pause after failures, and start the jobs that follow; a matrix counts once."""
@@ -433,6 +417,9 @@ class _Simulation:
             occurrence.has_succeeded |= state is RunState.SUCCEEDED
             if occurrence.left:
                 return
+        if subject.is_followed:
+            self.recording.following.ends.append(run)
+        if occurrence is not None:
             is_good = occurrence.has_succeeded and not occurrence.has_failed
             state = RunState.FAILED if occurrence.has_failed else RunState.SUCCEEDED if is_good else state
         if not run.attempt and (occurrence is None or state not in (*BAD_ENDS, RunState.SUCCEEDED)):
@@ -443,10 +430,6 @@ class _Simulation:
             subject.failures_in_a_row += 1
             if subject.failures_in_a_row == subject.spec.pause_on_failure:
                 subject.paused_at = now
-        for follower, trigger in subject.followers:
-            if is_followed(state, trigger.when) and is_next(self.ended, run, follower, trigger):
-                event = GivenEvent(at=run.scheduled_for, job=follower.spec.name, trigger=TriggerKind.AFTER)
-                self.ask(now, event)
 
     def go_away(self, now: datetime, about: object) -> None:
         assert isinstance(about, Absence)
@@ -490,10 +473,11 @@ class _Simulation:
         for gap in found.not_run:
             row.fires += gap.count
             row.not_run[gap.state.value, gap.reason] += gap.count * max(1, len(subject.spec.matrix))
+            for fire in gap.fires if subject.is_followed else ():
+                self.recording.note_not_made(now, subject, fire, gap)
         for one in found.to_run:
             row.fires += 1
             trigger = TriggerKind.CATCHUP if one.is_late else TriggerKind.SCHEDULE
             run = SimRun(subject, one.fire.at, trigger, subject.rules.not_before(one.fire))
             run.params = bound(subject.spec, subject.spec.schedule[one.fire.entry].arguments)
-            for part in with_combinations(subject.spec, run):
-                self.expect(now, part)
+            self.recording.expect(now, with_combinations(subject.spec, run))

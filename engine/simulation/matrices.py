@@ -29,13 +29,19 @@ class Besides:
         return Listed(self._active, self._waiting).rows(limit=limit)
 
 
+def blocking(run: SimRun, policy: OverlapPolicy) -> Listed[SimRun] | Besides:
+    """The open runs with the concurrency key of a run."""
+    lane = run.lane
+    return Listed(lane.active, lane.waiting) if run.occurrence is None else Besides(lane, run, policy)
+
+
 def with_combinations(spec: JobSpec, run: SimRun) -> list[SimRun]:
     """The runs of an occurrence, of which one is made already: one for each combination of the matrix."""
     if not spec.matrix:
         return [run]
     others = [SimRun(run.subject, run.scheduled_for, run.trigger, run.not_before) for _ in spec.matrix[1:]]
-    occurrence = SimOccurrence(len(spec.matrix))
+    occurrence = SimOccurrence((run, *others))
     for one, matrix in zip((run, *others), spec.matrix, strict=True):
-        one.params, one.matrix, one.occurrence = run.params, matrix, occurrence
+        one.params, one.values, one.matrix, one.occurrence = run.params, run.values, matrix, occurrence
         one.slot = None if names_an_axis(spec) else occurrence
     return [run, *others]

@@ -15,7 +15,7 @@ from engine.core.step_states import StepKey, StepRun
 from engine.core.vocabulary import combination_text
 from engine.triggers.schedule import rules_of
 from jobfile.model.expectations import ExpectSpec
-from jobfile.model.jobs import AfterTrigger, JobSpec, OverlapPolicy
+from jobfile.model.jobs import JobSpec, OverlapPolicy
 from jobfile.model.values import Scalar, Value
 from jobfile.schedule.occurrences import fires
 
@@ -37,12 +37,16 @@ class Absence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GivenEvent:
-    """An event that requests a run."""
+    """An event that a run is for: a request, a file, a call, or the end of another run."""
 
     at: datetime
     job: str
     trigger: TriggerKind = TriggerKind.MANUAL
     params: Mapping[str, Value] = field(default_factory=dict)
+    values: Mapping[str, Value] = field(default_factory=dict)
+    """What templates read as `trigger.*`."""
+    not_run: str = ""
+    """The reason for which it makes no run, but a record of that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +106,7 @@ class Lane:
 
     def following(self, limit: int | None) -> "Sequence[SimRun]":
         """The waiting runs that are next: as many as the limit allows at once, and those with their slots.
+        Those with a condition are among them: the engine decides it although another run takes the place.
 
         A full queue is no obstacle for the runs of another one.
         """
@@ -109,7 +114,7 @@ class Lane:
         first = []
         for one in sorted(self.waiting, key=lambda one: one.order):
             counts[one.subject.queue] += 1
-            if counts[one.subject.queue] <= (limit or 1):
+            if counts[one.subject.queue] <= (limit or 1) or one.subject.has_condition:
                 first.append(one)
         slots = {id(one.slot) for one in first if one.slot is not None}
         return [one for one in self.waiting if one in first or id(one.slot) in slots] if slots else first
@@ -125,11 +130,12 @@ def slots_of(runs: "Sequence[SimRun]") -> int:
 class SimOccurrence:
     """An occurrence of a job with a matrix: how many of its runs are not over, and whether one failed."""
 
-    __slots__ = ("has_failed", "has_succeeded", "left")
+    __slots__ = ("has_failed", "has_succeeded", "left", "runs")
 
-    def __init__(self, left: int) -> None:
+    def __init__(self, runs: "Sequence[SimRun]") -> None:
         """Nothing is over yet."""
-        self.left = left
+        self.runs = runs
+        self.left = len(runs)
         self.has_failed = False
         self.has_succeeded = False
 
@@ -163,6 +169,8 @@ class SimRun:
     """The states with which its steps began."""
     params: Mapping[str, Value] = MappingProxyType({})
     matrix: Mapping[str, Scalar] = MappingProxyType({})
+    values: Mapping[str, Value] = MappingProxyType({})
+    """What its templates read as `trigger.*`."""
     occurrence: SimOccurrence | None = None
     slot: SimOccurrence | None = None
 
@@ -190,12 +198,14 @@ class Subject:
         "assumed",
         "concurrency",
         "failures_in_a_row",
-        "followers",
         "has_condition",
         "has_key",
+        "has_own_key",
         "index",
         "is_expected",
+        "is_followed",
         "is_plain",
+        "is_timed",
         "lane",
         "length",
         "paused_at",
@@ -226,7 +236,10 @@ class Subject:
         self.steps_fail = any(one.failing > 0 for one in assumed.steps.values())
         self.usual_course: Course | None = None
         self.lane = Lane()
-        self.followers: list[tuple[Subject, AfterTrigger]] = []
+        self.is_followed = False
+        """Whether other jobs follow it."""
+        self.is_timed = False
+        """Whether a job follows it and others for one nominal time."""
         self.queue = spec.queue.name if spec.queue is not None else ""
         self.failures_in_a_row = 0
         self.paused_at: datetime | None = None
@@ -239,7 +252,8 @@ class Subject:
         self.is_expected = spec.expect != ExpectSpec()
         self.has_key = spec.concurrency.key is not None
         asks = bool(self.has_condition or self.has_key or assumed.steps or spec.matrix)
-        asks = asks or spec.pause_on_failure is not None
+        self.has_own_key = spec.idempotency_key is not None
+        asks = asks or spec.pause_on_failure is not None or self.has_own_key
         self.is_plain = not (asks or self.rules.delays or spec.start_deadline)
         self.verdicts: dict[tuple[RunState, int, str], tuple[RunState, str]] = {}
 
@@ -270,27 +284,3 @@ def first_due(
             first = next(fires(one.rules.entries, after=covered_until, until=now), None)
             if first is not None:
                 yield first[0], one.index
-
-
-def link_followers(by_name: Mapping[str, Subject]) -> None:
-    """Note with each job the jobs that follow it."""
-    for one in by_name.values():
-        for trigger in one.spec.triggers if one.spec.enabled else ():
-            if isinstance(trigger, AfterTrigger):
-                for job in trigger.jobs:
-                    if job in by_name:
-                        by_name[job].followers.append((one, trigger))
-
-
-def is_next(ended: dict[object, set[str]], run: SimRun, follower: Subject, trigger: AfterTrigger) -> bool:
-    """Whether a fitting end starts a follower: one of several jobs does so once for each nominal time.
-
-    `ended` has the jobs that ended fittingly, by follower and time; the end is noted there.
-    """
-    if trigger.job is not None:
-        return True
-    key = (follower.index, bool(trigger.all), trigger.when, run.scheduled_for)
-    names = ended.setdefault(key, set())
-    was_complete = len(names) == len(trigger.all) if trigger.all else bool(names)
-    names.add(run.subject.spec.name)
-    return not was_complete and len(names) >= len(trigger.all)

@@ -34,7 +34,11 @@ def _filled_in(what: str, key: str, spec: JobSpec, run: Run) -> str:
     try:
         return render_text(key, template_values(spec, run))
     except EvaluationError as error:
-        raise EvaluationError(f"the {what} of job `{spec.name}` cannot be filled in: {error}") from error
+        is_event = "`trigger." in str(error) and not run.trigger_values
+        advice = "; only an event gives it: test `run.trigger` first" if is_event else ""
+        raise EvaluationError(
+            f"the {what} of job `{spec.name}` cannot be filled in: {error}{advice}"
+        ) from error
 
 
 def slot_of(spec: JobSpec, run: Run) -> str:

@@ -181,7 +181,10 @@ CASE_FILE = Form(
     one_maps={
         ("case", "given"): "given",
         ("case", "expect"): "expect",
+        ("given", "trigger"): "trigger",
         ("given", "attempts"): "attempt",
+        ("trigger", "file"): "file_event",
+        ("trigger", "after"): "after_event",
         ("expect", "fires"): "fires",
     },
     type_help={
@@ -191,6 +194,8 @@ CASE_FILE = Form(
         ): "write each case under its name: `it works: {job: hello, expect: {state: succeeded}}`",
         ("env", "a list"): "write one `NAME: value` on each line",
         ("params", "a list"): "write one `NAME: value` on each line",
+        ("file", "text"): "write `file: {name: a.csv}`",
+        ("after", "text"): "write `after: {job: load}`",
     },
 )
 """*.test.yaml: cases beside the jobs, for `jobfile test`."""

@@ -45,7 +45,7 @@ def build(database, data, today):
     """Make the database, unless it exists already."""
     if database.exists():
         return f"{database} exists already"
-    database.parent.mkdir(parents=True, exist_ok=True)
+    (database.parent / "uploads").mkdir(parents=True, exist_ok=True)
     unfinished = database.with_name(database.name + ".new")
     unfinished.unlink(missing_ok=True)
     shop = sqlite3.connect(unfinished)

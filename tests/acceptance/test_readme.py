@@ -42,11 +42,12 @@ def test_the_first_minute_goes_as_the_readme_says(tmp_path: Path) -> None:
     ["docs/time.md", "docs/testing.md", "docs/review.md", "docs/client.md", "docs/notifications.md"],
 )
 def test_a_document_says_what_its_commands_say(document: str, tmp_path: Path) -> None:
-    """Its YAML blocks are the files: what has tests is a case file."""
+    """The YAML blocks above a command are its files: what has tests is a case file."""
     text = (ROOT / document).read_text()
-    for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL):
-        (tmp_path / ("jobs.test.yaml" if "\ntests:" in block else "jobs.yaml")).write_text(block)
-    type_and_compare(session(text), tmp_path)
+    for part in re.findall(r".*?```console\n.*?```", text, re.DOTALL):
+        for block in re.findall(r"```yaml\n(.*?)```", part, re.DOTALL):
+            (tmp_path / ("jobs.test.yaml" if "\ntests:" in block else "jobs.yaml")).write_text(block)
+        type_and_compare(session(part), tmp_path)
 
 
 def test_the_cases_of_requests_pass(tmp_path: Path) -> None:

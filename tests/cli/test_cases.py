@@ -43,6 +43,36 @@ jobs:
       load: {for_each: "[1, 2]", run: "echo {{ item }} {{ steps.extract.outputs.rows }}"}
       never: {needs: [extract], if: params.all, run: x}
       small: {needs: [load], if: steps.extract.outputs.rows < 5, run: x}
+  mirror:
+    params: {depth: {type: integer, default: 3}}
+    triggers:
+      - {file: {path: /srv/in, match: "*.{csv,txt}", recursive: true}}
+      - {webhook: {path: mirror, public: true}}
+    concurrency: {limit: 1, key: "{{ trigger.name if run.trigger == 'file' else run.trigger }}"}
+    if: trigger.size > 0 if run.trigger == 'file' else true
+    command: [mirror, "{{ trigger.path if run.trigger == 'file' else 'all' }}", "{{ params.depth }}"]
+  unpack:
+    triggers: [{file: {path: in, match: "*.zip"}}]
+    idempotency_key: "{{ trigger.name }}"
+    command: [unzip, "{{ trigger.name }}", "{{ trigger.size }}"]
+  count:
+    params: {day: {type: string, default: mon}}
+    outputs: {rows: {type: integer}}
+    run: echo
+  refresh:
+    triggers: [{after: count}]
+    if: trigger.outputs.rows > 0
+    command: [refresh, "{{ trigger.outputs.rows }}", "{{ trigger.params.day }}", "{{ trigger.status }}"]
+  alarm:
+    triggers: [{after: {any: [count, tidy], when: failed}}]
+    command: [alarm, "{{ trigger.job }}", "{{ trigger.error }}"]
+  at-start:
+    triggers: [{boot: true}]
+    command: [prepare]
+  retired:
+    enabled: false
+    triggers: [{boot: true}]
+    command: [prepare]
   report:
     http: {url: "https://example.com/", contains: done}
     outputs: {rows: {type: integer, from: /data/rows}}
@@ -184,6 +214,66 @@ HOLDS = {
         echo done
       state: succeeded
 """,
+    "a file starts it": """\
+    job: mirror
+    given: {trigger: {file: {name: sub/a.csv}}}
+    expect: {state: succeeded, command: [mirror, /srv/in/sub/a.csv, '3'], env: {JOBFILE_TRIGGER: file}}
+""",
+    "its size decides": """\
+    job: mirror
+    given: {trigger: {file: {path: /srv/in/1.txt, size: 0}}}
+    expect: {state: skipped, reason: condition}
+""",
+    "a second file of the same name waits": """\
+    job: mirror
+    given: {trigger: {file: {name: 2026}}, running: true}
+    expect: {state: queued}
+""".replace("2026", "2026.txt"),
+    "a call gives params": """\
+    job: mirror
+    given: {trigger: {webhook: {depth: 5}}}
+    expect: {state: succeeded, command: [mirror, all, '5']}
+""",
+    "a key makes the second file a duplicate": """\
+    job: unpack
+    given: {trigger: {file: {name: b.zip}}, running: true}
+    expect: {state: skipped, reason: duplicate}
+""",
+    "the folder may be relative": """\
+    job: unpack
+    given: {trigger: {file: {path: in/b.zip, size: 7}}}
+    expect: {command: [unzip, b.zip, '7']}
+""",
+    "it follows another job": """\
+    job: refresh
+    given: {trigger: {after: {outputs: {rows: 3}}}}
+    expect: {state: succeeded, command: [refresh, '3', mon, succeeded], env: {JOBFILE_TRIGGER: after}}
+""",
+    "an output of the other job decides": """\
+    job: refresh
+    given: {trigger: {after: {job: count, outputs: {rows: 0}, params: {day: tue}}}}
+    expect: {state: skipped, reason: condition}
+""",
+    "an output that the other job did not give": """\
+    job: refresh
+    given: {trigger: {after: {}}}
+    expect: {state: failed, reason: template_error}
+""",
+    "it follows a failure": """\
+    job: alarm
+    given: {trigger: {after: {job: tidy}}}
+    expect: {command: [alarm, tidy, exit code 1]}
+""",
+    "it follows a failure of a kind": """\
+    job: alarm
+    given: {trigger: {after: {job: count, status: timed_out, error: too long}}}
+    expect: {command: [alarm, count, too long]}
+""",
+    "the host starts": """\
+    job: at-start
+    given: {trigger: boot}
+    expect: {state: succeeded, env: {JOBFILE_TRIGGER: boot}}
+""",
     "a spread is waited for": """\
     job: later
     given: {at: 2026-03-06T04:00}
@@ -280,6 +370,30 @@ CANNOT = {
     "    job: nightly-report\n    given: {attempts: [succeeds, succeeds]}\n    expect: {attempts: 1}\n": (
         "never starts: the run is succeeded after 1"
     ),
+    **{
+        f"    job: {job}\n    given: {{{given}}}\n    expect: {{state: failed}}\n": words
+        for job, given, words in (
+            ("tidy", "trigger: {file: {name: a}}", "`tidy` has no `file` trigger, so no file starts it"),
+            ("tidy", "trigger: {after: {}}", "`tidy` has no `after` trigger"),
+            ("tidy", "trigger: {webhook: {}}", "no `webhook` trigger, so no call starts it"),
+            ("tidy", "trigger: boot", "`tidy` has no `boot` trigger, so no start of the host starts it"),
+            ("retired", "trigger: boot", "`retired` is disabled"),
+            ("mirror", "trigger: {file: {}}", "a file needs a `name`"),
+            ("mirror", "trigger: {file: {name: a, path: /srv/in/a.csv}}", "a file needs a `name`"),
+            ("mirror", "trigger: {file: {name: a.zip}}", "it waits for *.{csv,txt} in /srv/in"),
+            ("mirror", "trigger: {file: {name: ../a.csv}}", "does not start for the file ../a.csv"),
+            ("unpack", "trigger: {file: {name: sub/a.zip}}", "does not start for the file sub/a.zip"),
+            ("mirror", "trigger: {webhook: {dept: 1}}", "param `dept`: no such param; did you mean `depth`?"),
+            ("mirror", "trigger: {webhook: {depth: deep}}", "param `depth`: expected an integer"),
+            ("refresh", "trigger: {after: {job: cuont}}", "does not follow `cuont`; did you mean count?"),
+            ("refresh", "trigger: {after: {status: failed}}", "follows `count` only `when: succeeded`"),
+            ("refresh", "trigger: {after: {outputs: {row: 1}}}", "no output `row`; did you mean rows?"),
+            ("refresh", "trigger: {after: {outputs: {rows: many}}}", "output `rows` of `count`: expected an"),
+            ("refresh", "trigger: {after: {params: {day: 1}}}", "param `day` of `count`: expected a string"),
+            ("alarm", "trigger: {after: {}}", "follows several jobs: say which, `job:` one of count, tidy"),
+            ("unpack", "running: true", "no run is made: the idempotency key of job `unpack` cannot be"),
+        )
+    },
     "    job: tidy\n    given: {attempts: [http 503]}\n    expect: {state: failed}\n": (
         "`tidy` sends no request, so an attempt of it cannot end with `http`"
     ),
@@ -318,6 +432,23 @@ MISTAKES = [
         "tests: {a: {job: x, expect: {attempts: many}}}",
         "JF103",
         "expected an integer for `attempts`, found text",
+    ),
+    *(
+        (f"tests: {{a: {{job: x, given: {{{given}}}, expect: {{state: failed}}}}}}", code, words)
+        for given, code, words in (
+            ("trigger: fiel", "JF104", "`fiel` is not something that starts a run"),
+            ("trigger: {fiel: {}}", "JF101", "did you mean `file`?"),
+            ("trigger: {}", "JF102", "`trigger` needs one of file, after, webhook"),
+            ("trigger: {file: a.csv}", "JF103", "write `file: {name: a.csv}`"),
+            ("trigger: {file: {nmae: a.csv}}", "JF101", "did you mean `name`?"),
+            ("trigger: {file: {name: a, size: -1}}", "JF106", "size"),
+            ("trigger: {after: {status: fialed}}", "JF104", "did you mean `failed`?"),
+            ("trigger: {after: {outputs: [a]}}", "JF103", "expected a map for `outputs`"),
+            ("trigger: {file: {name: a}, after: {}}", "JF109", "one event starts a run: `file` or `after`"),
+            ("trigger: {file: {name: a}}, params: {b: 1}", "JF109", "a run that `file` starts is given no"),
+            ("trigger: {webhook: {}}, params: {b: 1}", "JF109", "write them under `webhook`"),
+            ("trigger: boot, params: {b: 1}", "JF109", "such a run has the defaults of its job"),
+        )
     ),
     ("tests: {a: {job: x, expect: {command: report}}}", "JF103", "expected a list for `command`, found text"),
     ("tests: {a: {job: x, expect: {fires: {from: 2026-03-01}}}}", "JF102", "`fires` needs one of count"),

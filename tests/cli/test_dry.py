@@ -364,3 +364,60 @@ def test_where_the_dry_run_says_yes_the_run_runs_in_the_folder_that_it_names(
 def test_the_timeout_is_shown_as_it_holds(jobfile: Jobfile, around: Path, timeout: str, shown: str) -> None:
     write(around, f"timeout: {timeout}")
     assert re.search(rf"^timeout {shown} retry", dry(jobfile, "a"), re.MULTILINE)
+
+
+EVENTS = """\
+version: 1
+jobs:
+  load:
+    triggers: [{file: {path: in, match: "*.csv"}}]
+    outputs: {rows: {type: integer}}
+    params: {day: {type: string, default: mon}}
+    concurrency: {key: "{{ trigger.name }}"}
+    command: [ls, "{{ trigger.path }}", "{{ trigger.size + 1 }}"]
+  refresh:
+    triggers: [{after: load}]
+    if: trigger.outputs.rows > 0
+    command: [echo, "{{ trigger.outputs.rows }}", "{{ trigger.params.day }}"]
+  in-steps:
+    triggers: [{after: load}]
+    steps: {one: {command: [echo, "{{ trigger.run_id }}"]}}
+  tests-it:
+    triggers: [{after: load}]
+    if: trigger.outputs.rows > 0 if run.trigger == 'after' else true
+    command: [echo, "{{ trigger.job if run.trigger == 'after' else 'nobody' }}"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("job", "shown", "missing"),
+    [
+        ("load", ["⟨trigger.name: string⟩   limit 1, queue", "⟨trigger.path: string⟩", "⟨trigger.size + 1⟩"],
+         "`trigger.name`, `trigger.path`, `trigger.size` have a value only in a run that `file` starts"),
+        ("refresh", ["decided by the event that starts a run: trigger.outputs.rows > 0",
+                     "⟨trigger.outputs.rows: integer⟩", "⟨trigger.params.day: string⟩"],
+         "`trigger.outputs.rows`, `trigger.params.day` have a value only in a run that `after` starts"),
+        ("in-steps", ["⟨trigger.run_id: string⟩"],
+         "`trigger.run_id` has a value only in a run that `after` starts"),
+    ],
+)  # fmt: skip
+def test_what_only_an_event_gives_is_unknown_and_a_run_by_hand_would_fail(
+    jobfile: Jobfile, tmp_path: Path, job: str, shown: list[str], missing: str
+) -> None:
+    (tmp_path / "jobs.yaml").write_text(EVENTS)
+    said = jobfile("run", job, "--dry-run", "--json")
+    text = str(said.json)
+    assert [one for one in shown if one not in text] == []
+    assert said.json["verdict"] == f"would run: not by hand; {missing}"
+    assert (said.json["would_run"], said.code) == (False, 6)
+    ran = jobfile("run", job)  # and so it does: a key refuses the request, anything else fails the start
+    assert ran.code in (1, 3, 64)
+    assert "has no value here" in ran.out + ran.err
+
+
+def test_a_job_that_tests_what_started_it_runs_by_hand(jobfile: Jobfile, tmp_path: Path) -> None:
+    (tmp_path / "jobs.yaml").write_text(EVENTS)
+    said = jobfile("run", "tests-it", "--dry-run")
+    assert said.out.endswith("would run: yes\n")
+    assert "nobody" in said.out
+    assert jobfile("run", "tests-it").code == 0

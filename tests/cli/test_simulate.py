@@ -16,7 +16,7 @@ import pytest
 from engine.cli.simulating import Options, Reader
 from engine.simulation.subject import Absence, Setting
 from jobfile.model.jobs import CommandAction, JobSpec
-from tests.cli.conftest import Jobfile
+from tests.cli.conftest import Jobfile, Said
 from tests.cli.test_files import fits
 
 SCHEMA = Path(__file__).parents[2] / "schemas" / "simulate.schema.json"
@@ -111,7 +111,9 @@ def test_the_numbers_add_up_for_programs(jobfile: Jobfile) -> None:
         assert job["fires"] == job["ran"] + job["skipped"] + job["missed"] + cancelled
         assert job["ran"] == job["succeeded"] + job["failed"]
     by_name = {job["job"]: job for job in found["jobs"]}
-    assert by_name["after-backup"]["fires"] == by_name["db-backup"]["succeeded"]
+    backup, follower = by_name["db-backup"], by_name["after-backup"]
+    assert follower["ran"] == backup["succeeded"]
+    assert follower["skipped"] == backup["failed"] + backup["skipped"] + backup["missed"] > 0
     assert by_name["cert-renewal"]["retries"] > 0
     assert by_name["cert-renewal"]["failed"] < 5
     assert 0.15 < by_name["price-sync"]["failed"] / by_name["price-sync"]["ran"] < 0.25
@@ -282,7 +284,7 @@ def test_each_time_counts_from_now(tmp_path: Path, text: str) -> None:
     job = JobSpec(name="a", action=CommandAction(argv=("true",)))
 
     def setting(options: Options) -> Setting:
-        return Reader(options, [job], now=NOW).setting(None, max_running=1, catchup_starts=1)
+        return Reader(options, [job], now=NOW, base=Path()).setting(None, max_running=1, catchup_starts=1)
 
     assert setting(replace(given, start=text, down=[])).since == at
     assert setting(given).absences == (Absence(since=at, until=at + timedelta(hours=1)),)
@@ -339,3 +341,100 @@ def test_an_unknown_step_is_a_mistake_in_the_call(jobfile: Jobfile, tmp_path: Pa
     said = jobfile("simulate", "--assume", "etl.lod=5m")
     assert said.code == 64
     assert "--assume: job `etl` has no step `lod`; did you mean load?" in said.err
+
+
+EVENTS = """\
+version: 1
+jobs:
+  load:
+    triggers: [{file: {path: in, match: "*.csv"}}]
+    outputs: {rows: {type: integer}}
+    concurrency: {limit: 1, key: "{{ trigger.name }}", max_waiting: 1}
+    idempotency_key: "{{ trigger.name }}-{{ trigger.size }}"
+    if: trigger.size > 0
+    command: [load, "{{ trigger.path }}"]
+  report:
+    triggers: [{after: load}]
+    if: trigger.outputs.rows > 0
+    command: [report]
+  crawl:
+    triggers: [{webhook: {path: crawl, public: true}}]
+    params: {depth: {type: integer}}
+    command: [crawl]
+  prepare: {triggers: [{boot: true}], command: [prepare]}
+  retired: {triggers: [{boot: true}], enabled: false, command: [prepare]}
+"""
+
+
+def with_events(jobfile: Jobfile, tmp_path: Path, *events: dict[str, object], days: int = 1) -> Said:
+    (tmp_path / "jobs.yaml").write_text(EVENTS)
+    lines = [{"at": "2026-03-01T10:00Z", **event} for event in events]
+    (tmp_path / "events.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    arguments = ("--days", str(days), "--event", "events.jsonl", "--assume", "1h", "--json")
+    return jobfile("simulate", "--from", "2026-03-01", *arguments)
+
+
+def a_file(name: str, size: int = 1, **more: object) -> dict[str, object]:
+    return {"job": "load", "trigger": "file", "values": {"name": name, "size": size}, **more}
+
+
+def test_events_start_runs_with_their_values(jobfile: Jobfile, tmp_path: Path) -> None:
+    found = with_events(
+        jobfile,
+        tmp_path,
+        a_file("a.csv"),
+        a_file("a.csv"),  # the same content again
+        a_file("b.csv"),  # beside a.csv, because its key differs
+        a_file("empty.csv", 0),
+        a_file("a.csv", 2),
+        a_file("a.csv", 3),  # waits in the folder: one run may wait
+        {"job": "crawl", "trigger": "webhook", "params": {"depth": 2}},
+        {"job": "prepare", "trigger": "boot"},
+        {"job": "report"},
+    ).json
+    jobs = {row["job"]: row for row in found["jobs"]}
+    assert {job: row["ran"] for job, row in jobs.items()} == {
+        "load": 4, "report": 5, "crawl": 1, "prepare": 1, "retired": 0
+    }  # fmt: skip
+    assert {(one["reason"], one["count"]) for one in jobs["load"]["not_run"]} == {
+        ("duplicate", 1), ("condition", 1)
+    }  # fmt: skip
+    assert [one["reason"] for one in jobs["report"]["not_run"]] == ["after"]  # none after what did not run
+    assert jobs["report"]["not_run"][0]["count"] == 2
+    assert jobs["load"]["waited_max_seconds"] == 3600
+    assert found["load"]["most"] == 5
+
+
+def test_a_key_is_free_again_after_a_week(jobfile: Jobfile, tmp_path: Path) -> None:
+    days = ("01T10:00Z", "08T09:59Z", "08T10:00Z")
+    found = with_events(
+        jobfile, tmp_path, *(a_file("a.csv", at=f"2026-03-{day}") for day in days), days=9
+    ).json
+    (row,) = [job for job in found["jobs"] if job["job"] == "load"]
+    assert (row["fires"], row["ran"], row["not_run"][0]["reason"]) == (3, 2, "duplicate")
+
+
+@pytest.mark.parametrize(
+    ("event", "words"),
+    [
+        ({"job": "load", "trigger": "fiel"}, "unknown trigger `fiel`; expected one of manual, file, webhook"),
+        ({"job": "load", "trigger": ["file"]}, "unknown trigger"),
+        ({"job": "report", "trigger": "after"}, "come by themselves; write an event of load instead"),
+        (a_file("a.zip"), "`load` does not start for the file a.zip: it waits for *.csv in in"),
+        (a_file("a.csv", -1), "the `size` of a file is a number of bytes, found `-1`"),
+        (a_file("a.csv", params={"x": 1}), "an event of trigger `file` has no params; write `values`"),
+        ({"job": "load", "trigger": "file", "values": [1]}, "values must be an object"),
+        ({"job": "load", "trigger": "file", "values": {"name": 5}}, "`name` is a text, found `5`"),
+        ({"job": "crawl", "trigger": "webhook"}, "param `depth`: an integer is required"),
+        ({"job": "crawl", "trigger": "webhook", "values": {"depth": 1}}, "has no values; write `params`"),
+        ({"job": "crawl", "values": {"depth": 1}}, "an event of trigger `manual` has no values"),
+        ({"job": "crawl", "trigger": "boot"}, "no `boot` trigger, so no start of the host starts it"),
+        ({"job": "retired", "trigger": "boot"}, "`retired` is disabled"),
+    ],
+)
+def test_an_event_that_starts_nothing_is_a_mistake_in_the_call(
+    jobfile: Jobfile, tmp_path: Path, event: dict[str, object], words: str
+) -> None:
+    said = with_events(jobfile, tmp_path, event)
+    assert said.code == 64
+    assert words in said.json["error"]["message"]

@@ -26,10 +26,10 @@ KEYS = {
 MAPS = {"file": SCHEMA, **SCHEMA["definitions"]}
 
 
-def test_it_is_a_valid_draft_7_schema_of_less_than_12_kb() -> None:
+def test_it_is_a_valid_draft_7_schema_of_less_than_15_kb() -> None:
     jsonschema.Draft7Validator.check_schema(SCHEMA)
     assert SCHEMA["$schema"] == "http://json-schema.org/draft-07/schema#"
-    assert len(schema_text(CASE_FILE).encode()) < 12_000
+    assert len(schema_text(CASE_FILE).encode()) < 15_000
 
 
 def test_nothing_has_to_be_guessed() -> None:
@@ -37,7 +37,8 @@ def test_nothing_has_to_be_guessed() -> None:
     assert not words & {"oneOf", "not", "if", "then", "else", "dependencies"}
     choices = [schema["anyOf"] for schema in PARTS.values() if "anyOf" in schema]
     assert [sorted(resolved(one)["type"] for one in branches) for branches in choices] == [
-        ["object", "string"]
+        ["object", "string"],
+        ["object", "string"],
     ]
 
 

@@ -6,7 +6,11 @@ Group = tuple[str, ...]
 """Tests that are run together; a module's groups are run one after another, until one notices."""
 
 _ENGINE = ("tests/engine/test_engine.py", "tests/engine/test_faults.py", "tests/engine/test_past.py")
-_SIMULATION = ("tests/engine/test_simulation.py", "tests/cli/test_simulate.py")
+_SIMULATION = (
+    "tests/engine/test_simulation.py",
+    "tests/engine/test_simulated_events.py",
+    "tests/cli/test_simulate.py",
+)
 _DID = ("tests/engine/test_did.py",)
 _WHY = ("tests/engine/test_stories.py", "tests/engine/test_why.py")
 _SMALL = ("tests/engine/test_edges.py",)

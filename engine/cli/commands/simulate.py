@@ -50,7 +50,7 @@ from jobfile.pipeline import compile_files
     "--fail", multiple=True, metavar="[JOB[.STEP]=]CHANCE", help="Chance that an attempt fails: JOB=0.1."
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="Seed of the random numbers.")
-@click.option("--event", "events", metavar="FILE", help="Runs to request: one JSON object on each line.")
+@click.option("--event", "events", metavar="FILE", help="Events that start runs, one JSON object a line.")
 @click.option("--compare", metavar="REV", help="Compare with the files of this revision.")
 @click.option("--csv", "csv_file", metavar="FILE", help="Write every event as CSV.")
 @click.option("--svg", "svg_file", metavar="FILE", help="Draw the timeline as SVG.")
@@ -125,7 +125,7 @@ def _catalog_of(snapshot: Snapshot) -> Catalog:
 def _setting(options: Options, jobs: Sequence[JobSpec], place: Place, *, now: datetime) -> Setting:
     config = place.config
     view = place.view_if_any()
-    return Reader(options, jobs, now=now).setting(
+    return Reader(options, jobs, now=now, base=place.main_file.parent).setting(
         view, max_running=config.max_running, catchup_starts=config.catchup_starts
     )
 
