@@ -70,9 +70,7 @@ def described(
     if not any(isinstance(one, kind) for one in spec.triggers):
         raise NotSuchAnEventError(f"`{spec.name}` has no `{kind.KIND}` trigger, so {_STARTER[kind]}")
     if not spec.enabled:
-        raise NotSuchAnEventError(
-            f"`{spec.name}` is disabled (`enabled: false`), so only a user starts it"
-        )
+        raise NotSuchAnEventError(f"`{spec.name}` is disabled (`enabled: false`), so only a user starts it")
     match trigger:
         case TriggerKind.FILE:
             return Described(trigger, _file_values(spec, given, base))
