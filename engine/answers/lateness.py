@@ -63,7 +63,7 @@ def known_of(view: View, spec: "JobSpec", *, since: datetime, now: datetime) -> 
     return Known(
         zone=spec.timezone,
         since=began,
-        last_success=view.lates.last_success(job, before=now) if is_every else None,
+        last_success=view.lateness.last_success(job, before=now) if is_every else None,
         resumed_at=_last_resume(view, job, began, now) if is_every else None,
         pauses=pauses,
         occurrences=_occurrences(view, job, since - 2 * _DAY, now) if expect.done_by is not None else (),
@@ -115,7 +115,7 @@ def _occurred(item: Item, at: datetime) -> Occurred:
 def _courses(view: View, job: str) -> Sequence[Course]:
     return [
         Course(run.id, run.started_at, run.ended_at, run.scheduled_for)
-        for run in view.lates.active_runs()
+        for run in view.lateness.active_runs()
         if run.job == job and run.started_at is not None
     ]
 
@@ -131,7 +131,7 @@ def late_now(
     in_force = {one.job: one.digest for one in versions if one is not None}
     paused = {one.job for one in view.pauses_between(job, since=now, until=now) if one.holds_at(now)}
     found: dict[str, dict[tuple[str, str], Late]] = {}
-    for one in view.lates.open(job):
+    for one in view.lateness.open(job):
         if one.job in in_force and one.job not in paused:
             found.setdefault(one.job, {})[one.kind, one.about] = one
     for name, text in _definitions(view, in_force, job).items() if presence.is_idle else ():
@@ -140,15 +140,15 @@ def late_now(
         spec = spec_from_json(text)
         recorded = found.get(name, {})
         for one in find_late(view, spec, since=now - LOOK_BACK, now=now):
-            success = view.lates.last_success(name, before=now)
+            success = view.lateness.last_success(name, before=now)
             if success is None or success <= one.since:
                 found.setdefault(name, {}).setdefault((one.kind, one.about), one)
         for key in [key for key, one in recorded.items() if _is_over(view, one, now)]:
             del found[name][key]
     return {
-        name: tuple(sorted(lates.values(), key=lambda one: (one.since, one.kind)))
-        for name, lates in sorted(found.items())
-        if lates
+        name: tuple(sorted(lateness.values(), key=lambda one: (one.since, one.kind)))
+        for name, lateness in sorted(found.items())
+        if lateness
     }
 
 
@@ -161,7 +161,7 @@ def _definitions(view: View, in_force: Mapping[str, str], job: str | None) -> Ma
 
 
 def _is_over(view: View, one: Late, now: datetime) -> bool:
-    success = view.lates.last_success(one.job, before=now)
+    success = view.lateness.last_success(one.job, before=now)
     return success is not None and success > one.since and one.found_at is not None and success > one.found_at
 
 
@@ -174,7 +174,7 @@ def late_of_item(view: View, job: str, item: Item, presence: Presence, *, now: d
     ids = {run.id for run in item.runs}
     known = {
         (one.kind, one.about): one
-        for one in view.lates.between(job, since=at, until=now + INSTANT)
+        for one in view.lateness.between(job, since=at, until=now + INSTANT)
         if one.run_id in ids or one.kind is LateKind.DONE_BY
     }
     if spec is not None and presence.is_idle:
@@ -210,13 +210,13 @@ def late_words_of(
     view: View, job: str, presence: Presence, *, zone: "tzinfo", now: datetime
 ) -> tuple[str, ...]:
     """In which respects a job is late now, in words."""
-    lates = late_now(view, presence, now=now, job=job).get(job, ())
-    return tuple(late_words(one, zone=zone, now=now) for one in lates)
+    lateness = late_now(view, presence, now=now, job=job).get(job, ())
+    return tuple(late_words(one, zone=zone, now=now) for one in lateness)
 
 
 def late_jobs(view: View, presence: Presence, *, now: datetime) -> Mapping[str, tuple[str, ...]]:
     """The jobs that are late now, each with the words in its zone."""
     return {
-        name: tuple(late_words(one, zone=zone_of_job(view, name), now=now) for one in lates)
-        for name, lates in late_now(view, presence, now=now).items()
+        name: tuple(late_words(one, zone=zone_of_job(view, name), now=now) for one in lateness)
+        for name, lateness in late_now(view, presence, now=now).items()
     }

@@ -9,5 +9,5 @@ from engine.ledger.ports import View
 def item_odd_words(view: View, item: Item) -> tuple[str, ...]:
     """What is unusual about the runs of an occurrence that has succeeded."""
     runs = item.runs if item.state is RunState.SUCCEEDED else ()
-    found = (odd_words(one) for run in runs for one in view.lates.odd_of(run.id))
+    found = (odd_words(one) for run in runs for one in view.lateness.odd_of(run.id))
     return tuple(dict.fromkeys(found))

@@ -103,7 +103,7 @@ def _given(document: Document, parts: Mapping[str, Any], path: DocumentPath) -> 
 
 
 def _trigger(written: str | Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
-    """The word for what starts the run, and the values of the event."""
+    """The word for what starts the run, and its values."""
     return (written, {}) if isinstance(written, str) else next(iter(written.items()))
 
 

@@ -37,7 +37,7 @@ class LateHistory(Protocol):
         ...
 
 
-class Lates(LateHistory, Protocol):
+class Lateness(LateHistory, Protocol):
     """Recording late jobs and unusual runs."""
 
     def add(self, late: Late, *, now: datetime) -> bool:

@@ -300,5 +300,5 @@ class View(Opened, Current, History, Overview, Generations, EngineHistory, Backf
     """Everything that answers read. A view works while an engine writes, and without an engine."""
 
     soundness: Soundness
-    lates: LateHistory
+    lateness: LateHistory
     following: Followed

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     )
     from engine.ledger.event_ports import Backfills, Keys, Outbox, TriggerEvents
     from engine.ledger.following_ports import Following
-    from engine.ledger.late_ports import Lates
+    from engine.ledger.late_ports import Lateness
     from engine.ledger.past_ports import Artifacts, Past
     from engine.ledger.step_ports import Steps
     from engine.ports import Stop
@@ -148,7 +148,7 @@ class Notifications(Current, Protocol):
     """For the callers that record notifications: the outbox, and how earlier runs ended."""
 
     outbox: Outbox
-    lates: Lates
+    lateness: Lateness
 
     def newest_ends(
         self, job: str, *, since: datetime, limit: int, combinations: int = 0
@@ -397,7 +397,7 @@ class Retention(Stopping, Protocol):
     past: Past
     artifacts: Artifacts
     outbox: Outbox
-    lates: Lates
+    lateness: Lateness
     incidents: Incidents
     keys: Keys
     trigger_events: TriggerEvents

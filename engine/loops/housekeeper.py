@@ -124,7 +124,7 @@ class Housekeeper:
         if not found:
             with self._store.transaction():
                 self._store.outbox.drop_sent(before=before)
-                self._store.lates.drop(before=before)
+                self._store.lateness.drop(before=before)
             return False
         left = {run.id: [one.key for one in self._store.past.attempts(run.id)] for run in found}
         with self._store.transaction():

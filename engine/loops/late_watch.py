@@ -84,15 +84,15 @@ class LateWatch:
         with closing(self._open_view()) as view:
             for job in jobs:
                 spec = self._specs[job]
-                lates, success_due = look_at(view, spec, since=since, now=now)
+                lateness, success_due = look_at(view, spec, since=since, now=now)
                 nexts[job] = _next(spec, success_due, now)
-                found.append((spec, lates))
+                found.append((spec, lateness))
         events: list[Event] = []
-        is_news = any(lates for _, lates in found)
+        is_news = any(lateness for _, lateness in found)
         if is_news or (is_all and now - self._noted_at >= NOTE_EVERY):
             with self._store.transaction():
-                for spec, lates in found:
-                    events += note_late(self._store, lates, spec, now=self._clock.now())
+                for spec, lateness in found:
+                    events += note_late(self._store, lateness, spec, now=self._clock.now())
                 if is_all:
                     self._store.past.note(SEEN, max(since, now).isoformat())
                     self._noted_at = now
@@ -103,7 +103,7 @@ class LateWatch:
         if all(spec.expect.max_duration is None for spec in self._specs.values()):
             return []
         events: list[Event] = []
-        active = self._store.lates.active_runs()
+        active = self._store.lateness.active_runs()
         self._long &= {run.id for run in active}
         for run in active:
             spec = self._specs.get(run.job)

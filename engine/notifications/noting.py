@@ -157,7 +157,7 @@ def _end_late(store: Notifications, run: Run, *, now: datetime) -> bool:
         runs = newest_of_each(store.runs_of(run.occurrence))
         if not is_over(runs) or deciding(runs).verdict is not RunState.SUCCEEDED:
             return False
-    return store.lates.end(run.job, now=now) > 0
+    return store.lateness.end(run.job, now=now) > 0
 
 
 def _end_before(store: Notifications, run: Run) -> RunState | None:

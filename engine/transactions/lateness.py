@@ -15,7 +15,7 @@ def note_late(store: Pausing, found: Iterable[Late], spec: JobSpec, *, now: date
     """Record in which respects a job is late: each once, however often it is found."""
     events: list[Event] = []
     for one in found:
-        if store.lates.add(one, now=now):
+        if store.lateness.add(one, now=now):
             owe_for_late(store, one, spec, now=now)
             events.append(JobLate(job=one.job, kind=one.kind.value, since=one.since, run=one.run_id or None))
     return events

@@ -21,7 +21,7 @@ def note_odd(
         for name, value in outputs.items()
         if isinstance(value, (int, float)) and not isinstance(value, bool)
     }
-    history = {name: store.lates.numbers(run.job, name, besides=run.id, limit=HISTORY) for name in numbers}
-    lengths = store.lates.durations(run.job, besides=run.id, limit=HISTORY)
+    history = {name: store.lateness.numbers(run.job, name, besides=run.id, limit=HISTORY) for name in numbers}
+    lengths = store.lateness.durations(run.job, besides=run.id, limit=HISTORY)
     history[DURATION] = tuple(one.total_seconds() for one in lengths)
-    store.lates.add_odd(odd(run.id, {**numbers, DURATION: length.total_seconds()}, history))
+    store.lateness.add_odd(odd(run.id, {**numbers, DURATION: length.total_seconds()}, history))

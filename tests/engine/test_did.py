@@ -129,7 +129,7 @@ class NeverLate:
 class Rows:
     """A history of a few rows of one job."""
 
-    lates: ClassVar = NeverLate()
+    lateness: ClassVar = NeverLate()
 
     runs: tuple[Run, ...] = ()
     gaps: tuple[Gap, ...] = ()

@@ -62,20 +62,24 @@ def until(world: World, at: datetime, *, seconds: float = 30.0) -> None:
 
 def told(world: World) -> list[str]:
     """What is recorded, and whether a success has ended it."""
-    found = world.view.lates.between(None, since=NOON - timedelta(days=99), until=NOON + timedelta(days=999))
+    found = world.view.lateness.between(
+        None, since=NOON - timedelta(days=99), until=NOON + timedelta(days=999)
+    )
     assert len(found) == sum(isinstance(event, JobLate) for event in world.journal.events)
     return [event for one in found for event in ("late", *(["recovered"] if one.over_at else []))]
 
 
 def recorded(world: World) -> list[tuple[str, str]]:
-    found = world.view.lates.between(None, since=NOON - timedelta(days=99), until=NOON + timedelta(days=999))
+    found = world.view.lateness.between(
+        None, since=NOON - timedelta(days=99), until=NOON + timedelta(days=999)
+    )
     return [(one.kind.value, one.about) for one in found]
 
 
 def words(world: World, presence: Presence = RUNNING) -> list[str]:
     zone, now = ZoneInfo("Europe/Oslo"), world.clock.now()
     found = late_now(world.view, presence, now=now)
-    return [late_words(one, zone=zone, now=now) for lates in found.values() for one in lates]
+    return [late_words(one, zone=zone, now=now) for lateness in found.values() for one in lateness]
 
 
 def oslo(day: int, hour: int, minute: int = 0, *, month: int = NOON.month) -> datetime:
@@ -91,7 +95,7 @@ def test_a_run_that_does_not_succeed_by_the_time_of_its_day_is_late_once(tmp_pat
     day = f"{NOON:%Y-%m}-{tomorrow:02d}"
     assert recorded(world) == [("done_by", day)]
     assert words(world)[0].startswith("late: no success by 06:30 CE")
-    (one,) = world.view.lates.open("hello")
+    (one,) = world.view.lateness.open("hello")
     assert one.since == oslo(tomorrow, 6, 30)
     assert one.found_at is not None
     assert one.found_at - one.since <= timedelta(minutes=1)
@@ -186,7 +190,7 @@ def test_a_run_that_took_too_long_without_an_engine_is_recorded_with_both_times(
     world.launcher.finish(f"{run.id}-1")
     world.clock.advance(seconds=3600)
     world.boot()
-    (one,) = world.view.lates.between("hello", since=NOON, until=NOON + timedelta(days=1))
+    (one,) = world.view.lateness.between("hello", since=NOON, until=NOON + timedelta(days=1))
     assert (one.run_id, one.since) == (run.id, NOON + timedelta(hours=1))
     assert one.found_at == NOON + timedelta(hours=4)
     assert told(world) == ["late", "recovered"]

@@ -41,7 +41,7 @@ def one_run(world: World, *, seconds: float, rows: int = 100, job: str = "load")
 
 
 def marked(world: World, run_id: str) -> list[str]:
-    return [odd_words(one) for one in world.view.lates.odd_of(run_id)]
+    return [odd_words(one) for one in world.view.lateness.odd_of(run_id)]
 
 
 def test_a_run_far_from_the_others_is_odd_and_succeeds(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from engine.ledger.rows import run_from_row, to_us
 from engine.ledger.sqlite.connection import Connection
 
 
-class SqliteLates:
+class SqliteLateness:
     """Every method that writes runs inside the store's transaction."""
 
     def __init__(self, connection: Connection) -> None:

@@ -28,7 +28,7 @@ from engine.ledger.sqlite.current import SqliteCurrent, SqliteStanding
 from engine.ledger.sqlite.definitions import read_definition, stand_in
 from engine.ledger.sqlite.following import SqliteFollowing
 from engine.ledger.sqlite.incidents import SqliteIncidents
-from engine.ledger.sqlite.lateness import SqliteLates
+from engine.ledger.sqlite.lateness import SqliteLateness
 from engine.ledger.sqlite.migrate import (
     MIGRATIONS,
     migrate,
@@ -51,7 +51,7 @@ from jobfile.model.jobs import JobSpec, Origin, QueueSpec, ScheduleEntry
 if TYPE_CHECKING:
     from engine.ledger.event_ports import Backfills, Keys, Outbox, TriggerEvents
     from engine.ledger.following_ports import Following
-    from engine.ledger.late_ports import Lates
+    from engine.ledger.late_ports import Lateness
     from engine.ledger.past_ports import Artifacts, Past
     from engine.ledger.step_ports import Steps
     from engine.ledger.store_ports import Incidents, Pauses
@@ -79,7 +79,7 @@ class SqliteStore(SqliteCurrent, SqliteStanding):
         self.following: Following = SqliteFollowing(connection)
         self.backfills: Backfills = SqliteBackfills(connection)
         self.keys: Keys = SqliteKeys(connection)
-        self.lates: Lates = SqliteLates(connection)
+        self.lateness: Lateness = SqliteLateness(connection)
         self._specs: dict[str, JobSpec] = {}
         self._gone: set[str] = set()
         """Digests without a definition in the ledger: an empty one is added with the next run that refers

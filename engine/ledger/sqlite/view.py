@@ -53,7 +53,7 @@ from engine.ledger.sqlite.connection import Connection
 from engine.ledger.sqlite.current import SqliteCurrent
 from engine.ledger.sqlite.following import SqliteFollowing
 from engine.ledger.sqlite.incidents import SqliteIncidents
-from engine.ledger.sqlite.lateness import SqliteLates
+from engine.ledger.sqlite.lateness import SqliteLateness
 from engine.ledger.sqlite.migrate import MIGRATIONS, refuse_older
 from engine.ledger.sqlite.pauses import SqlitePauses
 from engine.ledger.sqlite.soundness import SqliteSoundness
@@ -74,7 +74,7 @@ class SqliteView(SqliteCurrent):
         """Take an open connection."""
         self._db = connection
         self.soundness: Soundness = SqliteSoundness(connection)
-        self.lates: LateHistory = SqliteLates(connection)
+        self.lateness: LateHistory = SqliteLateness(connection)
         self.following: Followed = SqliteFollowing(connection)
 
     @classmethod
