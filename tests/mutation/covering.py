@@ -154,6 +154,7 @@ COVERING: Mapping[str, tuple[Group, ...]] = {
         ("engine/answers/formatted.py", ("tests/cli/test_fmt.py",), _SCHEMAS),
         ("engine/answers/artifacts.py", ("tests/cli/test_artifacts.py",), _VALUES, _SCHEMAS),
         ("engine/answers/outputs.py", _VALUES, ("tests/cli/test_outputs.py",), _SCHEMAS),
+        ("engine/answers/notify.py", ("tests/cli/test_notify.py",)),
         ("engine/answers/pauses.py", _VALUES, _ANSWERS, _SCHEMAS, ("tests/cli/test_many.py",)),
         (
             "engine/answers/backfills.py",

@@ -270,7 +270,7 @@ EQUIVALENTS: tuple[Equivalent, ...] = (
                 "only the first two are looked at",
             ),
             (
-                'return TROUBLE[0] if before is not None and before is not RunState.SUCCEEDED else ""',
+                'found = notices(spec, run.state, previous=TROUBLE[0] if is_trouble else "")',
                 "0 -> 1",
                 "a success is a recovery after each of these events",
             ),
