@@ -234,6 +234,7 @@ def attend(
         if is_repeated:
             tell_duplicate(recorded[0])
             ids |= {run.id for run in recorded}  # nothing else may start them
+            alone.wake()  # it has looked already, before it served these
         view = place.view()
         tell_kept(view, recorded[0])
         followed = [

@@ -493,7 +493,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(steps=STEPS)
 def test_whatever_happens_each_content_of_a_file_is_handled_once(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, str]]

@@ -444,7 +444,7 @@ ACTS = ("finish", "fail", "hour", "crash", "kill", "retry", "cancel", "lose")
     graph=graphs(),
     acts=st.lists(st.tuples(st.sampled_from(ACTS), st.integers(0, 9)), min_size=3, max_size=14),
 )
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_happens_each_job_has_what_its_rule_says(
     tmp_path_factory: pytest.TempPathFactory,
     graph: dict[str, tuple[str, str, tuple[str, ...]]],

@@ -264,5 +264,5 @@ class Queues(RuleBasedStateMachine):
         self.folder.cleanup()
 
 
-Queues.TestCase.settings = settings(max_examples=30, stateful_step_count=25, deadline=None)
+Queues.TestCase.settings = settings(max_examples=15, stateful_step_count=25, deadline=None)
 TestQueues: Any = Queues.TestCase

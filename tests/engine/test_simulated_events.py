@@ -205,7 +205,7 @@ def a_setting(text: str, lengths: list[int], failing: float, events: tuple[Given
     )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(
     job_files(),
     st.lists(st.sampled_from([1, 25, 60, 130]), min_size=3, max_size=3),

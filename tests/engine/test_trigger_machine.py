@@ -310,5 +310,5 @@ class Triggers(RuleBasedStateMachine):
         self.folder.cleanup()
 
 
-Triggers.TestCase.settings = settings(max_examples=40, stateful_step_count=20, deadline=None)
+Triggers.TestCase.settings = settings(max_examples=20, stateful_step_count=20, deadline=None)
 TestTriggers: Any = Triggers.TestCase

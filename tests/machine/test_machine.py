@@ -310,4 +310,4 @@ def _can_reach(before: RunState, after: RunState) -> bool:
 
 
 TestLife = Life.TestCase
-TestLife.settings = settings(max_examples=50, stateful_step_count=25, deadline=None)
+TestLife.settings = settings(max_examples=30, stateful_step_count=25, deadline=None)

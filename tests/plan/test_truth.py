@@ -115,7 +115,7 @@ def agrees(
         assert before[name].keys() == after[name].keys()
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(JOBS, JOBS)
 def test_the_plan_of_a_random_change_is_what_the_engine_then_records(
     first: dict[str, tuple[str, bool]], second: dict[str, tuple[str, bool]]
