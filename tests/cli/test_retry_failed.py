@@ -1,5 +1,6 @@
 """`jobfile retry --failed`: every run that did not end well and was not retried, and no other."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -157,3 +158,28 @@ def test_options_that_do_not_fit_say_what_to_write(
     said = jobfile("retry", *options)
     assert said.code == 64
     assert words in said.err
+
+
+@pytest.mark.parametrize(
+    ("options", "argv"), [((), ["false"]), (("--current",), ["false"]), (("--original",), ["true"])]
+)
+def test_a_retry_uses_the_definition_in_force_or_that_of_the_old_run(
+    jobfile: Jobfile, tmp_path: Path, options: tuple[str, ...], argv: list[str]
+) -> None:
+    world = a_night(tmp_path, 1)
+    old = next(run for run in runs(tmp_path) if run.job == "sync")
+    changed = TEXT.replace(
+        "tags: [night, late], command: ['true']", "tags: [night, late], command: ['false']"
+    )
+    world.edit(changed)
+    world.crash()
+    (tmp_path / "jobs.yaml").write_text(changed)
+    made = jobfile("retry", old.id, "--detach", *options).out.strip()
+    view = SqliteView.open(tmp_path / ".jobfile" / "ledger.db")
+    run = view.run(made)
+    assert run is not None
+    text = view.definition_text(run.digest)
+    view.close()
+    assert text is not None
+    assert json.loads(text)["action"]["argv"] == argv
+    assert (run.digest == old.digest) == (argv == ["true"])

@@ -40,6 +40,13 @@ DEFAULT_WINDOW = timedelta(hours=24)
 _NOT_TRIED_AGAIN = (RunState.SUCCEEDED,)
 
 
+class _How(NamedTuple):
+    """How a run is repeated."""
+
+    all_steps: bool
+    is_current: bool
+
+
 class _Many(NamedTuple):
     """The options of --failed."""
 
@@ -65,7 +72,18 @@ class _Many(NamedTuple):
 @click.option("--yes", "-y", "is_sure", is_flag=True, help="With --failed: retry without asking.")
 @click.option("--detach", is_flag=True, help="Print the new run's id and exit.")
 @click.option("--force", is_flag=True, help="Retry even if it succeeded.")
-@click.option("--all-steps", is_flag=True, help="Run all steps again, also those that succeeded.")
+@click.option(
+    "--failed-steps/--all-steps",
+    "only_failed",
+    default=True,
+    help="Continue at the first step that has not succeeded, or run all again [default: --failed-steps].",
+)
+@click.option(
+    "--current/--original",
+    "is_current",
+    default=True,
+    help="Use the job as it is in force now, or as it was for the old run [default: --current].",
+)
 @why_option
 @json_option
 @place_options
@@ -81,7 +99,8 @@ def command(
     is_sure: bool,
     detach: bool,
     force: bool,
-    all_steps: bool,
+    only_failed: bool,
+    is_current: bool,
     why: str,
     as_json: bool,
     place: Place,
@@ -90,15 +109,15 @@ def command(
 
     RUN is named by the beginning of its id; or else by JOB with --at TIME, and --matrix if it had several.
 
-    The new run uses the definition of the job that is in force now. If the job, or this combination of its
-    matrix, was removed, it uses the old definition. The old record stays. A job with steps that has not
-    changed continues at the first step that has not succeeded, in a copy of the run's folder.
+    The new run uses the definition of the job that is in force now; with --original, or if the job or this
+    combination of its matrix was removed, the old definition. The old record stays. A job with steps that has
+    not changed continues at the first step that has not succeeded, in a copy of the run's folder.
 
     With --failed: every run of JOB, or of all jobs, that failed, timed out, was missed or lost and was not
     retried, oldest first. It shows them, asks, requests the new runs and does not wait. If a job's
     concurrency does not allow them at once, they run one after another, whatever its overlap policy is.
     """
-    options = _Many(since, until, choice, is_sure, is_dry)
+    options, how = _Many(since, until, choice, is_sure, is_dry), _How(not only_failed, is_current)
     if is_many:
         if detach or force:
             raise click.UsageError(
@@ -106,7 +125,7 @@ def command(
             )
         if which != NEWEST:
             raise click.UsageError("--at and --matrix name one run; remove --failed")
-        return _retry_many(place, run, options, why=why, as_json=as_json, all_steps=all_steps)
+        return _retry_many(place, run, options, how, why=why, as_json=as_json)
     if run is None or not options.is_empty:
         raise click.UsageError("name one RUN; or add --failed, for all that did not end well")
     view, old = _one_run(place, run, which)
@@ -114,7 +133,8 @@ def command(
         raise JobfileError(f"run {old.id[:8]} is not over: {old.state.value}")
     if old.state in _NOT_TRIED_AGAIN and not force:
         raise JobfileError(f"run {old.id[:8]} succeeded; to retry it anyway: --force")
-    return _retry_one(place, view, old, detach=detach, all_steps=all_steps or force, why=why, as_json=as_json)
+    how = how._replace(all_steps=how.all_steps or force)
+    return _retry_one(place, view, old, how, detach=detach, why=why, as_json=as_json)
 
 
 def _one_run(place: Place, text: str, which: Which) -> tuple[View, Run]:
@@ -134,14 +154,14 @@ def _one_run(place: Place, text: str, which: Which) -> tuple[View, Run]:
 
 
 def _retry_one(
-    place: Place, view: View, old: Run, *, detach: bool, all_steps: bool, why: str, as_json: bool
+    place: Place, view: View, old: Run, how: _How, *, detach: bool, why: str, as_json: bool
 ) -> int:
     now = place.now()
-    job = _job_of(view, old)
+    job = _job_of(view, old, how)
     new = _again(view, old, job, now=now)
     if not detach:
-        return attend(place, [new], job, why=why, as_json=as_json, all_steps=all_steps)
-    (recorded,) = hand_over(place, [new], job, why=why, now=now, all_steps=all_steps)
+        return attend(place, [new], job, why=why, as_json=as_json, all_steps=how.all_steps)
+    (recorded,) = hand_over(place, [new], job, why=why, now=now, all_steps=how.all_steps)
     tell_kept(view, recorded)
     if as_json:
         found = requested_to_json(
@@ -153,9 +173,7 @@ def _retry_one(
     return GOOD
 
 
-def _retry_many(
-    place: Place, job: str | None, options: _Many, *, why: str, as_json: bool, all_steps: bool
-) -> int:
+def _retry_many(place: Place, job: str | None, options: _Many, how: _How, *, why: str, as_json: bool) -> int:
     """Show the runs that did not end well, ask, and retry them."""
     if as_json and not (options.is_sure or options.is_dry):
         raise click.UsageError("--json does not ask: add --yes, or --dry-run to see the runs")
@@ -169,7 +187,7 @@ def _retry_many(
         print_text(retryable_to_text(found, width=row_width(), style=style), style)
     is_done = bool(found.runs) and not options.is_dry
     is_done = is_done and confirmed(f"Retry {many(len(found.runs), 'run')}?", is_sure=options.is_sure)
-    retried = _retry_all(place, view, found, why=why, all_steps=all_steps) if is_done else ()
+    retried = _retry_all(place, view, found, how, why=why) if is_done else ()
     if as_json:
         print_json(retryable_to_json(found, retried))
     elif retried:
@@ -196,25 +214,23 @@ def _failed(place: Place, job: str | None, options: _Many) -> tuple[View, Retrya
     )
 
 
-def _retry_all(
-    place: Place, view: View, found: Retryable, *, why: str, all_steps: bool
-) -> tuple[Retried, ...]:
+def _retry_all(place: Place, view: View, found: Retryable, how: _How, *, why: str) -> tuple[Retried, ...]:
     """Hand over a new run for each; none if the job of one cannot be read.
 
     They queue: with the overlap policy of their job they could end or skip each other.
     """
     now = place.now()
-    jobs = [_job_of(view, old) for old in found.runs]
+    jobs = [_job_of(view, old, how) for old in found.runs]
     requests = [([_again(view, old, job, now=now)], job) for old, job in zip(found.runs, jobs, strict=True)]
     policy = OverlapPolicy.QUEUE
-    new = hand_over_all(place, requests, why=why, now=now, policy=policy, all_steps=all_steps)
+    new = hand_over_all(place, requests, why=why, now=now, policy=policy, all_steps=how.all_steps)
     return tuple(map(Retried, found.runs, new))
 
 
-def _job_of(view: View, old: Run) -> CompiledJob:
+def _job_of(view: View, old: Run, how: _How) -> CompiledJob:
     version = view.job_in_force(old.job)
     origin = Origin(file=version.file, line=version.line) if version else Origin(file="", line=0)
-    found = _definition(view, old, version.digest if version else old.digest)
+    found = _definition(view, old, version.digest if version and how.is_current else old.digest)
     if old.matrix not in (found.matrix or ({},)):  # its combination is gone: only the old one knows it
         found = _definition(view, old, old.digest)
     return CompiledJob(found, origin)
