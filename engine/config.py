@@ -133,10 +133,18 @@ def find_main_file(given: str | None, *, here: Path) -> Path:
         return Path(given)
     for folder in (here, *here.parents):
         main = folder / MAIN_FILE
-        if main.is_symlink() or main.is_file():  # a link is reported as one, not skipped
+        if _is_there(main):
             # Kept relative where possible, because messages show it.
             return Path(MAIN_FILE) if folder == here else main
     return Path(MAIN_FILE)
+
+
+def _is_there(path: Path) -> bool:
+    """Whether a link or a file is there; a link is reported as one, not skipped."""
+    try:
+        return path.is_symlink() or path.is_file()
+    except PermissionError:
+        return False
 
 
 def find_state_dir(given: str | None, main_file: Path, *, environ: Mapping[str, str]) -> Path:

@@ -48,11 +48,11 @@ Asked = tuple[str, Mapping[str, object], str | None]
 
 def find_state(state_dir: str | Path | None, main_file: str | Path | None) -> Path:
     """The state folder that a client names, as the options --state and -f do."""
+    if state_dir is not None:
+        return Path(state_dir).absolute()  # the program's own folder may be closed to its user
     given = None if main_file is None else str(main_file)
     main = find_main_file(given, here=Path.cwd())
-    if state_dir is None and main_file is not None:
-        return find_state_dir(None, main, environ={})
-    return find_state_dir(None if state_dir is None else str(state_dir), main, environ=environment())
+    return find_state_dir(None, main, environ={} if main_file is not None else environment())
 
 
 class LocalLedger:

@@ -384,9 +384,11 @@ def test_another_user_is_told_whose_folder_it_is(world: World, tmp_path: Path) -
     for folder in (tmp_path, *tmp_path.parents):
         if folder.stat().st_uid == 0 and folder != Path("/"):
             folder.chmod(folder.stat().st_mode | 0o055)
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
     done = subprocess.run(
         [sys.executable, "-c", AS_NOBODY, str(world.config.state_dir)],
-        capture_output=True, text=True, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True, text=True, cwd=closed, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
     )  # fmt: skip
     assert done.stdout == "RefusedError\n", done.stderr
     assert "may not use the state folder" in done.stderr
