@@ -1,5 +1,6 @@
 """Each kind of channel delivers to real receivers, and says why when it cannot; no secret ever goes out."""
 
+import importlib
 import json
 import os
 import socket
@@ -201,7 +202,7 @@ def is_gone(pid: int) -> bool:
 @contextmanager
 def mail_server(*, refuses: bool = False) -> Iterator[tuple[int, list[EmailMessage]]]:
     """A real SMTP server."""
-    controller = pytest.importorskip("aiosmtpd.controller")
+    controller = importlib.import_module("aiosmtpd.controller")
     got: list[EmailMessage] = []
 
     class Handler:
@@ -221,7 +222,6 @@ def mail_server(*, refuses: bool = False) -> Iterator[tuple[int, list[EmailMessa
 
 
 def mail(config: EngineConfig, *ports: int) -> tuple[EngineConfig, ChannelSpec]:
-    pytest.importorskip("apprise")
     names = [f"MAIL_{n}" for n, _ in enumerate(ports)]
     urls = {
         name: f"mailto://127.0.0.1:{port}?from=jobfile@example.com&to=ops@example.com&smtp=127.0.0.1&mode=insecure"
@@ -259,7 +259,6 @@ def test_of_two_destinations_only_the_one_that_failed_is_tried_again(config: Eng
 
 
 def test_an_apprise_url_is_never_shown(config: EngineConfig) -> None:
-    pytest.importorskip("apprise")
     tokens = ("T1JJ3T3L2", "A1BRTD4JD", "TIiajkdnlazkcOXrIdevi7FQ")
     environ = {**config.environ, "TEAM": f"slack://{'/'.join(tokens)}", "BAD": "nonsense"}
     known = EngineConfig(main_file=config.main_file, state_dir=config.state_dir, environ=environ)
