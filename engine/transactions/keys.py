@@ -29,12 +29,11 @@ def has_own_key(run: Run) -> bool:
 def duplicate_of(store: Accounting, run: Run, *, now: datetime) -> str:
     """The id of the earlier run that has the key of a run; empty if there is none.
 
-    The runs of one matrix are no duplicates of each other.
+    Called for all runs of a matrix before one of them is recorded: they are no duplicates of each other.
     """
     if not has_own_key(run):
         return ""
-    holder = store.keys.holder(run.job, run.idempotency_key, now=now)
-    return "" if holder == (run.occurrence or run.id) else holder
+    return store.keys.holder(run.job, run.idempotency_key, now=now)
 
 
 def take_key(store: Accounting, run: Run, *, now: datetime) -> None:

@@ -6,12 +6,14 @@ import shlex
 import signal
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from engine.ledger.sqlite.store import SqliteStore
+from engine.loops.worker import IDLE_SECONDS
 from tests.acceptance.engines import JOBFILE, until
 from tests.cli.conftest import Jobfile
 from tests.cli.test_files import fits
@@ -77,7 +79,9 @@ def test_a_duplicate_is_followed_to_the_end_of_the_earlier_run(
     jobfile: Jobfile, how: tuple[str, ...]
 ) -> None:
     run_id = jobfile("run", "bad", "--detach", "--key", "k").out.strip()
+    began = time.monotonic()
     said = jobfile("run", "bad", "--key", "k", *how)
+    assert time.monotonic() - began < IDLE_SECONDS / 2, "it starts at once, not at the next look"
     assert said.code == 1, "the exit code is that of the earlier run"
     assert f"duplicate of {run_id}" in said.err
     assert [(run["id"], run["state"]) for run in runs_of(jobfile)] == [(run_id, "failed")]
