@@ -159,6 +159,10 @@ class Notifications(Current, Protocol):
         """
         ...
 
+    def was_missed(self, job: str, *, before: datetime) -> bool:
+        """Whether an occurrence of the job was missed since its last success before an instant."""
+        ...
+
 
 class Pausing(Notifications, Auditing, Protocol):
     """For the caller that pauses a job after a number of consecutive failures."""

@@ -50,6 +50,8 @@ def owe_for_run(store: Notifications, run: Run, spec: JobSpec, *, now: datetime)
         run = deciding(newest_of_each(runs))
     before = _end_before(store, run)
     is_trouble = is_recovery or (before is not None and before is not RunState.SUCCEEDED)
+    if run.state is RunState.SUCCEEDED and not is_trouble:
+        is_trouble = _was_missed(store, run)
     found = notices(spec, run.state, previous=TROUBLE[0] if is_trouble else "")
     facts = facts_of_run(run, previous=before)
     _owe(store, spec.name, found, facts, key=run.id, run_id=run.id, now=now)
@@ -158,6 +160,13 @@ def _end_late(store: Notifications, run: Run, *, now: datetime) -> bool:
         if not is_over(runs) or deciding(runs).verdict is not RunState.SUCCEEDED:
             return False
     return store.lateness.end(run.job, now=now) > 0
+
+
+def _was_missed(store: Notifications, run: Run) -> bool:
+    """Whether the job has missed an occurrence since its success before this one."""
+    runs = store.runs_of(run.occurrence) if run.occurrence else (run,)
+    ends = [one.ended_at for one in runs if one.ended_at is not None]
+    return bool(ends) and store.was_missed(run.job, before=min(ends))
 
 
 def _end_before(store: Notifications, run: Run) -> RunState | None:

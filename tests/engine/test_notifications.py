@@ -109,6 +109,28 @@ def test_the_first_end_of_a_job_is_no_recovery(world: World) -> None:
     assert {one.event for one in owed(world)} == {"succeeded"}
 
 
+@pytest.mark.parametrize("hours", [3, 20])
+def test_the_first_success_after_something_was_missed_is_a_recovery(tmp_path: Path, hours: int) -> None:
+    """Whether the missed occurrences are rows or a gap record."""
+    text = (
+        "version: 1\nchannels: {mail: {command: [mail]}}\njobs:\n  hello:\n    schedule: {every: 1h}\n"
+        "    catchup: none\n    notify: {missed: [mail], recovered: [mail]}\n    command: [hello]\n"
+    )
+    world = World(tmp_path, text, at=NOON)
+    told = []
+    for _ in range(2):
+        for _ in range(3):
+            world.pass_time(seconds=3600)
+            world.finish()
+        told.append([one.event for one in owed(world)])
+        world.crash()
+        world.clock.advance(seconds=hours * 3600 + 60)
+        world.boot()
+        world.clock.advance(seconds=-60)
+    rows = hours if hours < 9 else 1
+    assert told == [[], ["missed"] * rows + ["recovered"]]
+
+
 def test_a_job_that_notifies_is_accepted() -> None:
     assert needs_of(TELLING) == ()
     assert needs_of(a_job()) == ()

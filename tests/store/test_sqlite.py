@@ -167,6 +167,8 @@ EVERY_TURN = (
     "attempt.end_attempt",
     "run.settle_run",
     "run.last_success",
+    "run.newest_ends",
+    "run.was_missed",
     "retention.prunable",
     "attempt.lost_attempts",
     "retention.pruned_gap_before",

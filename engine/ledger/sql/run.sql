@@ -162,12 +162,6 @@ order by place, seq limit :limit;
 select * from run where job = :job and schedule_key is not null and (occurrence is null or occurrence = id)
 order by scheduled_for desc limit :limit;
 
--- name: newest_ends
--- The job's newest runs that were executed and are over, newest first.
-select state, occurrence, matrix from run
-where job = :job and state in ('succeeded', 'failed', 'timed_out', 'lost') and ended_at > :since
-order by ended_at desc, seq desc limit :limit;
-
 -- name: last_success
 -- When a job last succeeded, at or before an instant.
 select max(ended_at) from run where job = :job and state = 'succeeded' and ended_at <= :before;

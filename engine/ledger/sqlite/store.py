@@ -417,6 +417,10 @@ class SqliteStore(SqliteCurrent, SqliteStanding):
             )  # a newer retry counts, not what it retried
         return tuple(worst(runs.values()) for runs in newest.values())[:limit]
 
+    def was_missed(self, job: str, *, before: datetime) -> bool:
+        row = self._db.row("run.was_missed", {"job": job, "before": to_us(before)})
+        return row is not None and bool(row["is_so"])
+
     def newest_occurrences(self, job: str, *, limit: int) -> tuple[Run, ...]:
         return self._db.all(run_from_row, "run.newest_occurrences", {"job": job, "limit": limit})
 

@@ -48,6 +48,27 @@ where scheduled_for >= :since and scheduled_for < :until
   and (:states is null or state in (select value from json_each(:states)))
 order by scheduled_for desc, seq desc limit :limit;
 
+-- name: newest_ends
+-- The job's newest runs that were executed and are over, newest first. Two queries, so that each uses its partial index.
+select state, occurrence, matrix from (
+  select * from (
+    select state, occurrence, matrix, ended_at, seq from run indexed by run_succeeded
+    where job = :job and state = 'succeeded' and ended_at > :since order by ended_at desc, seq desc limit :limit)
+  union all
+  select * from (
+    select state, occurrence, matrix, ended_at, seq from run indexed by run_failed
+    where job = :job and state in ('failed', 'timed_out', 'lost') and ended_at > :since
+    order by ended_at desc, seq desc limit :limit))
+order by ended_at desc, seq desc limit :limit;
+
+-- name: was_missed
+-- Whether an occurrence of a job was missed since its last success before an instant.
+select exists (select 1 from run indexed by run_missed where job = :job and state = 'missed' and ended_at > since)
+    or exists (select 1 from gap indexed by gap_missed
+               where job = :job and state = 'missed' and pruned_at is null and recorded_at > since) as is_so
+from (select coalesce(max(ended_at), 0) as since from run indexed by run_succeeded
+      where job = :job and state = 'succeeded' and ended_at < :before);
+
 -- name: last_runs
 -- The newest runs of each of these jobs, manual retries excluded; only those of its schedule while it has one in force.
 -- Of an occurrence with several runs, the first one.
