@@ -24,6 +24,7 @@ from engine.answers.following import (
     place_words,
     upcoming_of_roots,
 )
+from engine.answers.gone import gone_requests, gone_words
 from engine.answers.lateness import item_late_words, late_words_of
 from engine.answers.newest import LOOK_BACK, asked_since, has_schedule, newest_item
 from engine.answers.odd import item_odd_words
@@ -201,6 +202,10 @@ def _of(asked: Asked, about: _About, *, on: Days | None, at: datetime | None, ru
         return _not_expected(asked, when, since=since, until=until)
     line = f"{job} {when}: {_many(asked, items)}"
     worst = _worst(asked, items)
+    if on is not None and (gone := gone_requests(view, job, since=since, until=until)):
+        line += f"; besides, {gone_words(gone)}"
+        states = {answer_of(state, was_started=True) for state in gone}
+        worst = next(one for one in _WORST_FIRST if one in {worst, *states})
     coming = sum(1 for at in upcoming(view, job, now=now, until=until) if at < until)
     if coming and worst is Answer.SUCCEEDED:
         return _did(asked, Answer.NOT_OVER, f"{line}; {coming} more to come", items)
@@ -244,8 +249,7 @@ def worst_of(asked: Asked, items: Sequence[Item]) -> Item:
 
 def _worst(asked: Asked, items: Sequence[Item]) -> Answer:
     answers = {_answer(asked, item) for item in items}
-    order = (Answer.NOT_WELL, Answer.DID_NOT_RUN, Answer.OVERDUE, Answer.NOT_OVER)
-    return next((answer for answer in order if answer in answers), Answer.SUCCEEDED)
+    return next((answer for answer in _WORST_FIRST if answer in answers), Answer.SUCCEEDED)
 
 
 def _did_run(asked: Asked, run: Run) -> Did:
@@ -373,12 +377,8 @@ def _defaults(asked: Asked) -> Mapping[str, Value]:
 
 def _not_expected(asked: Asked, when: str, *, since: datetime, until: datetime) -> Did:
     view, job, now = asked.view, asked.job, asked.now
-    if pruned := view.pruned_requests(job, since=since, until=until):
-        counts = ", ".join(f"{count} {state.value}" for state, count in sorted(pruned.items()))
-        line = (
-            f"{job} {when}: details were removed by retention; only a count of manual runs is kept ({counts})"
-        )
-        return Did(job=job, answer=Answer.NOT_WELL, line=line, items=())
+    if gone := gone_requests(view, job, since=since, until=until):
+        return Did(job=job, answer=Answer.NOT_WELL, line=f"{job} {when}: {gone_words(gone)}", items=())
     coming = [at for at in upcoming(view, job, now=now, until=max(until, now)) if since <= at < until]
     begins = None if coming else upcoming_of_roots(view, job, now=max(now, since - INSTANT), until=until)
     if begins is not None and begins[0] < until:
@@ -409,6 +409,10 @@ def _many(asked: Asked, items: Sequence[Item]) -> str:
     return f"{verdict}: {', '.join(parts)} of {len(items)}{'' if worst is Answer.SUCCEEDED else shown}"
 
 
+_WORST_FIRST = (
+    *(Answer.NOT_WELL, Answer.DID_NOT_RUN, Answer.OVERDUE, Answer.NOT_OVER),
+    Answer.SUCCEEDED,
+)
 _ORDER = ("succeeded", "failed", "timed_out", "cancelled", "lost", "skipped", "missed")
 
 

@@ -136,7 +136,7 @@ def _report(
     due = min(until, now + INSTANT)
     verdicts: dict[str, Counter[str]] = defaultdict(Counter)
     requested: Counter[str] = Counter()
-    for one in view.count_runs(since=since, until=due):
+    for one in view.count_runs(since=since, until=due, jobs=jobs):
         verdicts[one.job][verdict_word(one.state)] += one.count
         if not one.is_scheduled:
             requested[one.job] += one.count

@@ -13,6 +13,7 @@ from engine.answers.did import chosen_item, day_window, verdict_of, worst_of
 from engine.answers.expected import INSTANT, NOT_ACCOUNTED, Item, item_of
 from engine.answers.facts import Fact, instant_facts, run_facts, schedule_at
 from engine.answers.following import again_words, items_of, upcoming_of_roots
+from engine.answers.gone import gone_requests, gone_words
 from engine.answers.lateness import item_late_words
 from engine.answers.newest import decisive
 from engine.answers.notifications import notification_facts, notification_to_json
@@ -238,6 +239,8 @@ def _not_expected(asked: Asked, at: datetime) -> Story:
         found += _neighbours(schedule, at, zone)
     else:
         because = _why_no_schedule(view, job, at, zone)
+    if gone := gone_requests(view, job, since=at, until=at + INSTANT):
+        found.append(("details", gone_words(gone)))
     found += _other_starts(asked)
     is_coming = schedule is not None and at > asked.now and fire_at(schedule.entries, at) is not None
     what = "expected, not yet due" if is_coming else f"not expected: {because}"

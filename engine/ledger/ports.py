@@ -143,9 +143,12 @@ class History(Details, Protocol):
         """Durations of the job's newest runs that succeeded at the first attempt, newest first."""
         ...
 
-    def count_runs(self, *, since: datetime, until: datetime) -> tuple[StateCount, ...]:
+    def count_runs(
+        self, *, since: datetime, until: datetime, jobs: Collection[str] | None = None
+    ) -> tuple[StateCount, ...]:
         """Runs for times in [since, until), counted by job, kind and state; in no particular order.
 
+        With `jobs`, only theirs. The cost is that of the runs counted.
         Runs of a matrix are left out: they count by occurrence.
         """
         ...

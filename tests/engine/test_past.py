@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from engine.answers.did import Answer, did
+from engine.answers.did import Answer, Did, did
 from engine.answers.presence import RUNNING
 from engine.answers.report import make_report, report_to_json
 from engine.answers.why import why
@@ -128,6 +128,32 @@ def test_every_instant_keeps_its_answer_and_its_exit_code(old: World) -> None:
     assert answers() == before
     story = why(old.view, "hello", NOON + HOUR, zone=UTC_ZONE, now=now)
     assert "removed by retention" in dict(story.facts)["details"]
+
+
+def test_a_day_with_scheduled_runs_also_answers_for_manual_ones_that_were_taken_away(tmp_path: Path) -> None:
+    world = World(tmp_path, a_file(), at=NOON)
+    world.pass_time(seconds=3600)
+    world.finish()
+    world.run_by_hand("hello")
+    world.finish(exit_code=3)
+    world.edit(a_file().replace("hello:", "other:"))
+    world.clock.advance(seconds=40 * 86_400)
+    now, day = world.clock.now(), NOON.date()
+
+    def told() -> Did:
+        about = {"on": (day, day), "at": None, "now": now, "presence": RUNNING}
+        return did(world.view, "hello", zone=UTC_ZONE, params={}, **about)
+
+    assert told().answer is Answer.NOT_WELL
+    assert "1 succeeded, 1 failed" in told().line
+    keep_house(world, keep_days=1)
+    assert told().answer is Answer.NOT_WELL
+    words = "details were removed by retention; only a count of manual runs is kept (1 failed)"
+    assert told().line.endswith(words)
+    at = NOON + HOUR + MINUTE
+    alone = did(world.view, "hello", zone=UTC_ZONE, params={}, on=None, at=at, now=now, presence=RUNNING)
+    assert (alone.answer, alone.line.endswith(words)) == (Answer.NOT_WELL, True)
+    assert dict(why(world.view, "hello", at, zone=UTC_ZONE, now=now).facts)["details"] == words
 
 
 def test_what_could_not_be_started_stays_so_when_its_run_is_taken_away(tmp_path: Path) -> None:

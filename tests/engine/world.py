@@ -12,7 +12,7 @@ from engine.answers.presence import RUNNING
 from engine.answers.report import Report, make_report
 from engine.channels.courier import Courier, Delivered
 from engine.channels.pool import Report as Receipt
-from engine.config import EngineConfig
+from engine.config import CATCHUP_STARTS, EngineConfig
 from engine.core.lifecycle import OPEN_STATES, Run, RunState, TriggerEvent
 from engine.core.occurrences import grouped
 from engine.core.records import Gap, Parcel, Pause
@@ -76,6 +76,7 @@ class World:
         text: str,
         *,
         max_running: int = 16,
+        catchup_starts: int = CATCHUP_STARTS,
         at: datetime = NOON,
         clock: FakeClock | None = None,
         first_id: int = 1,
@@ -89,6 +90,7 @@ class World:
             state_dir=folder / ".jobfile",
             environ={"PATH": "/usr/bin:/bin"},
             max_running=max_running,
+            catchup_starts=catchup_starts,
         )
         make_state_dir(self.config.state_dir)
         make_private_file(self.config.ledger)

@@ -11,13 +11,20 @@ on conflict (job, kind, about) do nothing;
 update late set over_at = :now where job = :job and over_at is null;
 
 -- name: open_late
--- What no success has ended, by job and then oldest first; of one job or of all.
-select * from late where over_at is null and (:job is null or job = :job) order by job, since, kind, about;
+-- What no success has ended, by job and then oldest first.
+select * from late where over_at is null order by job, since, kind, about;
+
+-- name: open_late_of_job
+-- The same of one job.
+select * from late where over_at is null and job = :job order by since, kind, about;
 
 -- name: late_between
--- What became true in a window, by job and then oldest first; of one job or of all.
-select * from late where (:job is null or job = :job) and since >= :since and since < :until
-order by job, since, kind, about;
+-- What became true in a window, by job and then oldest first.
+select * from late where since >= :since and since < :until order by job, since, kind, about;
+
+-- name: late_of_job_between
+-- The same of one job.
+select * from late where job = :job and since >= :since and since < :until order by since, kind, about;
 
 -- name: drop_late
 -- Delete what a success ended before an instant.

@@ -11,10 +11,16 @@ update pause set ended_at = :now, ended_by = :ended_by
 where job = :job and ended_at is null and (until is null or until > :now);
 
 -- name: pauses_between
--- Pauses that were in force at some time in a window, oldest first; of one job or of all. A pause ends at the earlier
--- of `until` and `ended_at`; without either it is open; `:since + 1` replaces the missing time.
+-- Pauses that were in force at some time in a window, oldest first. A pause ends at the earlier of `until` and
+-- `ended_at`; without either it is open; `:since + 1` replaces the missing time.
 select * from pause
-where (:job is null or job = :job)
-  and coalesce(ended_at, until, :since + 1) > :since and coalesce(until, :since + 1) > :since
+where coalesce(ended_at, until, :since + 1) > :since and coalesce(until, :since + 1) > :since
+  and paused_at <= :until
+order by paused_at, id;
+
+-- name: pauses_of_job_between
+-- The same of one job.
+select * from pause
+where job = :job and coalesce(ended_at, until, :since + 1) > :since and coalesce(until, :since + 1) > :since
   and paused_at <= :until
 order by paused_at, id;

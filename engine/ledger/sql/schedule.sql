@@ -28,11 +28,16 @@ join job_version v on v.job = s.job and v.until_generation is null
 where s.active_until is null order by s.id;
 
 -- name: schedules_between
--- Schedules that were in force at some time in a window, oldest first; of one job or of all.
+-- Schedules that were in force at some time in a window, oldest first.
 select s.*, '' as digest from schedule s
-where (:job is null or s.job = :job)
-  and s.active_from < :until and (s.active_until is null or s.active_until >= :since)
+where s.active_from < :until and (s.active_until is null or s.active_until >= :since)
 order by s.job, s.active_from;
+
+-- name: schedules_of_job_between
+-- The same of one job.
+select s.*, '' as digest from schedule s
+where s.job = :job and s.active_from < :until and (s.active_until is null or s.active_until >= :since)
+order by s.active_from;
 
 -- name: schedule_of_run
 -- The schedule that an occurrence belongs to.

@@ -20,11 +20,13 @@ class SqliteLateness:
         self._db = connection
 
     def open(self, job: str | None) -> tuple[Late, ...]:
-        return self._db.all(late_from_row, "late.open_late", {"job": job})
+        which = "late.open_late" if job is None else "late.open_late_of_job"
+        return self._db.all(late_from_row, which, {"job": job})
 
     def between(self, job: str | None, *, since: datetime, until: datetime) -> tuple[Late, ...]:
         values = {"job": job, "since": to_us(since), "until": to_us(until)}
-        return self._db.all(late_from_row, "late.late_between", values)
+        which = "late.late_between" if job is None else "late.late_of_job_between"
+        return self._db.all(late_from_row, which, values)
 
     def active_runs(self) -> tuple[Run, ...]:
         return self._db.all(run_from_row, "late.active_runs")

@@ -25,7 +25,8 @@ class SqlitePauses:
 
     def between(self, job: str | None, *, since: datetime, until: datetime) -> tuple[Pause, ...]:
         values = {"job": job, "since": to_us(since), "until": to_us(until)}
-        return self._db.all(pause_from_row, "pause.pauses_between", values)
+        which = "pause.pauses_between" if job is None else "pause.pauses_of_job_between"
+        return self._db.all(pause_from_row, which, values)
 
     def last_resume(self, job: str) -> datetime | None:
         return self._db.instant("pause.last_resume", {"job": job})

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from engine.core.artifacts import KeptArtifact
 from engine.core.audit_chain import Link
@@ -67,6 +67,10 @@ if TYPE_CHECKING:
     from engine.ledger.soundness_ports import Soundness
 
 
+FEW_RUNS: Final = 50_000
+"""Up to this many runs of a job are sorted to find the newest: that takes some milliseconds."""
+
+
 class SqliteView(SqliteCurrent):
     """Implements `View`."""
 
@@ -119,9 +123,15 @@ class SqliteView(SqliteCurrent):
         return self._db.all(run_from_row, "run.runs_with_prefix", {"prefix": prefix})
 
     def recent_runs(self, *, job: str | None, state: States, limit: int) -> tuple[Run, ...]:
+        if job is not None and state is None and not self._has_many_runs(job):
+            return self._db.all(run_from_row, "run.recent_runs_of_job", {"job": job, "limit": limit})
         states = (state,) if isinstance(state, RunState) else state
         values = {"job": job, "states": None if states is None else json.dumps(states), "limit": limit}
         return self._db.all(run_from_row, "run.recent_runs", values)
+
+    def _has_many_runs(self, job: str) -> bool:
+        """Whether the newest runs of a job are found soonest among the newest of all."""
+        return self._db.row("run.has_many_runs", {"job": job, "few": FEW_RUNS}) is not None
 
     def last_runs(self, jobs: Sequence[str], *, limit: int) -> tuple[Run, ...]:
         values = {"jobs": json.dumps(list(jobs)), "count": limit}
@@ -177,8 +187,14 @@ class SqliteView(SqliteCurrent):
     def outputs(self, run_id: str) -> tuple[Output, ...]:
         return self._db.all(output_from_row, "output.outputs", {"run_id": run_id})
 
-    def count_runs(self, *, since: datetime, until: datetime) -> tuple[StateCount, ...]:
-        rows = self._db.rows("run.count_runs", {"since": to_us(since), "until": to_us(until)})
+    def count_runs(
+        self, *, since: datetime, until: datetime, jobs: Collection[str] | None = None
+    ) -> tuple[StateCount, ...]:
+        values: dict[str, object] = {"since": to_us(since), "until": to_us(until)}
+        if jobs is None:
+            rows = self._db.rows("run.count_runs", values)
+        else:
+            rows = self._db.rows("run.count_runs_of_jobs", values | {"jobs": json.dumps(sorted(jobs))})
         return tuple(
             StateCount(
                 job=row["job"],
@@ -204,11 +220,13 @@ class SqliteView(SqliteCurrent):
 
     def gaps_between(self, job: str | None, *, since: datetime, until: datetime) -> tuple[Gap, ...]:
         values = {"job": job, "since": to_us(since), "until": to_us(until)}
-        return self._db.all(gap_from_row, "gap.gaps_between", values)
+        which = "gap.gaps_between" if job is None else "gap.gaps_of_job_between"
+        return self._db.all(gap_from_row, which, values)
 
     def schedules_between(self, job: str | None, *, since: datetime, until: datetime) -> tuple[Schedule, ...]:
         values = {"job": job, "since": to_us(since), "until": to_us(until)}
-        return self._db.all(schedule_from_row, "schedule.schedules_between", values)
+        which = "schedule.schedules_between" if job is None else "schedule.schedules_of_job_between"
+        return self._db.all(schedule_from_row, which, values)
 
     def generation(self, number: int) -> Generation | None:
         return self._db.first(generation_from_row, "generation.generation", {"number": number})

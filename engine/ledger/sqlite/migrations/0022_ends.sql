@@ -3,3 +3,6 @@
 create index run_failed on run (job, ended_at) where state in ('failed', 'timed_out', 'lost');
 create index run_missed on run (job, ended_at) where state = 'missed';
 create index gap_missed on gap (job, recorded_at) where state = 'missed' and pruned_at is null;
+
+-- The runs of matrices by time: a report reads them, and most runs have none.
+create index run_matrix on run (scheduled_for) where occurrence is not null;

@@ -40,6 +40,16 @@ select * from run
 where (:job is null or job = :job) and (:states is null or state in (select value from json_each(:states)))
 order by seq desc limit :limit;
 
+-- name: recent_runs_of_job
+-- The newest runs of a job with few runs. They are found in the index of its runs, not among all.
+select * from run where seq in (
+  select seq from run indexed by run_of_job where job = :job order by seq desc limit :limit)
+order by seq desc;
+
+-- name: has_many_runs
+-- Whether a job has more runs than a number.
+select 1 from run indexed by run_of_job where job = :job limit 1 offset :few;
+
 -- name: runs_in
 -- The runs of some jobs, or of all, with a nominal time in a window, in some states or all; newest first.
 select * from run indexed by run_scheduled_for
@@ -82,7 +92,7 @@ order by run.job, run.scheduled_for, run.seq;
 
 -- name: matrix_runs
 -- The runs of jobs with a matrix with a nominal time in a window, in the order of their recording.
-select * from run indexed by run_scheduled_for
+select * from run indexed by run_matrix
 where scheduled_for >= :since and scheduled_for < :until and occurrence is not null
 order by seq;
 
@@ -105,6 +115,22 @@ select job, is_scheduled, state, sum(count) as count from (
   from run where scheduled_for >= :since and scheduled_for < :until and occurrence is null group by 1, 2, 3
   union all
   select job, 0, state, count from pruned_request where quarter >= :since and quarter < :until
+    and count between 0 and 9007199254740992
+) group by 1, 2, 3;
+
+-- name: count_runs_of_jobs
+-- The same of some jobs.
+select job, is_scheduled, state, sum(count) as count from (
+  select job, schedule_key is not null as is_scheduled,
+         case when case when json_valid(params) then json_type(params) end is not 'object'
+                   or max(queued_at, not_before, coalesce(started_at, 0), coalesce(ended_at, 0),
+                          coalesce(start_by, 0), coalesce(retry_at, 0)) > 221845392000000000 then 'lost'
+              when resolved = '' then state else resolved end as state, count(*) as count
+  from json_each(:jobs) as named cross join run indexed by run_of_job
+  where job = named.value and scheduled_for >= :since and scheduled_for < :until and occurrence is null group by 1, 2, 3
+  union all
+  select job, 0, state, count from pruned_request
+  where job in (select value from json_each(:jobs)) and quarter >= :since and quarter < :until
     and count between 0 and 9007199254740992
 ) group by 1, 2, 3;
 
