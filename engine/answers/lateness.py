@@ -35,18 +35,23 @@ LOOK_BACK: Final = timedelta(days=2)
 _DAY: Final = timedelta(days=1)
 
 
-def find_late(view: View, spec: "JobSpec", *, since: datetime, now: datetime) -> tuple[Late, ...]:
+def find_late(
+    view: View, spec: "JobSpec", *, since: datetime, now: datetime, until: datetime | None = None
+) -> tuple[Late, ...]:
     """In which respects a job is late, of those that became true after `since`, or are still so."""
-    return look_at(view, spec, since=since, now=now)[0]
+    return look_at(view, spec, since=since, now=now, until=until)[0]
 
 
 def look_at(
-    view: View, spec: "JobSpec", *, since: datetime, now: datetime
+    view: View, spec: "JobSpec", *, since: datetime, now: datetime, until: datetime | None = None
 ) -> tuple[tuple[Late, ...], datetime | None]:
-    """In which respects a job is late, and when it is next for lack of a success; None if it cannot be."""
+    """In which respects a job is late, and when it is next for lack of a success; None if it cannot be.
+
+    With `until`, only the days up to this instant are looked at.
+    """
     if not spec.enabled:
         return (), None
-    known = known_of(view, spec, since=since, now=now)
+    known = known_of(view, spec, since=since, now=now, until=until)
     if spec.expect.done_by is not None:  # no day before it was expected
         since = max(since, in_force_since(view, spec.name, now=now, done_by=spec.expect.done_by))
     found = late(spec.name, spec.expect, known, now=now)
@@ -54,8 +59,10 @@ def look_at(
     return kept, success_due(spec.expect, known)
 
 
-def known_of(view: View, spec: "JobSpec", *, since: datetime, now: datetime) -> Known:
-    """What `late` has to know about a job; its occurrences from the day of `since` on."""
+def known_of(
+    view: View, spec: "JobSpec", *, since: datetime, now: datetime, until: datetime | None = None
+) -> Known:
+    """What `late` has to know about a job; its occurrences from the day of `since` on, up to `until`."""
     job, expect = spec.name, spec.expect
     pauses = view.pauses_between(job, since=since - 2 * _DAY, until=now)
     began = in_force_since(view, job, now=now)
@@ -66,7 +73,11 @@ def known_of(view: View, spec: "JobSpec", *, since: datetime, now: datetime) -> 
         last_success=view.lateness.last_success(job, before=now) if is_every else None,
         resumed_at=_last_resume(view, job, began, now) if is_every else None,
         pauses=pauses,
-        occurrences=_occurrences(view, job, since - 2 * _DAY, now) if expect.done_by is not None else (),
+        occurrences=(
+            _occurrences(view, job, since - 2 * _DAY, min(now, until or now))
+            if expect.done_by is not None
+            else ()
+        ),
         courses=_courses(view, job) if expect.max_duration is not None else (),
     )
 
@@ -178,7 +189,7 @@ def late_of_item(view: View, job: str, item: Item, presence: Presence, *, now: d
         if one.run_id in ids or one.kind is LateKind.DONE_BY
     }
     if spec is not None and presence.is_idle:
-        for one in find_late(view, spec, since=at - INSTANT, now=now):
+        for one in find_late(view, spec, since=at - INSTANT, until=at + 2 * _DAY, now=now):
             known.setdefault((one.kind, one.about), one)
     day = local_day(at, "UTC" if spec is None else spec.timezone).isoformat()
     is_late_day = {

@@ -36,10 +36,6 @@ update late set job = :new
 where job = :old and not exists (
   select 1 from late as other where other.job = :new and other.kind = late.kind and other.about = late.about);
 
--- name: active_runs
--- The runs that have started and are not over.
-select * from run where state in ('running', 'cancelling', 'retry_wait') and started_at is not null order by seq;
-
 -- name: add_odd
 -- Record that something about a run is unusual.
 insert into odd (run_id, name, value, median, spread) values (:run_id, :name, :value, :median, :spread)

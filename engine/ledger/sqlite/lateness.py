@@ -29,7 +29,7 @@ class SqliteLateness:
         return self._db.all(late_from_row, which, values)
 
     def active_runs(self) -> tuple[Run, ...]:
-        return self._db.all(run_from_row, "late.active_runs")
+        return self._db.all(run_from_row, "run.active_runs")
 
     def odd_of(self, run_id: str) -> tuple[Odd, ...]:
         return self._db.all(odd_from_row, "late.odd_of_run", {"run_id": run_id})

@@ -34,6 +34,11 @@ select * from (
   select * from run indexed by run_active where state in ('running', 'cancelling', 'retry_wait'))
 order by seq;
 
+-- name: active_runs
+-- The runs that have started and are not over.
+select * from run indexed by run_active
+where state in ('running', 'cancelling', 'retry_wait') and started_at is not null order by seq;
+
 -- name: recent_runs
 -- The newest runs; of one job, in some states, or all.
 select * from run
