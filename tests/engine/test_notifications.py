@@ -131,6 +131,35 @@ def test_the_first_success_after_something_was_missed_is_a_recovery(tmp_path: Pa
     assert told == [[], ["missed"] * rows + ["recovered"]]
 
 
+@pytest.mark.parametrize("is_missed", [True, False])
+def test_a_recovery_is_told_even_if_the_failure_before_it_is_past_its_retention(
+    tmp_path: Path, is_missed: bool
+) -> None:
+    text = (
+        "version: 1\nchannels: {mail: {command: [mail]}}\njobs:\n  hello:\n    schedule: {cron: '0 0 1 * *'}\n"
+        "    catchup: none\n    notify: {recovered: [mail]}\n    command: [hello]\n"
+    )
+    world = World(tmp_path, text, at=NOON.replace(day=31, hour=23, minute=59))
+    world.pass_time(seconds=60)
+    world.finish()
+    for day in (30, 31, 30):  # April ends, May, June
+        if day == 30 and is_missed:
+            world.crash()
+            world.clock.advance(seconds=day * 86_400 + 60)
+            world.boot()
+            world.clock.advance(seconds=-60)
+        else:
+            world.pass_time(seconds=day * 86_400)
+            world.finish(exit_code=0 if day == 31 else 1)
+        world.clock.advance(seconds=20 * 86_400)
+        while world.housekeeper(keep_days=10).prune(counts=True):
+            pass
+        world.clock.advance(seconds=-20 * 86_400)
+    world.pass_time(seconds=31 * 86_400)
+    world.finish()
+    assert [one.event for one in owed(world)] == ["recovered", "recovered"]
+
+
 def test_a_job_that_notifies_is_accepted() -> None:
     assert needs_of(TELLING) == ()
     assert needs_of(a_job()) == ()

@@ -132,10 +132,11 @@ def test_every_instant_keeps_its_answer_and_its_exit_code(old: World) -> None:
 
 def test_a_day_with_scheduled_runs_also_answers_for_manual_ones_that_were_taken_away(tmp_path: Path) -> None:
     world = World(tmp_path, a_file(), at=NOON)
-    world.pass_time(seconds=3600)
-    world.finish()
+    world.pass_time(seconds=600)
     world.run_by_hand("hello")
     world.finish(exit_code=3)
+    world.pass_time(seconds=3000)
+    world.finish()
     world.edit(a_file().replace("hello:", "other:"))
     world.clock.advance(seconds=40 * 86_400)
     now, day = world.clock.now(), NOON.date()
@@ -150,7 +151,7 @@ def test_a_day_with_scheduled_runs_also_answers_for_manual_ones_that_were_taken_
     assert told().answer is Answer.NOT_WELL
     words = "details were removed by retention; only a count of manual runs is kept (1 failed)"
     assert told().line.endswith(words)
-    at = NOON + HOUR + MINUTE
+    at = NOON + 12 * MINUTE
     alone = did(world.view, "hello", zone=UTC_ZONE, params={}, on=None, at=at, now=now, presence=RUNNING)
     assert (alone.answer, alone.line.endswith(words)) == (Answer.NOT_WELL, True)
     assert dict(why(world.view, "hello", at, zone=UTC_ZONE, now=now).facts)["details"] == words

@@ -1,23 +1,36 @@
 -- Retention: which old runs may be deleted, and what is kept in their place.
 
 -- name: prunable
--- Old finished runs, oldest first. Kept are runs that were retried by hand, with their retries, and the newest success
--- of each job: its time is passed to the job's next run. Of an occurrence with several runs only the first one is
--- listed, if all of them may be deleted.
+-- Old finished runs, oldest first. Kept are runs that were retried by hand, with their retries, and of each job the
+-- newest success (its time is passed to the job's next run), and after it the newest failure and the newest miss: the
+-- next success is a recovery. Of an occurrence with several runs only the first one is listed, if all of them may be
+-- deleted.
 select * from run as one
 where one.scheduled_for < :before and one.queued_at < :before and (:job is null or one.job = :job)
   and one.state not in ('queued', 'running', 'cancelling', 'retry_wait') and one.ended_at < :before
   and one.retry_of is null and not exists (select 1 from run where retry_of = one.id)
-  and not (one.state = 'succeeded' and not exists (
-    select 1 from run as newer where newer.job = one.job and newer.state = 'succeeded'
-      and newer.ended_at > one.ended_at))
+  and not (one.state in ('succeeded', 'failed', 'timed_out', 'lost', 'missed')
+    and not exists (select 1 from run as newer where newer.job = one.job and newer.state = 'succeeded'
+                      and newer.ended_at > one.ended_at)
+    and (one.state not in ('failed', 'timed_out', 'lost') or not exists (
+      select 1 from run as newer where newer.job = one.job and newer.state in ('failed', 'timed_out', 'lost')
+        and newer.ended_at > one.ended_at))
+    and (one.state <> 'missed' or not exists (
+      select 1 from run as newer where newer.job = one.job and newer.state = 'missed'
+        and newer.ended_at > one.ended_at)))
   and (one.occurrence is null or (one.occurrence = one.id and not exists (
     select 1 from run as other where other.occurrence = one.id
       and (other.ended_at is null or other.ended_at >= :before or other.reason = 'unreadable'
            or other.retry_of is not null
-           or (other.state = 'succeeded' and not exists (
-             select 1 from run as newer where newer.job = other.job and newer.state = 'succeeded'
-               and newer.ended_at > other.ended_at))))))
+           or (other.state in ('succeeded', 'failed', 'timed_out', 'lost', 'missed')
+             and not exists (select 1 from run as newer where newer.job = other.job and newer.state = 'succeeded'
+                               and newer.ended_at > other.ended_at)
+             and (other.state not in ('failed', 'timed_out', 'lost') or not exists (
+               select 1 from run as newer where newer.job = other.job
+                 and newer.state in ('failed', 'timed_out', 'lost') and newer.ended_at > other.ended_at))
+             and (other.state <> 'missed' or not exists (
+               select 1 from run as newer where newer.job = other.job and newer.state = 'missed'
+                 and newer.ended_at > other.ended_at)))))))
 order by one.scheduled_for, one.seq limit :limit;
 
 -- name: crowded_jobs
