@@ -35,7 +35,7 @@ fix: $(READY)           ## let the formatter and the linter fix what they can
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
 soak: $(READY)          ## the extended fault tests, then kill everything at random for JOBFILE_SOAK_MINUTES
-	@JOBFILE_SOAK=1 $(BIN)/python -m pytest -q -n 2 tests/faults tests/acceptance/test_names.py
+	@JOBFILE_SOAK=1 $(BIN)/python -m pytest -q -n 2 tests/faults tests/year tests/acceptance/test_names.py
 	@JOBFILE_SHELL_FULL=1 $(BIN)/python -m pytest -q -n 2 $(SHELLS)
 	@JOBFILE_SOAK_MINUTES=$${JOBFILE_SOAK_MINUTES:-30} $(BIN)/python -m pytest -q -s $(SOAK)
 

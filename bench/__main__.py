@@ -14,6 +14,7 @@ PARTS = (
     "check",
     "planning",
     "listing",
+    "years",
     "time",
     "runs",
     "requests",

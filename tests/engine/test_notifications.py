@@ -136,7 +136,7 @@ def test_a_recovery_is_told_even_if_the_failure_before_it_is_past_its_retention(
     tmp_path: Path, is_missed: bool
 ) -> None:
     text = (
-        "version: 1\nchannels: {mail: {command: [mail]}}\njobs:\n  hello:\n    schedule: {cron: '0 0 1 * *'}\n"
+        "version: 1\nchannels: {mail: {command: [mail]}}\njobs:\n  hello:\n    schedule: '0 0 1 * *'\n"
         "    catchup: none\n    notify: {recovered: [mail]}\n    command: [hello]\n"
     )
     world = World(tmp_path, text, at=NOON.replace(day=31, hour=23, minute=59))

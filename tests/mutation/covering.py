@@ -40,6 +40,7 @@ COVERING: Mapping[str, tuple[Group, ...]] = {
         ("engine/core/usual.py", ("tests/engine/test_usual.py",)),
         ("engine/answers/odd.py", ("tests/engine/test_usual.py",)),
         ("engine/core/expectations.py", ("tests/engine/test_expectations.py",)),
+        ("engine/answers/gone.py", ("tests/engine/test_past.py",)),
         ("engine/answers/lateness.py", ("tests/engine/test_lateness.py",), _DID),
         ("engine/answers/retried.py", _DID, _WHY),
         ("engine/core/admission.py", ("tests/engine/test_admission.py",), _ENGINE, _SIMULATION),
