@@ -19,6 +19,7 @@ from engine.core.reasons import OF_A_REQUEST
 from engine.programs import http_request
 from engine.supervisor.masking import forms
 from tests.cli.conftest import Jobfile, Said
+from tests.together import together
 from tests.web_servers import Certificates, Got, Server, make_certificates, reply, serving
 
 SECRET = "s3cret/t+ken&%"
@@ -352,7 +353,7 @@ def test_a_slow_server_is_ended_by_the_timeout(web: Jobfile, certificates: Certi
 # Where it may go
 
 
-@pytest.mark.parametrize(
+@together(
     ("address", "is_allowed", "is_open"),
     [
         ("93.184.216.34", False, True),

@@ -29,6 +29,7 @@ from jobfile.schedule.occurrences import load_zone
 from tests.builders import DAY, HOUR, MINUTE, NOON, a_job, a_run, every
 from tests.engine.test_faults import a_file, down
 from tests.engine.world import World
+from tests.together import together
 
 UTC_ZONE = load_zone("UTC")
 assert UTC_ZONE is not None
@@ -531,9 +532,9 @@ def test_the_items_of_any_window_are_what_the_report_counts(
 REASONS_OF_A_RUN = (*sorted(START_REASONS), "exit(1)", "signal(9)", "oom", "stopped", "")
 
 
-@pytest.mark.parametrize("state", [*RunState])
-@pytest.mark.parametrize("reason", REASONS_OF_A_RUN)
-@pytest.mark.parametrize("attempt", [0, 1, 2, 3])
+@together("state", [*RunState])
+@together("reason", REASONS_OF_A_RUN)
+@together("attempt", [0, 1, 2, 3])
 def test_one_rule_says_whether_a_command_was_executed(state: RunState, reason: str, attempt: int) -> None:
     run = a_run(state=state, reason=reason, attempt=attempt)
     could_not_start = state is RunState.FAILED and reason in START_REASONS

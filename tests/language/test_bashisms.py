@@ -13,6 +13,7 @@ from jobfile.fixing.edits import apply_fixes
 from jobfile.pipeline import check_files
 from jobfile.shell.bashisms import BASHISMS, find_bashisms
 from jobfile.shell.lexer import read_script
+from tests.together import together
 
 SH = shutil.which("dash") or "sh"
 
@@ -178,7 +179,7 @@ def test_each_construct_has_a_row_here() -> None:
     assert {what for what, _ in TABLE} == BASHISMS.keys()
 
 
-@pytest.mark.parametrize(("what", "script"), TABLE)
+@together(("what", "script"), TABLE)
 def test_each_construct_is_found(what: str, script: str) -> None:
     assert what in constructs(script)
 
@@ -251,12 +252,12 @@ def test_nothing_is_found_in_comments_and_quotes(
     assert constructs(script) == set()
 
 
-@pytest.mark.parametrize("script", [one for _, one in TABLE if "'" not in one])
+@together("script", [one for _, one in TABLE if "'" not in one])
 def test_nothing_is_found_in_an_argument_in_single_quotes(script: str) -> None:
     assert constructs(f"awk '{script}' f; ssh host '{script}'") == set()
 
 
-@pytest.mark.parametrize(("what", "script"), TABLE)
+@together(("what", "script"), TABLE)
 def test_a_script_for_bash_is_left_alone(what: str, script: str) -> None:
     assert not codes_of(script, shell="bash") & {"JF428", "JF429"}
     assert not codes_of(script, shell="[bash, -eu]") & {"JF428", "JF429"}
@@ -326,7 +327,7 @@ def test_the_other_fix_is_bash(job: str, fixed: str) -> None:
     assert apply_fixes(looked.sources["jobs.yaml"], told, unsafe=True)[0] == f"version: 1\njobs:\n{fixed}\n"
 
 
-@pytest.mark.parametrize(("what", "script"), [row for row in TABLE if "\\" not in row[1]])
+@together(("what", "script"), [row for row in TABLE if "\\" not in row[1]])
 def test_a_construct_is_found_in_backticks(what: str, script: str) -> None:
     assert what in constructs(f"x=`\n{script}\n`")
     assert what in constructs(f'echo "a `{script}\n`"; echo b')

@@ -31,6 +31,7 @@ from jobfile.syntax.located_reader import (
     read_carefully,
 )
 from tests.known import known_files
+from tests.together import together
 
 SHOP = """# yaml-language-server: $schema=.jobfile.schema.json
 version: 1
@@ -123,7 +124,7 @@ def test_a_file_has_a_size_limit():
 # The tree
 
 
-@pytest.mark.parametrize(
+@together(
     ("plain", "value"),
     [
         ("true", True),
@@ -385,7 +386,7 @@ def test_each_key_given_twice_is_reported_with_the_first_and_the_tree_stays():
     assert written(document, document.span(("a",))) == "3"
 
 
-@pytest.mark.parametrize(
+@together(
     ("text", "expected"),
     [
         ("a: !x b\n", [("JF011", 1, 4)]),

@@ -45,6 +45,7 @@ from tests.language.test_occurrences import (
     zone_of,
 )
 from tests.language.test_words import clock_effects_text
+from tests.together import together
 
 OSLO = "Europe/Oslo"
 NEW_YORK = "America/New_York"
@@ -315,7 +316,7 @@ def test_the_days_of_months_equal_a_walk_by_day(drawn: tuple[Named, date]) -> No
 # --- dates that were looked up by hand
 
 
-@pytest.mark.parametrize(
+@together(
     ("entry", "days"),
     [
         (
@@ -589,7 +590,7 @@ def test_a_date_is_read(text: str) -> None:
     assert parse_date(text) == date.fromisoformat(text)
 
 
-@pytest.mark.parametrize("text", HOSTILE_DATES)
+@together("text", HOSTILE_DATES)
 def test_an_invalid_date_is_none(text: str) -> None:
     assert parse_date(text) is None
 
@@ -609,7 +610,7 @@ GAP = "this local time does not exist in {}: the clock skips it when it is set f
 FORM = "expected YYYY-MM-DDTHH:MM, with optional seconds and Z or an offset"
 
 
-@pytest.mark.parametrize(
+@together(
     ("text", "zone", "found"),
     [
         ("2026-07-01T08:00", "UTC", "2026-07-01T08:00:00"),

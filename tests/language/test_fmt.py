@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from jobfile.diagnostics.source import Source
 from jobfile.fixing.format import Formatted, format_source
 from jobfile.syntax.document import parse_document
-from tests.known import ROOT, known_files
+from tests.known import known_files
+from tests.together import together
 
 PAIRS = known_files("tests/language/fmt", "*.before.yaml")
 GOOD = [*known_files("samples", "*.yaml"), *known_files("tests/language/cases/ok", "*.yaml")]
@@ -38,7 +39,7 @@ def test_a_text_is_laid_out_as_agreed(path: Path) -> None:
     assert done.text == path.with_name(path.name.replace(".before.", ".after.")).read_text()
 
 
-@pytest.mark.parametrize("path", GOOD, ids=lambda path: str(path.relative_to(ROOT)))
+@together("path", GOOD)
 def test_good_files_keep_their_meaning(path: Path) -> None:
     text = path.read_text().split("# file: ")[0]
     done = laid_out(text)

@@ -28,6 +28,7 @@ from jobfile.schedule.occurrences import (
     zone_names,
 )
 from jobfile.schedule.zones import STEP_SECONDS, changes_of_year
+from tests.together import together
 
 NEW_YORK = "America/New_York"
 MINUTE = timedelta(minutes=1)
@@ -72,7 +73,7 @@ def local_fires(entry: CronEntry, first: str, last: str) -> list[str]:
 # --- the table of clock changes
 
 
-@pytest.mark.parametrize(
+@together(
     ("text", "zone", "first", "last", "expected"),
     [
         # Forward by an hour: a fixed time in the gap fires once at its end, a wildcard's minutes are not.

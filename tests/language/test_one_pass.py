@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.pipeline import check_files
+from tests.together import together
 
 NOW: Final = datetime(2026, 11, 24, tzinfo=UTC)
 GOOD: Final[dict[str, Any]] = {
@@ -192,7 +193,7 @@ def test_the_good_file_is_good() -> None:
     assert {code for code, _ in at_first()} <= {"JF601", "JF609", "JF610", "JF619"}
 
 
-@pytest.mark.parametrize("name", MISTAKES)
+@together("name", MISTAKES)
 def test_one_mistake_gives_one_message(name: str) -> None:
     assert len(told_about(name)) == 1, told({MISTAKES[name][0]: MISTAKES[name][1]})
 

@@ -30,6 +30,7 @@ from jobfile.syntax.document import parse_document
 from tests.builders import a_job, cron, every
 from tests.language.schema_generator import Generator
 from tests.language.test_examples import EXAMPLES, HERE, INCLUDED
+from tests.together import together
 
 NOON = datetime(2026, 3, 5, 12, tzinfo=UTC)
 
@@ -161,8 +162,8 @@ def moved_to_defaults(files: list[File]) -> list[File]:
 REWRITINGS = (in_other_order, quoted_anew, commented, laid_out, moved_to_files, moved_to_defaults)
 
 
-@pytest.mark.parametrize("rewrite", REWRITINGS, ids=lambda one: one.__name__)
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+@together("rewrite", REWRITINGS)
+@together("path", EXAMPLES)
 def test_what_means_the_same_is_no_change(path: Path, rewrite: Callable[[list[File]], list[File]]) -> None:
     files = files_of(path)
     before, after = side(*files), side(*rewrite(files))
