@@ -216,7 +216,7 @@ def load() -> None:
 
 
 def end_as(main: Callable[[list[str]], None], arguments: list[str]) -> None:
-    """Call `main`, and end as Python does, except that no module is taken apart: that takes longer than most commands."""
+    """Call `main`, and end as Python does, but take no module apart: that takes longer than most commands."""
     code = 1
     try:
         main(arguments)
