@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from xml.etree import ElementTree
 
-import jsonschema
 import pytest
 
 from engine.cli.simulating import Options, Reader
@@ -18,6 +17,7 @@ from engine.simulation.subject import Absence, Setting
 from jobfile.model.jobs import CommandAction, JobSpec
 from tests.cli.conftest import Jobfile, Said
 from tests.cli.test_files import fits
+from tests.known import check_fits
 
 SCHEMA = Path(__file__).parents[2] / "schemas" / "simulate.schema.json"
 FILE = """\
@@ -105,7 +105,7 @@ def test_a_month_is_reported_in_numbers_notes_and_load(jobfile: Jobfile) -> None
 
 def test_the_numbers_add_up_for_programs(jobfile: Jobfile) -> None:
     found = jobfile(*MARCH, *LENGTHS, *DOWN, "--fail", "0.2", "--json").json
-    jsonschema.validate(found, json.loads(SCHEMA.read_text()))
+    check_fits(found, SCHEMA)
     for job in found["jobs"]:
         cancelled = sum(one["count"] for one in job["not_run"] if one["state"] == "cancelled")
         assert job["fires"] == job["ran"] + job["skipped"] + job["missed"] + cancelled
@@ -180,7 +180,7 @@ def test_a_revision_is_compared(jobfile: Jobfile, tmp_path: Path) -> None:
     assert jobfile(*MARCH, "--compare", "nothing").code != 0
     both = jobfile(*MARCH, "--compare", "HEAD", "--json").json
     fits(both, "simulate-compare")
-    jsonschema.validate(both["before"], json.loads(SCHEMA.read_text()))
+    check_fits(both["before"], SCHEMA)
 
 
 @pytest.mark.parametrize(
