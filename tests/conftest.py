@@ -6,7 +6,15 @@ from collections.abc import Generator
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
-settings.register_profile("ci", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+from tests.soak import IS_SOAK, examples
+
+settings.register_profile(
+    "ci",
+    deadline=None,
+    derandomize=not IS_SOAK,
+    max_examples=examples(50),
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.register_profile("verdict", settings.get_profile("ci"), phases=[Phase.explicit, Phase.generate])
 settings.load_profile("ci")
 
@@ -21,7 +29,6 @@ def pytest_collection() -> Generator[None, object, object]:
     """What is collected lives as long as the process: looking for garbage in it would cost each test."""
     gc.disable()
     found = yield
-    gc.collect()
     gc.freeze()
     gc.enable()
     return found

@@ -138,7 +138,7 @@ def test_a_thousand_failing_notifications_delay_no_start(tmp_path: Path) -> None
 
     with serving(hang) as server:
         (tmp_path / "jobs.yaml").write_text(many_channels(server.port))
-        without = lateness(tmp_path, seconds=20)
+        without = lateness(tmp_path, seconds=15)
         for n in range(OWED):
             rows(
                 tmp_path,
@@ -148,7 +148,7 @@ def test_a_thousand_failing_notifications_delay_no_start(tmp_path: Path) -> None
                 n,
                 f"c{n % CHANNELS}",
             )
-        busy = lateness(tmp_path, seconds=20)
+        busy = lateness(tmp_path, seconds=15)
         release.set()
     tried = rows(tmp_path, "select count(*) from outbox where tries > 0 and last_error <> ''")
     with_, alone = statistics.median(busy), statistics.median(without)

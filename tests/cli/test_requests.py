@@ -19,6 +19,7 @@ from engine.core.reasons import OF_A_REQUEST
 from engine.programs import http_request
 from engine.supervisor.masking import forms
 from tests.cli.conftest import Jobfile, Said
+from tests.soak import examples
 from tests.together import together
 from tests.web_servers import Certificates, Got, Server, make_certificates, reply, serving
 
@@ -99,7 +100,9 @@ def job_with_params(server: Server) -> None:
     put(server, http, more, url="/p/{{ params.b }}?q={{ params.b }}")
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(12), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(body=TEXT, header=TEXT)
 def test_any_text_arrives_byte_for_byte(web: Jobfile, good: Server, body: str, header: str) -> None:
     job_with_params(good)

@@ -29,6 +29,7 @@ from jobfile.schedule.occurrences import load_zone
 from tests.builders import DAY, HOUR, MINUTE, NOON, a_job, a_run, every
 from tests.engine.test_faults import a_file, down
 from tests.engine.world import World
+from tests.soak import examples
 from tests.together import together
 
 UTC_ZONE = load_zone("UTC")
@@ -491,7 +492,9 @@ def test_a_day_that_is_half_over_is_not_over(tmp_path: Path) -> None:
     assert of_day(world, NOON + DAY).line.endswith("not yet due, expected at 2026-03-06 00:00 UTC")
 
 
-@settings(deadline=None, max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, max_examples=examples(10), suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(seed=st.integers(0, 10**6))
 def test_the_items_of_any_window_are_what_the_report_counts(
     tmp_path_factory: pytest.TempPathFactory, seed: int

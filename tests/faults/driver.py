@@ -24,8 +24,8 @@ from tests.faults import plots
 from tests.faults.disk import KINDS, Disk, read_log
 from tests.faults.life import FolderLauncher, Life, Plot
 from tests.faults.preload import Inside, Kind, Mode
+from tests.soak import IS_SOAK
 
-IS_SOAK = bool(os.environ.get("JOBFILE_SOAK"))
 inside = Inside()
 at_act = mmap.mmap(-1, 4096)
 """The number of the current act of a life, in memory that all forked processes share."""

@@ -48,9 +48,9 @@ from pathlib import Path
 import pytest
 
 from tests.faults.preload import library
+from tests.soak import IS_SOAK
 
 ROOT = Path(__file__).parents[2]
-IS_SOAK = bool(os.environ.get("JOBFILE_SOAK"))
 CUTS = 1_800 if IS_SOAK else 45
 PATIENCE = 3_600 if IS_SOAK else 400
 

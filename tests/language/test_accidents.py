@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from jobfile.diagnostics.source import Source
 from jobfile.syntax.document import PARSER, PurePythonParser, decode_source, parse_document
+from tests.soak import examples
 from tests.together import together
 
 JOB = "jobs:\n  a:\n    run: echo hi\n"
@@ -163,7 +164,7 @@ PIECES = [
 ]
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=examples(150))
 @given(text=st.lists(st.sampled_from(PIECES), max_size=25).map("".join))
 def test_every_text_that_is_almost_yaml_gets_a_tree_or_an_error_in_the_file(text):
     for parser in (PARSER, PurePythonParser):

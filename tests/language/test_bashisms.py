@@ -13,6 +13,7 @@ from jobfile.fixing.edits import apply_fixes
 from jobfile.pipeline import check_files
 from jobfile.shell.bashisms import BASHISMS, find_bashisms
 from jobfile.shell.lexer import read_script
+from tests.soak import examples
 from tests.together import together
 
 SH = shutil.which("dash") or "sh"
@@ -232,7 +233,7 @@ QUOTED = (
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.sampled_from(TABLE), st.lists(st.sampled_from(POSITIONS), min_size=1, max_size=3))
 def test_a_construct_is_found_wherever_a_command_may_be(row: tuple[str, str], around: list[str]) -> None:
     what, script = row
@@ -241,7 +242,7 @@ def test_a_construct_is_found_wherever_a_command_may_be(row: tuple[str, str], ar
     assert what in constructs(script)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.sampled_from(TABLE), st.sampled_from(QUOTED), st.lists(st.sampled_from(POSITIONS), max_size=2))
 def test_nothing_is_found_in_comments_and_quotes(
     row: tuple[str, str], quoted: str, around: list[str]

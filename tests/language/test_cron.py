@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from jobfile.model.jobs import DayRule
 from jobfile.schedule.cron import CronExpression, CronProblem, parse_cron
+from tests.soak import examples
 from tests.together import together
 
 
@@ -346,7 +347,7 @@ CRON_SIGNS = st.text(alphabet="0123456789 */-,?LW#@HhTZ=~\tabdefjlmnoprstuvwy\u0
 
 
 @given(text=st.one_of(st.text(max_size=140), CRON_SIGNS), rule=st.sampled_from(DayRule))
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=examples(200))
 def test_any_text_is_an_expression_or_a_problem_inside_the_text(text: str, rule: DayRule) -> None:
     found = parse_cron(text, days=rule)
     if isinstance(found, CronProblem):
@@ -416,7 +417,7 @@ def week_matches(text: str, day: date, length: int) -> bool:
 
 
 @given(day=DAY_TEXTS, month=MONTH_TEXTS, week=WEEK_TEXTS, data=st.data())
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=examples(75))
 def test_the_days_of_a_month_follow_the_definitions(
     day: str, month: str, week: str, data: st.DataObject
 ) -> None:

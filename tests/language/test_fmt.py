@@ -10,6 +10,7 @@ from jobfile.diagnostics.source import Source
 from jobfile.fixing.format import Formatted, format_source
 from jobfile.syntax.document import parse_document
 from tests.known import known_files
+from tests.soak import examples
 from tests.together import together
 
 PAIRS = known_files("tests/language/fmt", "*.before.yaml")
@@ -106,7 +107,7 @@ def values(draw: st.DrawFn, least: int, indent: int, depth: int, after_key: bool
     return f"{space}{text}{draw(COMMENT)}\n"
 
 
-@settings(deadline=None, max_examples=400, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, max_examples=examples(200), suppress_health_check=list(HealthCheck))
 @given(blocks(0, 0), st.sampled_from(["\n", "\r\n"]))
 def test_any_layout_becomes_the_one_and_means_the_same(text: str, line_end: str) -> None:
     text = text.replace("\n", line_end)
@@ -122,7 +123,7 @@ def test_any_layout_becomes_the_one_and_means_the_same(text: str, line_end: str)
     assert done.text.count("#") == text.count("#"), "no comment is lost"
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=examples(150))
 @given(st.text(alphabet=st.sampled_from("ab:- \n#[]{}|>'\"&*?,!\t")))
 def test_nothing_raises_and_no_meaning_changes(text: str) -> None:
     done = laid_out(text)

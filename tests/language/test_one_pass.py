@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.pipeline import check_files
+from tests.soak import examples
 from tests.together import together
 
 NOW: Final = datetime(2026, 11, 24, tzinfo=UTC)
@@ -215,7 +216,7 @@ def independent(draw: st.DrawFn) -> list[str]:
     return chosen
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(75), deadline=None)
 @given(independent())
 def test_all_mistakes_are_found_in_one_pass(names: list[str]) -> None:
     changes = {MISTAKES[name][0]: MISTAKES[name][1] for name in names}
@@ -236,7 +237,7 @@ ODD = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(75), deadline=None)
 @given(st.dictionaries(st.sampled_from(paths_of(GOOD)), ODD, min_size=1, max_size=4), st.booleans())
 def test_nothing_that_is_left_makes_it_raise(changes: dict[Path, object], has_shells: bool) -> None:
     apart: dict[Path, object] = {}

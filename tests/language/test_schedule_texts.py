@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from jobfile.fixing.edits import apply_fixes
 from jobfile.foreign.schedule_texts import as_written, entry_meant
 from jobfile.pipeline import check_files
+from tests.soak import examples
 from tests.together import together
 
 MEANT = [
@@ -125,7 +126,7 @@ def test_a_period_of_go_has_a_fix() -> None:
 words = st.sampled_from(WORDS.split())
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=examples(75))
 @given(st.lists(words, max_size=7).map(" ".join) | st.text(max_size=90))
 def test_an_entry_that_is_suggested_is_always_valid(text: str) -> None:
     meant = entry_meant(text)

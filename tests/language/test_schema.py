@@ -14,6 +14,7 @@ from jobfile.diagnostics.source import Source
 from jobfile.pages.keys import KINDS
 from jobfile.schema.validator import schema_text, validate
 from jobfile.syntax.document import parse_document
+from tests.soak import examples
 from tests.together import together
 
 SCHEMA = json.loads(schema_text())
@@ -808,7 +809,7 @@ def unset_defaults(tree):
     return [key for one in maps if isinstance(one, dict) for key, value in one.items() if value is None]
 
 
-@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=examples(150), suppress_health_check=[HealthCheck.too_slow])
 @given(trees)
 def test_the_fast_yes_and_the_explained_no_agree_and_nothing_raises(tree):
     text = json.dumps(tree, ensure_ascii=False)

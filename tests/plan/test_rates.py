@@ -14,6 +14,7 @@ from jobfile.plan.rates import DAYS_IN_ALL, YEARS, runs_a_day
 from jobfile.plan.values import Side
 from jobfile.schedule.occurrences import fires
 from tests.builders import a_job, cron, every
+from tests.soak import examples
 from tests.together import together
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -67,7 +68,7 @@ def side(schedule: str, zone: str) -> Side:
     return Side(kind="file", name="x", catalog=compiled.catalog, diagnostics=compiled.diagnostics)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(
     SCHEDULE,
     SCHEDULE,
