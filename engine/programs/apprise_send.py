@@ -16,6 +16,9 @@ from urllib.parse import unquote
 
 INSTALL = "install it with  pip install 'jobfile[notify]'"
 MAX_WHY = 300
+MENTION = re.compile(r"@(?=(?:everyone|here|channel|all|room)\b)|<(?=[!@#])", re.IGNORECASE)
+NO_SPACE = "\u200b"
+"""A space without width."""
 CONVERTER = "convert_between"
 """What the library makes the text of a mail with."""
 MIN_PART = 3
@@ -39,8 +42,8 @@ def main() -> int:
     try:
         is_html = mails_html(sender[0], text=order["body"])
         is_sent = sender.notify(
-            body=order["html"] if is_html else order["body"],
-            title=order["title"],
+            body=order["html"] if is_html else calm(order["body"]),
+            title=order["title"] if is_html else calm(order["title"]),
             notify_type=order["type"],
             body_format="html" if is_html else "text",
         )
@@ -66,6 +69,11 @@ def mails_html(service: object, *, text: str) -> bool:
     except (ImportError, AttributeError):  # another version: the mail is a text
         pass
     return False
+
+
+def calm(text: str) -> str:
+    """A text in which a chat program finds no name to call: an output must not wake a whole channel."""
+    return MENTION.sub(lambda found: f"{found[0]}{NO_SPACE}", text)
 
 
 def said_by(said: io.StringIO, url: str) -> str:
