@@ -15,6 +15,7 @@ __all__ = [
     "clock",
     "combinations",
     "did",
+    "digest",
     "expected",
     "explained",
     "failure",

@@ -340,6 +340,7 @@ PAGES: Final[Mapping[str, HelpPage]] = {
         (
             "jobfile notify test oncall",
             "jobfile notify preview nightly failed",
+            "jobfile notify preview mail digest",
             "jobfile notify preview 3f2a recovered --json",
         ),
         {

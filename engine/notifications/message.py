@@ -335,7 +335,7 @@ def _expected(one: Happening) -> str:
             f"a success every {limit}" if found.kind is LateKind.SUCCESS_EVERY else f"to take at most {limit}"
         )
     schedule = one.spec.schedule if one.spec is not None else ()
-    return "; ".join(describe(entry) for entry in schedule)
+    return "; ".join(describe(entry, has_clocks=False) for entry in schedule)
 
 
 def _params(run: Run | None) -> str:

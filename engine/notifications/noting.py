@@ -73,16 +73,21 @@ def facts_of_run(run: Run, *, previous: RunState | None) -> Facts:
 
 def owe_for_late(store: Notifications, late: Late, spec: JobSpec, *, now: datetime) -> None:
     """Note the notifications that a job is late."""
-    facts = {
+    facts = facts_of_late(late)
+    key = f"{late.job}/{late.kind.value}/{late.about}"
+    channels = {LATE: tuple(one.name for one in spec.notify.get(LATE, ()))}
+    _owe(store, late.job, channels, facts, key=key, run_id=late.run_id, now=now)
+
+
+def facts_of_late(late: Late) -> Facts:
+    """The facts about a job that is late."""
+    return {
         "kind": late.kind.value,
         "since": late.since.isoformat(),
         "limit_seconds": None if late.limit is None else late.limit.total_seconds(),
         "scheduled_for": None if late.scheduled_for is None else late.scheduled_for.isoformat(),
         "run": late.run_id or None,
     }
-    key = f"{late.job}/{late.kind.value}/{late.about}"
-    channels = {LATE: tuple(one.name for one in spec.notify.get(LATE, ()))}
-    _owe(store, late.job, channels, facts, key=key, run_id=late.run_id, now=now)
 
 
 def owe_for_gap(store: Notifications, not_run: NotRun, spec: JobSpec, *, now: datetime) -> None:

@@ -3,6 +3,7 @@
 __all__ = [
     "canonical",
     "catalog",
+    "containers",
     "counts",
     "dataclass",
     "environment",

@@ -36,6 +36,9 @@ COVERING: Mapping[str, tuple[Group, ...]] = {
     path: tuple(groups)
     for path, *groups in (
         ("engine/core/due.py", ("tests/engine/test_due.py",), _SMALL, _ENGINE, _SIMULATION),
+        ("engine/notifications/quiet.py", ("tests/engine/test_quiet.py",)),
+        ("engine/notifications/digests.py", ("tests/engine/test_digests.py",)),
+        ("engine/answers/digest.py", ("tests/engine/test_digests.py",)),
         ("engine/core/lateness.py", ("tests/engine/test_lateness.py",)),
         ("engine/core/usual.py", ("tests/engine/test_usual.py",)),
         ("engine/answers/odd.py", ("tests/engine/test_usual.py",)),
