@@ -87,6 +87,18 @@ ELSEWHERE = {"ls": "list", "ps": "list", "history": "runs", "stop": "cancel", "k
 class HelpedCommand(click.Command):
     """A command whose help ends with examples and the meanings of its exit codes."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments; a value of a param without its option gets advice."""
+        given = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            bare = next((one for one in given if "=" in one and f"argument ({one}" in error.message), None)
+            if bare is not None and any("-p" in param.opts for param in self.params):
+                # As below: click declares it final.
+                error.message += f"; the value of a param follows -p:  -p {bare}"  # type: ignore[misc]
+            raise
+
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  click's signature
         """Write the examples and the exit codes."""
         from engine.cli.help_pages import PAGES  # noqa: PLC0415  start-up time: only for --help
