@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from engine.cli.asking import new_runs
+from engine.asking.requests import new_runs
 from engine.config import EngineConfig
 from engine.core.lifecycle import Run
 from engine.host.lock import make_private_file

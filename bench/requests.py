@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from engine.cli.asking import new_runs, record
+from engine.asking.requests import new_runs, record
 from engine.core.lifecycle import Run
 from engine.host.lock import make_private_file
 from engine.ledger.sqlite.store import SqliteStore

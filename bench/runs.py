@@ -11,7 +11,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from engine.cli.asking import new_runs
+from engine.asking.requests import new_runs
 from engine.host.lock import is_engine_running
 from engine.host.wake import poke
 from engine.ledger.sqlite.store import SqliteStore

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from engine.cli.asking import new_runs, record
+from engine.asking.requests import new_runs, record
 from engine.host.lock import is_engine_running
 from engine.host.wake import poke
 from engine.ledger.sqlite.store import SqliteStore

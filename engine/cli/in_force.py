@@ -4,8 +4,8 @@ from collections.abc import Collection
 
 import click
 
+from engine.asking.place import Place
 from engine.cli.findings import refuse_invalid
-from engine.cli.place import Place
 from jobfile.diagnostics.escapes import printable
 from jobfile.model.catalog import Catalog
 from jobfile.model.counts import many

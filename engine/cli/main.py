@@ -42,6 +42,7 @@ GROUPS = {
     },
     "Run": {
         "up": "run the engine in the foreground",
+        "serve": "serve the page and the API",
         "run": "run a job now and follow it",
         "wait": "wait for runs to end",
         "cancel": "end a run, or several",
@@ -73,7 +74,7 @@ GROUPS = {
 
 COMMANDS = {name: about for group in GROUPS.values() for name, about in group.items()}
 
-LASTING = ("up", "lsp", "run", "wait")
+LASTING = ("up", "serve", "lsp", "run", "wait")
 """Commands that may run for long."""
 OBJECTS_BETWEEN_SEARCHES = 200_000
 """How many objects a short command makes before Python searches them for garbage: it finds almost none, and
@@ -98,6 +99,15 @@ class HelpedCommand(click.Command):
                 # As below: click declares it final.
                 error.message += f"; the value of a param follows -p:  -p {bare}"  # type: ignore[misc]
             raise
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command. A question that is wrong is shown as a wrong command line."""
+        from engine.core.errors import WrongUsageError  # noqa: PLC0415  start-up time: `--help` needs none
+
+        try:
+            return super().invoke(ctx)
+        except WrongUsageError as error:
+            raise click.UsageError(str(error), ctx=ctx) from error
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  click's signature
         """Write the examples and the exit codes."""

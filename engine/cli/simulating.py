@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from engine.cli.times import parse_instant
+from engine.asking.times import parse_instant
 from engine.core.lifecycle import TriggerKind
 from engine.ledger.ports import View
 from engine.simulation.assuming import MAX_STARTS, RANKS, assume, event_params, joined, starts_in

@@ -6,12 +6,14 @@ from typing import NamedTuple
 import click
 
 from engine.answers.did import Did, did, did_never, did_to_json, did_to_text
-from engine.cli.axes import matrix_option, refuse_unknown_axes, split_axes
-from engine.cli.naming import NeverAppliedError, subject
+from engine.asking.axes import refuse_unknown_axes, split_axes
+from engine.asking.naming import NeverAppliedError, subject
+from engine.asking.params import split_params
+from engine.asking.place import Place
+from engine.asking.times import named_days, parse_days, parse_instant
+from engine.cli.axes import matrix_option
 from engine.cli.output import print_json, print_text, style_of
-from engine.cli.params import split_params
-from engine.cli.place import Place, json_option, place_options
-from engine.cli.times import named_days, parse_days, parse_instant
+from engine.cli.place import json_option, place_options
 from engine.service.presence import presence_at
 
 

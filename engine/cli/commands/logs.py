@@ -9,14 +9,16 @@ from engine.answers.asked import Asked
 from engine.answers.combinations import has_values
 from engine.answers.logs import Logs, about_run, all_logs_to_json, logs_of, logs_to_json, why_no_output
 from engine.answers.steps import attempts_in_order, steps_of_run
+from engine.asking.naming import Subject, UnknownRunError, subject
+from engine.asking.place import Place
+from engine.asking.times import LATEST, parse_instant
+from engine.asking.which import Which, matrix_of, run_of
 from engine.cli.exit_codes import GOOD
-from engine.cli.naming import Subject, UnknownRunError, subject
 from engine.cli.output import print_json
-from engine.cli.place import Place, json_option, place_options
+from engine.cli.place import json_option, place_options
 from engine.cli.showing import OutputShown, last_part
 from engine.cli.step_output import StepsShown
-from engine.cli.times import LATEST, parse_instant
-from engine.cli.which import Which, matrix_of, run_of, which_options
+from engine.cli.which import which_options
 from engine.core.lifecycle import Attempt, AttemptKey, Run
 from engine.core.vocabulary import place_text, short
 from engine.ledger.ports import View

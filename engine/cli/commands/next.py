@@ -12,14 +12,16 @@ from engine.answers.choice import Choice, Labels
 from engine.answers.presence import Presence
 from engine.answers.starts import starts_of
 from engine.answers.upcoming import fires_to_json, fires_to_text, next_fires, obstacles_to_text
+from engine.asking.choosing import refuse_choice_of_one, refuse_unknown
+from engine.asking.naming import unknown_job
+from engine.asking.place import Place
+from engine.asking.times import parse_coming
 from engine.cli.exit_codes import GOOD
 from engine.cli.expressions import entry_of, zone_named
-from engine.cli.filters import choice_options, refuse_choice_of_one, refuse_unknown
+from engine.cli.filters import choice_options
 from engine.cli.in_force import catalog_in_force
-from engine.cli.naming import unknown_job
 from engine.cli.output import print_json, row_width, width
-from engine.cli.place import Place, json_option, place_options
-from engine.cli.times import parse_coming
+from engine.cli.place import json_option, place_options
 from engine.core.errors import UnreadableFileError
 from engine.core.records import Pause
 from engine.service.presence import presence_at

@@ -7,13 +7,14 @@ import click
 
 from engine.answers.choice import Choice
 from engine.answers.pauses import Paused, paused_to_json, paused_to_text
+from engine.asking.naming import job_named
+from engine.asking.place import Place
+from engine.asking.times import parse_coming
 from engine.cli.exit_codes import GOOD
 from engine.cli.filters import choice_options
-from engine.cli.naming import job_named
 from engine.cli.output import print_json
 from engine.cli.pausing import change_many, refuse_unclear_choice
-from engine.cli.place import Place, json_option, place_options, why_option
-from engine.cli.times import parse_coming
+from engine.cli.place import json_option, place_options, why_option
 from engine.core.records import Pause
 from engine.host.environment import user_name
 from engine.host.wake import poke

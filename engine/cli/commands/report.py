@@ -7,11 +7,13 @@ import click
 from engine.answers.choice import Choice
 from engine.answers.report import Report, make_report, report_to_json
 from engine.answers.report_text import report_to_text
+from engine.asking.choosing import chosen_jobs, refuse_choice_of_one, window_of
+from engine.asking.naming import job_named
+from engine.asking.place import Place
 from engine.cli.exit_codes import BUG, GOOD, NOT_WELL
-from engine.cli.filters import choice_options, chosen_jobs, refuse_choice_of_one, window_of
-from engine.cli.naming import job_named
+from engine.cli.filters import choice_options
 from engine.cli.output import print_json, print_text, row_width, style_of
-from engine.cli.place import Place, json_option, place_options
+from engine.cli.place import json_option, place_options
 from engine.service.presence import presence_at
 
 DEFAULT_WINDOW = timedelta(hours=24)

@@ -16,15 +16,18 @@ from engine.answers.retryable import (
     retryable_to_json,
     retryable_to_text,
 )
-from engine.cli.asking import hand_over, hand_over_all, new_retry
+from engine.asking.choosing import chosen_jobs, refuse_choice_of_one, window_of
+from engine.asking.naming import find_run, is_run_id, job_named, subject
+from engine.asking.place import Place
+from engine.asking.requests import hand_over, hand_over_all, new_retry
+from engine.asking.which import NEWEST, Which, combinations_of, runs_of
 from engine.cli.confirming import confirmed
 from engine.cli.exit_codes import GOOD
-from engine.cli.filters import choice_options, chosen_jobs, refuse_choice_of_one, window_of
+from engine.cli.filters import choice_options
 from engine.cli.following import attend, tell_kept
-from engine.cli.naming import find_run, is_run_id, job_named, subject
 from engine.cli.output import print_json, print_text, row_width, style_of
-from engine.cli.place import Place, json_option, place_options, why_option
-from engine.cli.which import NEWEST, Which, combinations_of, runs_of, which_options
+from engine.cli.place import json_option, place_options, why_option
+from engine.cli.which import which_options
 from engine.core.errors import JobfileError, UnreadableDefinitionError
 from engine.core.lifecycle import Run, RunState
 from engine.host.lock import is_engine_running

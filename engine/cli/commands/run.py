@@ -9,23 +9,18 @@ import click
 from engine.actions.beyond_host import beyond_host_of
 from engine.actions.unsupported import beyond_engine_of
 from engine.answers.requested import requested_to_json
-from engine.cli.asking import hand_over, is_duplicate, new_runs
-from engine.cli.axes import chosen_combinations, matrix_option, split_axes
+from engine.asking.axes import chosen_combinations, split_axes
+from engine.asking.naming import unknown_job
+from engine.asking.params import split_params
+from engine.asking.place import Place
+from engine.asking.requests import hand_over, is_duplicate, new_runs
+from engine.asking.times import parse_instant
+from engine.cli.axes import matrix_option
 from engine.cli.exit_codes import GOOD, WOULD_NOT_RUN
 from engine.cli.findings import refuse_invalid
 from engine.cli.following import attend, tell_duplicate
-from engine.cli.naming import unknown_job
 from engine.cli.output import print_json, width
-from engine.cli.params import split_params
-from engine.cli.place import (
-    Place,
-    json_option,
-    place_options,
-    refuse_unsafe_files,
-    strict_option,
-    why_option,
-)
-from engine.cli.times import parse_instant
+from engine.cli.place import json_option, place_options, refuse_unsafe_files, strict_option, why_option
 from engine.core.errors import JobfileError, UnreadableDefinitionError, UnreadableFileError
 from engine.core.lifecycle import Run, RunState
 from engine.core.vocabulary import short

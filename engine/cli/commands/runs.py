@@ -7,11 +7,13 @@ import click
 
 from engine.answers.choice import Choice
 from engine.answers.runs import BAD, Runs, newest_runs, one_run, runs_in, runs_to_json, runs_to_text
+from engine.asking.choosing import chosen_jobs, named_states, refuse_choice_of_one, window_of
+from engine.asking.naming import subject
+from engine.asking.place import Place
 from engine.cli.exit_codes import GOOD
-from engine.cli.filters import choice_options, chosen_jobs, named_states, refuse_choice_of_one, window_of
-from engine.cli.naming import subject
+from engine.cli.filters import choice_options
 from engine.cli.output import print_json, print_text, row_width, style_of
-from engine.cli.place import Place, json_option, place_options
+from engine.cli.place import json_option, place_options
 from engine.core.lifecycle import RunState
 from engine.service.presence import presence_at
 

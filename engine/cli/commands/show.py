@@ -8,13 +8,14 @@ import click
 from engine.answers.graph import FORMS, graph_of, graph_to_mermaid, graph_to_svg, graph_to_text
 from engine.answers.shown import Shown, show_in_force, show_job, show_run, shown_to_json
 from engine.answers.shown_text import printable_lines, shown_to_text
+from engine.asking.naming import find_run, is_known, is_run_id, unknown_job
+from engine.asking.params import split_params
+from engine.asking.place import Place
 from engine.cli.exit_codes import GOOD
 from engine.cli.findings import refuse_invalid
 from engine.cli.in_force import catalog_in_force
-from engine.cli.naming import find_run, is_known, is_run_id, unknown_job
 from engine.cli.output import print_json
-from engine.cli.params import split_params
-from engine.cli.place import Place, json_option, place_options
+from engine.cli.place import json_option, place_options
 from engine.core.errors import UnreadableFileError
 from engine.core.lifecycle import Run
 from engine.ledger.ports import View

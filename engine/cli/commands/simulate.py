@@ -6,10 +6,11 @@ from datetime import datetime
 import click
 
 from engine.actions.unsupported import beyond_engine
+from engine.asking.place import Place
 from engine.cli.exit_codes import GOOD
 from engine.cli.findings import refuse_invalid
 from engine.cli.output import print_json, width
-from engine.cli.place import Place, json_option, place_options
+from engine.cli.place import json_option, place_options
 from engine.cli.simulating import MAX_DAYS, Options, Reader
 from engine.core.errors import UnreadableFileError
 from engine.host.given_files import write_output

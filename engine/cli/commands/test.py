@@ -5,13 +5,14 @@ from collections.abc import Sequence
 
 import click
 
+from engine.asking.place import Place
 from engine.casetests.cases import CaseFile
 from engine.casetests.reporting import Results, is_well, junit, summary_line, text_lines, to_json
 from engine.casetests.suite import ReadFile, find_files, judge_files, read_files
 from engine.cli.exit_codes import GOOD, NOT_WELL
 from engine.cli.findings import InvalidFilesError, print_beside, refuse_invalid
 from engine.cli.output import print_json, print_text, style_of
-from engine.cli.place import Place, json_option, place_options
+from engine.cli.place import json_option, place_options
 from engine.host.given_files import write_output
 from jobfile.model.counts import many
 from jobfile.pipeline import Compiled

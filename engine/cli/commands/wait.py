@@ -6,12 +6,13 @@ import time
 import click
 
 from engine.answers.requested import waited_to_json, worst_answer
+from engine.asking.naming import find_run
+from engine.asking.place import Place
+from engine.asking.times import parse_length
 from engine.cli.alone import Alone
 from engine.cli.following import LOOK_SECONDS, EndingSignals, print_end
-from engine.cli.naming import find_run
 from engine.cli.output import print_json
-from engine.cli.place import Place, json_option, place_options
-from engine.cli.times import parse_length
+from engine.cli.place import json_option, place_options
 from engine.core.lifecycle import Run, RunState
 from engine.core.vocabulary import short
 from engine.execution.attendance import is_attended

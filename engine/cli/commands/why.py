@@ -7,12 +7,13 @@ import click
 
 from engine.answers.asked import Asked
 from engine.answers.why import Story, story_to_json, story_to_text, why, why_day, why_newest, why_run
+from engine.asking.naming import Subject, subject
+from engine.asking.place import Place
+from engine.asking.times import named_day, parse_instant
 from engine.cli.exit_codes import GOOD
-from engine.cli.naming import Subject, subject
 from engine.cli.output import print_json, print_text, style_of, width
-from engine.cli.place import Place, json_option, place_options
+from engine.cli.place import json_option, place_options
 from engine.cli.showing import last_lines
-from engine.cli.times import named_day, parse_instant
 from engine.core.lifecycle import Attempt, AttemptState
 from engine.service.presence import presence_at
 

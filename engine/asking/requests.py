@@ -5,10 +5,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import NoReturn
 
-import click
-
-from engine.cli.place import Place
-from engine.core.errors import JobfileError
+from engine.asking.place import Place
+from engine.core.errors import JobfileError, WrongUsageError
 from engine.core.lifecycle import Run, RunState
 from engine.core.reasons import Reason
 from engine.execution.run_folders import copy_run
@@ -57,7 +55,7 @@ def new_runs(
             key=key,
         )
     except EvaluationError as error:  # in its keys, for example of a value that only a trigger gives
-        raise click.UsageError(str(error)) from error
+        raise WrongUsageError(str(error)) from error
 
 
 def new_retry(spec: JobSpec, old: Run, *, digest: str, generation: int | None, now: datetime) -> Run:
