@@ -53,15 +53,22 @@ def print_diagnostics(
 
 
 def print_beside(diagnostics: Sequence[Diagnostic], sources: Mapping[str, Source]) -> None:
-    """Print findings that are not the answer itself: on standard error if the answer is JSON."""
+    """Print findings that are not the answer itself: on standard error if the answer is JSON.
+
+    Outside of a command, prints nothing: an agent gets them with the error.
+    """
     context = click.get_current_context(silent=True)
-    as_json = context is not None and context.params.get("as_json", False)
+    if context is None:
+        return
+    as_json = context.params.get("as_json", False)
     with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
         print_diagnostics(diagnostics, sources)
 
 
 def print_mistake(mistake: Diagnostic, source: Source) -> None:
     """Print a mistake on the command line as one in a file, on standard error."""
+    if click.get_current_context(silent=True) is None:
+        return
     with contextlib.redirect_stdout(sys.stderr):
         print_diagnostics([mistake], {source.name: source})
 
@@ -72,12 +79,17 @@ class InvalidFilesError(JobfileError):
     code = ErrorCode.INVALID_FILES
     is_reported = True
 
+    def __init__(self, text: str, compiled: Looked | None = None) -> None:
+        """The error, with what was found in the files."""
+        super().__init__(text)
+        self.compiled = compiled
+
 
 def refuse_invalid(compiled: Looked) -> NoReturn:
     """Print the errors of files, and the number of their warnings; raise InvalidFilesError."""
     errors = [one for one in compiled.diagnostics if one.is_error]
     print_beside(errors, compiled.sources)
     others = sum(one.suppressed is None and one.severity is Severity.WARNING for one in compiled.diagnostics)
-    if others:
+    if others and click.get_current_context(silent=True) is not None:
         click.echo(f"and {many(others, 'warning')}; to see them:  jobfile check", err=True)
-    raise InvalidFilesError(f"the job files have {many(len(errors), 'error')}")
+    raise InvalidFilesError(f"the job files have {many(len(errors), 'error')}", compiled)

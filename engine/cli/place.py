@@ -11,7 +11,7 @@ import click
 from engine.config import EngineConfig, find_main_file, find_state_dir, limits
 from engine.core.errors import ErrorCode, JobfileError, NothingRecordedError
 from engine.host.clock import SystemClock
-from engine.host.environment import account, environment
+from engine.host.environment import account, environment, user_name
 from engine.host.ownership import file_troubles, refuse_foreign_files, refuse_foreign_state
 from engine.ledger.opening import glance_at_runs, open_trace_free_view, open_view
 from jobfile.diagnostics.escapes import printable
@@ -68,9 +68,18 @@ class Place:
             **limits(environ),
         )
 
+    @property
+    def user(self) -> str:
+        """Who asks, for the audit and the records of runs."""
+        return user_name()
+
     def now(self) -> datetime:
         """The wall clock."""
         return SystemClock().now()
+
+    def note(self, text: str) -> None:
+        """Say something beside the answer: on standard error."""
+        click.echo(printable(text), err=True)
 
     def view(self) -> "View":
         """The ledger for reading. Raises NothingRecordedError when there is none."""
@@ -79,7 +88,9 @@ class Place:
             raise NothingRecordedError(
                 f"nothing is recorded yet in {self.state_dir}; start the engine with  jobfile up"
             )
-        return _watched(open_view(self.config.ledger_url))
+        view = open_view(self.config.ledger_url)
+        self.keep(view)
+        return view
 
     def trace_free_view(self) -> "View | None":
         """The ledger for a read that creates no file; None when there is no ledger that can be read so."""
@@ -103,27 +114,25 @@ class Place:
             else ()
         )
 
+    def keep(self, view: "View") -> None:
+        """Note that a view was opened: at the end of the command, warn about rows that it could not read."""
+        context = click.get_current_context(silent=True)
+        if context is not None:
+            context.call_on_close(lambda: self.warn_unreadable(view))
+
+    def warn_unreadable(self, view: "View") -> None:
+        """Say which rows of the ledger could not be read."""
+        found = view.unreadable
+        for one in found[:MAX_LISTED]:
+            self.note(f"warning: {one.words}")
+        if found:
+            more = f" and {len(found) - MAX_LISTED} more;" if len(found) > MAX_LISTED else ""
+            self.note(f"{more} `jobfile doctor` says what to do".lstrip())
+
     def view_if_any(self) -> "View | None":
         """The ledger for reading, if there is one."""
         refuse_foreign_state(self.state_dir)
         return self.view() if self.config.ledger.exists() else None
-
-
-def _watched(view: "View") -> "View":
-    """Warn at the end of the command about ledger rows that it could not read."""
-    context = click.get_current_context(silent=True)
-    if context is not None:
-        context.call_on_close(lambda: _warn_unreadable(view))
-    return view
-
-
-def _warn_unreadable(view: "View") -> None:
-    found = view.unreadable
-    for one in found[:MAX_LISTED]:
-        click.echo(f"warning: {printable(one.words)}", err=True)
-    if found:
-        more = f" and {len(found) - MAX_LISTED} more;" if len(found) > MAX_LISTED else ""
-        click.echo(f"{more} `jobfile doctor` says what to do".lstrip(), err=True)
 
 
 def place_options(function: Function) -> Function:
@@ -164,7 +173,7 @@ def refuse_unsafe_files(place: "Place", *, is_strict: bool) -> None:
         return
     found = next(file_troubles(names), None)
     if found is not None:
-        click.echo(f"warning: {found.found}, and so the commands that run as you:  {found.help}", err=True)
+        place.note(f"warning: {found.found}, and so the commands that run as you:  {found.help}")
 
 
 strict_option = click.option(

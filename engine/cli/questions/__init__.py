@@ -1,0 +1,1 @@
+"""What commands ask, as functions that return the answers: also for agents, through `jobfile mcp`."""
