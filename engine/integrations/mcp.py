@@ -38,7 +38,9 @@ class _Calls:
         self._waiting = ThreadPoolExecutor(MAX_WAITING, thread_name_prefix="waiting tool")
         self._count = {False: 0, True: 0}
 
-    async def list(self, _context: Context, _params: types.PaginatedRequestParams | None) -> types.ListToolsResult:
+    async def list(
+        self, _context: Context, _params: types.PaginatedRequestParams | None
+    ) -> types.ListToolsResult:
         return types.ListToolsResult(tools=[_listed(tool) for tool in self._tools.values()])
 
     async def call(self, context: Context, params: types.CallToolRequestParams) -> types.CallToolResult:

@@ -46,7 +46,7 @@ def _size(value: object) -> int:
     return len(json.dumps(value, separators=(",", ":")))
 
 
-def _cut_texts(value: Any, *, is_key: bool = False) -> int:  # noqa: ANN401  JSON data
+def _cut_texts(value: Any) -> int:  # noqa: ANN401  JSON data
     """Cut the long texts inside of JSON data; return how many there were."""
     if not isinstance(value, dict | list):
         return 0
@@ -95,7 +95,10 @@ def answer_schema(text: str, *others: str) -> dict[str, object]:
     for form in _forms(schema, schema):
         form.setdefault("properties", {})
         form["properties"] |= {
-            "left_out": {"type": "string", "description": "What was left out, and how to narrow the question."},
+            "left_out": {
+                "type": "string",
+                "description": "What was left out, and how to narrow the question.",
+            },
             "notes": {"type": "array", "items": {"type": "string"}, "description": "Said beside the answer."},
         }
     return {**schema, "type": "object"}

@@ -72,7 +72,9 @@ class Argument:
                 return value
             case Kind.COUNT, int() if not isinstance(value, bool) and self.least <= value <= self.most:
                 return value
-            case Kind.TEXTS, list() if len(value) <= MAX_ENTRIES and all(isinstance(one, str) for one in value):
+            case Kind.TEXTS, list() if len(value) <= MAX_ENTRIES and all(
+                isinstance(one, str) for one in value
+            ):
                 return tuple(self._text(one) for one in value)
             case Kind.VALUES, dict() if len(value) <= MAX_ENTRIES and all(map(_is_scalar, value.values())):
                 return {self._text(name): self._text(_scalar_text(one)) for name, one in value.items()}
@@ -81,7 +83,7 @@ class Argument:
     def _text(self, text: str) -> str:
         if len(text) > MAX_TEXT:
             raise ArgumentError(f"`{self.name}` has {len(text):,} characters; at most {MAX_TEXT:,} are taken")
-        if "\0" in text or not text.isascii() and text.encode("utf-8", "replace").decode() != text:
+        if "\0" in text or text.encode("utf-8", "replace").decode() != text:
             raise ArgumentError(f"`{self.name}` has a character that is not text; remove it")
         return text
 
@@ -96,7 +98,9 @@ class Argument:
             case Kind.TEXTS:
                 return f"a list of at most {MAX_ENTRIES} texts"
             case Kind.VALUES:
-                return f"an object of at most {MAX_ENTRIES} names, each with a text, a number, or true or false"
+                return (
+                    f"an object of at most {MAX_ENTRIES} names, each with a text, a number, or true or false"
+                )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
