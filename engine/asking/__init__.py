@@ -2,4 +2,32 @@
 what is done for it.
 """
 
-__all__ = ["axes", "choosing", "naming", "params", "place", "requests", "times", "which"]
+__all__ = [
+    "alone",
+    "axes",
+    "choosing",
+    "did",
+    "expressions",
+    "findings",
+    "in_force",
+    "logs",
+    "naming",
+    "next",
+    "params",
+    "pauses",
+    "place",
+    "plan",
+    "report",
+    "requested",
+    "requests",
+    "retries",
+    "runs",
+    "show",
+    "simulate",
+    "simulating",
+    "stops",
+    "times",
+    "waits",
+    "which",
+    "why",
+]
