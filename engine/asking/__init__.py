@@ -2,4 +2,4 @@
 what is done for it.
 """
 
-__all__ = ["axes", "choosing", "naming", "params", "place", "requests", "times", "which"]
+__all__ = ["axes", "choosing", "naming", "params", "place", "requests", "times", "tokens", "which"]
