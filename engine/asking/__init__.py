@@ -27,6 +27,7 @@ __all__ = [
     "simulating",
     "stops",
     "times",
+    "tokens",
     "waits",
     "which",
     "why",

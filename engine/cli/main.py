@@ -43,6 +43,8 @@ GROUPS = {
     "Run": {
         "up": "run the engine in the foreground",
         "serve": "serve the page and the API",
+        "ui": "open the page in a browser, signed in",
+        "token": "who may use the page and the API",
         "run": "run a job now and follow it",
         "wait": "wait for runs to end",
         "cancel": "end a run, or several",

@@ -1,32 +1,63 @@
-"""Who makes a request: a user of this machine at the socket, or the bearer of a token."""
+"""What requests need, who makes one, and the token of the state folder."""
 
 import hmac
 import os
 import pwd
-import secrets
 import stat
 from collections.abc import Mapping
-from hashlib import sha256
+from enum import IntEnum
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
+from engine.asking.tokens import digest, new_secret
+from engine.core.access import ALL_JOBS, Grant, Role, fits
 from engine.core.errors import JobfileError
-from engine.host.ownership import refuse_foreign_state
+from engine.host.ownership import is_foreign, open_own, refuse_foreign_state
 from engine.web.refusing import RefusedError
-from engine.web.visits import Role, Who
+from jobfile.model.dataclass import dataclass
 from jobfile.model.regex import regex
 
 TOKEN_FILE: Final = "token"  # noqa: S105  the name of a file
-TOKEN_BYTES: Final = 32
+MAX_TOKEN: Final = 128
 _BEARER: Final = regex(r"Bearer ([A-Za-z0-9_-]{20,128})")
-OWNER: Final = "owner"
-"""The name in the audit of whoever uses the token of the state folder."""
 
 
-def digest(secret: str) -> str:
-    """What is stored and compared instead of a secret."""
-    return sha256(secret.encode("ascii", "backslashreplace")).hexdigest()
+class Access(IntEnum):
+    """What a route needs. There is no default."""
+
+    OPEN = 0
+    """Nothing: the sign-in page, static files and probes."""
+    VIEW = Role.VIEWER.rank
+    OPERATE = Role.OPERATOR.rank
+    ADMIN = Role.ADMIN.rank
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Who:
+    """Who makes a request."""
+
+    name: str
+    """The name in the audit: of a user of this machine, or of a token."""
+    role: Role
+    jobs: str = ALL_JOBS
+    """The pattern of the names of jobs that this is limited to."""
+    session: str = ""
+    """What the forms of a browser's session are derived from; empty for a request that no browser sends."""
+    grant: Grant | None = None
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether only some jobs may be seen."""
+        return self.jobs != ALL_JOBS
+
+    def sees(self, job: str) -> bool:
+        """Whether this job may be seen."""
+        return fits(self.jobs, job)
+
+    def may(self, access: Access) -> bool:
+        """Whether the role suffices for a route."""
+        return self.role.rank >= access
 
 
 def bearer(headers: Mapping[str, str]) -> str | None:
@@ -58,7 +89,7 @@ def is_own_token(state_dir: Path, token: str) -> bool:
         own = read_token(state_dir)
     except JobfileError:
         own = None
-    return hmac.compare_digest(digest(token), digest(own or secrets.token_urlsafe(TOKEN_BYTES))) and bool(own)
+    return hmac.compare_digest(digest(token), digest(own or new_secret())) and bool(own)
 
 
 def make_token(state_dir: Path) -> str:
@@ -69,11 +100,11 @@ def make_token(state_dir: Path) -> str:
     if found is not None:
         return found
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        handle = open_own(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
     except FileExistsError:  # another process was faster
         return make_token(state_dir)
     with os.fdopen(handle, "w", encoding="ascii") as file:
-        file.write(f"{secrets.token_urlsafe(TOKEN_BYTES)}\n")
+        file.write(f"{new_secret()}\n")
     return make_token(state_dir)
 
 
@@ -81,14 +112,14 @@ def read_token(state_dir: Path) -> str | None:
     """The token of the state folder; None if there is none. One that others can read is refused."""
     path = state_dir / TOKEN_FILE
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        handle = open_own(path, os.O_RDONLY)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise JobfileError(f"{path} cannot be read ({error.strerror})") from error
     with os.fdopen(handle, encoding="ascii", errors="replace") as file:
         about = os.fstat(handle)
-        if not stat.S_ISREG(about.st_mode) or about.st_uid != os.geteuid():
+        if is_foreign(about):
             raise JobfileError(f"{path} is not a file of this user; remove it, and a new one is made")
         if about.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             mode = stat.S_IMODE(about.st_mode)
@@ -96,7 +127,7 @@ def read_token(state_dir: Path) -> str | None:
                 f"{path} is open to others (mode {mode:04o}); remove it, and a new one is made: others may "
                 "have read it"
             )
-        text = file.read(TOKEN_BYTES * 4).strip()
+        text = file.read(MAX_TOKEN).strip()
     if _BEARER.fullmatch(f"Bearer {text}") is None:
         raise JobfileError(f"{path} has no token; remove it, and a new one is made")
     return text

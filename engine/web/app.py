@@ -7,20 +7,22 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from typing import Final, ParamSpec, TypeVar
+from urllib.parse import urlencode
 
 from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from engine.core.errors import ErrorCode, JobfileError
 from engine.web import bodies
-from engine.web.guard import SECURITY, Request, check_origin, look_at
+from engine.web.access import Access, Who
+from engine.web.guard import SECURITY, Request, check_origin, is_address, look_at
 from engine.web.identity import Identity
 from engine.web.limits import MAX_ANSWERS
 from engine.web.refusing import RefusedError, problem
-from engine.web.rendering import error_page
+from engine.web.rendering import error_page, page
 from engine.web.routing import Found, Routes
 from engine.web.site import Site
-from engine.web.visits import Access, Fields, Visit, Who
+from engine.web.visits import Fields, Visit
 from jobfile.diagnostics.escapes import printable
 
 P = ParamSpec("P")
@@ -80,13 +82,13 @@ class App:
         found, missing = self._find(request)
         asked.found = found
         is_open = found is not None and found.route.access is Access.OPEN
-        who = await self._in_thread(self._identity.of, scope, request)
+        who = await self._in_thread(self._identity.of, scope, request, peer)
         if who is None and not is_open:
             raise RefusedError(HTTPStatus.UNAUTHORIZED, "sign in first")
         if found is None:
             assert missing is not None
             raise missing
-        check_origin(request, self._site.origins, has_cookie=bool(who and who.session))
+        check_origin(request, self._site.origins, is_browser=_is_browser(request, who))
         if not is_open:
             assert who is not None
             _check_may(who, found)
@@ -124,6 +126,9 @@ class App:
             self._identity.check_csrf(who, form.get("csrf") or request.headers.get("x-csrf-token", ""))
         return Visit(
             site=self._site,
+            identity=self._identity,
+            in_thread=self._in_thread,
+            is_own_page=self._is_own_page,
             now=self._site.clock(),
             path=request.path,
             who=who,
@@ -145,15 +150,38 @@ class App:
         is_page = found.route.is_page if found else request is None or _wants_page(request)
         if not is_page or request is None or not _wants_page(request):
             return problem(error)
-        if error.status is HTTPStatus.UNAUTHORIZED and request.is_safe:
-            return RedirectResponse("/login", HTTPStatus.SEE_OTHER)
         visit = asked.visit or self._nobody(request)
+        if error.status is HTTPStatus.UNAUTHORIZED and request.is_safe:
+            return self._sign_in_first(visit, request)
         return error_page(visit, error)
+
+    def _sign_in_first(self, visit: Visit, request: Request) -> Response:
+        """Lead to the sign-in page. A link on a different site made the browser hold its cookie back, so then
+        the page is loaded once more from here.
+        """
+        if request.headers.get("sec-fetch-site") == "cross-site":
+            return page(visit, "again.html", title="jobfile", values={})
+        wanted = f"{request.path}?{request.query}" if request.query else request.path
+        back = f"?{urlencode({'next': wanted})}" if self._is_own_page(wanted) and wanted != "/" else ""
+        return RedirectResponse(f"/login{back}", HTTPStatus.SEE_OTHER)
+
+    def _is_own_page(self, address: str) -> bool:
+        path, _, query = address.partition("?")
+        if not is_address(path, query):
+            return False
+        try:
+            found = self._routes.find("GET", path)
+        except RefusedError:
+            return False
+        return found.route.is_page and found.route.access is not Access.OPEN
 
     def _nobody(self, request: Request) -> Visit:
         """A visit of nobody, for an error before it is known who asks."""
         return Visit(
             site=self._site,
+            identity=self._identity,
+            in_thread=self._in_thread,
+            is_own_page=self._is_own_page,
             now=self._site.clock(),
             path=request.path,
             who=None,
@@ -183,6 +211,11 @@ def _check_may(who: Who, found: Found) -> None:
     job = found.values.get("job")
     if job is not None and not who.sees(job):
         raise RefusedError(HTTPStatus.NOT_FOUND, "there is nothing at this address")
+
+
+def _is_browser(request: Request, who: Who | None) -> bool:
+    """Whether a browser sends the request, or may: nobody signed in it with a token or at the socket."""
+    return "authorization" not in request.headers and (who is None or bool(who.session))
 
 
 def _wants_page(request: Request) -> bool:

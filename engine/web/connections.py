@@ -9,7 +9,7 @@ from typing import ClassVar, Final
 
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
-from engine.web.limits import MAX_CONNECTIONS, REQUEST_SECONDS
+from engine.web.limits import MAX_CONNECTIONS, REQUEST_SECONDS, SEND_SECONDS
 
 _CREDENTIALS: Final = struct.Struct("3i")
 ROOT: Final = 0
@@ -25,6 +25,7 @@ class Connection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn
         """Take a connection, or close the one that has waited longest for a request."""
         self._late: asyncio.TimerHandle | None = None
+        self._stuck: asyncio.TimerHandle | None = None
         super().connection_made(transport)
         Connection.count += 1
         uid = peer_uid(transport.get_extra_info("socket"))
@@ -42,8 +43,9 @@ class Connection(H11Protocol):
         """Forget a connection."""
         Connection.count -= 1
         Connection.waiting.pop(self, None)
-        if self._late is not None:
-            self._late.cancel()
+        for timer in (self._late, self._stuck):
+            if timer is not None:
+                timer.cancel()
         super().connection_lost(exc)
 
     def handle_events(self) -> None:
@@ -58,6 +60,18 @@ class Connection(H11Protocol):
         if not self.transport.is_closing():
             self._wait_for_request()
         super().on_response_complete()
+
+    def pause_writing(self) -> None:
+        """The client does not read. After a while it is given up."""
+        super().pause_writing()
+        self._stuck = self.loop.call_later(SEND_SECONDS, self._give_up)
+
+    def resume_writing(self) -> None:
+        """The client reads again."""
+        super().resume_writing()
+        if self._stuck is not None:
+            self._stuck.cancel()
+            self._stuck = None
 
     def _wait_for_request(self) -> None:
         if self._late is not None:

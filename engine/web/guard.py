@@ -60,13 +60,19 @@ def look_at(scope: Mapping[str, Any], hosts: Collection[str]) -> Request:
     return Request(scope["method"], path.decode("ascii"), query.decode("ascii"), headers)
 
 
-def check_origin(request: Request, origins: Collection[str], *, has_cookie: bool) -> None:
+def is_address(path: str, query: str) -> bool:
+    """Whether this could be the address of a page here."""
+    raw = path.encode("utf-8", "replace"), query.encode("utf-8", "replace")
+    return _PATH.fullmatch(raw[0]) is not None and _QUERY.fullmatch(raw[1]) is not None
+
+
+def check_origin(request: Request, origins: Collection[str], *, is_browser: bool) -> None:
     """Refuse a change that a different site asks for. A browser sends at least one of the two headers."""
     if request.is_safe:
         return
     origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
     is_foreign = (origin is not None and origin not in origins) or site not in (None, "same-origin")
-    if is_foreign or (has_cookie and origin is None):
+    if is_foreign or (is_browser and origin is None):
         raise RefusedError(HTTPStatus.FORBIDDEN, "this request comes from a different site")
 
 

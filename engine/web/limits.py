@@ -25,8 +25,6 @@ MAX_PAGE_SIZE: Final = 1_000
 MAX_WAIT_SECONDS: Final = 60.0
 """How long an API request may wait for an answer to change."""
 SESSION_HOURS: Final = 12
-CODE_SECONDS: Final = 60
-"""How long the code of  jobfile ui  can be used."""
 FAILURES_PER_MINUTE: Final = 10
 """Failed sign-ins of one address; after that it gets 429."""
 REQUESTS_PER_MINUTE: Final = 600

@@ -44,14 +44,14 @@ class Memory:
         self._locks: dict[Hashable, threading.Lock] = {}
         self._own = threading.Lock()
 
-    def recall(self, question: Hashable, answer: Callable[[], T]) -> T:
-        """The answer: the one that is kept, or a new one."""
+    def recall(self, question: Hashable, answer: Callable[[], T], *, is_rough: bool = False) -> T:
+        """The answer: the one that is kept, or a new one. A rough one may be older than the ledger."""
         with self._own:
             lock = self._locks.setdefault(question, threading.Lock())
         with lock:
             mark = ledger_mark(self._ledger)  # before the answer: what is written meanwhile makes it old
             kept = self._kept.get(question)
-            if kept is not None and kept.mark == mark and kept.until > time.monotonic():
+            if kept is not None and (is_rough or kept.mark == mark) and kept.until > time.monotonic():
                 return kept.value  # type: ignore[return-value]  # a question has one kind of answer
             value = answer()
             with self._own:

@@ -1,8 +1,16 @@
 """The pages that every page leads to, in their order."""
 
-from typing import Final
+from typing import Final, NamedTuple
 
-from engine.web.visits import Page
+
+class Page(NamedTuple):
+    """A page in the navigation."""
+
+    title: str
+    path: str
+    key: str
+    """`g` and this key open it."""
+
 
 NAVIGATION: Final = (Page("Jobs", "/jobs", "j"),)
-"""A page is named here when it exists; `g` and its key open it."""
+"""A page is named here when it exists."""

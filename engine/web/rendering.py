@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
-from functools import cache
+from functools import cache, partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final
@@ -12,9 +12,10 @@ from starlette.responses import HTMLResponse
 
 from engine.answers.listing_text import SIGNS
 from engine.core.vocabulary import instant_text, seconds_text, short
+from engine.web.corner import corner
 from engine.web.navigation import NAVIGATION
 from engine.web.refusing import RefusedError, extra_headers
-from engine.web.visits import Access, Visit
+from engine.web.visits import Visit
 from jobfile.diagnostics.escapes import printable
 from jobfile.render.style import WORDS, Tone
 
@@ -37,7 +38,8 @@ def page(
     status: HTTPStatus = HTTPStatus.OK,
 ) -> HTMLResponse:
     """A page: its template gets these values, and the visit as `visit`."""
-    html = environment().get_template(template).render(values, visit=visit, title=title, pages=NAVIGATION)
+    shared = {"visit": visit, "title": title, "pages": NAVIGATION, "corner": partial(corner, visit)}
+    html = environment().get_template(template).render(values, **shared)
     return HTMLResponse(html, status_code=status)
 
 
@@ -61,7 +63,7 @@ def environment() -> Environment:
         finalize=_neutral,
     )
     made.filters |= {"short": short, "length": seconds_text, "when": when, "iso": iso}
-    made.globals |= {"tone": tone, "sign": sign, "Access": Access, "UTC": UTC}
+    made.globals |= {"tone": tone, "sign": sign, "UTC": UTC}
     return made
 
 

@@ -7,8 +7,9 @@ from typing import Final
 
 from starlette.responses import Response
 
+from engine.web.access import Access
 from engine.web.refusing import RefusedError
-from engine.web.visits import Access, Route, Visit
+from engine.web.visits import Route, Visit
 
 FOLDER: Final = Path(__file__).parent / "static"
 TYPES: Final = {

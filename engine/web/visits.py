@@ -2,63 +2,16 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
-from enum import IntEnum
-from fnmatch import fnmatchcase
-from typing import NamedTuple
+from typing import NamedTuple, ParamSpec, Protocol, TypeVar
 
 from starlette.responses import Response
 
 from engine.asking.place import Place
 from engine.ledger.ports import View
+from engine.web.access import Access, Who
+from engine.web.identity import Identity
 from engine.web.site import Site
 from jobfile.model.dataclass import dataclass
-
-
-class Role(IntEnum):
-    """What somebody may do; each role may also do what the ones before it may."""
-
-    VIEWER = 1
-    """Look."""
-    OPERATOR = 2
-    """Run, cancel, retry, pause and resume jobs."""
-    ADMIN = 3
-    """Put plans in force, read the audit."""
-
-
-class Access(IntEnum):
-    """What a route asks for. There is no default: a route without it does not exist."""
-
-    OPEN = 0
-    """Nothing: for the sign-in page, static files and probes."""
-    VIEW = 1
-    OPERATE = 2
-    ADMIN = 3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Who:
-    """Who makes a request."""
-
-    name: str
-    """The name in the audit: of a user of this machine, or of a token."""
-    role: Role
-    jobs: str = "*"
-    """The pattern of the names of jobs that this is limited to."""
-    session: str = ""
-    """The secret of the browser's session; empty for a request that sends no cookie."""
-
-    @property
-    def is_limited(self) -> bool:
-        """Whether only some jobs may be seen."""
-        return self.jobs != "*"
-
-    def sees(self, job: str) -> bool:
-        """Whether this job may be seen."""
-        return fnmatchcase(job, self.jobs)
-
-    def may(self, access: Access) -> bool:
-        """Whether the role suffices for a route."""
-        return self.role >= access
 
 
 class Fields:
@@ -81,11 +34,27 @@ class Fields:
         return any(one == name for one, _ in self.pairs)
 
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class InThread(Protocol):
+    """Runs a function in a thread, for a handler that must not block."""
+
+    def __call__(self, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> Awaitable[T]:
+        """Wait for its result."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visit:
     """One request. A handler gets it and returns a response."""
 
     site: Site
+    identity: Identity
+    in_thread: InThread
+    is_own_page: Callable[[str], bool]
+    """Whether an address is a page of this site: nothing else may be redirected to."""
     now: datetime
     path: str
     who: Who | None
@@ -101,8 +70,6 @@ class Visit:
     """The address of the client, for counting failures."""
     csrf: str = ""
     """What a form of this session must send back."""
-    is_secure: bool = False
-    """Whether the browser sees https."""
 
     @property
     def user(self) -> Who:
@@ -140,12 +107,3 @@ class Route(NamedTuple):
     """Whether people see it: errors are pages, a missing sign-in leads to the sign-in page."""
     body: str = ""
     """What it accepts: "form", "json", or nothing."""
-
-
-class Page(NamedTuple):
-    """A page in the navigation."""
-
-    title: str
-    path: str
-    key: str
-    """`g` and this key lead to it."""

@@ -17,8 +17,9 @@ from engine.answers.listing import STATES, JobList, ListedJob, Mark
 from engine.asking.choosing import named_states
 from engine.core.errors import JobfileError
 from engine.service.listing import list_at
+from engine.web.access import Access
 from engine.web.rendering import page
-from engine.web.visits import Access, Fields, Route, Visit
+from engine.web.visits import Fields, Route, Visit
 from jobfile.model.dataclass import dataclass
 from jobfile.pipeline import Compiled
 from jobfile.render.style import WORDS, Tone

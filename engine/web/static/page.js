@@ -78,6 +78,16 @@ document.addEventListener("submit", (event) => {
   if (question && !window.confirm(question)) event.preventDefault();
 });
 document.addEventListener("htmx:afterSwap", (event) => showTimes(event.target));
+/** The code of `jobfile ui` is in the fragment, which no server and no log sees. */
+function signIn() {
+  const form = document.getElementById("login"), code = location.hash.match(/^#code=([A-Za-z0-9_-]+)$/);
+  if (!form || !code) return;
+  history.replaceState(null, "", location.pathname + location.search);
+  form.elements.code.value = code[1];
+  form.submit();
+}
+
 showTimes(document);
+signIn();
 keys();
 if (document.body.hasAttribute("data-live") && window.EventSource) listen();
