@@ -113,9 +113,9 @@ def send_message(
         subject = Subject(message, spec, channel.variables, secrets, config)
         postings = kind_of(spec).postings(subject)
     except CannotStartError as error:
-        return Delivered(_shown(error.detail, secrets), done)
+        return Delivered(shown(error.detail, secrets), done)
     except EvaluationError as error:
-        return Delivered(_shown(str(error), secrets), done)
+        return Delivered(shown(str(error), secrets), done)
     failures: list[Failure] = []
     for posting in postings:
         if posting.destination and posting.destination in done:
@@ -127,7 +127,7 @@ def send_message(
             failures.append(failure)
     waits = [one.wait for one in failures if one.wait is not None]
     errors = "; ".join(one.error for one in failures)
-    return Delivered(_shown(errors, secrets), done, max(waits, default=None))
+    return Delivered(shown(errors, secrets), done, max(waits, default=None))
 
 
 def _post(posting: Posting, channel: ChannelSpec) -> Failure | None:
@@ -148,7 +148,7 @@ def _post(posting: Posting, channel: ChannelSpec) -> Failure | None:
     return kind_of(channel).failure(heard)
 
 
-def _shown(error: str, secrets: dict[str, str]) -> str:
+def shown(error: str, secrets: dict[str, str]) -> str:
     """An error in a form for the ledger: one line, not too long, without the values of secrets."""
     masker = Masker(secrets.values())
     content = error.encode("utf-8", "backslashreplace")

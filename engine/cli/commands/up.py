@@ -27,6 +27,7 @@ from engine.journal.file import LogFile
 from engine.journal.shown import Shown, lost_line
 from engine.journal.stream import EventStream
 from engine.service.engine import EngineService
+from engine.service.outside_watch import heartbeat_problem
 from engine.service.session import OpenSession, open_session
 
 STDOUT, STDERR = 1, 2
@@ -118,7 +119,7 @@ def command(
         git_ref=ref,
         git_signers=_signers_file(git_signers, ref),
     )
-    _look_who_may_change_it(place, config)
+    _look_at_surroundings(place, config)
     # Resolved once: a link on the path that is switched later must not lead to a different state folder.
     config = replace(config, state_dir=config.state_dir.resolve())
     clock = SystemClock()
@@ -157,8 +158,10 @@ def _end(service: EngineService, console: Console) -> None:
         )
 
 
-def _look_who_may_change_it(place: Place, config: EngineConfig) -> None:
-    """Refuse files with which other users could control the engine, or warn about them."""
+def _look_at_surroundings(place: Place, config: EngineConfig) -> None:
+    """Refuse a setting of no use, and files with which other users could control the engine; or warn."""
+    if problem := heartbeat_problem(config):
+        raise click.UsageError(problem)
     refuse_foreign_state(config.state_dir)
     if not config.git_ref:
         refuse_unsafe_files(place, is_strict=config.is_strict)
