@@ -4,17 +4,19 @@ The convention is that of healthchecks.io: URL/start, URL, URL/fail or URL/EXITC
 shown with the ping, and `rid` says which start and which end belong together.
 """
 
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 from urllib.parse import urlsplit, urlunsplit
+from uuid import UUID
 
 from engine.actions.http import Http
 from engine.actions.kind import CannotStartError, Surroundings
 from engine.actions.prepare import secret_value
-from engine.channels.courier import MAX_OUTPUT_BYTES, shown
+from engine.channels.failing import MAX_OUTPUT_BYTES, shown
 from engine.channels.http import HttpChannel
 from engine.channels.kind import Failure
 from engine.config import EngineConfig
 from engine.execution.launcher_client import listen
+from engine.notifications.message import Happening, make_message
 from jobfile.model.jobs import HttpAction
 from jobfile.model.pinging import SOURCE, ping_host, ping_problem
 
@@ -26,6 +28,7 @@ SEND_SECONDS: Final = 10.0
 """Total time of a ping. A watchdog only takes notes, so it answers at once."""
 MAX_BODY_BYTES: Final = 10_000
 """Healthchecks keeps this many bytes of a body."""
+MAX_CODE: Final = 255
 MIN_SECRET: Final = 6
 """Minimum length of a part of a URL that is kept out of messages."""
 
@@ -38,8 +41,38 @@ class Ping(NamedTuple):
     rid: str = ""
 
 
+class SendPing(Protocol):
+    """Sends one ping."""
+
+    def __call__(self, target: str, ping: Ping, config: EngineConfig) -> Failure | None:
+        """Send it once; why it failed. `target` is a URL, or where it is read from. Never raises."""
+        ...
+
+
+def make_ping(found: Happening) -> Ping:
+    """The ping about a start or an end of a run: the exit code if it failed with one, and the message."""
+    message = make_message(found.id, [found])
+    run = found.run
+    rid = "" if run is None else str(UUID(hex=(run.occurrence or run.id)))
+    return Ping(_end_of(found.event, message.fields["exit_code"]), f"{message.title}\n\n{message.text}", rid)
+
+
+def _end_of(event: str, code: object) -> str:
+    """What follows the URL. A run that was skipped or cancelled is neither a success nor a failure."""
+    match event:
+        case "started":
+            return START
+        case "succeeded":
+            return SUCCESS
+        case "skipped" | "cancelled":
+            return LOG
+        case _:
+            is_code = event == "failed" and isinstance(code, int) and 0 < code <= MAX_CODE
+            return f"/{code}" if is_code else FAIL
+
+
 def send_ping(target: str, ping: Ping, config: EngineConfig) -> Failure | None:
-    """Send one ping; why it failed. `target` is a URL, or where it is read from. Never raises."""
+    """Send one ping."""
     secrets: dict[str, str] = {}
     try:
         url = secret_value("ping", target, config.environ).strip() if SOURCE.fullmatch(target) else target

@@ -10,6 +10,7 @@ __all__ = [
     "housekeeper",
     "late_watch",
     "loop",
+    "outside_watch",
     "overseer",
     "pace",
     "quarantine",

@@ -166,7 +166,8 @@ def _make_worker(parts: Parts, holds: Holds) -> Worker:
 def _make_sender(parts: Parts) -> Sender:
     courier = Courier(parts.store, parts.config)
     pool = parts.pool or Pool(courier.deliver, on_done=parts.on_delivered)
-    return Sender(store=parts.store, clock=parts.clock, journal=parts.journal, pool=pool)
+    pings = parts.pool or Pool(courier.deliver, on_done=parts.on_delivered)
+    return Sender(store=parts.store, clock=parts.clock, journal=parts.journal, pool=pool, pings=pings)
 
 
 def make_loops(parts: Parts) -> Duties:
