@@ -28,6 +28,7 @@ __all__ = [
     "listing",
     "listing_text",
     "logs",
+    "metrics",
     "newest",
     "notify",
     "outputs",

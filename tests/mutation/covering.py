@@ -38,6 +38,8 @@ COVERING: Mapping[str, tuple[Group, ...]] = {
         ("engine/core/due.py", ("tests/engine/test_due.py",), _SMALL, _ENGINE, _SIMULATION),
         ("engine/core/lateness.py", ("tests/engine/test_lateness.py",)),
         ("engine/core/usual.py", ("tests/engine/test_usual.py",)),
+        ("engine/answers/metrics.py", ("tests/engine/test_metrics.py",)),
+        ("engine/notifications/heartbeat.py", ("tests/engine/test_outside_watch.py",)),
         ("engine/answers/odd.py", ("tests/engine/test_usual.py",)),
         ("engine/core/expectations.py", ("tests/engine/test_expectations.py",)),
         ("engine/answers/lateness.py", ("tests/engine/test_lateness.py",), _DID),
