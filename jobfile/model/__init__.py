@@ -12,6 +12,7 @@ __all__ = [
     "keys",
     "name_patterns",
     "names",
+    "pinging",
     "regex",
     "requests",
     "size",

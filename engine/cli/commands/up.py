@@ -24,7 +24,7 @@ from engine.host.ownership import refuse_foreign_state
 from engine.host.systemd import Manager
 from engine.host.wake import YIELD, poke
 from engine.journal.file import LogFile
-from engine.journal.shown import Shown, lost_line
+from engine.journal.shown import Form, Shown, lost_line
 from engine.journal.stream import EventStream
 from engine.service.engine import EngineService
 from engine.service.outside_watch import heartbeat_problem
@@ -81,7 +81,12 @@ LOOK_SECONDS = 0.05
     is_flag=True,
     help="When the engine ends, cancel the running jobs [default: they continue].",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print events as JSON, one object on each line.")
+@click.option(
+    "--json", "form", flag_value="json", default="text", help="Print events as JSON, one object on each line."
+)
+@click.option(
+    "--ecs", "form", flag_value="ecs", help="The same, with the names of the Elastic Common Schema (ECS)."
+)
 @strict_option
 @place_options
 def command(
@@ -94,7 +99,7 @@ def command(
     mark_missed: bool,
     allows_removals: bool,
     stop_jobs: bool,
-    as_json: bool,
+    form: Form,
     is_strict: bool,
     place: Place,
 ) -> int:
@@ -124,9 +129,9 @@ def command(
     config = replace(config, state_dir=config.state_dir.resolve())
     clock = SystemClock()
     manager = Manager(place.config.environ, pid=os.getpid())
-    console = Console(STDOUT, when_lost=lambda count: lost_line(count, clock.now(), as_json=as_json))
+    console = Console(STDOUT, when_lost=lambda count: lost_line(count, clock.now(), form=form))
     log = LogFile(config.state_dir / "engine.log")
-    journal = EventStream(log, Shown(console.write, as_json=as_json, style=style_of()), clock=clock)
+    journal = EventStream(log, Shown(console.write, form=form, style=style_of()), clock=clock)
     signals = _Signals(manager, clock)
     signals.obey()  # first: once the lock is taken, others may signal its holder
     session = _open(config, journal, clock)
