@@ -25,6 +25,7 @@ __all__ = [
     "retry",
     "step_states",
     "steps",
+    "traces",
     "usual",
     "vocabulary",
     "webhooks",

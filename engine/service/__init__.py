@@ -10,4 +10,5 @@ __all__ = [
     "session",
     "single",
     "status",
+    "tracing",
 ]

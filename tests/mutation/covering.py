@@ -39,6 +39,7 @@ COVERING: Mapping[str, tuple[Group, ...]] = {
         ("engine/core/lateness.py", ("tests/engine/test_lateness.py",)),
         ("engine/core/usual.py", ("tests/engine/test_usual.py",)),
         ("engine/answers/metrics.py", ("tests/engine/test_metrics.py",)),
+        ("engine/core/traces.py", ("tests/engine/test_traces.py",)),
         ("engine/notifications/heartbeat.py", ("tests/engine/test_outside_watch.py",)),
         ("engine/answers/odd.py", ("tests/engine/test_usual.py",)),
         ("engine/core/expectations.py", ("tests/engine/test_expectations.py",)),

@@ -6,8 +6,10 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,6 +19,7 @@ from engine.cli.place import Place, place_options, refuse_unsafe_files, strict_o
 from engine.cli.times import parse_length
 from engine.config import EngineConfig, link_before
 from engine.core.errors import JobfileError, StoreUnwritableError
+from engine.core.traces import is_traced
 from engine.host.clock import SystemClock
 from engine.host.console import Console
 from engine.host.lock import lock_holder
@@ -26,9 +29,13 @@ from engine.host.wake import YIELD, poke
 from engine.journal.file import LogFile
 from engine.journal.shown import Form, Shown, lost_line
 from engine.journal.stream import EventStream
+from engine.ledger.opening import open_view
 from engine.service.engine import EngineService
 from engine.service.outside_watch import heartbeat_problem
 from engine.service.session import OpenSession, open_session
+
+if TYPE_CHECKING:
+    from engine.service.tracing import Sender, Tracing
 
 STDOUT, STDERR = 1, 2
 GIVE_UP_SECONDS = 30.0
@@ -132,6 +139,7 @@ def command(
     console = Console(STDOUT, when_lost=lambda count: lost_line(count, clock.now(), form=form))
     log = LogFile(config.state_dir / "engine.log")
     journal = EventStream(log, Shown(console.write, form=form, style=style_of()), clock=clock)
+    tracing = _trace(journal, config)
     signals = _Signals(manager, clock)
     signals.obey()  # first: once the lock is taken, others may signal its holder
     session = _open(config, journal, clock)
@@ -146,13 +154,15 @@ def command(
         click.echo(
             "warning: not every job has ended; running jobs continue under their supervisors", err=True
         )
-    _end(service, console)
+    _end(service, console, tracing)
     return GOOD
 
 
-def _end(service: EngineService, console: Console) -> None:
+def _end(service: EngineService, console: Console, tracing: "Tracing | None") -> None:
     """Stop cleanly. Raises the error that ended the engine, or one that names the loops that did not end."""
     standing = service.stop()
+    if tracing is not None:
+        tracing.close()
     console.close()
     if service.trouble is not None:
         raise service.trouble
@@ -161,6 +171,22 @@ def _end(service: EngineService, console: Console) -> None:
             f"the engine ended although loops were stuck ({', '.join(standing)}); "
             "running jobs continue under their supervisors, and the next engine takes them over"
         )
+
+
+def _trace(journal: EventStream, config: EngineConfig) -> "Tracing | None":
+    """Send the spans of runs to a collector, if the environment names one."""
+    if not is_traced(config.environ):
+        return None
+    from engine.service.tracing import Tracing  # noqa: PLC0415  start-up time: only where traces are wanted
+
+    def make_sender() -> "Sender":
+        from engine.integrations.otel import SpanSender  # noqa: PLC0415  the same, and an extra that may be missing
+
+        return SpanSender()
+
+    tracing = Tracing(partial(open_view, config.ledger_url), make_sender, report=journal.report)
+    journal.add(tracing)
+    return tracing
 
 
 def _look_at_surroundings(place: Place, config: EngineConfig) -> None:
