@@ -47,6 +47,7 @@ __all__ = [
     "status",
     "status_text",
     "steps",
+    "tokens",
     "upcoming",
     "waiting",
     "why",

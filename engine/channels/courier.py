@@ -1,6 +1,7 @@
 """Delivers a message: collects what is known now, makes the message, and runs the programs that send it."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from engine.actions.kind import CannotStartError
@@ -17,6 +18,7 @@ from engine.core.records import Owed, Parcel
 from engine.execution.launcher_client import listen
 from engine.ledger.store_ports import Sending
 from engine.notifications.message import MAX_LISTED, Happening, Message, make_message
+from engine.notifications.quiet import LOUD, Quiet, quiet_now
 from engine.notifications.system_channels import CHANNELS_FACT, KnownChannel, channels_from_text
 from jobfile.expressions.expression import EvaluationError
 from jobfile.model.jobs import ChannelSpec, JobSpec
@@ -80,6 +82,11 @@ class Courier:
             ids=[one.id for one in owed],
         )
         return self._send(message, known, self._config, done=parcel.done)
+
+    def quiet(self, channel: str, owed: Sequence[Owed], now: datetime) -> Quiet:
+        """How quiet a channel is now, for notifications that wait for it."""
+        known = self._channel(channel, owed) if owed else None
+        return LOUD if known is None else quiet_now(known.spec.quiet, now)
 
     def _pinged(self, owed: Sequence[Owed], parcel: Parcel) -> Delivered:
         """Send pings in their order, up to the first that fails; `done` has the ids of those that arrived."""

@@ -1,21 +1,22 @@
 """Loop: sends notifications. It only decides and records; the pool delivers, outside every transaction."""
 
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from engine.channels.pool import Report
 from engine.core.events import ChannelDown, ChannelUp, Event, NotificationGivenUp
 from engine.core.notices import is_ping
-from engine.core.records import Parcel
+from engine.core.records import Owed, Parcel
 from engine.ledger.store_ports import Sending
 from engine.notifications.batches import (
-    REPEAT,
     is_too_old,
     make_batch,
     make_pings,
     next_parcel,
     retry_after,
 )
+from engine.notifications.quiet import Quiet
 from engine.ports import Clock, Journal
 
 LOOK_SECONDS = 5.0
@@ -42,17 +43,26 @@ class Sender:
     """Each channel gets one message at a time, so that one that hangs delays no other channel."""
 
     def __init__(
-        self, *, store: Sending, clock: Clock, journal: Journal, pool: Delivering, pings: Delivering
+        self,
+        *,
+        store: Sending,
+        clock: Clock,
+        journal: Journal,
+        pool: Delivering,
+        pings: Delivering,
+        quiet: Callable[[str, Sequence[Owed], datetime], Quiet],
     ) -> None:
         """Nothing is sent before the first tick. No hold stops it: it is needed most while one lasts.
 
-        `pings` delivers the pings of jobs: a watchdog that hangs must not hold up a notification.
+        `pings` delivers the pings of jobs: a watchdog that hangs must not hold up a notification. `quiet`
+        says how quiet a channel is now, from its pending notifications.
         """
         self._pings = pings
         self._store = store
         self._clock = clock
         self._journal = journal
         self._pool = pool
+        self._quiet = quiet
         self._unrecorded: list[Report] = []
         self._busy: set[str] = set()
         self._failures: dict[str, int] = {}
@@ -85,8 +95,9 @@ class Sender:
         if is_ping(channel):
             pool, batch = self._pings, make_pings(pending, parcels)
         else:
-            told = outbox.told(channel, since=now - REPEAT)
-            pool, batch = self._pool, make_batch(pending, told, parcels, now)
+            quiet = self._quiet(channel, pending, now)
+            told = outbox.told(channel, since=now - quiet.repeat)
+            pool, batch = self._pool, make_batch(pending, told, parcels, now, quiet)
         if batch.messages:
             with self._store.transaction():
                 for message, upto in batch.messages.items():

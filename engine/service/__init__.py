@@ -6,6 +6,7 @@ __all__ = [
     "listing",
     "metrics",
     "outside_watch",
+    "page_server",
     "presence",
     "session",
     "single",

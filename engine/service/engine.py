@@ -135,6 +135,8 @@ class EngineService:
         self.threads.add("late watch", self._watch_late)
         if self._outside_watch is not None:
             self.threads.add("outside watch", self._outside_watch.tick)
+        assert self._duties.digester is not None
+        self.threads.add("digester", self._duties.digester.tick)
         self.threads.add(FILES, self._arrivals.tick)
         compiled = self._watched.settle()
         self.threads.start()

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import click
 
+from engine.asking.place import Place
 from engine.cli.exit_codes import GOOD
 from engine.cli.extras import not_installed
-from engine.cli.place import Place, place_options
+from engine.cli.place import place_options
 from engine.core.errors import JobfileError
 from engine.host.atomic_write import write_open
 from engine.ledger.opening import open_view

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from engine.cli.place import Place
+from engine.asking.place import Place
 from engine.core.errors import EngineRunningError
 from engine.host.clock import SystemClock
 from engine.host.lock import lock_holder

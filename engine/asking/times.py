@@ -1,4 +1,4 @@
-"""Parses times on the command line: one grammar for all commands, in
+"""Parses times: one grammar for all commands, in
 the job's zone unless the text names one.
 """
 
@@ -8,8 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-import click
-
+from engine.core.errors import WrongUsageError
 from jobfile.model.regex import regex
 from jobfile.schedule.dates import YEARS
 from jobfile.schedule.duration import parse_duration, why_no_duration
@@ -64,10 +63,10 @@ def parse_instant(text: str, zone: ZoneInfo, *, now: datetime) -> datetime:
     try:
         at = _relative(given, now) or _named(given, zone, now)
     except (ValueError, OverflowError):
-        raise click.UsageError(f"'{text}' is not a time; write {FORMS}") from None
+        raise WrongUsageError(f"'{text}' is not a time; write {FORMS}") from None
     if at.year not in YEARS:
         known = f"it knows the years {YEARS[0]} to {YEARS[-1]}"
-        raise click.UsageError(f"'{text}' is not a time that jobfile knows; {known}")
+        raise WrongUsageError(f"'{text}' is not a time that jobfile knows; {known}")
     return at.astimezone(UTC)
 
 
@@ -100,7 +99,7 @@ def parse_length(text: str, *, of: str) -> timedelta:
     length = parse_duration(text)
     if length is None:
         why, expected = why_no_duration(text)
-        raise click.UsageError(f"{of}: '{text}' {why}: {expected}")
+        raise WrongUsageError(f"{of}: '{text}' {why}: {expected}")
     return length
 
 
@@ -241,7 +240,7 @@ def _in_named_zone(local: _LocalTime, name: str, zone: ZoneInfo) -> datetime:
     if "/" in name:
         place = load_zone(name)
         if place is None:
-            raise click.UsageError(f"there is no time zone '{name}'; write a name such as Europe/Oslo")
+            raise WrongUsageError(f"there is no time zone '{name}'; write a name such as Europe/Oslo")
         return local(place).replace(tzinfo=place)
     for known in (zone, None):
         for at in _readings(local(known), known):
@@ -272,9 +271,9 @@ def _anywhere(local: datetime, name: str, zone: ZoneInfo) -> datetime:
     if found:
         choices = sorted(f"{local.replace(tzinfo=load_zone(one)):%z} in {one}" for one in found.values())
         named = ", ".join(choices[:MAX_CHOICES])
-        raise click.UsageError(f"'{name}' means more than one zone ({named}); write the offset or the place")
+        raise WrongUsageError(f"'{name}' means more than one zone ({named}); write the offset or the place")
     here = local.replace(tzinfo=zone).tzname()
-    raise click.UsageError(
+    raise WrongUsageError(
         f"no zone is called '{name}' at that time; {zone.key} is called {here} then. "
         "Write the offset, as in 2026-11-28T18:04+01:00, or UTC"
     )

@@ -1,6 +1,6 @@
-"""Parses params on the command line."""
+"""Parses params that are given as texts."""
 
-import click
+from engine.core.errors import WrongUsageError
 
 
 def split_params(given: tuple[str, ...], *, option: str = "-p") -> dict[str, str]:
@@ -9,8 +9,8 @@ def split_params(given: tuple[str, ...], *, option: str = "-p") -> dict[str, str
     for text in given:
         name, equals, value = text.partition("=")
         if not equals or not name:
-            raise click.UsageError(f"{option} takes NAME=VALUE, found '{text}'")
+            raise WrongUsageError(f"{option} takes NAME=VALUE, found '{text}'")
         if name in params:
-            raise click.UsageError(f"{option} {name} is given twice")
+            raise WrongUsageError(f"{option} {name} is given twice")
         params[name] = value
     return params

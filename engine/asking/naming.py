@@ -6,7 +6,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from engine.answers.zones import zone_of_job
-from engine.cli.place import Place, UnknownJobError
+from engine.asking.place import Place, UnknownJobError
 from engine.core.errors import ErrorCode, JobfileError, NothingRecordedError
 from engine.core.lifecycle import Run
 from engine.core.vocabulary import short
