@@ -84,7 +84,7 @@ def _metric(family: Family) -> Metric:
 
 
 class MetricsServer(ThreadingHTTPServer):
-    """Answers GET /metrics; each answer is collected when it is asked for, one at a time."""
+    """Answers GET /metrics; each answer is collected at its request, one at a time."""
 
     daemon_threads = True
 

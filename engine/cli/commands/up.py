@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -145,31 +145,59 @@ def command(
     config = replace(config, state_dir=config.state_dir.resolve())
     clock = SystemClock()
     manager = Manager(place.config.environ, pid=os.getpid())
-    console = Console(STDOUT, when_lost=lambda count: lost_line(count, clock.now(), form=form))
-    log = LogFile(config.state_dir / "engine.log")
-    journal = EventStream(log, Shown(console.write, form=form, style=style_of()), clock=clock)
-    tracing = _trace(journal, config)
+    outlets = _outlets(config, clock, form)
     signals = _Signals(manager, clock)
     signals.obey()  # first: once the lock is taken, others may signal its holder
     page = _page_server(served_at, place, clock)
-    session = _open(config, journal, clock)
+    session = _open(config, outlets.journal, clock)
     alarm = _alarm(manager, config)
-    service = EngineService(session, journal, clock, ended=signals.ended, manager=manager, alarm=alarm)
+    service = EngineService(
+        session, outlets.journal, clock, ended=signals.ended, manager=manager, alarm=alarm
+    )
     signals.reload = service.wake
-    service.start()
-    if page is not None:
-        page.start()
-    manager.ready(f"runs {config.main_file}")
-    signals.ended.wait(duration.total_seconds() if duration else None)
-    manager.stopping()
-    if page is not None:
-        page.stop()
+    seconds = duration.total_seconds() if duration else None
+    _work(service, page, until=lambda: signals.ended.wait(seconds), manager=manager, file=config.main_file)
     if stop_jobs and not service.trouble and not _stop_jobs(service):
         click.echo(
             "warning: not every job has ended; running jobs continue under their supervisors", err=True
         )
-    _end(service, console, tracing)
+    _end(service, outlets)
     return GOOD
+
+
+def _work(
+    service: EngineService,
+    page: PageServer | None,
+    *,
+    until: Callable[[], object],
+    manager: Manager,
+    file: Path,
+) -> None:
+    """Run the engine, and the server of the page beside it, until a time or a signal."""
+    service.start()
+    if page is not None:
+        page.start()
+    manager.ready(f"runs {file}")
+    until()
+    manager.stopping()
+    if page is not None:
+        page.stop()
+
+
+class _Outlets(NamedTuple):
+    """Where events go: the stream, and those of its sinks that are closed at the end."""
+
+    journal: EventStream
+    console: Console
+    tracing: "Tracing | None"
+
+
+def _outlets(config: EngineConfig, clock: SystemClock, form: Form) -> _Outlets:
+    """Events go to the log, to standard output, and as spans to a collector if the environment names one."""
+    console = Console(STDOUT, when_lost=lambda count: lost_line(count, clock.now(), form=form))
+    log = LogFile(config.state_dir / "engine.log")
+    journal = EventStream(log, Shown(console.write, form=form, style=style_of()), clock=clock)
+    return _Outlets(journal, console, _trace(journal, config))
 
 
 def _page_server(served_at: str | None, place: Place, clock: SystemClock) -> PageServer | None:
@@ -187,12 +215,12 @@ def _page_server(served_at: str | None, place: Place, clock: SystemClock) -> Pag
     return PageServer(arguments, clock, tell=lambda line: console.write(f"warning: {line}\n"))
 
 
-def _end(service: EngineService, console: Console, tracing: "Tracing | None") -> None:
+def _end(service: EngineService, outlets: "_Outlets") -> None:
     """Stop cleanly. Raises the error that ended the engine, or one that names the loops that did not end."""
     standing = service.stop()
-    if tracing is not None:
-        tracing.close()
-    console.close()
+    if outlets.tracing is not None:
+        outlets.tracing.close()
+    outlets.console.close()
     if service.trouble is not None:
         raise service.trouble
     if standing:
