@@ -15,6 +15,7 @@ from engine.channels.failing import MAX_OUTPUT_BYTES, shown
 from engine.channels.http import HttpChannel
 from engine.channels.kind import Failure
 from engine.config import EngineConfig
+from engine.core import notices
 from engine.execution.launcher_client import listen
 from engine.notifications.message import Happening, make_message
 from jobfile.model.jobs import HttpAction
@@ -51,6 +52,8 @@ class SendPing(Protocol):
 
 def make_ping(found: Happening) -> Ping:
     """The ping about a start or an end of a run: the exit code if it failed with one, and the message."""
+    if found.event == notices.STARTED:  # by the time it is sent, the run may be over
+        found = found._replace(attempts=(), tail=())
     message = make_message(found.id, [found])
     run = found.run
     rid = "" if run is None else str(UUID(hex=(run.occurrence or run.id)))
@@ -60,11 +63,11 @@ def make_ping(found: Happening) -> Ping:
 def _end_of(event: str, code: object) -> str:
     """What follows the URL. A run that was skipped or cancelled is neither a success nor a failure."""
     match event:
-        case "started":
+        case notices.STARTED:
             return START
         case "succeeded":
             return SUCCESS
-        case "skipped" | "cancelled":
+        case "skipped" | notices.CANCELLED:
             return LOG
         case _:
             is_code = event == "failed" and isinstance(code, int) and 0 < code <= MAX_CODE

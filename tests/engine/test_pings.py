@@ -147,7 +147,9 @@ EVENTS: Sequence[str] = ("started", "succeeded", "failed", "missed", "skipped", 
 def test_only_a_success_is_pinged_as_one(event: str, code: int | None) -> None:
     """Exit code 0 can be a failure, when a check of what is expected is broken: URL/0 would be a success."""
     run = a_run(id="1" * 32)
-    ping = make_ping(Happening("1" * 32, event, "hello", NOON, {"exit_code": code}, a_job(), run))
+    said = ("the last line",)
+    ping = make_ping(Happening("1" * 32, event, "hello", NOON, {"exit_code": code}, a_job(), run, (), said))
+    assert ("the last line" in ping.body) == (event != "started")
     assert (ping.end == SUCCESS) == (event == "succeeded")
     assert (ping.end == START) == (event == "started")
     assert (ping.end == LOG) == (event in ("skipped", "cancelled"))

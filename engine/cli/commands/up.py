@@ -234,7 +234,7 @@ def _trace(journal: EventStream, config: EngineConfig) -> "Tracing | None":
     """Send the spans of runs to a collector, if the environment names one."""
     if not is_traced(config.environ):
         return None
-    from engine.service.tracing import Tracing  # noqa: PLC0415  start-up time: only where traces are wanted
+    from engine.service.tracing import Tracing  # noqa: PLC0415  start-up time: only with a collector
 
     def make_sender() -> "Sender":
         from engine.integrations.otel import SpanSender  # noqa: PLC0415  the same, and an extra that may be missing
