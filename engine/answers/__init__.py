@@ -29,6 +29,7 @@ __all__ = [
     "listing",
     "listing_text",
     "logs",
+    "metrics",
     "newest",
     "notify",
     "outputs",

@@ -348,6 +348,18 @@ PAGES: Final[Mapping[str, HelpPage]] = {
             USAGE: "there is no such generation",
         },
     ),
+    "metrics": HelpPage(
+        (
+            "jobfile metrics",
+            "jobfile metrics --listen 127.0.0.1:9464",
+            "jobfile metrics --textfile /var/lib/node_exporter/jobfile.prom",
+        ),
+        {
+            GOOD: "the metrics are printed or written, whatever they say",
+            NOT_WELL: "the port is taken, or the file cannot be written",
+            USAGE: "nothing is recorded yet, or the extra `metrics` is not installed",
+        },
+    ),
     "notify": HelpPage(
         (
             "jobfile notify test oncall",

@@ -271,6 +271,16 @@ class StateCount:
     count: int
 
 
+class Bucket(NamedTuple):
+    """Runs whose time is between two bounds: of a job, how many, and the sum of their times in seconds."""
+
+    job: str
+    number: int
+    """The place of the upper bound, from 0; that of none is the number of bounds."""
+    runs: int
+    seconds: float
+
+
 class Unreadable(NamedTuple):
     """A row of the ledger that cannot be read: which, why, and the job it concerns as far as known."""
 

@@ -13,6 +13,7 @@ __all__ = [
     "keys",
     "name_patterns",
     "names",
+    "pinging",
     "regex",
     "requests",
     "size",
