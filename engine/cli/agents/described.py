@@ -346,7 +346,7 @@ ACTING: Final = (
     described(
         "resume",
         "Let a paused job run on its schedule again",
-        "Runs that fell due while it was paused are not run later.",
+        "The opposite of `pause`. Runs that fell due while the job was paused are not run later.",
         acting.resume,
         JOB,
         WHY,

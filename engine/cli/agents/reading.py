@@ -15,7 +15,7 @@ from engine.answers.runs import runs_to_json
 from engine.answers.shown import show_run, shown_to_json
 from engine.answers.status import status_to_json
 from engine.answers.why import story_to_json
-from engine.cli.agents.asking import AgentPlace, choice_of, within
+from engine.cli.agents.asking import AgentPlace, choice_of, file_in, side_in
 from engine.cli.checking import check_sets
 from engine.cli.filters import named_states
 from engine.cli.findings import refuse_invalid
@@ -127,7 +127,8 @@ def show(place: AgentPlace, call: Call) -> Answer:
 
 def check(place: AgentPlace, call: Call) -> Answer:
     """`jobfile check`, of the main file or of a file in its folder."""
-    name = within(place, call.text("file"), what="file") or str(place.main_file)
+    named = call.text("file")
+    name = str(place.main_file) if named is None else file_in(place, named)
     checked = check_sets((name,), place, overrides={})
     if checked.unreadable:
         raise UnreadableFileError(f"cannot read {'; '.join(checked.unreadable)}")
@@ -140,7 +141,7 @@ def check(place: AgentPlace, call: Call) -> Answer:
 
 def plan(place: AgentPlace, call: Call) -> Answer:
     """`jobfile plan`."""
-    before, after = within(place, call.text("from"), what="from"), within(place, call.text("to"), what="to")
+    before, after = side_in(place, call.text("from")), side_in(place, call.text("to"))
     view, choice = place.view_if_any(), choice_of(call)
     try:
         base, target = sides_of(place, view, before, after or "worktree")
