@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -15,17 +16,18 @@ from hypothesis import strategies as st
 
 from engine.cli.agents.acting import ACTIONS
 from engine.cli.agents.attending import Attendant
-from engine.cli.agents.registry import tools_of
+from engine.cli.agents.registry import refusal, tools_of
 from engine.cli.place import Place
 from engine.integrations.mcp_results import MAX_BYTES, TooLargeError, answer_schema, bounded
 from engine.integrations.mcp_tools import ArgumentError, Call, Kind, Tool, ToolError
+from tests.acceptance.test_readme import ROOT, matches
 from tests.cli.conftest import Jobfile
 from tests.cli.test_files import SCHEMAS
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=30),
     lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(max_size=8), inner, max_size=5),
-    max_leaves=20,
+    max_leaves=8,
 )
 VALUES = [
     "good",
@@ -104,6 +106,7 @@ def test_no_reading_tool_changes_a_record_whatever_it_is_asked(
     assert sorted(tmp_path.rglob("*.yaml")) == files
 
 
+@settings(max_examples=60, deadline=None)
 @given(given=st.dictionaries(st.sampled_from(["job", "limit", "states", "not_ok", "x"]), JSON, max_size=4))
 def test_arguments_are_taken_or_refused_as_their_schema_says(given: dict[str, Any]) -> None:
     (tool,) = [one for one in TOOLS if one.name == "runs"]
@@ -173,6 +176,48 @@ def test_a_file_outside_of_the_folder_is_refused_wherever_the_server_was_started
             with pytest.raises(ToolError) as found:
                 called(tools[tool], **{argument: name})
             assert "hidden" not in str(found.value)
+
+
+def shown_in(shown: Any, found: Any) -> bool:
+    """Whether an answer has what the page shows of it; `…` stands for anything."""
+    match shown:
+        case dict():
+            return all(name in found and shown_in(one, found[name]) for name, one in shown.items())
+        case list():
+            return len(shown) == len(found) and all(map(shown_in, shown, found))
+        case str():
+            return matches(shown, found)
+    return bool(shown == found)
+
+
+def test_the_conversation_of_the_page_goes_as_it_says(jobfile: Jobfile, tmp_path: Path) -> None:
+    page = (ROOT / "docs/mcp.md").read_text()
+    (job_file,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    (conversation,) = re.findall(r"```text\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "jobs.yaml").write_text(job_file)
+    jobfile("apply", "--yes")
+    attendant = Attendant(Place.named(None, None))
+    tools = tools_of(Place.named(None, None), attendant, allowed=("run", "retry"))
+    known = {tool.name: tool for tool in tools}
+    for step in conversation.strip().split("\n\n"):
+        asked, _, answer = step.partition("\n")
+        name, _, arguments = asked.partition(" ")
+        try:
+            found = called(known[name], **json.loads(arguments))
+        except ToolError as error:
+            assert answer == f"error: {error}"
+        except KeyError:
+            assert answer == f"error: {refusal(name, known)}"
+        else:
+            assert shown_in(json.loads(answer), found), (step, found)
+    attendant.end()
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_the_page_names_each_tool(action: str) -> None:
+    page = (ROOT / "docs/mcp.md").read_text()
+    assert f"`{action}`" in page
+    assert all(f"`{tool.name}`" in page for tool in TOOLS)
 
 
 @pytest.mark.parametrize(
