@@ -139,7 +139,7 @@ def test_what_is_not_allowed_is_not_listed_and_refused_in_words(reader: Agent, b
     [
         ("did", {}, "did needs `job`"),
         ("did", {"jbo": "good"}, 'no argument "jbo"; did you mean job?'),
-        ("did", {"job": ["good"]}, "`job` must be text; found"),
+        ("did", {"job": ["good"]}, '`job` must be text, not ["good"]'),
         ("did", {"job": "god"}, "did you mean good?"),
         ("did", {"job": "good", "at": "soon"}, "'soon' is not a time"),
         ("did", {"job": "good", "at": "1h", "on": "today"}, "exclude each other"),

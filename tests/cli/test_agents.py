@@ -203,11 +203,11 @@ def test_the_conversation_of_the_page_goes_as_it_says(jobfile: Jobfile, tmp_path
         asked, _, answer = step.partition("\n")
         name, _, arguments = asked.partition(" ")
         try:
-            found = called(known[name], **json.loads(arguments))
+            found = called(known[name], **json.loads(arguments)) if name in known else refusal(name, known)
         except ToolError as error:
-            assert answer == f"error: {error}"
-        except KeyError:
-            assert answer == f"error: {refusal(name, known)}"
+            found = str(error)
+        if isinstance(found, str):
+            assert answer == f"error: {found}"
         else:
             assert shown_in(json.loads(answer), found), (step, found)
     attendant.end()

@@ -7,6 +7,7 @@ from typing import Any, Final
 import click
 
 from engine.actions.unsupported import beyond_engine
+from engine.answers.agenda import next_to_json
 from engine.answers.did import did_to_json
 from engine.answers.listing import STATES, list_to_json
 from engine.answers.report import report_to_json
@@ -24,7 +25,7 @@ from engine.cli.naming import find_run
 from engine.cli.planning import planned
 from engine.cli.questions.did import Wanted as WantedDid
 from engine.cli.questions.did import ask_did
-from engine.cli.questions.next import Asked, ask_next, next_to_json
+from engine.cli.questions.next import Asked, ask_next
 from engine.cli.questions.plan import chosen_of, sides_of
 from engine.cli.questions.report import ask_report
 from engine.cli.questions.requests import Wanted, ask_dry_run
