@@ -46,6 +46,7 @@ __all__ = [
     "status",
     "status_text",
     "steps",
+    "tokens",
     "upcoming",
     "waiting",
     "why",

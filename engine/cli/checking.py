@@ -5,7 +5,7 @@ from dataclasses import field
 from pathlib import Path
 
 from engine.actions.unsupported import UNABLE
-from engine.cli.place import Place
+from engine.asking.place import Place
 from engine.sources.file_reader import read_job_files, read_limited
 from engine.sources.includes import JobFiles
 from engine.sources.shell_syntax import SyntaxChecker

@@ -42,6 +42,9 @@ GROUPS = {
     },
     "Run": {
         "up": "run the engine in the foreground",
+        "serve": "serve the page and the API",
+        "ui": "open the page in a browser, signed in",
+        "token": "who may use the page and the API",
         "run": "run a job now and follow it",
         "wait": "wait for runs to end",
         "cancel": "end a run, or several",
@@ -74,7 +77,7 @@ GROUPS = {
 
 COMMANDS = {name: about for group in GROUPS.values() for name, about in group.items()}
 
-LASTING = ("up", "lsp", "mcp", "run", "wait")
+LASTING = ("up", "serve", "lsp", "mcp", "run", "wait")
 """Commands that may run for long."""
 OBJECTS_BETWEEN_SEARCHES = 200_000
 """How many objects a short command makes before Python searches them for garbage: it finds almost none, and
@@ -87,6 +90,33 @@ ELSEWHERE = {"ls": "list", "ps": "list", "history": "runs", "stop": "cancel", "k
 
 class HelpedCommand(click.Command):
     """A command whose help ends with examples and the meanings of its exit codes."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments; a value of a param without its option gets advice."""
+        given = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            bare = next((one for one in given if "=" in one and f"argument ({one}" in error.message), None)
+            if bare is not None and any("-p" in param.opts for param in self.params):
+                # As below: click declares it final.
+                error.message += f"; the value of a param follows -p:  -p {bare}"  # type: ignore[misc]
+            raise
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command. A question that is wrong is shown as a wrong command line."""
+        from engine.core.errors import JobfileError, WrongUsageError  # noqa: PLC0415  start-up time: `--help` needs none
+
+        try:
+            return super().invoke(ctx)
+        except WrongUsageError as error:
+            raise click.UsageError(str(error), ctx=ctx) from error
+        except JobfileError as error:
+            if error.is_reported:
+                from engine.cli.findings import print_report  # noqa: PLC0415  start-up time: only after an error
+
+                print_report(error)
+            raise
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  click's signature
         """Write the examples and the exit codes."""

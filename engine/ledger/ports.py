@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         Watched,
     )
     from engine.core.step_states import StepRun
+    from engine.ledger.access_ports import Granted
     from engine.ledger.following_ports import Followed
     from engine.ledger.late_ports import LateHistory
     from engine.ledger.soundness_ports import Soundness
@@ -302,3 +303,4 @@ class View(Opened, Current, History, Overview, Generations, EngineHistory, Backf
     soundness: Soundness
     lateness: LateHistory
     following: Followed
+    access: Granted

@@ -3,19 +3,18 @@
 from collections.abc import Mapping
 from typing import Final
 
-import click
-
 from engine.answers.as_json import one_run_to_json
 from engine.answers.pauses import paused_to_json, resumed_to_json
 from engine.answers.requested import requested_to_json
+from engine.asking.pauses import pause_job, resume_job
+from engine.asking.requested import Wanted, bound_to, job_to_run, runs_of_request
+from engine.asking.requests import hand_over, is_duplicate
+from engine.asking.retries import How, job_again, run_again, run_to_retry
+from engine.asking.stops import stop_run
+from engine.asking.which import Which
 from engine.cli.agents.asking import AgentPlace
 from engine.cli.agents.reading import WAIT_SECONDS, until_over
-from engine.cli.asking import hand_over, is_duplicate
-from engine.cli.questions.pauses import pause_job, resume_job
-from engine.cli.questions.requests import Wanted, bound_to, job_to_run, runs_of_request
-from engine.cli.questions.retries import How, job_again, run_again, run_to_retry
-from engine.cli.questions.stops import stop_run
-from engine.cli.which import Which
+from engine.core.errors import WrongUsageError
 from engine.core.lifecycle import Run
 from engine.host.lock import is_engine_running
 from engine.integrations.mcp_tools import Call
@@ -31,7 +30,7 @@ def run(place: AgentPlace, call: Call) -> Answer:
     """`jobfile run`."""
     key = call.text("key") or ""
     if key and (trouble := key_trouble(key)):
-        raise click.UsageError(f"`key`: {trouble}")
+        raise WrongUsageError(f"`key`: {trouble}")
     wanted = Wanted(call.values("params"), call.values("matrix"), call.text("at"), key)
     is_running = is_engine_running(place.state_dir)
     found = job_to_run(place, call.needed("job"), is_running=is_running, is_strict=True)

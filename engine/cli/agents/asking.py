@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from engine.answers.choice import Choice
+from engine.asking.findings import InvalidFilesError
+from engine.asking.place import Place
 from engine.cli.agents.attending import Attendant
 from engine.cli.bugs import bug_words
-from engine.cli.findings import InvalidFilesError
-from engine.cli.place import Place
-from engine.core.errors import JobfileError
+from engine.core.errors import JobfileError, WrongUsageError
 from engine.host.environment import user_name
 from engine.integrations.mcp_tools import Argument, Call, Kind, ToolError
 from engine.planning.sides import ENGINE, WORKTREE
@@ -67,7 +67,7 @@ def asking(place: Place, attendant: Attendant, ask: Ask) -> Callable[[Call], Map
             for view in here.views:
                 here.warn_unreadable(view)
         except InvalidFilesError as error:
-            found_in = "" if error.compiled is None else f"\n\n{errors_of(error.compiled)}"
+            found_in = f"\n\n{errors_of(error.looked)}"
             raise ToolError(f"{error}{found_in}"[:MAX_ERROR]) from error
         except JobfileError as error:
             advice = f"; {error.advice}" if error.advice else ""
@@ -95,7 +95,7 @@ def file_in(place: Place, text: str) -> str:
     folder = place.main_file.absolute().parent.resolve()
     path = (folder / text).resolve()
     if not path.is_relative_to(folder):
-        raise click.UsageError(f"{printable(text)} is outside of {folder}; name a file in it")
+        raise WrongUsageError(f"{printable(text)} is outside of {folder}; name a file in it")
     return str(path)
 
 

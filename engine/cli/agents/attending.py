@@ -4,9 +4,9 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from engine.cli.alone import Alone
-from engine.cli.asking import prepare_state
-from engine.cli.place import Place
+from engine.asking.alone import Alone
+from engine.asking.place import Place
+from engine.asking.requests import prepare_state
 from engine.core.errors import JobfileError
 from engine.core.lifecycle import Run
 from engine.execution.attendance import Attendance

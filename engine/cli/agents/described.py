@@ -2,11 +2,11 @@
 
 from typing import Final, NamedTuple
 
+from engine.asking.simulating import MAX_DAYS
 from engine.cli.agents import acting, reading
 from engine.cli.agents.asking import AT, JOB, MATRIX, OWNERS, PARAMS, RUN_OR_JOB, SINCE, TAGS, UNTIL, WHY, Ask
 from engine.cli.agents.output import LINES, MAX_LINES, output_of
 from engine.cli.agents.reading import MAX_WAIT_SECONDS, WAIT_SECONDS
-from engine.cli.simulating import MAX_DAYS
 from engine.integrations.mcp_tools import READS, Argument, Effect, Kind
 
 MAX_LIMIT: Final = 500

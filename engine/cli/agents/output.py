@@ -5,11 +5,11 @@ from dataclasses import replace
 from typing import Final
 
 from engine.answers.logs import logs_to_json
+from engine.asking.logs import Options, logs, one_run
+from engine.asking.naming import subject
+from engine.asking.which import Which
 from engine.cli.agents.asking import AgentPlace
-from engine.cli.naming import subject
-from engine.cli.questions.logs import Options, logs, one_run
-from engine.cli.showing import NeutralText
-from engine.cli.which import Which
+from engine.execution.output_text import NeutralText
 from engine.integrations.mcp_results import MAX_BYTES
 from engine.integrations.mcp_tools import Call
 

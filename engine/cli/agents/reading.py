@@ -4,8 +4,6 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final
 
-import click
-
 from engine.actions.unsupported import beyond_engine
 from engine.answers.agenda import next_to_json
 from engine.answers.did import did_to_json
@@ -16,27 +14,27 @@ from engine.answers.runs import runs_to_json
 from engine.answers.shown import show_run, shown_to_json
 from engine.answers.status import status_to_json
 from engine.answers.why import story_to_json
+from engine.asking.choosing import named_states
+from engine.asking.did import Wanted as WantedDid
+from engine.asking.did import ask_did
+from engine.asking.findings import refuse_invalid
+from engine.asking.naming import find_run
+from engine.asking.next import Asked, ask_next
+from engine.asking.plan import chosen_of, sides_of
+from engine.asking.report import ask_report
+from engine.asking.requested import Wanted, ask_dry_run
+from engine.asking.runs import Options as RunsOptions
+from engine.asking.runs import ask_runs, states_of
+from engine.asking.show import job_from_files, run_named
+from engine.asking.simulate import catalog_of, setting_of, specs_of
+from engine.asking.simulating import Options as SimulateOptions
+from engine.asking.waits import is_stuck, stuck_words
+from engine.asking.why import ask_why
 from engine.cli.agents.asking import AgentPlace, choice_of, file_in, side_in
 from engine.cli.checking import check_sets
-from engine.cli.filters import named_states
-from engine.cli.findings import refuse_invalid
 from engine.cli.lints import project_lints, read_lints
-from engine.cli.naming import find_run
 from engine.cli.planning import planned
-from engine.cli.questions.did import Wanted as WantedDid
-from engine.cli.questions.did import ask_did
-from engine.cli.questions.next import Asked, ask_next
-from engine.cli.questions.plan import chosen_of, sides_of
-from engine.cli.questions.report import ask_report
-from engine.cli.questions.requests import Wanted, ask_dry_run
-from engine.cli.questions.runs import Options as RunsOptions
-from engine.cli.questions.runs import ask_runs, states_of
-from engine.cli.questions.show import job_from_files, run_named
-from engine.cli.questions.simulate import catalog_of, setting_of, specs_of
-from engine.cli.questions.waits import is_stuck, stuck_words
-from engine.cli.questions.why import ask_why
-from engine.cli.simulating import Options as SimulateOptions
-from engine.core.errors import UnreadableFileError
+from engine.core.errors import UnreadableFileError, WrongUsageError
 from engine.core.lifecycle import Run
 from engine.dryrun.rendering import dry_run_to_json
 from engine.host.lock import lock_holder
@@ -74,7 +72,7 @@ def list_jobs(place: AgentPlace, call: Call) -> Answer:
     if isinstance(found, Compiled):
         refuse_invalid(found)
     if found.unknown:
-        raise click.UsageError(found.unknown)
+        raise WrongUsageError(found.unknown)
     return list_to_json(found)
 
 
@@ -181,7 +179,7 @@ def wait(place: AgentPlace, call: Call) -> Answer:
     """`jobfile wait`, for a bounded time, and only reading."""
     given = call.texts("runs")
     if not given:
-        raise click.UsageError("name the runs to wait for")
+        raise WrongUsageError("name the runs to wait for")
     view = place.view()
     ids = list(dict.fromkeys(find_run(view, one).id for one in given))
     found = until_over(place, view, ids, call, seconds=call.count("timeout_seconds", WAIT_SECONDS))

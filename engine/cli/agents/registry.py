@@ -3,11 +3,11 @@
 from collections.abc import Collection
 from typing import Final
 
+from engine.asking.place import Place
 from engine.cli.agents.acting import ACTIONS
 from engine.cli.agents.asking import asking
 from engine.cli.agents.attending import Attendant
 from engine.cli.agents.described import ABOUT_FILES, ABOUT_RUNS, ACTING
-from engine.cli.place import Place
 from engine.integrations.mcp_results import answer_schema
 from engine.integrations.mcp_tools import Tool
 from jobfile.diagnostics.suggest import suggest

@@ -14,12 +14,13 @@ from engine.answers.backfills import (
     wanted_to_json,
     wanted_to_text,
 )
+from engine.asking.naming import Subject, job_named
+from engine.asking.place import Place
+from engine.asking.times import parse_instant
 from engine.cli.confirming import confirmed
 from engine.cli.exit_codes import GOOD
-from engine.cli.naming import Subject, job_named
 from engine.cli.output import print_json, print_text, row_width, style_of
-from engine.cli.place import Place, json_option, place_options, why_option
-from engine.cli.times import parse_instant
+from engine.cli.place import json_option, place_options, why_option
 from engine.core.errors import JobfileError
 from engine.core.lifecycle import RunState
 from engine.core.records import Backfill

@@ -7,14 +7,16 @@ import click
 from engine.answers.as_json import one_run_to_json
 from engine.answers.cancelling import cancellable, cancellable_to_text, cancelled_to_json, cancelled_to_text
 from engine.answers.choice import Choice
-from engine.cli.asking import ask_to_stop
+from engine.asking.choosing import chosen_jobs
+from engine.asking.naming import job_named
+from engine.asking.place import Place
+from engine.asking.requests import ask_to_stop
+from engine.asking.stops import end_without_engine, stop_run
 from engine.cli.confirming import confirmed
 from engine.cli.exit_codes import GOOD
-from engine.cli.filters import choice_options, chosen_jobs
-from engine.cli.naming import job_named
+from engine.cli.filters import choice_options
 from engine.cli.output import print_json, print_text, row_width, style_of
-from engine.cli.place import Place, json_option, place_options, why_option
-from engine.cli.questions.stops import end_without_engine, stop_run
+from engine.cli.place import json_option, place_options, why_option
 from engine.core.lifecycle import Run
 from engine.core.vocabulary import short
 from engine.host.lock import lock_holder

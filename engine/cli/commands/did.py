@@ -3,11 +3,13 @@
 import click
 
 from engine.answers.did import did_to_json, did_to_text
-from engine.cli.axes import matrix_option, split_axes
+from engine.asking.axes import split_axes
+from engine.asking.did import Wanted, ask_did
+from engine.asking.params import split_params
+from engine.asking.place import Place
+from engine.cli.axes import matrix_option
 from engine.cli.output import print_json, print_text, style_of
-from engine.cli.params import split_params
-from engine.cli.place import Place, json_option, place_options
-from engine.cli.questions.did import Wanted, ask_did
+from engine.cli.place import json_option, place_options
 
 
 @click.command("did")

@@ -7,15 +7,17 @@ import click
 from engine.answers.asked import Asked
 from engine.answers.combinations import has_values
 from engine.answers.logs import about_run, all_logs_to_json, logs_to_json, why_no_output
+from engine.asking.logs import Options, logs, one_run
+from engine.asking.naming import Subject, subject
+from engine.asking.place import Place
+from engine.asking.times import LATEST, parse_instant
+from engine.asking.which import Which, matrix_of
 from engine.cli.exit_codes import GOOD
-from engine.cli.naming import Subject, subject
 from engine.cli.output import print_json
-from engine.cli.place import Place, json_option, place_options
-from engine.cli.questions.logs import Options, logs, one_run
+from engine.cli.place import json_option, place_options
 from engine.cli.showing import OutputShown
 from engine.cli.step_output import StepsShown
-from engine.cli.times import LATEST, parse_instant
-from engine.cli.which import Which, matrix_of, which_options
+from engine.cli.which import which_options
 from engine.core.lifecycle import AttemptKey, Run
 from engine.core.vocabulary import place_text
 from engine.ledger.ports import View

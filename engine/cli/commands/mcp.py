@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 import click
 
+from engine.asking.place import Place
 from engine.cli.agents.acting import ACTIONS
 from engine.cli.exit_codes import GOOD
-from engine.cli.place import Place, place_options
+from engine.cli.place import place_options
 from engine.core.errors import ErrorCode, JobfileError
 from engine.host.environment import take_from_environment
 from jobfile.diagnostics.suggest import suggest

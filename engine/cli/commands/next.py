@@ -9,12 +9,13 @@ from engine.answers.agenda import Agenda, agenda_to_text, next_to_json
 from engine.answers.choice import Choice
 from engine.answers.presence import Presence
 from engine.answers.upcoming import fires_to_text, obstacles_to_text
+from engine.asking.expressions import zone_named
+from engine.asking.next import Asked, ask_next
+from engine.asking.place import Place
 from engine.cli.exit_codes import GOOD
-from engine.cli.expressions import zone_named
 from engine.cli.filters import choice_options
 from engine.cli.output import print_json, row_width, width
-from engine.cli.place import Place, json_option, place_options
-from engine.cli.questions.next import Asked, ask_next
+from engine.cli.place import json_option, place_options
 from engine.core.records import Pause
 
 

@@ -4,12 +4,13 @@ import click
 
 from engine.answers.choice import Choice
 from engine.answers.pauses import paused_to_json, paused_to_text
+from engine.asking.pauses import end_of, pause_job, pause_of
+from engine.asking.place import Place
 from engine.cli.exit_codes import GOOD
 from engine.cli.filters import choice_options
 from engine.cli.output import print_json
 from engine.cli.pausing import change_many, refuse_unclear_choice
-from engine.cli.place import Place, json_option, place_options, why_option
-from engine.cli.questions.pauses import end_of, pause_job, pause_of
+from engine.cli.place import json_option, place_options, why_option
 from engine.transactions.pause import pause_by_hand
 from jobfile.schedule.zones import load_zone
 

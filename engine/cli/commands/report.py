@@ -5,11 +5,12 @@ import click
 from engine.answers.choice import Choice
 from engine.answers.report import report_to_json
 from engine.answers.report_text import report_to_text
+from engine.asking.place import Place
+from engine.asking.report import ask_report
 from engine.cli.exit_codes import BUG, GOOD, NOT_WELL
 from engine.cli.filters import choice_options
 from engine.cli.output import print_json, print_text, row_width, style_of
-from engine.cli.place import Place, json_option, place_options
-from engine.cli.questions.report import ask_report
+from engine.cli.place import json_option, place_options
 
 
 @click.command("report")

@@ -4,12 +4,13 @@ import click
 
 from engine.answers.choice import Choice
 from engine.answers.pauses import resumed_to_json, resumed_to_text
+from engine.asking.pauses import resume_job
+from engine.asking.place import Place
 from engine.cli.exit_codes import GOOD
 from engine.cli.filters import choice_options
 from engine.cli.output import print_json
 from engine.cli.pausing import change_many, refuse_unclear_choice
-from engine.cli.place import Place, json_option, place_options, why_option
-from engine.cli.questions.pauses import resume_job
+from engine.cli.place import json_option, place_options, why_option
 from engine.transactions.pause import resume_by_hand
 
 

@@ -16,16 +16,19 @@ from engine.answers.retryable import (
     retryable_to_json,
     retryable_to_text,
 )
-from engine.cli.asking import hand_over, hand_over_all
+from engine.asking.choosing import chosen_jobs, refuse_choice_of_one, window_of
+from engine.asking.naming import job_named
+from engine.asking.place import Place
+from engine.asking.requests import hand_over, hand_over_all
+from engine.asking.retries import How, job_again, run_again, run_to_retry
+from engine.asking.which import NEWEST, Which
 from engine.cli.confirming import confirmed
 from engine.cli.exit_codes import GOOD
-from engine.cli.filters import choice_options, chosen_jobs, refuse_choice_of_one, window_of
+from engine.cli.filters import choice_options
 from engine.cli.following import attend, tell_kept
-from engine.cli.naming import job_named
 from engine.cli.output import print_json, print_text, row_width, style_of
-from engine.cli.place import Place, json_option, place_options, why_option
-from engine.cli.questions.retries import How, job_again, run_again, run_to_retry
-from engine.cli.which import NEWEST, Which, which_options
+from engine.cli.place import json_option, place_options, why_option
+from engine.cli.which import which_options
 from engine.core.lifecycle import Run
 from engine.host.lock import is_engine_running
 from engine.ledger.ports import View

@@ -5,20 +5,16 @@ from collections.abc import Sequence
 import click
 
 from engine.answers.requested import requested_to_json
-from engine.cli.asking import hand_over, is_duplicate
-from engine.cli.axes import matrix_option, split_axes
+from engine.asking.axes import split_axes
+from engine.asking.params import split_params
+from engine.asking.place import Place
+from engine.asking.requested import Wanted, ask_dry_run, bound_to, job_to_run, runs_of_request
+from engine.asking.requests import hand_over, is_duplicate
+from engine.cli.axes import matrix_option
 from engine.cli.exit_codes import GOOD, WOULD_NOT_RUN
 from engine.cli.following import attend, tell_duplicate
 from engine.cli.output import print_json, width
-from engine.cli.params import split_params
-from engine.cli.place import (
-    Place,
-    json_option,
-    place_options,
-    strict_option,
-    why_option,
-)
-from engine.cli.questions.requests import Wanted, ask_dry_run, bound_to, job_to_run, runs_of_request
+from engine.cli.place import json_option, place_options, strict_option, why_option
 from engine.core.lifecycle import Run, RunState
 from engine.core.vocabulary import short
 from engine.dryrun.before import DryRun

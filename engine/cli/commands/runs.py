@@ -4,11 +4,12 @@ import click
 
 from engine.answers.choice import Choice
 from engine.answers.runs import BAD, runs_to_json, runs_to_text
+from engine.asking.place import Place
+from engine.asking.runs import Options, ask_runs, states_of
 from engine.cli.exit_codes import GOOD
 from engine.cli.filters import choice_options
 from engine.cli.output import print_json, print_text, row_width, style_of
-from engine.cli.place import Place, json_option, place_options
-from engine.cli.questions.runs import Options, ask_runs, states_of
+from engine.cli.place import json_option, place_options
 
 
 @click.command("runs")

@@ -7,11 +7,12 @@ import click
 from engine.answers.graph import FORMS, graph_of, graph_to_mermaid, graph_to_svg, graph_to_text
 from engine.answers.shown import show_run, shown_to_json
 from engine.answers.shown_text import printable_lines, shown_to_text
+from engine.asking.params import split_params
+from engine.asking.place import Place
+from engine.asking.show import job_from_files, run_named
 from engine.cli.exit_codes import GOOD
 from engine.cli.output import print_json
-from engine.cli.params import split_params
-from engine.cli.place import Place, json_option, place_options
-from engine.cli.questions.show import job_from_files, run_named
+from engine.cli.place import json_option, place_options
 from engine.planning.enforcing import refuse_stale
 from engine.planning.saved import PlanRefusedError, is_plan_file, ledger_here, read_plan_file
 from jobfile.diagnostics.escapes import printable

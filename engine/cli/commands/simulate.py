@@ -6,11 +6,12 @@ from datetime import datetime
 import click
 
 from engine.actions.unsupported import beyond_engine
+from engine.asking.place import Place
+from engine.asking.simulate import catalog_of, setting_of, specs_of
+from engine.asking.simulating import MAX_DAYS, Options
 from engine.cli.exit_codes import GOOD
 from engine.cli.output import print_json, width
-from engine.cli.place import Place, json_option, place_options
-from engine.cli.questions.simulate import catalog_of, setting_of, specs_of
-from engine.cli.simulating import MAX_DAYS, Options
+from engine.cli.place import json_option, place_options
 from engine.host.given_files import write_output
 from engine.simulation.comparing import compare_to_json, compare_to_text
 from engine.simulation.core import simulate

@@ -11,10 +11,11 @@ from types import FrameType
 
 import click
 
+from engine.asking.place import Place, refuse_unsafe_files
+from engine.asking.times import parse_length
 from engine.cli.exit_codes import GOOD
 from engine.cli.output import style_of
-from engine.cli.place import Place, place_options, refuse_unsafe_files, strict_option
-from engine.cli.times import parse_length
+from engine.cli.place import place_options, strict_option
 from engine.config import EngineConfig, link_before
 from engine.core.errors import JobfileError, StoreUnwritableError
 from engine.host.clock import SystemClock
@@ -27,6 +28,7 @@ from engine.journal.file import LogFile
 from engine.journal.shown import Shown, lost_line
 from engine.journal.stream import EventStream
 from engine.service.engine import EngineService
+from engine.service.page_server import PageServer
 from engine.service.session import OpenSession, open_session
 
 STDOUT, STDERR = 1, 2
@@ -80,6 +82,12 @@ LOOK_SECONDS = 0.05
     is_flag=True,
     help="When the engine ends, cancel the running jobs [default: they continue].",
 )
+@click.option(
+    "--serve",
+    "served_at",
+    metavar="HOST:PORT",
+    help="Also serve the page and the API at this address, in a process of its own: 127.0.0.1:8420.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print events as JSON, one object on each line.")
 @strict_option
 @place_options
@@ -88,6 +96,7 @@ def command(
     how: str,
     ref: str,
     git_signers: str | None,
+    served_at: str | None,
     *,
     accept_rewind: bool,
     mark_missed: bool,
@@ -128,20 +137,40 @@ def command(
     journal = EventStream(log, Shown(console.write, as_json=as_json, style=style_of()), clock=clock)
     signals = _Signals(manager, clock)
     signals.obey()  # first: once the lock is taken, others may signal its holder
+    page = _page_server(served_at, place, clock)
     session = _open(config, journal, clock)
     alarm = _alarm(manager, config)
     service = EngineService(session, journal, clock, ended=signals.ended, manager=manager, alarm=alarm)
     signals.reload = service.wake
     service.start()
+    if page is not None:
+        page.start()
     manager.ready(f"runs {config.main_file}")
     signals.ended.wait(duration.total_seconds() if duration else None)
     manager.stopping()
+    if page is not None:
+        page.stop()
     if stop_jobs and not service.trouble and not _stop_jobs(service):
         click.echo(
             "warning: not every job has ended; running jobs continue under their supervisors", err=True
         )
     _end(service, console)
     return GOOD
+
+
+def _page_server(served_at: str | None, place: Place, clock: SystemClock) -> PageServer | None:
+    """The server of the page, not started; an address that it would refuse is refused here."""
+    if served_at is None:
+        return None
+    from engine.cli.serving import refuse_without_extra  # noqa: PLC0415  start-up time: only with --serve
+    from engine.web.addresses import parse_listen, refuse_open  # noqa: PLC0415  start-up time: as above
+
+    refuse_without_extra()
+    refuse_open(parse_listen(served_at, option="--serve"), has_tls=False, is_behind_proxy=False, hosts=())
+    console = Console(STDERR)
+    where = ("-f", str(place.main_file), "--state", str(place.state_dir))
+    arguments = ("--listen", served_at, *where)
+    return PageServer(arguments, clock, tell=lambda line: console.write(f"warning: {line}\n"))
 
 
 def _end(service: EngineService, console: Console) -> None:

@@ -6,13 +6,14 @@ import time
 import click
 
 from engine.answers.requested import waited_to_json, worst_answer
-from engine.cli.alone import Alone
+from engine.asking.alone import Alone
+from engine.asking.naming import find_run
+from engine.asking.place import Place
+from engine.asking.times import parse_length
+from engine.asking.waits import is_stuck, stuck_words
 from engine.cli.following import LOOK_SECONDS, EndingSignals, print_end
-from engine.cli.naming import find_run
 from engine.cli.output import print_json
-from engine.cli.place import Place, json_option, place_options
-from engine.cli.questions.waits import is_stuck, stuck_words
-from engine.cli.times import parse_length
+from engine.cli.place import json_option, place_options
 from engine.core.lifecycle import Run
 from engine.ledger.ports import View
 

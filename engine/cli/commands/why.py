@@ -3,10 +3,11 @@
 import click
 
 from engine.answers.why import story_to_json, story_to_text
+from engine.asking.place import Place
+from engine.asking.why import ask_why
 from engine.cli.exit_codes import GOOD
 from engine.cli.output import print_json, print_text, style_of, width
-from engine.cli.place import Place, json_option, place_options
-from engine.cli.questions.why import ask_why
+from engine.cli.place import json_option, place_options
 
 
 @click.command("why")

@@ -49,6 +49,7 @@ from engine.ledger.record_rows import (
 )
 from engine.ledger.rows import artifact_from_row, attempt_from_row, output_from_row, run_from_row, to_us
 from engine.ledger.source_fact import source_from_text
+from engine.ledger.sqlite.access import SqliteAccess
 from engine.ledger.sqlite.connection import Connection
 from engine.ledger.sqlite.current import SqliteCurrent
 from engine.ledger.sqlite.following import SqliteFollowing
@@ -62,6 +63,7 @@ from engine.ledger.sqlite.trigger_events import SqliteKeys
 from engine.ledger.watched_fact import watched_from_text
 
 if TYPE_CHECKING:
+    from engine.ledger.access_ports import Granted
     from engine.ledger.following_ports import Followed
     from engine.ledger.late_ports import LateHistory
     from engine.ledger.soundness_ports import Soundness
@@ -76,6 +78,7 @@ class SqliteView(SqliteCurrent):
         self.soundness: Soundness = SqliteSoundness(connection)
         self.lateness: LateHistory = SqliteLateness(connection)
         self.following: Followed = SqliteFollowing(connection)
+        self.access: Granted = SqliteAccess(connection)
 
     @classmethod
     def open(cls, path: Path) -> "SqliteView":
