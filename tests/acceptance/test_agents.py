@@ -230,7 +230,11 @@ def test_a_slow_run_is_waited_for_a_while_and_can_be_cancelled(agent: Agent) -> 
 def test_a_call_that_waits_holds_up_no_other_and_can_be_cancelled(agent: Agent) -> None:
     begun = agent.ask("run", job="slow", wait_seconds=0)
     waiting = [agent.begin("wait", runs=[begun["id"]], timeout_seconds=600) for _ in range(16)]
-    until(lambda: "try again when one of them is over" in str(agent.begin("wait", runs=["0000"]).result(PATIENCE)))
+    until(
+        lambda: (
+            "try again when one of them is over" in str(agent.begin("wait", runs=["0000"]).result(PATIENCE))
+        )
+    )
     assert agent.ask("status")["format"] == 1
     for one in waiting:
         one.cancel()
