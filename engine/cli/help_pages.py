@@ -75,7 +75,7 @@ PAGES: Final[Mapping[str, HelpPage]] = {
         (
             "jobfile mcp -f /srv/shop/jobs.yaml",
             "jobfile mcp --allow run,cancel",
-            "JOBFILE_MCP_TOKEN=$(cat token) jobfile mcp --listen 127.0.0.1:8765",
+            "jobfile mcp --listen 127.0.0.1:8765",
         ),
         {
             GOOD: "the agent ended the session, or a signal the server",

@@ -1,3 +1,3 @@
-"""External programs that jobfile talks to: editors, forges and collectors of traces."""
+"""External programs that jobfile talks to: editors, agents, forges and collectors of traces."""
 
-__all__ = ["forge", "lsp", "otel"]
+__all__ = ["forge", "lsp", "mcp", "mcp_http", "mcp_results", "mcp_tools", "otel"]

@@ -78,7 +78,7 @@ ASKED: dict[str, list[Words]] = {
     "completion": [["completion", "bash"], ["completion", "zsh", "--", "did", ""]],
     "explain": [["explain", "JF101"], ["explain", "keys"]],
 }
-WITHOUT_A_FOLDER = {"lsp"}
+WITHOUT_A_FOLDER = {"lsp", "mcp"}
 RESTARTED = ("up", "run", "show", "plan", "status", "doctor")
 """Asked under a locale that is not UTF-8, too. There every command executes itself again in UTF-8 mode: these
 show that its words, its folder and what it prints come through. `JOBFILE_SOAK=1` asks all."""

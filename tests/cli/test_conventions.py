@@ -82,6 +82,7 @@ NOT_THESE = re.compile(
 PRINTS_NO_ANSWER = {
     "schema": "its output is JSON",
     "lsp": "speaks to an editor",
+    "mcp": "speaks to an agent",
     "completion": "prints a script",
     "comment": "passes a text on",
     "metrics": "prints the form of another tool",

@@ -1,5 +1,7 @@
 """`jobfile notify`: a test message reaches a channel, and a preview shows a message without sending it."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -95,3 +97,20 @@ def test_the_preview_of_a_digest_is_the_report_until_now(jobfile: Jobfile, tmp_p
     fits(jobfile("notify", "preview", "good", "digest", "--json").json, "notify-preview")
     without = jobfile("notify", "preview", "bad", "digest")
     assert (without.code, "has no `digest`" in without.err) == (64, True)
+
+
+@pytest.mark.parametrize("is_installed", [True, False])
+def test_check_says_that_the_library_of_a_channel_is_missing(tmp_path: Path, is_installed: bool) -> None:
+    """So do a dry run, and the test of the channel."""
+    channel = 'team: {apprise: [URL], secrets: {URL: "env:URL"}}'
+    (tmp_path / "jobs.yaml").write_text(
+        f"version: 1\nchannels: {{{channel}}}\njobs: {{a: {{run: echo, notify: {{failed: [team]}}}}}}\n"
+    )
+    missing = "" if is_installed else "sys.modules['apprise'] = None; "
+    for command, words in (("check", "[JF631]"), ("run a --dry-run", "channel `team` needs the library")):
+        program = f"import sys; {missing}from engine.cli.main import main; main({command.split()!r})"
+        done = subprocess.run(
+            [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert (words in " ".join(done.stdout.split())) is not is_installed, done
+        assert ("pip install 'jobfile[notify]'" in done.stdout) is not is_installed
