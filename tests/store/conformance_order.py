@@ -332,7 +332,7 @@ LISTINGS: dict[str, tuple[Callable[[Ledger], None], Listing]] = {
     ),
     "matrix_runs": (
         with_waiting(occurrence="1" * 32),
-        Listing(lambda one: ids(one.view.matrix_runs(**WINDOW)), RECORDED),
+        Listing(lambda one: ids(one.view.matrix_runs(None, **WINDOW)), RECORDED),
     ),
     "waiting_of_job": (
         with_waiting(),
