@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import date
+from itertools import groupby
 from typing import Final
 
 from engine.answers.report import VERDICTS, Row
@@ -16,25 +17,20 @@ _FORMULA: Final = ("=", "+", "-", "@")
 
 def header_to_csv() -> str:
     """The first line."""
-    return _line(HEADER)
+    return ",".join(HEADER) + "\r\n"
 
 
 def days_to_csv(days: Iterable[tuple[date, Row]], *, period: str) -> Iterator[str]:
-    """The lines of a period, in the order of jobs and days."""
-    for day, row in days:
-        yield _line((period, row.job, day.isoformat(), *map(str, row.numbers.values())))
-
-
-def _line(cells: Iterable[str]) -> str:
-    return ",".join(map(_cell, cells)) + "\r\n"
+    """The lines of a period, those of each job in one text."""
+    for job, of_job in groupby(days, key=lambda one: one[1].job):
+        name = _cell(job)
+        yield "".join(
+            f"{period},{name},{day},{','.join(map(str, row.numbers.values()))}\r\n" for day, row in of_job
+        )
 
 
 def _cell(text: str) -> str:
     """A cell that a spreadsheet shows as it is: control characters are escaped, and it is no formula."""
     shown = printable(text)
-    shown = f"'{shown}" if shown.lstrip().startswith(_FORMULA) and not _is_number(shown) else shown
-    return f'"{shown.replace(chr(34), chr(34) * 2)}"' if any(one in shown for one in ',"') else shown
-
-
-def _is_number(text: str) -> bool:
-    return text.removeprefix("-").isdigit()
+    shown = f"'{shown}" if shown.lstrip().startswith(_FORMULA) else shown
+    return f'"{shown.replace(chr(34), chr(34) * 2)}"' if "," in shown or '"' in shown else shown

@@ -152,8 +152,8 @@ def _print(report: Report, form: str, asked: _Asked) -> None:
 
             click.echo(report_to_html(report), nl=False)
         case "csv":
-            for line in _csv_lines(report, asked):
-                click.echo(line, nl=False)
+            for lines in _csv_lines(report, asked):
+                click.echo(lines, nl=False)
         case _:
             style = style_of()
             print_text(report_to_text(report, width=row_width(), style=style), style)
