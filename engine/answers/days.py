@@ -63,18 +63,14 @@ def period_before(
     """The period of equal length right before a window.
 
     Before whole months come as many months, before whole days as many days, before any other window the same
-    length of time. If the window is not over, the period is cut to the part of it that has passed.
+    length of time. If the window is not over, only the part of it that has passed is compared.
     """
-    begin = _begin_before(since, until, zone)
-    passed = min(until, now) - since
-    return begin, since if passed >= until - since or passed <= timedelta() else min(begin + passed, since)
-
-
-def _begin_before(since: datetime, until: datetime, zone: tzinfo) -> datetime:
+    passed = max(min(until, now), since) - since
     first, after = since.astimezone(zone).date(), until.astimezone(zone).date()
     if since != midnight_of(first, zone) or until != midnight_of(after, zone):
-        return since - (until - since)
+        return since - passed, since
+    begin = midnight_of(first - (after - first), zone)
     if first.day == after.day == 1:
-        months = 2 * (first.year * 12 + first.month) - (after.year * 12 + after.month) - 1
-        return midnight_of(date(months // 12, months % 12 + 1, 1), zone)
-    return midnight_of(first - (after - first), zone)
+        months = 2 * (first.year * 12 + first.month - 1) - (after.year * 12 + after.month - 1)
+        begin = midnight_of(date(months // 12, months % 12 + 1, 1), zone)
+    return begin, since if until <= now else min(begin + passed, since)

@@ -346,7 +346,8 @@ def test_a_period_that_is_not_over_is_compared_with_as_much_of_the_one_before() 
     february = datetime(2026, 2, 1, tzinfo=UTC)
     assert period_before(since, until, UTC, now=now) == (february, february + 10 * DAY)
     assert period_before(since, until, UTC, now=since + 30 * DAY) == (february, since)
-    assert period_before(since, until, UTC, now=since - DAY) == (february, since)
+    assert period_before(since, until, UTC, now=since - DAY) == (february, february)
+    assert period_before(now - HOUR, until, UTC, now=now) == (now - 2 * HOUR, now - HOUR)
 
 
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 10**12)), max_size=30))

@@ -153,7 +153,7 @@ def _print(report: Report, form: str, asked: _Asked) -> None:
             click.echo(report_to_html(report), nl=False)
         case "csv":
             for lines in _csv_lines(report, asked):
-                click.echo(lines, nl=False)
+                click.echo(lines.encode(), nl=False)  # bytes: in a text, CR LF would be made harmless
         case _:
             style = style_of()
             print_text(report_to_text(report, width=row_width(), style=style), style)
