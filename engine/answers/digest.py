@@ -6,9 +6,10 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from engine.answers.choice import Choice, known_labels
+from engine.answers.counting import FIXED, NOT_WELL
 from engine.answers.lateness import late_jobs
 from engine.answers.presence import RUNNING
-from engine.answers.report import FIXED, NOT_WELL, VERDICTS, Report, Row, make_report
+from engine.answers.report import VERDICTS, Report, Row, make_report
 from engine.answers.report_text import report_to_text
 from engine.core.vocabulary import instant_text
 from engine.ledger.ports import View

@@ -293,7 +293,8 @@ PAGES: Final[Mapping[str, HelpPage]] = {
         (
             "jobfile report",
             "jobfile report nightly --since 7d",
-            "jobfile report --since yesterday --until today",
+            "jobfile report --on 'last month' --compare",
+            "jobfile report --tag night --on yesterday --format junit > report.xml",
         ),
         {
             GOOD: "all is well",

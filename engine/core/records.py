@@ -269,6 +269,8 @@ class StateCount:
     is_scheduled: bool
     state: RunState
     count: int
+    day: int = 0
+    """Which day of the window, from 0, where they are counted by day."""
 
 
 class Bucket(NamedTuple):

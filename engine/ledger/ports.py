@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from engine.ledger.following_ports import Followed
     from engine.ledger.late_ports import LateHistory
     from engine.ledger.soundness_ports import Soundness
+    from engine.ledger.total_ports import Totals
 
 
 class Opened(Protocol):
@@ -212,8 +213,10 @@ class Overview(Protocol):
         """The id of the run of a job that an idempotency key belongs to; empty if it is free."""
         ...
 
-    def matrix_runs(self, *, since: datetime, until: datetime) -> tuple[Run, ...]:
-        """Runs of a matrix that were wanted in [since, until), of all jobs, as recorded."""
+    def matrix_runs(self, job: str | None, *, since: datetime, until: datetime) -> Iterator[Run]:
+        """Runs of a matrix for times in [since, until), in the order of these times, then as recorded; read
+        lazily. Of one job, or of all for None.
+        """
         ...
 
 
@@ -318,3 +321,4 @@ class View(Opened, Current, History, Overview, Generations, EngineHistory, Backf
     lateness: LateHistory
     following: Followed
     access: Granted
+    totals: Totals

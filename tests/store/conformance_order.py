@@ -332,7 +332,11 @@ LISTINGS: dict[str, tuple[Callable[[Ledger], None], Listing]] = {
     ),
     "matrix_runs": (
         with_waiting(occurrence="1" * 32),
-        Listing(lambda one: ids(one.view.matrix_runs(**WINDOW)), RECORDED),
+        Listing(lambda one: ids(one.view.matrix_runs(None, **WINDOW)), FORWARD),
+    ),
+    "matrix_runs, in one moment": (
+        with_waiting(occurrence="1" * 32, scheduled_for=NOON),
+        Listing(lambda one: ids(one.view.matrix_runs("hello", **WINDOW)), RECORDED),
     ),
     "waiting_of_job": (
         with_waiting(),
