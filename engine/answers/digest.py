@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from engine.answers.choice import Choice, known_labels
 from engine.answers.counting import FIXED, NOT_WELL
@@ -15,6 +14,7 @@ from engine.core.vocabulary import instant_text
 from engine.ledger.ports import View
 from jobfile.model.counts import many
 from jobfile.model.jobs import DigestSpec
+from jobfile.schedule.zones import load_zone
 
 MAX_JOBS = 100
 """Maximum number of jobs that a digest lists: first those that need attention. The others are one row."""
@@ -25,7 +25,8 @@ def make_digest(
 ) -> Mapping[str, object]:
     """The facts of a digest about [since, until), and about what is late now."""
     choice = Choice(tags=digest.tags, owners=(digest.owner,) if digest.owner else ())
-    zone = ZoneInfo(digest.schedule[0].timezone)
+    zone = load_zone(digest.schedule[0].timezone)
+    assert zone is not None, "a zone was checked"
     chosen = None
     if not choice.is_all:
         chosen = {job for job, labels in known_labels(view).items() if choice.fits(labels)}

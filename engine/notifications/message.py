@@ -121,9 +121,8 @@ class _Letter(NamedTuple):
 
 
 def event_line(ids: Sequence[str]) -> str:
-    """The last line of a mail: the ids of its events."""
-    more = f" and {len(ids) - MAX_LISTED} more" if len(ids) > MAX_LISTED else ""
-    return f"event {', '.join(ids[:MAX_LISTED])}{more}"
+    """The last line of a mail: the ids of all its events."""
+    return f"event {', '.join(ids)}"
 
 
 def _digest(one: Happening) -> _Letter:
