@@ -2,4 +2,16 @@
 what is done for it.
 """
 
-__all__ = ["axes", "choosing", "naming", "params", "place", "requests", "times", "tokens", "which"]
+__all__ = [
+    "actions",
+    "axes",
+    "choosing",
+    "naming",
+    "params",
+    "place",
+    "questions",
+    "requests",
+    "times",
+    "tokens",
+    "which",
+]

@@ -36,10 +36,12 @@ def new_runs(
     now: datetime,
     chosen: Sequence[Mapping[str, Scalar]] | None = None,
     key: str = "",
+    by: str = "",
 ) -> tuple[Run, ...]:
     """Make the runs of a request, without recording them: of the chosen combinations, or of all.
 
-    `key` is an idempotency key in place of that of the job.
+    `key` is an idempotency key in place of that of the job. `by` is who asks [default:
+    the user of this process].
     """
     try:
         return requested_runs(
@@ -50,7 +52,7 @@ def new_runs(
             params=params,
             at=at,
             now=now,
-            requested_by=user_name(),
+            requested_by=by or user_name(),
             chosen=chosen,
             key=key,
         )
@@ -58,7 +60,9 @@ def new_runs(
         raise WrongUsageError(str(error)) from error
 
 
-def new_retry(spec: JobSpec, old: Run, *, digest: str, generation: int | None, now: datetime) -> Run:
+def new_retry(
+    spec: JobSpec, old: Run, *, digest: str, generation: int | None, now: datetime, by: str = ""
+) -> Run:
     """Make the retry of a run, without recording it."""
     return retry_run(
         spec,
@@ -67,7 +71,7 @@ def new_retry(spec: JobSpec, old: Run, *, digest: str, generation: int | None, n
         digest=digest,
         generation=generation,
         now=now,
-        requested_by=user_name(),
+        requested_by=by or user_name(),
     )
 
 
@@ -178,7 +182,14 @@ def _continued(place: Place, store: Requesting, run: Run, job: CompiledJob) -> R
 
 
 def ask_to_stop(
-    place: Place, runs: Sequence[Run], how: Stop, *, why: str, now: datetime, only_queued: bool = False
+    place: Place,
+    runs: Sequence[Run],
+    how: Stop,
+    *,
+    why: str,
+    now: datetime,
+    only_queued: bool = False,
+    by: str = "",
 ) -> tuple[Run, ...]:
     """Cancel runs: at once those without a process, the others through their supervisors.
 
@@ -186,7 +197,7 @@ def ask_to_stop(
     started meanwhile does, too.
     """
     store = open_ledger(place.config.ledger_url)
-    who = user_name()
+    who = by or user_name()
     after: list[Run] = []
     with store.transaction():
         for one in runs:

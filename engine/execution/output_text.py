@@ -95,3 +95,15 @@ def last_lines(folder: Path, *, count: int) -> tuple[str, ...]:
     lines = (text.feed(tail) + text.rest()).split("\n")
     kept = [line.rstrip() for line in lines if line.strip()][-count:]
     return tuple(line if len(line) <= MAX_LINE else f"{line[:MAX_LINE]}…" for line in kept)
+
+
+def last_part(output: bytes, lines: int | None) -> bytes:
+    """The last lines of an output; all of it for None."""
+    if lines is None:
+        return output
+    start = len(output.removesuffix(b"\n"))
+    for _ in range(lines):
+        start = output.rfind(b"\n", 0, start)
+        if start < 0:
+            return output
+    return output[start + 1 :] if lines else b""

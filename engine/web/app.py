@@ -69,7 +69,10 @@ class App:
             return self._refusal(error, asked)
         except JobfileError as error:
             status = _STATUS.get(error.code, HTTPStatus.INTERNAL_SERVER_ERROR)
-            return self._refusal(RefusedError(status, _words(error), code=error.code.value), asked)
+            words = _words(error)
+            if asked.who is not None and asked.who.is_limited and error.code is ErrorCode.UNKNOWN_JOB:
+                words = "there is no such job"  # the message may name others
+            return self._refusal(RefusedError(status, words, code=error.code.value), asked)
         except Exception:
             LOG.exception("a bug in jobfile")
             bug = RefusedError(HTTPStatus.INTERNAL_SERVER_ERROR, "a bug in jobfile; its log has more")
@@ -82,7 +85,7 @@ class App:
         found, missing = self._find(request)
         asked.found = found
         is_open = found is not None and found.route.access is Access.OPEN
-        who = await self._in_thread(self._identity.of, scope, request, peer)
+        who = asked.who = await self._in_thread(self._identity.of, scope, request, peer)
         if who is None and not is_open:
             raise RefusedError(HTTPStatus.UNAUTHORIZED, "sign in first")
         if found is None:
@@ -199,6 +202,7 @@ class _Asked:
 
     request: Request | None = None
     found: Found | None = None
+    who: Who | None = None
     visit: Visit | None = None
 
 

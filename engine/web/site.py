@@ -1,5 +1,6 @@
 """What the server knows for its whole life: the place, the names it answers to, and what it remembers."""
 
+import time
 from collections.abc import Callable
 from datetime import datetime
 from hashlib import sha256
@@ -40,3 +41,7 @@ class Site:
         folder = sha256(str(self.place.state_dir.absolute()).encode("utf-8", "surrogateescape"))
         name = f"jobfile_{folder.hexdigest()[:_DIGITS]}"
         return f"__Host-{name}" if self.is_secure else name
+
+    def elapsed(self) -> float:
+        """Seconds on a clock that never steps, for how long to wait."""
+        return time.monotonic()

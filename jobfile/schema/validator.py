@@ -64,7 +64,12 @@ def _unset_defaults(tree: dict[str, Any]) -> Iterator[Violation]:
 @cache
 def schema_text(form: Form = JOB_FILE) -> str:
     """The JSON Schema of a kind of file, as text."""
-    name = f"{form.schema}.schema.json"
+    return packaged_schema(form.schema)
+
+
+def packaged_schema(word: str) -> str:
+    """One of the JSON Schemas of this program, as text; beside files, those of what commands print."""
+    name = f"{word}.schema.json"
     try:
         data = pkgutil.get_data("jobfile", f"{_IN_A_WHEEL}/{name}")
     except FileNotFoundError:

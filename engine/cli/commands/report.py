@@ -1,22 +1,16 @@
 """`jobfile report`: everything expected in a window, and the results."""
 
-from datetime import UTC, timedelta
-
 import click
 
 from engine.answers.choice import Choice
-from engine.answers.report import Report, make_report, report_to_json
+from engine.answers.report import report_to_json
 from engine.answers.report_text import report_to_text
-from engine.asking.choosing import chosen_jobs, refuse_choice_of_one, window_of
-from engine.asking.naming import job_named
 from engine.asking.place import Place
+from engine.asking.questions import Window, ask_report
 from engine.cli.exit_codes import BUG, GOOD, NOT_WELL
 from engine.cli.filters import choice_options
 from engine.cli.output import print_json, print_text, row_width, style_of
 from engine.cli.place import json_option, place_options
-from engine.service.presence import presence_at
-
-DEFAULT_WINDOW = timedelta(hours=24)
 
 
 @click.command("report")
@@ -36,7 +30,7 @@ def command(
 
     Times are read and shown in the zone of JOB, or in UTC.
     """
-    report = _report(place, job, since, until, choice)
+    report = ask_report(place, job, Window(since, until), choice)
     if as_json:
         print_json(report_to_json(report))
     else:
@@ -48,20 +42,3 @@ def command(
         )
         return BUG
     return GOOD if report.is_well else NOT_WELL
-
-
-def _report(place: Place, job: str | None, since: str | None, until: str | None, choice: Choice) -> Report:
-    named = job_named(place, job) if job else None
-    refuse_choice_of_one(job, choice)
-    view, now = named.view if named else place.view(), place.now()
-    zone = named.zone if named else None
-    window = window_of(since, until, zone, now=now, default=DEFAULT_WINDOW)
-    return make_report(
-        view,
-        since=window.since,
-        until=window.until,
-        now=now,
-        presence=presence_at(place.config, view, now=now),
-        jobs={named.job} if named else chosen_jobs(view, choice),
-        zone=zone or UTC,
-    )

@@ -3,8 +3,8 @@
 import click
 
 from engine.answers.choice import Choice
-from engine.answers.pauses import Resumed, resumed_to_json, resumed_to_text
-from engine.asking.naming import job_named
+from engine.answers.pauses import resumed_to_json, resumed_to_text
+from engine.asking.actions import resume_job
 from engine.asking.place import Place
 from engine.cli.exit_codes import GOOD
 from engine.cli.filters import choice_options
@@ -12,8 +12,6 @@ from engine.cli.output import print_json
 from engine.cli.pausing import change_many, refuse_unclear_choice
 from engine.cli.place import json_option, place_options, why_option
 from engine.host.environment import user_name
-from engine.host.wake import poke
-from engine.ledger.opening import open_ledger
 from engine.transactions.pause import resume_by_hand
 
 
@@ -44,13 +42,7 @@ def command(
             as_json=as_json,
             now=now,
         )
-    job_named(place, job)
-    store = open_ledger(place.config.ledger_url)
-    with store.transaction():
-        was_paused = resume_by_hand(store, job, by=user_name(), why=why, now=now)
-    store.close()
-    poke(place.state_dir)
-    resumed = Resumed(job=job, was_paused=was_paused)
+    resumed = resume_job(place, job, why=why, by=user_name())
     if as_json:
         print_json(resumed_to_json(resumed))
     else:

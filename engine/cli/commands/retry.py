@@ -16,6 +16,7 @@ from engine.answers.retryable import (
     retryable_to_json,
     retryable_to_text,
 )
+from engine.asking.actions import job_to_retry, refuse_no_retry
 from engine.asking.choosing import chosen_jobs, refuse_choice_of_one, window_of
 from engine.asking.naming import find_run, is_run_id, job_named, subject
 from engine.asking.place import Place
@@ -28,19 +29,15 @@ from engine.cli.following import attend, tell_kept
 from engine.cli.output import print_json, print_text, row_width, style_of
 from engine.cli.place import json_option, place_options, why_option
 from engine.cli.which import which_options
-from engine.core.errors import JobfileError, UnreadableDefinitionError
-from engine.core.lifecycle import Run, RunState
+from engine.core.lifecycle import Run
 from engine.host.lock import is_engine_running
 from engine.ledger.ports import View
 from engine.service.presence import presence_at
-from jobfile.model.canonical import spec_from_json
 from jobfile.model.catalog import CompiledJob
 from jobfile.model.counts import many
-from jobfile.model.jobs import JobSpec, Origin, OverlapPolicy
+from jobfile.model.jobs import OverlapPolicy
 
 DEFAULT_WINDOW = timedelta(hours=24)
-
-_NOT_TRIED_AGAIN = (RunState.SUCCEEDED,)
 
 
 class _How(NamedTuple):
@@ -132,10 +129,7 @@ def command(
     if run is None or not options.is_empty:
         raise click.UsageError("name one RUN; or add --failed, for all that did not end well")
     view, old = _one_run(place, run, which)
-    if not old.state.is_final:
-        raise JobfileError(f"run {old.id[:8]} is not over: {old.state.value}")
-    if old.state in _NOT_TRIED_AGAIN and not force:
-        raise JobfileError(f"run {old.id[:8]} succeeded; to retry it anyway: --force")
+    refuse_no_retry(old, force=force)
     how = how._replace(all_steps=how.all_steps or force)
     return _retry_one(place, view, old, how, detach=detach, why=why, as_json=as_json)
 
@@ -160,7 +154,7 @@ def _retry_one(
     place: Place, view: View, old: Run, how: _How, *, detach: bool, why: str, as_json: bool
 ) -> int:
     now = place.now()
-    job = _job_of(view, old, how)
+    job = job_to_retry(view, old, is_current=how.is_current)
     new = _again(view, old, job, now=now)
     if not detach:
         return attend(place, [new], job, why=why, as_json=as_json, all_steps=how.all_steps)
@@ -223,27 +217,11 @@ def _retry_all(place: Place, view: View, found: Retryable, how: _How, *, why: st
     They queue: with the overlap policy of their job they could end or skip each other.
     """
     now = place.now()
-    jobs = [_job_of(view, old, how) for old in found.runs]
+    jobs = [job_to_retry(view, old, is_current=how.is_current) for old in found.runs]
     requests = [([_again(view, old, job, now=now)], job) for old, job in zip(found.runs, jobs, strict=True)]
     policy = OverlapPolicy.QUEUE
     new = hand_over_all(place, requests, why=why, now=now, policy=policy, all_steps=how.all_steps)
     return tuple(map(Retried, found.runs, new))
-
-
-def _job_of(view: View, old: Run, how: _How) -> CompiledJob:
-    version = view.job_in_force(old.job)
-    origin = Origin(file=version.file, line=version.line) if version else Origin(file="", line=0)
-    found = _definition(view, old, version.digest if version and how.is_current else old.digest)
-    if old.matrix not in (found.matrix or ({},)):  # its combination is gone: only the old one knows it
-        found = _definition(view, old, old.digest)
-    return CompiledJob(found, origin)
-
-
-def _definition(view: View, old: Run, digest: str) -> JobSpec:
-    text = view.definition_text(digest)
-    if text is None:
-        raise UnreadableDefinitionError(old.job)
-    return spec_from_json(text)
 
 
 def _again(view: View, old: Run, job: CompiledJob, *, now: datetime) -> Run:

@@ -9,6 +9,7 @@ import click
 from engine.actions.beyond_host import beyond_host_of
 from engine.actions.unsupported import beyond_engine_of
 from engine.answers.requested import requested_to_json
+from engine.asking.actions import bound, job_in_force, zone_of_spec
 from engine.asking.axes import chosen_combinations, split_axes
 from engine.asking.naming import unknown_job
 from engine.asking.params import split_params
@@ -21,22 +22,18 @@ from engine.cli.findings import refuse_invalid
 from engine.cli.following import attend, tell_duplicate
 from engine.cli.output import print_json, width
 from engine.cli.place import json_option, place_options, refuse_unsafe_files, strict_option, why_option
-from engine.core.errors import JobfileError, UnreadableDefinitionError, UnreadableFileError
+from engine.core.errors import JobfileError, UnreadableFileError
 from engine.core.lifecycle import Run, RunState
 from engine.core.vocabulary import short
 from engine.dryrun.before import Preview, look_before
 from engine.dryrun.describing import given_outputs
 from engine.dryrun.rendering import dry_run_to_json, dry_run_to_text
 from engine.host.lock import is_engine_running
-from engine.transactions.account import bound_params
 from engine.transactions.keys import key_trouble
-from jobfile.expressions.params import bind_params
-from jobfile.model.canonical import spec_from_json
 from jobfile.model.catalog import CompiledJob
-from jobfile.model.jobs import JobSpec, Origin
+from jobfile.model.jobs import JobSpec
 from jobfile.model.values import Scalar, Value
 from jobfile.pipeline import compile_files
-from jobfile.schedule.occurrences import load_zone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,10 +156,9 @@ def _asked(
     now: datetime,
 ) -> _Asked:
     spec = found.job.spec
-    zone = load_zone(spec.timezone)
-    assert zone is not None
+    zone = zone_of_spec(spec)
     return _Asked(
-        params=_bound(found, split_params(given)),
+        params=bound(spec, split_params(given)),
         at=parse_instant(instant, zone, now=now) if instant else now,
         now=now,
         chosen=chosen_combinations(spec, split_axes(axes)),
@@ -197,17 +193,8 @@ def _refuse_contradictions(
 
 def _from_engine(place: Place, name: str) -> _Found:
     """The job with its definition in force in the running engine, not that of the file."""
-    view = place.view()
-    version = view.job_in_force(name)
-    generation = view.current_generation()
-    if version is None or generation is None:
-        where = f"in generation {generation.number}" if generation else "in the running engine"
-        raise unknown_job(name, where, known=[one.job for one in view.jobs_in_force()])
-    text = view.definition_text(version.digest)
-    if text is None:
-        raise UnreadableDefinitionError(name)
-    compiled = CompiledJob(spec_from_json(text), Origin(file=version.file, line=version.line))
-    return _Found(job=compiled, generation=generation.number)
+    found = job_in_force(place.view(), name)
+    return _Found(job=found.job, generation=found.generation)
 
 
 def _from_file(place: Place, name: str, *, is_dry: bool = False) -> _Found:
@@ -246,15 +233,6 @@ def _look_only(preview: Preview, place: Place, *, as_json: bool) -> int:
     else:
         click.echo(dry_run_to_text(dry, width=width()))
     return WOULD_NOT_RUN if dry.would_run is False else GOOD
-
-
-def _bound(preview: _Found, given: Mapping[str, str]) -> dict[str, Value]:
-    spec = preview.job.spec
-    bound, problems = bind_params(spec.params, given, from_text=True)
-    if problems:
-        lines = "\n".join(f"  {problem.name}: {problem.message}" for problem in problems)
-        raise click.UsageError(f"params of {spec.name}:\n{lines}")
-    return bound_params(spec, bound)
 
 
 def _detached(

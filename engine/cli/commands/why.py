@@ -5,17 +5,15 @@ from dataclasses import replace
 
 import click
 
-from engine.answers.asked import Asked
-from engine.answers.why import Story, story_to_json, story_to_text, why, why_day, why_newest, why_run
-from engine.asking.naming import Subject, subject
+from engine.answers.why import Story, story_to_json, story_to_text
+from engine.asking.naming import subject
 from engine.asking.place import Place
-from engine.asking.times import named_day, parse_instant
+from engine.asking.questions import ask_why
 from engine.cli.exit_codes import GOOD
 from engine.cli.output import print_json, print_text, style_of, width
 from engine.cli.place import json_option, place_options
 from engine.cli.showing import last_lines
 from engine.core.lifecycle import Attempt, AttemptState
-from engine.service.presence import presence_at
 
 LINES = 10
 """Number of lines of the run's output at the end of its story."""
@@ -34,9 +32,7 @@ def command(run_or_job: str, time: tuple[str, ...], *, as_json: bool, place: Pla
     the beginning of its id, and needs no TIME. To see whether it succeeded: jobfile did.
     """
     named = subject(place, run_or_job)
-    if time and named.run is not None:
-        raise click.UsageError("a RUN needs no TIME")
-    story = _story(place, named, " ".join(time))
+    story = ask_why(place, named, " ".join(time))
     story = replace(story, last_lines=_last_lines(place, story))
     if as_json:
         print_json(story_to_json(story))
@@ -44,21 +40,6 @@ def command(run_or_job: str, time: tuple[str, ...], *, as_json: bool, place: Pla
         style = style_of()
         print_text(story_to_text(story, width=width(), style=style), style)
     return GOOD
-
-
-def _story(place: Place, named: Subject, time: str) -> Story:
-    view, job, zone = named.view, named.job, named.zone
-    now = place.now()
-    asked = Asked(view=view, job=job, zone=zone, now=now, presence=presence_at(place.config, view, now=now))
-    if named.run is not None:
-        return why_run(asked, named.run)
-    if not time:
-        return why_newest(asked)
-    day = named_day(time, zone, now=now)
-    if day is not None:
-        return why_day(asked, day)
-    at = parse_instant(time, zone, now=now)
-    return why(view, job, at, zone=zone, now=now, presence=asked.presence)
 
 
 def _last_lines(place: Place, story: Story) -> tuple[str, ...]:
