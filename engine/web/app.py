@@ -52,6 +52,10 @@ class App:
         self._identity = Identity(site)
         self._threads = ThreadPoolExecutor(MAX_ANSWERS, thread_name_prefix="answer")
 
+    def close(self) -> None:
+        """End the threads."""
+        self._threads.shutdown()
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":  # no lifespan, and no WebSocket: `ws="none"` refuses those before

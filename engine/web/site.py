@@ -20,6 +20,8 @@ class Site:
     place: Place
     memory: Memory
     clock: Callable[[], datetime]
+    elapsed: Callable[[], float] = time.monotonic
+    """Seconds on a clock that never steps."""
     hosts: frozenset[str]
     """The values of Host that are answered, with the port."""
     is_secure: bool = False
@@ -41,7 +43,3 @@ class Site:
         folder = sha256(str(self.place.state_dir.absolute()).encode("utf-8", "surrogateescape"))
         name = f"jobfile_{folder.hexdigest()[:_DIGITS]}"
         return f"__Host-{name}" if self.is_secure else name
-
-    def elapsed(self) -> float:
-        """Seconds on a clock that never steps, for how long to wait."""
-        return time.monotonic()

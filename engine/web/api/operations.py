@@ -1,6 +1,7 @@
 """What an operation of the API is, and the way of a request to its answer: rates, names, ETag, waiting."""
 
 import json
+import time
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from http import HTTPStatus
@@ -11,10 +12,9 @@ from starlette.responses import Response
 
 from engine.core.errors import ErrorCode
 from engine.web.access import Access
-from engine.web.limits import MAX_WAIT_SECONDS, REQUESTS_PER_MINUTE
+from engine.web.limits import MAX_WAIT_SECONDS
 from engine.web.live import changed
 from engine.web.memory import ledger_mark
-from engine.web.rates import Rates
 from engine.web.refusing import RefusedError
 from engine.web.visits import Fields, Route, Visit
 from jobfile.schedule.duration import parse_duration
@@ -69,11 +69,11 @@ class Operation(NamedTuple):
         """What it gives or does, in a sentence."""
         return (self.answer.__doc__ or "").strip()
 
-    def route(self, rates: Rates) -> Route:
+    def route(self) -> Route:
         """The route of this operation."""
 
         async def answer(visit: Visit) -> Response:
-            return await _answer(self, rates, visit)
+            return await _answer(self, visit)
 
         return Route(
             self.method,
@@ -87,27 +87,25 @@ class Operation(NamedTuple):
 
 
 def make_routes(operations: Sequence[Operation]) -> tuple[Route, ...]:
-    """The routes of all operations; what a token may do a minute counts for all together."""
-    rates = Rates(REQUESTS_PER_MINUTE)
-    return tuple(one.route(rates) for one in operations)
+    """The routes of all operations."""
+    return tuple(one.route() for one in operations)
 
 
-async def _answer(operation: Operation, rates: Rates, visit: Visit) -> Response:
-    name = visit.user.name
-    rates.check(name)
-    rates.count(name)
+async def _answer(operation: Operation, visit: Visit) -> Response:
+    visit.identity.requests.check(visit.user.name)
+    visit.identity.requests.count(visit.user.name)
     _check_query(operation, visit.query)
     _check_body(operation, visit.body)
     known = visit.headers.get("if-none-match", "")
     seconds = _wait_seconds(visit.query.get("wait"))
     ledger = visit.place.config.ledger
-    until = visit.site.elapsed() + seconds
+    until = time.monotonic() + seconds
     while True:
         mark = ledger_mark(ledger)
         answered = await visit.in_thread(operation.answer, visit)
         text = json.dumps(answered.body, indent=2)
         tag = etag(answered.body)
-        left = until - visit.site.elapsed()
+        left = until - time.monotonic()
         is_waited_for = tag == known if known else not answered.is_over
         if not is_waited_for or left <= 0:
             break
