@@ -90,10 +90,10 @@ class Web:
         for _ in range(instants):
             self.world.pass_time(seconds=600)
             self.world.step()
-            for run in (one for job in ("good", "bad") for one in self.world.runs(job)):
-                if not run.state.is_final:
-                    self.world.finish(exit_code=3 if run.job == "bad" else 0)
-                    self.world.step()
+            bad = {run.id for run in self.world.runs("bad")}
+            for attempt in self.world.launcher.running():
+                self.world.launcher.finish(attempt, exit_code=3 if attempt.partition("-")[0] in bad else 0)
+            self.world.step()
 
     def raw(
         self,
