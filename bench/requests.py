@@ -83,11 +83,13 @@ def _a_job(limit: int | None) -> CompiledJob:
 
 
 def _waiting(job: CompiledJob, now: datetime, reason: str) -> Run:
-    (run,) = new_runs(job.spec, digest=job.digest, generation=None, params={}, at=now, now=now)
+    (run,) = new_runs(job.spec, digest=job.digest, generation=None, params={}, at=now, now=now, by="bench")
     return replace(run, reason=reason)
 
 
 def _record(store: SqliteStore, job: CompiledJob, count: int, now: datetime) -> None:
     for _ in range(count):
-        (run,) = new_runs(job.spec, digest=job.digest, generation=None, params={}, at=now, now=now)
+        (run,) = new_runs(
+            job.spec, digest=job.digest, generation=None, params={}, at=now, now=now, by="bench"
+        )
         record(store, [run], job, why="", now=now)

@@ -108,7 +108,9 @@ def engine(folder: Path):
     def cost(job: CompiledJob, requests: int) -> float:
         for _ in range(requests):
             now = datetime.now(UTC)
-            runs = new_runs(job.spec, digest=job.digest, generation=None, params={}, at=now, now=now)
+            runs = new_runs(
+                job.spec, digest=job.digest, generation=None, params={}, at=now, now=now, by="bench"
+            )
             record(store, runs, job, why="", now=now)
         before = cpu_seconds(process.pid)
         poke(state_dir)

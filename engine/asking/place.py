@@ -4,18 +4,22 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from engine.config import EngineConfig, find_main_file, find_state_dir, limits
 from engine.core.errors import ErrorCode, JobfileError, NothingRecordedError
 from engine.host.clock import SystemClock
-from engine.host.environment import account, environment
-from engine.host.ownership import refuse_foreign_state
+from engine.host.environment import account, environment, user_name
+from engine.host.ownership import file_troubles, refuse_foreign_files, refuse_foreign_state
 from engine.ledger.opening import glance_at_runs, open_trace_free_view, open_view
 from jobfile.model.dataclass import dataclass
 
 if TYPE_CHECKING:
     from engine.ledger.ports import View
+
+
+MAX_LISTED: Final = 5
+"""Maximum number of unreadable rows that an answer names; `doctor` names all."""
 
 
 class UnknownJobError(JobfileError):
@@ -60,9 +64,38 @@ class Place:
             **limits(environ),
         )
 
+    @property
+    def user(self) -> str:
+        """Who asks, for the audit and the records of runs."""
+        return user_name()
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether who asks may see only some jobs."""
+        return False
+
+    def sees(self, job: str) -> bool:  # noqa: ARG002  here, all may be seen
+        """Whether who asks may see this job. One that may not be seen does not exist for its questions."""
+        return True
+
     def now(self) -> datetime:
         """The wall clock."""
         return SystemClock().now()
+
+    def note(self, text: str) -> None:
+        """Say something beside the answer. Who asks through a place of its own kind is told."""
+
+    def keep(self, view: "View") -> None:
+        """Note that a ledger was opened for this question."""
+
+    def warn_unreadable(self, view: "View") -> None:
+        """Say which rows of a ledger could not be read."""
+        found = view.unreadable
+        for one in found[:MAX_LISTED]:
+            self.note(f"warning: {one.words}")
+        if found:
+            more = f" and {len(found) - MAX_LISTED} more;" if len(found) > MAX_LISTED else ""
+            self.note(f"{more} `jobfile doctor` says what to do".lstrip())
 
     def view(self) -> "View":
         """The ledger for reading. Raises NothingRecordedError when there is none."""
@@ -71,7 +104,9 @@ class Place:
             raise NothingRecordedError(
                 f"nothing is recorded yet in {self.state_dir}; start the engine with  jobfile up"
             )
-        return open_view(self.config.ledger_url)
+        view = open_view(self.config.ledger_url)
+        self.keep(view)
+        return view
 
     def trace_free_view(self) -> "View | None":
         """The ledger for a read that creates no file; None when there is no ledger that can be read so."""
@@ -99,3 +134,22 @@ class Place:
         """The ledger for reading, if there is one."""
         refuse_foreign_state(self.state_dir)
         return self.view() if self.config.ledger.exists() else None
+
+
+def refuse_unsafe_files(place: Place, *, is_strict: bool) -> None:
+    """Refuse job files that other users could change; without `is_strict`, only say so.
+
+    A file that cannot be read is reported when it is read next.
+    """
+    from engine.sources.file_reader import read_job_files  # noqa: PLC0415  start-up time: few commands run files
+
+    try:
+        names = [Path(name) for name, _ in read_job_files(place.main_file).files]
+    except OSError:
+        return
+    if is_strict:
+        refuse_foreign_files(names)
+        return
+    found = next(file_troubles(names), None)
+    if found is not None:
+        place.note(f"warning: {found.found}, and so the commands that run as you:  {found.help}")

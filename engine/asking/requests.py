@@ -10,7 +10,7 @@ from engine.core.errors import JobfileError, WrongUsageError
 from engine.core.lifecycle import Run, RunState
 from engine.core.reasons import Reason
 from engine.execution.run_folders import copy_run
-from engine.host.environment import environment, user_name
+from engine.host.environment import environment
 from engine.host.lock import make_private_file, make_state_dir
 from engine.host.run_ids import new_run_id
 from engine.host.wake import poke
@@ -34,14 +34,13 @@ def new_runs(
     params: Mapping[str, Value],
     at: datetime,
     now: datetime,
+    by: str,
     chosen: Sequence[Mapping[str, Scalar]] | None = None,
     key: str = "",
-    by: str = "",
 ) -> tuple[Run, ...]:
     """Make the runs of a request, without recording them: of the chosen combinations, or of all.
 
-    `key` is an idempotency key in place of that of the job. `by` is who asks [default:
-    the user of this process].
+    `by` is who requests them, and `key` an idempotency key in place of that of the job.
     """
     try:
         return requested_runs(
@@ -52,7 +51,7 @@ def new_runs(
             params=params,
             at=at,
             now=now,
-            requested_by=by or user_name(),
+            requested_by=by,
             chosen=chosen,
             key=key,
         )
@@ -60,9 +59,7 @@ def new_runs(
         raise WrongUsageError(str(error)) from error
 
 
-def new_retry(
-    spec: JobSpec, old: Run, *, digest: str, generation: int | None, now: datetime, by: str = ""
-) -> Run:
+def new_retry(spec: JobSpec, old: Run, *, digest: str, generation: int | None, now: datetime, by: str) -> Run:
     """Make the retry of a run, without recording it."""
     return retry_run(
         spec,
@@ -71,7 +68,7 @@ def new_retry(
         digest=digest,
         generation=generation,
         now=now,
-        requested_by=by or user_name(),
+        requested_by=by,
     )
 
 
@@ -182,14 +179,7 @@ def _continued(place: Place, store: Requesting, run: Run, job: CompiledJob) -> R
 
 
 def ask_to_stop(
-    place: Place,
-    runs: Sequence[Run],
-    how: Stop,
-    *,
-    why: str,
-    now: datetime,
-    only_queued: bool = False,
-    by: str = "",
+    place: Place, runs: Sequence[Run], how: Stop, *, why: str, now: datetime, only_queued: bool = False
 ) -> tuple[Run, ...]:
     """Cancel runs: at once those without a process, the others through their supervisors.
 
@@ -197,7 +187,6 @@ def ask_to_stop(
     started meanwhile does, too.
     """
     store = open_ledger(place.config.ledger_url)
-    who = by or user_name()
     after: list[Run] = []
     with store.transaction():
         for one in runs:
@@ -206,7 +195,7 @@ def ask_to_stop(
             is_spared = only_queued and run.state is not RunState.QUEUED
             if not is_spared and store.request_stop(run.id, how, reason=Reason.BY_HAND, detail=why, now=now):
                 action = "cancel" if how is Stop.CANCEL else "kill"
-                store.audit(actor=who, action=action, object=run.id, detail=why, now=now)
+                store.audit(actor=place.user, action=action, object=run.id, detail=why, now=now)
             after.append(store.run(run.id) or run)
     store.close()
     poke(place.state_dir)

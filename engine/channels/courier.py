@@ -1,6 +1,7 @@
 """Delivers a message: collects what is known now, makes the message, and runs the programs that send it."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from engine.actions.kind import CannotStartError
@@ -14,6 +15,7 @@ from engine.core.records import Owed, Parcel
 from engine.execution.launcher_client import listen
 from engine.ledger.store_ports import Sending
 from engine.notifications.message import MAX_LISTED, Happening, Message, make_message
+from engine.notifications.quiet import LOUD, Quiet, quiet_now
 from engine.notifications.system_channels import CHANNELS_FACT, KnownChannel, channels_from_text
 from engine.supervisor.masking import Masker
 from jobfile.diagnostics.escapes import printable
@@ -73,6 +75,11 @@ class Courier:
             ids=[one.id for one in owed],
         )
         return self._send(message, known, self._config, done=parcel.done)
+
+    def quiet(self, channel: str, owed: Sequence[Owed], now: datetime) -> Quiet:
+        """How quiet a channel is now, for notifications that wait for it."""
+        known = self._channel(channel, owed) if owed else None
+        return LOUD if known is None else quiet_now(known.spec.quiet, now)
 
     def _channel(self, name: str, owed: Sequence[Owed]) -> KnownChannel | None:
         """A channel as the job in force has it, else as the run had it; `config` and `engine` have no job."""

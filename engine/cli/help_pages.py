@@ -71,6 +71,18 @@ PAGES: Final[Mapping[str, HelpPage]] = {
     "lsp": HelpPage(
         ("jobfile lsp",), {GOOD: "the editor ended the session", USAGE: "the extra `lsp` is not installed"}
     ),
+    "mcp": HelpPage(
+        (
+            "jobfile mcp -f /srv/shop/jobs.yaml",
+            "jobfile mcp --allow run,cancel",
+            "JOBFILE_MCP_TOKEN=$(cat token) jobfile mcp --listen 127.0.0.1:8765",
+        ),
+        {
+            GOOD: "the agent ended the session, or a signal the server",
+            NOT_WELL: "it cannot listen on the address",
+            USAGE: "an action or an address is not known, or the extra `mcp` is not installed",
+        },
+    ),
     "completion": HelpPage(
         (
             "jobfile completion bash > ~/.local/share/bash-completion/completions/jobfile",

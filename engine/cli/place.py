@@ -1,21 +1,16 @@
 """The options for the place where a command works, and warnings about what is found there."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from engine.asking.place import Place
-from engine.host.ownership import file_troubles, refuse_foreign_files
 from jobfile.diagnostics.escapes import printable
 from jobfile.model.dataclass import dataclass
 
 if TYPE_CHECKING:
     from engine.ledger.ports import View
-
-MAX_LISTED = 5
-"""Maximum number of unreadable rows that an answer names; `doctor` names all."""
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
@@ -24,22 +19,15 @@ Function = TypeVar("Function", bound=Callable[..., object])
 class WatchedPlace(Place):
     """A place whose command warns, at its end, about ledger rows that it could not read."""
 
-    def view(self) -> "View":
-        """The ledger for reading. Raises NothingRecordedError when there is none."""
-        view = Place.view(self)  # `super` needs the class before `slots` replaced it
+    def note(self, text: str) -> None:
+        """Say something beside the answer: on standard error."""
+        click.echo(printable(text), err=True)
+
+    def keep(self, view: "View") -> None:
+        """At the end of the command, warn about rows that could not be read."""
         context = click.get_current_context(silent=True)
         if context is not None:
-            context.call_on_close(lambda: _warn_unreadable(view))
-        return view
-
-
-def _warn_unreadable(view: "View") -> None:
-    found = view.unreadable
-    for one in found[:MAX_LISTED]:
-        click.echo(f"warning: {printable(one.words)}", err=True)
-    if found:
-        more = f" and {len(found) - MAX_LISTED} more;" if len(found) > MAX_LISTED else ""
-        click.echo(f"{more} `jobfile doctor` says what to do".lstrip(), err=True)
+            context.call_on_close(lambda: self.warn_unreadable(view))
 
 
 def place_options(function: Function) -> Function:
@@ -62,25 +50,6 @@ def place_options(function: Function) -> Function:
         help="The state folder [default: $JOBFILE_STATE, else .jobfile beside the job file].",
     )(decorated)
     return decorated  # type: ignore[return-value]  # same signature but for the place
-
-
-def refuse_unsafe_files(place: Place, *, is_strict: bool) -> None:
-    """Refuse job files that other users could change; without `is_strict`, only warn.
-
-    A file that cannot be read is reported when it is read next.
-    """
-    from engine.sources.file_reader import read_job_files  # noqa: PLC0415  start-up time: few commands run files
-
-    try:
-        names = [Path(name) for name, _ in read_job_files(place.main_file).files]
-    except OSError:
-        return
-    if is_strict:
-        refuse_foreign_files(names)
-        return
-    found = next(file_troubles(names), None)
-    if found is not None:
-        click.echo(f"warning: {found.found}, and so the commands that run as you:  {found.help}", err=True)
 
 
 strict_option = click.option(

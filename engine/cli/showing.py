@@ -4,10 +4,8 @@ import sys
 from typing import TextIO
 
 from engine.cli.output import style_of
-from engine.execution.output_text import NeutralText, last_lines, last_part
+from engine.execution.output_text import NeutralText, last_part
 from engine.supervisor.output import OutputTail
-
-__all__ = ["NeutralText", "OutputShown", "last_lines", "last_part"]
 
 
 class OutputShown:

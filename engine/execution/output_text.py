@@ -86,17 +86,6 @@ def _shown(found: re.Match[str]) -> str:
     return f"\\x{number:02x}" if number < 256 else f"\\u{number:04x}"
 
 
-def last_lines(folder: Path, *, count: int) -> tuple[str, ...]:
-    """The last lines of an attempt's output, without control sequences and empty lines."""
-    tail, reader = b"", OutputTail(folder)
-    while part := reader.read():
-        tail = (tail + part)[-TAIL_BYTES:]
-    text = NeutralText(has_colour=False)
-    lines = (text.feed(tail) + text.rest()).split("\n")
-    kept = [line.rstrip() for line in lines if line.strip()][-count:]
-    return tuple(line if len(line) <= MAX_LINE else f"{line[:MAX_LINE]}…" for line in kept)
-
-
 def last_part(output: bytes, lines: int | None) -> bytes:
     """The last lines of an output; all of it for None."""
     if lines is None:
@@ -107,3 +96,14 @@ def last_part(output: bytes, lines: int | None) -> bytes:
         if start < 0:
             return output
     return output[start + 1 :] if lines else b""
+
+
+def last_lines(folder: Path, *, count: int) -> tuple[str, ...]:
+    """The last lines of an attempt's output, without control sequences and empty lines."""
+    tail, reader = b"", OutputTail(folder)
+    while part := reader.read():
+        tail = (tail + part)[-TAIL_BYTES:]
+    text = NeutralText(has_colour=False)
+    lines = (text.feed(tail) + text.rest()).split("\n")
+    kept = [line.rstrip() for line in lines if line.strip()][-count:]
+    return tuple(line if len(line) <= MAX_LINE else f"{line[:MAX_LINE]}…" for line in kept)

@@ -5,6 +5,7 @@ returns when to call it again.
 __all__ = [
     "arrivals",
     "clock_guard",
+    "digester",
     "follower",
     "heartbeat",
     "housekeeper",

@@ -1,19 +1,20 @@
 """Loop: sends notifications. It only decides and records; the pool delivers, outside every transaction."""
 
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from engine.channels.pool import Report
 from engine.core.events import ChannelDown, ChannelUp, Event, NotificationGivenUp
-from engine.core.records import Parcel
+from engine.core.records import Owed, Parcel
 from engine.ledger.store_ports import Sending
 from engine.notifications.batches import (
-    REPEAT,
     is_too_old,
     make_batch,
     next_parcel,
     retry_after,
 )
+from engine.notifications.quiet import Quiet
 from engine.ports import Clock, Journal
 
 LOOK_SECONDS = 5.0
@@ -39,12 +40,24 @@ class Delivering(Protocol):
 class Sender:
     """Each channel gets one message at a time, so that one that hangs delays no other channel."""
 
-    def __init__(self, *, store: Sending, clock: Clock, journal: Journal, pool: Delivering) -> None:
-        """Nothing is sent before the first tick. No hold stops it: it is needed most while one lasts."""
+    def __init__(
+        self,
+        *,
+        store: Sending,
+        clock: Clock,
+        journal: Journal,
+        pool: Delivering,
+        quiet: Callable[[str, Sequence[Owed], datetime], Quiet],
+    ) -> None:
+        """Nothing is sent before the first tick. No hold stops it: it is needed most while one lasts.
+
+        `quiet` says how quiet a channel is now, from its pending notifications.
+        """
         self._store = store
         self._clock = clock
         self._journal = journal
         self._pool = pool
+        self._quiet = quiet
         self._unrecorded: list[Report] = []
         self._busy: set[str] = set()
         self._failures: dict[str, int] = {}
@@ -72,7 +85,8 @@ class Sender:
         outbox = self._store.outbox
         parcels = outbox.parcels(channel)
         pending = outbox.pending(channel, of_each=OF_EACH_JOB, limit=MAX_PENDING)
-        batch = make_batch(pending, outbox.told(channel, since=now - REPEAT), parcels, now)
+        quiet = self._quiet(channel, pending, now)
+        batch = make_batch(pending, outbox.told(channel, since=now - quiet.repeat), parcels, now, quiet)
         if batch.messages:
             with self._store.transaction():
                 for message, upto in batch.messages.items():

@@ -18,6 +18,7 @@ from engine.core.records import Owed
 from engine.ledger.event_ports import Outbox
 from engine.ledger.past_ports import Past
 from engine.ledger.store_ports import Notifications
+from engine.notifications.digests import DIGEST, DueDigest
 from engine.notifications.system_channels import (
     CHANNELS_FACT,
     KnownChannel,
@@ -118,6 +119,13 @@ def owe_for_hold(store: EngineNotes, kind: str, *, begins: bool, detail: str, no
     """Note that the engine starts nothing from now on, or that it starts runs again."""
     event = "held" if begins else "released"
     owe_for_engine(store, ENGINE_CHANNEL, event, {"kind": str(kind), "detail": detail}, now=now)
+
+
+def owe_for_digest(store: EngineNotes, due: DueDigest, facts: Facts, *, now: datetime) -> None:
+    """Note a digest: its id follows from its channel and its time, so that it is the same however often."""
+    facts = {**facts, "since": due.since.isoformat(), "until": due.until.isoformat()}
+    key = f"{DIGEST}/{due.until.isoformat()}"
+    _owe(store, due.lane, {DIGEST: (due.channel,)}, facts, key=key, run_id="", now=now)
 
 
 def note_channels(store: EngineNotes, channels: Mapping[str, KnownChannel]) -> None:

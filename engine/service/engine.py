@@ -112,6 +112,8 @@ class EngineService:
         self.threads.add("watcher", self._watched.look)
         assert self._duties.late_watch is not None
         self.threads.add("late watch", self._watch_late)
+        assert self._duties.digester is not None
+        self.threads.add("digester", self._duties.digester.tick)
         self.threads.add(FILES, self._arrivals.tick)
         compiled = self._watched.settle()
         self.threads.start()

@@ -22,7 +22,8 @@ from engine.web.refusing import RefusedError, problem
 from engine.web.rendering import error_page, page
 from engine.web.routing import Found, Routes
 from engine.web.site import Site
-from engine.web.visits import Fields, Visit
+from engine.web.visit_place import VisitPlace
+from engine.web.visits import Fields, Visit, closing_after
 from jobfile.diagnostics.escapes import printable
 
 P = ParamSpec("P")
@@ -73,10 +74,7 @@ class App:
             return self._refusal(error, asked)
         except JobfileError as error:
             status = _STATUS.get(error.code, HTTPStatus.INTERNAL_SERVER_ERROR)
-            words = _words(error)
-            if asked.who is not None and asked.who.is_limited and error.code is ErrorCode.UNKNOWN_JOB:
-                words = "there is no such job"  # the message may name others
-            return self._refusal(RefusedError(status, words, code=error.code.value), asked)
+            return self._refusal(RefusedError(status, _words(error), code=error.code.value), asked)
         except Exception:
             LOG.exception("a bug in jobfile")
             bug = RefusedError(HTTPStatus.INTERNAL_SERVER_ERROR, "a bug in jobfile; its log has more")
@@ -89,7 +87,7 @@ class App:
         found, missing = self._find(request)
         asked.found = found
         is_open = found is not None and found.route.access is Access.OPEN
-        who = asked.who = await self._in_thread(self._identity.of, scope, request, peer)
+        who = await self._in_thread(self._identity.of, scope, request, peer)
         if who is None and not is_open:
             raise RefusedError(HTTPStatus.UNAUTHORIZED, "sign in first")
         if found is None:
@@ -105,7 +103,7 @@ class App:
         if inspect.iscoroutinefunction(answer):
             response = await answer(visit)
         else:
-            response = await self._in_thread(answer, visit)
+            response = await self._in_thread(closing_after(answer), visit)
         assert isinstance(response, Response)
         return response
 
@@ -133,6 +131,7 @@ class App:
             self._identity.check_csrf(who, form.get("csrf") or request.headers.get("x-csrf-token", ""))
         return Visit(
             site=self._site,
+            place=self._place(who),
             identity=self._identity,
             in_thread=self._in_thread,
             is_own_page=self._is_own_page,
@@ -182,10 +181,17 @@ class App:
             return False
         return found.route.is_page and found.route.access is not Access.OPEN
 
+    def _place(self, who: Who | None) -> VisitPlace:
+        place, clock = self._site.place, self._site.clock
+        return VisitPlace(
+            main_file=place.main_file, state_dir=place.state_dir, clock=clock, who=who, opened=[]
+        )
+
     def _nobody(self, request: Request) -> Visit:
         """A visit of nobody, for an error before it is known who asks."""
         return Visit(
             site=self._site,
+            place=self._place(None),
             identity=self._identity,
             in_thread=self._in_thread,
             is_own_page=self._is_own_page,
@@ -206,7 +212,6 @@ class _Asked:
 
     request: Request | None = None
     found: Found | None = None
-    who: Who | None = None
     visit: Visit | None = None
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
+from jobfile.checks.channels import check_digests, check_quiet
 from jobfile.checks.clock_reads import check_reads_no_clock
 from jobfile.checks.containers import check_container
 from jobfile.checks.crowding import check_crowds
@@ -179,6 +180,8 @@ SECTION_CHECKS: tuple[Callable[[FileSet], Iterator[Diagnostic]], ...] = (
     check_vars,
     check_calendars,
     check_channels,
+    check_quiet,
+    check_digests,
     check_file_secrets,
 )
 """Rules about the sections beside the jobs."""

@@ -64,12 +64,12 @@ def _unset_defaults(tree: dict[str, Any]) -> Iterator[Violation]:
 @cache
 def schema_text(form: Form = JOB_FILE) -> str:
     """The JSON Schema of a kind of file, as text."""
-    return packaged_schema(form.schema)
+    return schema_named(form.schema)
 
 
-def packaged_schema(word: str) -> str:
-    """One of the JSON Schemas of this program, as text; beside files, those of what commands print."""
-    name = f"{word}.schema.json"
+def schema_named(name: str) -> str:
+    """A JSON Schema of this project, as text: that of a kind of file, or of what a command prints."""
+    name = f"{name}.schema.json"
     try:
         data = pkgutil.get_data("jobfile", f"{_IN_A_WHEEL}/{name}")
     except FileNotFoundError:

@@ -14,9 +14,11 @@ from engine.answers.choice import ALL
 from engine.answers.did import did_to_json
 from engine.answers.listing import list_to_json
 from engine.answers.report import report_to_json
-from engine.asking.questions import Window, ask_did, ask_report
+from engine.asking.did import Wanted, ask_did
+from engine.asking.report import ask_report
 from engine.core.access import Role
 from engine.service.listing import list_at
+from engine.web.access import Who
 from engine.web.api.openapi import OPERATIONS, document
 from engine.web.routing import KINDS
 from tests.cli.test_files import fits
@@ -101,13 +103,12 @@ def test_the_document_is_served_to_those_who_may_look(web: Web) -> None:
 
 
 def test_the_api_says_what_the_commands_say(web: Web) -> None:
-    now = web.world.clock.now()
+    now, place = web.world.clock.now(), web.place_of(Who(name="anna", role=Role.ADMIN))
     assert answered(web, "/jobs") == list_to_json(list_at(web.place.config, web.world.view, now=now))  # type: ignore[arg-type]
     for job in ("good", "bad", "other"):
-        assert answered(web, f"/jobs/{job}/did") == json.loads(
-            json.dumps(did_to_json(ask_did(web.place, job)))
-        )
-    report = ask_report(web.place, None, Window("2026-01-01", None), ALL)
+        found = ask_did(place, job, Wanted({}, {}, None, None))
+        assert answered(web, f"/jobs/{job}/did") == json.loads(json.dumps(did_to_json(found)))
+    report = ask_report(place, None, "2026-01-01", None, ALL)
     assert answered(web, "/report?since=2026-01-01") == json.loads(json.dumps(report_to_json(report)))
 
 

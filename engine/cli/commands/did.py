@@ -4,9 +4,9 @@ import click
 
 from engine.answers.did import did_to_json, did_to_text
 from engine.asking.axes import split_axes
+from engine.asking.did import Wanted, ask_did
 from engine.asking.params import split_params
 from engine.asking.place import Place
-from engine.asking.questions import DidAsked, ask_did
 from engine.cli.axes import matrix_option
 from engine.cli.output import print_json, print_text, style_of
 from engine.cli.place import json_option, place_options
@@ -58,13 +58,8 @@ def command(
     The question can be typed as it is asked: params and a time after the name, in one text or as words. A
     time with a clock is that of --at, any other that of --on.
     """
-    name, *rest = " ".join((run_or_job, *words)).split()
-    asked = (*given, *(one for one in rest if "=" in one))
-    time = " ".join(one for one in rest if "=" not in one)
-    if time and (day or instant):
-        raise click.UsageError(f"'{time}' and {'--on' if day else '--at'} both name a time")
-    wanted = DidAsked(split_params(asked), split_axes(axes), day, instant, time)
-    found = ask_did(place, name, wanted)
+    question = " ".join((run_or_job, *words))
+    found = ask_did(place, question, Wanted(split_params(given), split_axes(axes), day, instant))
     if as_json:
         print_json(did_to_json(found))
     else:

@@ -6,10 +6,10 @@ from engine.answers.choice import Choice
 from engine.answers.listing import NO_STATE, STATES, list_to_json
 from engine.answers.listing_text import list_to_text
 from engine.asking.choosing import named_states
+from engine.asking.findings import refuse_invalid
 from engine.asking.place import Place
 from engine.cli.exit_codes import GOOD
 from engine.cli.filters import choice_options
-from engine.cli.findings import refuse_invalid
 from engine.cli.output import print_json, print_text, row_width, style_of
 from engine.cli.place import json_option, place_options
 from engine.service.listing import list_at

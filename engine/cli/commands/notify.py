@@ -6,16 +6,16 @@ from collections.abc import Mapping
 import click
 
 from engine.answers.notify import message_to_text, tested_to_json, tested_to_text
+from engine.asking.findings import refuse_invalid
 from engine.asking.naming import subject
-from engine.asking.place import Place
+from engine.asking.place import Place, refuse_unsafe_files
 from engine.asking.which import run_of
 from engine.channels.courier import send_message
 from engine.channels.events import event_to_json
 from engine.channels.gathering import gather
 from engine.cli.exit_codes import GOOD, NOT_WELL
-from engine.cli.findings import refuse_invalid
 from engine.cli.output import print_json, print_text, style_of, width
-from engine.cli.place import json_option, place_options, refuse_unsafe_files, strict_option
+from engine.cli.place import json_option, place_options, strict_option
 from engine.core.lifecycle import Run
 from engine.core.records import Owed
 from engine.host.clock import SystemClock

@@ -4,14 +4,13 @@ import click
 
 from engine.answers.choice import Choice
 from engine.answers.pauses import paused_to_json, paused_to_text
-from engine.asking.actions import end_of_pause, new_pause, pause_job
+from engine.asking.pauses import end_of, pause_job, pause_of
 from engine.asking.place import Place
 from engine.cli.exit_codes import GOOD
 from engine.cli.filters import choice_options
 from engine.cli.output import print_json
 from engine.cli.pausing import change_many, refuse_unclear_choice
 from engine.cli.place import json_option, place_options, why_option
-from engine.host.environment import user_name
 from engine.transactions.pause import pause_by_hand
 from jobfile.schedule.zones import load_zone
 
@@ -54,19 +53,17 @@ def command(
     if job is None:
         utc = load_zone("UTC")
         assert utc is not None
-        end = end_of_pause(until, utc, now=now)
+        end = end_of(until, utc, now=now) if until is not None else None
         return change_many(
             place,
             choice,
-            lambda store, name: pause_by_hand(
-                store, new_pause(name, by=user_name(), why=why, end=end, now=now)
-            ),
+            lambda store, name: pause_by_hand(store, pause_of(place, name, why, end, now)),
             is_pause=True,
             is_sure=is_sure,
             as_json=as_json,
             now=now,
         )
-    paused = pause_job(place, job, until=until, why=why, by=user_name())
+    paused = pause_job(place, job, until=until, why=why)
     if as_json:
         print_json(paused_to_json(paused))
     else:

@@ -6,7 +6,7 @@ from engine.answers.choice import Choice
 from engine.answers.report import report_to_json
 from engine.answers.report_text import report_to_text
 from engine.asking.place import Place
-from engine.asking.questions import Window, ask_report
+from engine.asking.report import ask_report
 from engine.cli.exit_codes import BUG, GOOD, NOT_WELL
 from engine.cli.filters import choice_options
 from engine.cli.output import print_json, print_text, row_width, style_of
@@ -30,7 +30,7 @@ def command(
 
     Times are read and shown in the zone of JOB, or in UTC.
     """
-    report = ask_report(place, job, Window(since, until), choice)
+    report = ask_report(place, job, since, until, choice)
     if as_json:
         print_json(report_to_json(report))
     else:

@@ -1,19 +1,15 @@
 """`jobfile runs`: the newest runs."""
 
-from collections.abc import Sequence
-
 import click
 
 from engine.answers.choice import Choice
 from engine.answers.runs import BAD, runs_to_json, runs_to_text
-from engine.asking.choosing import named_states
 from engine.asking.place import Place
-from engine.asking.questions import RunsAsked, Window, ask_runs
+from engine.asking.runs import Options, ask_runs, states_of
 from engine.cli.exit_codes import GOOD
 from engine.cli.filters import choice_options
 from engine.cli.output import print_json, print_text, row_width, style_of
 from engine.cli.place import json_option, place_options
-from engine.core.lifecycle import RunState
 
 
 @click.command("runs")
@@ -49,17 +45,11 @@ def command(
     scheduled time. Each time is in the zone of its job. --since and --until are read in the zone of JOB, or
     else in UTC.
     """
-    wanted = RunsAsked(Window(since, until), choice, _states(given, not_ok=not_ok), limit)
-    found = ask_runs(place, run_or_job, wanted)
+    options = Options(since, until, choice, states_of(given, not_ok=not_ok), limit)
+    found = ask_runs(place, run_or_job, options)
     if as_json:
         print_json(runs_to_json(found))
     else:
         style = style_of()
         print_text(runs_to_text(found, width=row_width(), style=style), style)
     return GOOD
-
-
-def _states(given: Sequence[str], *, not_ok: bool) -> tuple[RunState, ...]:
-    """The states of the options; () for all."""
-    named = (RunState(name) for name in named_states(given, list(RunState)))
-    return tuple(dict.fromkeys([*named, *(BAD if not_ok else ())]))

@@ -11,11 +11,11 @@ from types import FrameType
 
 import click
 
-from engine.asking.place import Place
+from engine.asking.place import Place, refuse_unsafe_files
 from engine.asking.times import parse_length
 from engine.cli.exit_codes import GOOD
 from engine.cli.output import style_of
-from engine.cli.place import place_options, refuse_unsafe_files, strict_option
+from engine.cli.place import place_options, strict_option
 from engine.config import EngineConfig, link_before
 from engine.core.errors import JobfileError, StoreUnwritableError
 from engine.host.clock import SystemClock

@@ -1,25 +1,21 @@
 """The operations that change something: the same steps and the same audit as the commands."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from http import HTTPStatus
 from typing import Final
 
 from engine.answers.as_json import one_run_to_json
 from engine.answers.pauses import paused_to_json, resumed_to_json
 from engine.answers.requested import requested_to_json
-from engine.asking.actions import (
-    RunAsked,
-    WrongParamsError,
-    pause_job,
-    request_retry,
-    request_run,
-    resume_job,
-)
-from engine.asking.requests import ask_to_stop
+from engine.asking.pauses import pause_job, resume_job
+from engine.asking.requested import Wanted, WrongParamsError, bound_to, job_to_run, runs_of_request
+from engine.asking.requests import ask_to_stop, hand_over, is_duplicate
+from engine.asking.retries import How, job_again, run_again, run_to_retry
+from engine.asking.which import NEWEST
 from engine.core.errors import WrongUsageError
 from engine.core.lifecycle import Run
 from engine.ports import Stop
+from engine.transactions.keys import key_trouble
 from engine.web.access import Access
 from engine.web.api.operations import WHY, Answered, Given, Operation
 from engine.web.api.reading import seen_run
@@ -30,70 +26,60 @@ from jobfile.model.values import Value
 
 def run(visit: Visit) -> Answered:
     """Run a job now, with the definition in force. The answer comes when the run is recorded."""
-    body = visit.body
-    wanted = RunAsked(
-        params=_params(body),
-        at=_text(body, "at"),
-        matrix=_texts(body, "matrix"),
-        key=_text(body, "key") or None,
-        why=_text(body, "why"),
-        from_text=False,
-    )
+    body, place = visit.body, visit.place
+    key = _text(body, "key")
+    if trouble := key_trouble(key) if key else "":
+        raise WrongUsageError(f"`key`: {trouble}")
+    wanted = Wanted(_params(body), _texts(body, "matrix"), _text(body, "at") or None, key, from_text=False)
+    found = job_to_run(place, visit.values["job"], is_running=True, is_strict=True)
     try:
-        requested = request_run(visit.place, visit.values["job"], wanted, by=visit.user.name)
+        asked = bound_to(found, wanted, now=visit.now)
     except WrongParamsError as error:
         fields = {f"params.{one.name}": one.message for one in error.problems}
-        raise RefusedError(
-            HTTPStatus.UNPROCESSABLE_ENTITY, "the params do not fit the job", code="usage", fields=fields
-        ) from error
-    return _requested(visit, requested.runs, is_duplicate=requested.is_duplicate)
+        status = HTTPStatus.UNPROCESSABLE_ENTITY
+        raise RefusedError(status, "the params do not fit the job", code="usage", fields=fields) from error
+    runs = runs_of_request(place, found, asked)
+    recorded = hand_over(place, runs, found.job, why=_text(body, "why"), now=visit.now)
+    return _requested(visit, recorded, is_duplicate=is_duplicate(recorded, runs))
 
 
 def retry(visit: Visit) -> Answered:
     """Run it again: a new run of the same job for the same time with the same params."""
-    with closing(visit.place.view()) as view:
-        old = seen_run(visit, view)
-    new = request_retry(
-        visit.place,
-        old,
-        force=_flag(visit, "force"),
-        all_steps=_flag(visit, "all_steps"),
-        is_current=not _flag(visit, "original"),
-        why=_text(visit.body, "why"),
-        by=visit.user.name,
-    )
-    return _requested(visit, (new,), is_duplicate=False)
+    place, is_forced = visit.place, _flag(visit, "force")
+    _, seen = seen_run(visit)
+    view, old = run_to_retry(place, seen.id, NEWEST, is_forced=is_forced)
+    how = How(_flag(visit, "all_steps") or is_forced, not _flag(visit, "original"))
+    job = job_again(view, old, how)
+    new = run_again(place, view, old, job, now=visit.now)
+    why = _text(visit.body, "why")
+    recorded = hand_over(place, [new], job, why=why, now=visit.now, all_steps=how.all_steps)
+    return _requested(visit, recorded, is_duplicate=False)
 
 
 def cancel(visit: Visit) -> Answered:
     """End a run: SIGTERM to its processes, SIGKILL after its grace. One that is over stays as it is."""
-    with closing(visit.place.view()) as view:
-        found = seen_run(visit, view)
+    _, found = seen_run(visit)
     how = Stop.KILL if _flag(visit, "kill") else Stop.CANCEL
-    why = _text(visit.body, "why")
-    (after,) = ask_to_stop(visit.place, [found], how, why=why, now=visit.now, by=visit.user.name)
+    (after,) = ask_to_stop(visit.place, [found], how, why=_text(visit.body, "why"), now=visit.now)
     return Answered(one_run_to_json(after))
 
 
 def pause(visit: Visit) -> Answered:
     """Stop a job from running on its schedule, until it is resumed or until a time."""
-    body = visit.body
-    until = _text(body, "until") or None
-    found = pause_job(
-        visit.place, visit.values["job"], until=until, why=_text(body, "why"), by=visit.user.name
-    )
-    return Answered(paused_to_json(found))
+    until, why = _text(visit.body, "until") or None, _text(visit.body, "why")
+    return Answered(paused_to_json(pause_job(visit.place, visit.values["job"], until=until, why=why)))
 
 
 def resume(visit: Visit) -> Answered:
     """Let a job run on its schedule again."""
-    found = resume_job(visit.place, visit.values["job"], why=_text(visit.body, "why"), by=visit.user.name)
-    return Answered(resumed_to_json(found))
+    return Answered(
+        resumed_to_json(resume_job(visit.place, visit.values["job"], why=_text(visit.body, "why")))
+    )
 
 
 def _requested(visit: Visit, runs: Sequence[Run], *, is_duplicate: bool) -> Answered:
-    with closing(visit.place.view()) as view:
-        body = requested_to_json(view, runs, is_duplicate=is_duplicate, is_followed=len(runs) > 1)
+    view = visit.place.view()
+    body = requested_to_json(view, runs, is_duplicate=is_duplicate, is_followed=len(runs) > 1)
     return Answered(
         body,
         status=HTTPStatus.OK if is_duplicate else HTTPStatus.ACCEPTED,

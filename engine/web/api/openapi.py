@@ -14,7 +14,7 @@ from engine.web.refusing import PROBLEM
 from engine.web.routing import KINDS
 from engine.web.visits import Route, Visit
 from jobfile import __version__
-from jobfile.schema.validator import packaged_schema
+from jobfile.schema.validator import schema_named
 
 OPERATIONS: Final[Sequence[Operation]] = (*reading.OPERATIONS, *acting.OPERATIONS)
 _PROBLEM: Final = {
@@ -134,7 +134,7 @@ def _refusal(about: str) -> Mapping[str, Any]:
 
 def _schema(name: str) -> Any:  # noqa: ANN401  JSON data
     """A schema of schemas/, whose references lead to their new place."""
-    found = json.loads(packaged_schema(name))
+    found = json.loads(schema_named(name))
     del found["$schema"]
     return _moved(found, name)
 

@@ -16,7 +16,7 @@ from engine.web.limits import MAX_WAIT_SECONDS
 from engine.web.live import changed
 from engine.web.memory import ledger_mark
 from engine.web.refusing import RefusedError
-from engine.web.visits import Fields, Route, Visit
+from engine.web.visits import Fields, Route, Visit, closing_after
 from jobfile.schedule.duration import parse_duration
 
 PREFIX: Final = "/api/v1"
@@ -102,7 +102,7 @@ async def _answer(operation: Operation, visit: Visit) -> Response:
     until = time.monotonic() + seconds
     while True:
         mark = ledger_mark(ledger)
-        answered = await visit.in_thread(operation.answer, visit)
+        answered = await visit.in_thread(closing_after(operation.answer), visit)
         text = json.dumps(answered.body, indent=2)
         tag = etag(answered.body)
         left = until - time.monotonic()

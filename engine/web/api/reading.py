@@ -1,66 +1,49 @@
 """The operations that only read. Each gives what a command prints with `--json`."""
 
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from engine.answers.agenda import agenda, agenda_to_json
 from engine.answers.artifacts import artifacts_of_run, artifacts_to_json
 from engine.answers.as_json import details_of, one_run_to_json
 from engine.answers.audit import records_to_json
-from engine.answers.choice import Choice
+from engine.answers.choice import ALL, Choice
 from engine.answers.did import Answer, did_to_json
 from engine.answers.generations import generations_to_json
 from engine.answers.listing import STATES, JobList, list_to_json
-from engine.answers.logs import logs_of, logs_to_json
+from engine.answers.logs import logs_to_json
 from engine.answers.outputs import outputs_of_run, outputs_to_json
 from engine.answers.report import report_to_json
-from engine.answers.runs import BAD, runs_to_json
-from engine.answers.shown import show_in_force, show_run, shown_to_json
-from engine.answers.starts import starts_of
+from engine.answers.runs import runs_to_json
+from engine.answers.shown import show_run, shown_to_json
 from engine.answers.status import status_to_json
-from engine.answers.steps import attempts_in_order
-from engine.answers.upcoming import fires_to_json, next_fires, obstacles_to_text
 from engine.answers.why import story_to_json
-from engine.asking.actions import job_in_force, zone_of_spec
 from engine.asking.choosing import named_states
-from engine.asking.naming import UnknownRunError, find_run, subject
+from engine.asking.did import Wanted, ask_did
+from engine.asking.logs import Options as LogOptions
+from engine.asking.logs import logs as ask_logs
+from engine.asking.naming import find_run
+from engine.asking.next import Asked, ask_next, next_to_json
 from engine.asking.params import split_params
-from engine.asking.questions import (
-    DidAsked,
-    RunsAsked,
-    Sees,
-    Window,
-    ask_did,
-    ask_report,
-    ask_runs,
-    ask_why,
-)
-from engine.asking.times import parse_coming
+from engine.asking.report import ask_report
+from engine.asking.runs import Options, ask_runs, states_of
+from engine.asking.show import job_from_files
+from engine.asking.why import ask_why
 from engine.core.errors import JobfileError, WrongUsageError
-from engine.core.lifecycle import AttemptKey, Run, RunState
-from engine.core.records import Pause
-from engine.execution.output_text import last_part
+from engine.core.lifecycle import Run
 from engine.ledger.ports import View
-from engine.planning.sides import engine_side
 from engine.service.listing import list_at
-from engine.service.presence import presence_at
 from engine.service.status import status_at
-from engine.supervisor.output import OutputTail
 from engine.web.access import Access
 from engine.web.api.operations import WAIT, Answered, Given, Operation
 from engine.web.limits import MAX_PAGE_SIZE, PAGE_SIZE
 from engine.web.visits import Visit
-from jobfile.model.jobs import JobSpec
 from jobfile.pipeline import Compiled
-from jobfile.schedule.occurrences import load_zone
 
 LOG_LINES: Final = 1_000
 MAX_LOG_LINES: Final = 10_000
 MAX_SKIP: Final = 100_000
-FIRES: Final = 5
 TAG = Given("tag", "Only jobs with this tag.", is_repeated=True)
 OWNER = Given("owner", "Only jobs of this owner.", is_repeated=True)
 SINCE = Given("since", "From this time on: 2026-11-28T02:30, yesterday, 7d.")
@@ -71,7 +54,7 @@ CURSOR = Given("cursor", "Where the previous part ended, from its Link header.")
 
 
 def jobs(visit: Visit) -> Answered:
-    """Every job."""
+    """Every job, with its last results and its next time."""
     query, found = visit.query, visit.site.memory.recall("list", lambda: _all_jobs(visit))
     choice, states = _choice(visit), named_states(query.all("in"), STATES)
     limit, after = _limit(visit), query.get("cursor")
@@ -89,208 +72,131 @@ def jobs(visit: Visit) -> Answered:
 
 
 def _all_jobs(visit: Visit) -> JobList:
-    view = visit.place.view()
-    with closing(view):
-        found = list_at(visit.place.config, view, now=visit.now)
+    found = list_at(visit.place.config, visit.place.view(), now=visit.now)
     if isinstance(found, Compiled):
         raise JobfileError("nothing is recorded yet, and the job files have errors")
     return found
 
 
 def job(visit: Visit) -> Answered:
-    """A job as it is in force."""
-    with closing(visit.place.view()) as view:
-        return Answered(shown_to_json(show_in_force(job_in_force(view, visit.values["job"]).job)))
+    """A job with all its defaults."""
+    return Answered(shown_to_json(job_from_files(visit.values["job"], {}, visit.place)))
 
 
 def did(visit: Visit) -> Answered:
     """Did it run, did it succeed?"""
     query = visit.query
-    wanted = DidAsked(
-        split_params(query.all("param"), option="param"),
-        split_params(query.all("matrix"), option="matrix"),
-        query.get("on") or None,
-        query.get("at") or None,
-    )
+    params = split_params(query.all("param"), option="param")
+    matrix = split_params(query.all("matrix"), option="matrix")
+    wanted = Wanted(params, matrix, query.get("on") or None, query.get("at") or None)
     found = ask_did(visit.place, visit.values["job"], wanted)
     return Answered(did_to_json(found), is_over=found.answer is not Answer.NOT_OVER)
 
 
 def why(visit: Visit) -> Answered:
-    """The story of an occurrence."""
-    named = subject(visit.place, visit.values["job"])
-    with closing(named.view):
-        return Answered(story_to_json(ask_why(visit.place, named, visit.query.get("at"))))
+    """The story of what a job was expected to do at a time, or of its newest run."""
+    return Answered(story_to_json(ask_why(visit.place, visit.values["job"], visit.query.get("at"))))
 
 
 def coming(visit: Visit) -> Answered:
-    """The next fires of a job."""
-    query, name = visit.query, visit.values["job"]
-    with closing(visit.place.view()) as view:
-        spec = job_in_force(view, name).job.spec
-        zone = zone_of_spec(spec)
-        since = parse_coming(query.get("from"), zone, now=visit.now) if query.get("from") else visit.now
-        until = parse_coming(query.get("until"), zone, now=since) if query.get("until") else None
-        found = next_fires(
-            name,
-            spec.schedule if spec.enabled else (),
-            _limit(visit, default=FIRES),
-            now=since,
-            until=until,
-            is_job=True,
-            starts=starts_of(spec) if spec.enabled else (),
-        )
-        pauses = [one for one in _pauses(view, since, visit.now) if one.job == name]
-        presence = presence_at(visit.place.config, view, now=visit.now)
-    return Answered(fires_to_json(found, pauses=pauses, obstacle=obstacles_to_text((), presence, zone=zone)))
-
-
-def agenda_of_all(visit: Visit) -> Answered:
-    """The next fires of all jobs in force."""
-    query, zone = visit.query, load_zone("UTC")
-    assert zone is not None
-    with closing(visit.place.view()) as view:
-        specs = visit.site.memory.recall("specs", lambda: _specs(view))
-        specs = tuple(one for one in specs if one.enabled and visit.user.sees(one.name))
-        since = parse_coming(query.get("from"), zone, now=visit.now) if query.get("from") else visit.now
-        until = parse_coming(query.get("until"), zone, now=since) if query.get("until") else None
-        found = agenda(
-            {one.name: one.schedule for one in specs},
-            since=since,
-            until=until,
-            limit=_limit(visit, default=20),
-            pauses=_pauses(view, since, visit.now),
-            starts={one.name: words for one in specs if (words := starts_of(one))},
-        )
-        presence = presence_at(visit.place.config, view, now=visit.now)
-    return Answered(agenda_to_json(found, obstacle=obstacles_to_text((), presence, zone=UTC)))
+    """The next fires of a job, or of all jobs in order of time."""
+    query = visit.query
+    limit = _limit(visit, default=0) or None
+    asked = Asked(query.get("from") or None, query.get("until") or None, limit, None)
+    return Answered(next_to_json(ask_next(visit.place, visit.values.get("job"), asked, ALL)))
 
 
 def runs(visit: Visit) -> Answered:
     """Runs by their scheduled time, the newest first."""
     query, limit = visit.query, _limit(visit)
-    until, skip = _place(query.get("cursor"))
-    name, sees = visit.values.get("job"), _sees(visit)
-    states = [RunState(one) for one in named_states(query.all("in"), list(RunState))]
-    states += BAD if query.get("not_ok") == "true" else ()
-    window = Window(query.get("since") or None, until or query.get("until") or None)
-    states = list(dict.fromkeys(states))
-    wanted = RunsAsked(window, _choice(visit), tuple(states), limit + skip + 1, is_by_time=True)
-    found = ask_runs(visit.place, name, wanted, sees=sees)
-    shown, is_more = found.runs[skip : skip + limit], len(found.runs) > skip + limit
-    cursor = _cursor(found.runs, skip + limit) if is_more else ""
-    part = replace(
-        found,
-        runs=shown,
-        artifacts=found.artifacts[skip : skip + limit],
-        lines=found.lines[skip : skip + limit],
-        words=found.words[skip : skip + limit],
+    before, skip = _place(query.get("cursor"))
+    options = Options(
+        query.get("since") or None,
+        before or query.get("until") or None,
+        _choice(visit),
+        states_of(query.all("in"), not_ok=query.get("not_ok") == "true"),
+        limit + skip + 1,
+        is_by_time=True,
     )
-    return Answered(runs_to_json(part), cursor=cursor)
+    found = ask_runs(visit.place, visit.values.get("job"), options)
+    part = slice(skip, skip + limit)
+    is_more = len(found.runs) > skip + limit
+    shown = replace(
+        found,
+        runs=found.runs[part],
+        artifacts=found.artifacts[part],
+        lines=found.lines[part],
+        words=found.words[part],
+    )
+    return Answered(runs_to_json(shown), cursor=_cursor(found.runs, skip + limit) if is_more else "")
 
 
 def run(visit: Visit) -> Answered:
     """One run with its attempts, outputs, artifacts and steps."""
-    with closing(visit.place.view()) as view:
-        found = seen_run(visit, view)
-        body = one_run_to_json(found, details=details_of(view, found))
-    return Answered(body, is_over=found.state.is_final)
+    view, found = seen_run(visit)
+    return Answered(one_run_to_json(found, details=details_of(view, found)), is_over=found.state.is_final)
 
 
 def why_run(visit: Visit) -> Answered:
     """The story of a run."""
-    with closing(visit.place.view()) as view:
-        found = seen_run(visit, view)
-    named = subject(visit.place, found.id)
-    with closing(named.view):
-        return Answered(story_to_json(ask_why(visit.place, named)))
+    _, found = seen_run(visit)
+    return Answered(story_to_json(ask_why(visit.place, found.id, "")))
 
 
 def definition(visit: Visit) -> Answered:
     """The job as a run used it."""
-    with closing(visit.place.view()) as view:
-        return Answered(shown_to_json(show_run(view, seen_run(visit, view))))
+    return Answered(shown_to_json(show_run(*seen_run(visit))))
 
 
 def logs(visit: Visit) -> Answered:
     """The last lines of what each attempt wrote."""
     query = visit.query
     lines = _number(query.get("tail"), "tail", most=MAX_LOG_LINES, default=LOG_LINES)
-    with closing(visit.place.view()) as view:
-        found = seen_run(visit, view)
-        attempts = [
-            one
-            for one in attempts_in_order(view, found, view.attempts(found.id))
-            if query.get("step") in ("", one.step)
-        ]
-
-    def read(attempt: AttemptKey) -> bytes:
-        return last_part(OutputTail(visit.place.config.attempt_dir(attempt)).read(), lines)
-
-    return Answered(logs_to_json(logs_of(found, attempts, read)), is_over=found.state.is_final)
+    view, found = seen_run(visit)
+    options = LogOptions(query.get("step") or None, None, lines)
+    return Answered(logs_to_json(ask_logs(visit.place, view, found, options)), is_over=found.state.is_final)
 
 
 def outputs(visit: Visit) -> Answered:
     """The values that a run returned by name."""
-    with closing(visit.place.view()) as view:
-        return Answered(outputs_to_json(outputs_of_run(view, seen_run(visit, view))))
+    return Answered(outputs_to_json(outputs_of_run(*seen_run(visit))))
 
 
 def artifacts(visit: Visit) -> Answered:
     """The files that a run kept."""
-    with closing(visit.place.view()) as view:
-        found = artifacts_of_run(view, seen_run(visit, view), pattern=visit.query.get("pattern"))
-    return Answered(artifacts_to_json(found))
+    return Answered(artifacts_to_json(artifacts_of_run(*seen_run(visit), pattern=visit.query.get("pattern"))))
 
 
 def report(visit: Visit) -> Answered:
     """Everything expected in a window, and the results."""
-    query = visit.query
-    window = Window(query.get("since") or None, query.get("until") or None)
-    found = ask_report(visit.place, visit.values.get("job"), window, _choice(visit), sees=_sees(visit))
-    return Answered(report_to_json(found))
+    query, job = visit.query, visit.values.get("job")
+    since, until = query.get("since") or None, query.get("until") or None
+    return Answered(report_to_json(ask_report(visit.place, job, since, until, _choice(visit))))
 
 
 def status(visit: Visit) -> Answered:
     """Does the engine work?"""
-    with closing(visit.place.view()) as view:
-        return Answered(status_to_json(status_at(visit.place.config, view, now=visit.now)))
+    return Answered(status_to_json(status_at(visit.place.config, visit.view(), now=visit.now)))
 
 
 def generations(visit: Visit) -> Answered:
-    """Every set of jobs that was put in force."""
-    with closing(visit.place.view()) as view:
-        return Answered(generations_to_json(view.generations(limit=_limit(visit))))
+    """Every set of jobs that was put in force, the newest first."""
+    return Answered(generations_to_json(visit.place.view().generations(limit=_limit(visit))))
 
 
 def audit(visit: Visit) -> Answered:
-    """Who did what, when and why."""
-    with closing(visit.place.view()) as view:
-        return Answered(records_to_json(view.recent_audit(limit=_limit(visit))))
+    """Who did what, when and why, the newest first."""
+    return Answered(records_to_json(visit.place.view().recent_audit(limit=_limit(visit))))
 
 
-def seen_run(visit: Visit, view: View) -> Run:
-    """The run of the path. One of a job that may not be seen does not exist."""
-    found = find_run(view, visit.values["run"])
-    if not visit.user.sees(found.job):
-        raise UnknownRunError(f"no run begins with {visit.values['run']}")
-    return found
-
-
-def _specs(view: View) -> tuple[JobSpec, ...]:
-    return tuple(one.spec for one in engine_side(view).catalog.jobs)
+def seen_run(visit: Visit) -> tuple[View, Run]:
+    """The run of the path, and the ledger. One of a job that may not be seen does not exist."""
+    view = visit.place.view()
+    return view, find_run(view, visit.values["run"], sees=visit.place.sees)
 
 
 def _choice(visit: Visit) -> Choice:
     return Choice(tags=visit.query.all("tag"), owners=visit.query.all("owner"))
-
-
-def _sees(visit: Visit) -> Sees | None:
-    return visit.user.sees if visit.user.is_limited else None
-
-
-def _pauses(view: View, since: datetime, now: datetime) -> tuple[Pause, ...]:
-    return view.pauses_between(None, since=min(since, now), until=now)
 
 
 def _limit(visit: Visit, *, default: int = PAGE_SIZE) -> int:
@@ -350,7 +256,7 @@ OPERATIONS: Final[Sequence[Operation]] = (
     Operation("GET", "/jobs/{job}/next", _VIEW, coming, "next", _FIRES),
     Operation("GET", "/jobs/{job}/runs", _VIEW, runs, "runs", _RUNS),
     Operation("GET", "/jobs/{job}/report", _VIEW, report, "report", (SINCE, UNTIL)),
-    Operation("GET", "/next", _VIEW, agenda_of_all, "next", _FIRES),
+    Operation("GET", "/next", _VIEW, coming, "next", _FIRES, is_for_limited=False),
     Operation("GET", "/runs", _VIEW, runs, "runs", (TAG, OWNER, *_RUNS)),
     Operation("GET", "/runs/{run}", _VIEW, run, "run", (WAIT,)),
     Operation("GET", "/runs/{run}/why", _VIEW, why_run, "why"),

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
-import click
-
 from engine.asking.times import parse_instant
+from engine.core.errors import WrongUsageError
 from engine.core.lifecycle import TriggerKind
 from engine.ledger.ports import View
 from engine.simulation.assuming import MAX_STARTS, RANKS, assume, event_params, joined, starts_in
@@ -69,7 +68,7 @@ class Reader:
             message = (
                 f"the schedules have {starts:,} starts in that time; at most {MAX_STARTS:,} can be simulated"
             )
-            raise click.UsageError(f"{message}: give fewer --days")
+            raise WrongUsageError(f"{message}: give fewer --days")
         return Setting(
             jobs=tuple(self.jobs.values()),
             since=self.since,
@@ -89,7 +88,7 @@ class Reader:
         if name not in self.jobs:
             near = suggest(name, self.jobs)
             hint = f"; did you mean {' or '.join(near)}?" if near else ""
-            raise click.UsageError(f"{option}: there is no job `{name}`{hint}")
+            raise WrongUsageError(f"{option}: there is no job `{name}`{hint}")
         return name
 
     def _subject(self, name: str, option: str) -> str:
@@ -100,7 +99,7 @@ class Reader:
         if dot and step not in steps:
             near = suggest(step, steps)
             hint = f"; did you mean {' or '.join(near)}?" if near else ""
-            raise click.UsageError(f"{option}: job `{job}` has no step `{step}`{hint}")
+            raise WrongUsageError(f"{option}: job `{job}` has no step `{step}`{hint}")
         return name
 
     def _absences(self) -> tuple[Absence, ...]:
@@ -110,12 +109,12 @@ class Reader:
             begin, slash, length = text.rpartition("/")
             duration = parse_duration(length) if slash else None
             if duration is None:
-                raise click.UsageError(
+                raise WrongUsageError(
                     f"--down takes TIME/LENGTH such as 2026-03-10T01:00Z/6h, found '{text}'"
                 )
             since = self._instant(begin)
             if not self.since < since < self.until:
-                raise click.UsageError(f"--down {text} does not begin in the time that is simulated")
+                raise WrongUsageError(f"--down {text} does not begin in the time that is simulated")
             found.append(Absence(since=since, until=min(since + duration, self.until)))
         return joined(found)
 
@@ -134,7 +133,7 @@ class Reader:
             duration = parse_duration(length)
             if duration is None:
                 why, expected = why_no_duration(length)
-                raise click.UsageError(f"--assume takes 5m or JOB=5m; '{length}' {why}: {expected}")
+                raise WrongUsageError(f"--assume takes 5m or JOB=5m; '{length}' {why}: {expected}")
             found[self._subject(name, "--assume") if equals else ""] = duration
         return found
 
@@ -142,7 +141,7 @@ class Reader:
         try:
             content = read_limited(Path(name))
         except OSError as error:
-            raise click.UsageError(
+            raise WrongUsageError(
                 f"--durations takes p50, p95 or a file; {name}: {error.strerror}"
             ) from error
         source, _ = decode_source(name, content)
@@ -153,10 +152,10 @@ class Reader:
             duration = parse_duration(str(length))
             if duration is None:
                 why, expected = why_no_duration(str(length))
-                raise click.UsageError(f"{name}: {job}: '{length}' {why}: {expected}")
+                raise WrongUsageError(f"{name}: {job}: '{length}' {why}: {expected}")
             found[self._subject(str(job), name)] = duration
         if not found:
-            raise click.UsageError(f"{name} is not a map of jobs to lengths such as  nightly-orders: 5m")
+            raise WrongUsageError(f"{name} is not a map of jobs to lengths such as  nightly-orders: 5m")
         return found
 
     def _failing(self, text: str) -> tuple[str, float]:
@@ -166,7 +165,7 @@ class Reader:
         except ValueError:
             chance = -1.0
         if not 0 <= chance <= 1:
-            raise click.UsageError(f"--fail takes JOB=0.1 (a chance from 0 to 1), found '{text}'")
+            raise WrongUsageError(f"--fail takes JOB=0.1 (a chance from 0 to 1), found '{text}'")
         return (self._subject(name, "--fail") if equals else "", chance)
 
     def _events(self) -> tuple[GivenEvent, ...]:
@@ -177,11 +176,11 @@ class Reader:
             lines = data.decode().splitlines()
         except (OSError, UnicodeDecodeError) as error:
             why = error.strerror if isinstance(error, OSError) else error
-            raise click.UsageError(f"--event: cannot read {self.options.events}: {why}") from error
+            raise WrongUsageError(f"--event: cannot read {self.options.events}: {why}") from error
         if len(data) > MAX_EVENT_BYTES:
-            raise click.UsageError(f"{self.options.events}: more than {MAX_EVENT_BYTES:,} bytes")
+            raise WrongUsageError(f"{self.options.events}: more than {MAX_EVENT_BYTES:,} bytes")
         if len(lines) > MAX_EVENTS:
-            raise click.UsageError(f"{self.options.events}: more than {MAX_EVENTS:,} events")
+            raise WrongUsageError(f"{self.options.events}: more than {MAX_EVENTS:,} events")
         found = (self._event(line, number) for number, line in enumerate(lines, 1) if line.strip())
         return tuple(sorted(found, key=lambda event: event.at))
 
@@ -193,25 +192,25 @@ class Reader:
             plain = None
         if not isinstance(plain, dict) or not {"at", "job"} <= plain.keys() <= _EVENT_KEYS:
             example = '{"at": "2026-03-01T10:00Z", "job": "load", "trigger": "file", "values": {"name": "a"}}'
-            raise click.UsageError(f"{where}: expected one JSON object a line, such as {example}")
+            raise WrongUsageError(f"{where}: expected one JSON object a line, such as {example}")
         job = self.jobs[self._job(str(plain["job"]), where)]
         params, values = (_object(plain, key, where) for key in ("params", "values"))
         at = self._instant(str(plain["at"]))
         if not self.since <= at < self.until:
-            raise click.UsageError(f"{where}: {plain['at']} is not in the time that is simulated")
+            raise WrongUsageError(f"{where}: {plain['at']} is not in the time that is simulated")
         kind = self._trigger_kind(plain, job, where)
         if kind is TriggerKind.MANUAL and not values:
             bound = event_params(job, params)
             if isinstance(bound, str):
-                raise click.UsageError(f"{where}: {bound}")
+                raise WrongUsageError(f"{where}: {bound}")
             return GivenEvent(at=at, job=job.name, trigger=kind, params=bound)
         wrong, right = ("values", "params") if kind in _WITH_PARAMS else ("params", "values")
         if plain.get(wrong):
-            raise click.UsageError(f"{where}: an event of trigger `{kind}` has no {wrong}; write `{right}`")
+            raise WrongUsageError(f"{where}: an event of trigger `{kind}` has no {wrong}; write `{right}`")
         try:
             event = described(job, kind, params or values, jobs=self.jobs, base=self._base)
         except NotSuchAnEventError as error:
-            raise click.UsageError(f"{where}: {error}") from error
+            raise WrongUsageError(f"{where}: {error}") from error
         return GivenEvent(
             at=at, job=job.name, trigger=kind, params=event.arguments, values=event.trigger_values
         )
@@ -221,17 +220,17 @@ class Reader:
         if word == TriggerKind.AFTER:
             jobs = [name for one in job.triggers if isinstance(one, AfterTrigger) for name in one.jobs]
             whose = f" of {' and '.join(dict.fromkeys(jobs))}" if jobs else ""
-            raise click.UsageError(
+            raise WrongUsageError(
                 f"{where}: runs after other jobs come by themselves; write an event{whose} instead"
             )
         if word not in _GIVEN_KINDS:
             listed = ", ".join(_GIVEN_KINDS)
-            raise click.UsageError(f"{where}: unknown trigger `{word}`; expected one of {listed}")
+            raise WrongUsageError(f"{where}: unknown trigger `{word}`; expected one of {listed}")
         return TriggerKind(word)
 
 
 def _object(plain: Mapping[str, object], key: str, where: str) -> Mapping[str, object]:
     given = plain.get(key, {})
     if not isinstance(given, dict):
-        raise click.UsageError(f"{where}: {key} must be an object")
+        raise WrongUsageError(f"{where}: {key} must be an object")
     return given

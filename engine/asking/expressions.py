@@ -2,10 +2,7 @@
 
 from zoneinfo import ZoneInfo
 
-import click
-
-from engine.cli.findings import print_mistake
-from engine.core.errors import ErrorCode, JobfileError
+from engine.core.errors import ErrorCode, JobfileError, WrongUsageError
 from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.diagnostics.source import Source
 from jobfile.model.jobs import CronEntry, DayRule, EveryEntry, ScheduleEntry
@@ -23,12 +20,17 @@ class NotAScheduleError(JobfileError):
     code = ErrorCode.USAGE
     is_reported = True
 
+    def __init__(self, mistake: Diagnostic, source: Source) -> None:
+        """The error, with the place of the mistake in the text."""
+        super().__init__(f"[{mistake.code}] {mistake.message}", advice="; ".join(mistake.help))
+        self.mistake, self.source = mistake, source
+
 
 def zone_named(name: str | None) -> ZoneInfo:
     """The zone with this name; UTC when there is none."""
     zone = load_zone(name or "UTC")
     if zone is None:
-        raise click.UsageError(f"unknown time zone '{name}'; use a name such as Europe/Oslo or UTC")
+        raise WrongUsageError(f"unknown time zone '{name}'; use a name such as Europe/Oslo or UTC")
     return zone
 
 
@@ -48,6 +50,5 @@ def entry_of(text: str, zone: str, days: DayRule = DayRule.CRON) -> ScheduleEntr
             label=parsed.label,
             help=parsed.help,
         )
-        print_mistake(mistake, source)
-        raise NotAScheduleError(f"[{parsed.code}] {parsed.message}", advice="; ".join(parsed.help))
+        raise NotAScheduleError(mistake, source)
     return CronEntry(cron=text, timezone=zone, days=days)

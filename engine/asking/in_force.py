@@ -2,11 +2,8 @@
 
 from collections.abc import Collection
 
-import click
-
+from engine.asking.findings import refuse_invalid
 from engine.asking.place import Place
-from engine.cli.findings import refuse_invalid
-from jobfile.diagnostics.escapes import printable
 from jobfile.model.catalog import Catalog
 from jobfile.model.counts import many
 from jobfile.pipeline import Looked
@@ -26,5 +23,5 @@ def catalog_in_force(looked: Looked, place: Place, *, jobs: Collection[str] = ()
     errors = many(sum(one.is_error for one in looked.diagnostics), "error")
     about = f"the answer is from generation {side.generation}, which is in force"
     line = f"{place.main_file} has {errors}; {about}. To see the errors:  jobfile check"
-    click.echo(printable(line), err=True)
+    place.note(line)
     return side.catalog
