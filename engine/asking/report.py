@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from types import MappingProxyType
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -9,7 +10,7 @@ from engine.answers.choice import Choice
 from engine.answers.days import DAY, midnight_of
 from engine.answers.report import Parts, Report, Row, day_rows, make_report
 from engine.asking.axes import jobs_with_axes, refuse_unknown_axes
-from engine.asking.choosing import Window, chosen_jobs, refuse_choice_of_one, window_of
+from engine.asking.choosing import Window, refuse_choice_of_one, seen_jobs, window_of
 from engine.asking.naming import job_named
 from engine.asking.place import Place
 from engine.asking.times import parse_days
@@ -28,7 +29,7 @@ class Wanted:
 
     jobs: Sequence[str] = ()
     choice: Choice = Choice(tags=(), owners=())
-    matrix: Mapping[str, str]
+    matrix: Mapping[str, str] = MappingProxyType({})
     since: str | None = None
     until: str | None = None
     day: str | None = None
@@ -59,7 +60,7 @@ def ask_report(place: Place, wanted: Wanted, *, parts: Parts | None = None) -> R
     view, now = named[0].view if named else place.view(), place.now()
     for one in named:
         refuse_unknown_axes(view, one.job, wanted.matrix)
-    jobs = frozenset(one.job for one in named) if named else chosen_jobs(view, wanted.choice)
+    jobs = frozenset(one.job for one in named) if named else seen_jobs(place, view, wanted.choice)
     if wanted.matrix and not named:
         jobs = jobs_with_axes(view, wanted.matrix, jobs)
     zone = named[0].zone if len(named) == 1 else None
