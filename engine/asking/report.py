@@ -1,8 +1,8 @@
 """Everything expected in a window, and the results."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import field
 from datetime import UTC, date, datetime, timedelta
-from types import MappingProxyType
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -29,7 +29,7 @@ class Wanted:
 
     jobs: Sequence[str] = ()
     choice: Choice = Choice(tags=(), owners=())
-    matrix: Mapping[str, str] = MappingProxyType({})
+    matrix: Mapping[str, str] = field(default_factory=dict)
     since: str | None = None
     until: str | None = None
     day: str | None = None
