@@ -135,7 +135,7 @@ def _day_window(day: str, asked: _Asked) -> Window:
 
 
 def _print(report: Report, form: str, asked: _Asked) -> None:
-    """Print the report. Each form is imported when it is asked for: most are not."""
+    """Print the report. Only the module of this form is imported."""
     match form:
         case "json":
             print_json(report_to_json(report))
