@@ -22,7 +22,7 @@ _IMPLIED: Final = ("succeeded", "open")
 
 
 class Trend(StrEnum):
-    """What became of a job."""
+    """The result for a job."""
 
     WORSE = "worse"
     OTHER = "other"

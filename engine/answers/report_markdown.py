@@ -65,7 +65,7 @@ def _cells(row: Row, shown: Sequence[str]) -> list[str]:
 
 
 def _problems(report: Report) -> Iterator[str]:
-    lines = [f"- {code(job)}: {plain('; '.join(words))}" for job, words in report.late.items()]
+    lines = [f"- {code(job)} {plain('; '.join(words))}" for job, words in report.late.items()]
     lines += [f"- {code(one.job)} {plain(problem_text(one, report.zone))}" for one in report.problems]
     if lines:
         yield "\n#### needs attention\n"

@@ -113,7 +113,6 @@ SCREENS = {
         "report --since 2h --compare",
         "report --since 2h --format markdown --compare",
         "report --since 2h --format junit",
-        "report heartbeat --format csv",
         "report --on yesterday --since 3h",
     ),
     "resume": ("resume heartbeat", "resume heartbeat"),

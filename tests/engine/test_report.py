@@ -428,6 +428,56 @@ def hostile_report() -> Report:
     )
 
 
+def known_report() -> Report:
+    """Two weeks of two jobs, compared with two weeks before."""
+    days = [NOON.date() - day * DAY for day in range(14)]
+    calendar: dict[date, dict[str, int]] = {day: {"succeeded": 24} for day in days}
+    calendar |= {days[3]: {"succeeded": 22, "failed": 2}, days[7]: {"missed": 24}, days[9]: {"skipped": 24}}
+    sums: Counter[str] = Counter()
+    for verdicts in calendar.values():
+        sums.update(verdicts)
+    load = Row(job="load", scheduled=sum(sums.values()), requested=0, verdicts=dict(sums))
+    clean = Row(job="clean", scheduled=0, requested=1, verdicts={"lost": 1}, failing={"[region=us]": 1})
+    failed = a_run(a_job("load"), id="c0ffee01" * 4)
+    before = a_report(a_row("load", succeeded=330, failed=6), since=NOON - 28 * DAY, until=NOON - 14 * DAY)
+    return a_report(
+        load,
+        clean,
+        since=NOON - 14 * DAY,
+        presence=Presence(is_running=False, since=NOON - HOUR),
+        unsettled=1,
+        late={"load": ("late: no success for 3h1m (limit 1h30m)",)},
+        measures={"load": Measures(HOUR / 9, HOUR / 900, 2), "": Measures(HOUR / 9, HOUR / 900, 2)},
+        before=replace(before, measures={"load": Measures(HOUR / 60, HOUR / 900), "": Measures(HOUR / 60)}),
+        problems=(
+            Problem("load", "failed", NOON - 3 * DAY, "exit code 3", failed),
+            Problem("load", "missed", NOON - 7 * DAY, "the engine was not running", None, 24, NOON - 6 * DAY),
+        ),
+        calendars={"load": calendar},
+        last_day=NOON.date(),
+    )
+
+
+FORMS = {
+    "report.txt": lambda report: report_to_text(report, width=80),
+    "report.md": report_to_markdown,
+    "report.xml": report_to_junit,
+    "report.html": report_to_html,
+    "report.csv": lambda report: (
+        header_to_csv() + "".join(days_to_csv(((NOON.date(), row) for row in report.rows), period=NOW))
+    ),
+}
+HERE = Path(__file__).parent / "reports"
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_each_form_is_the_one_that_was_looked_at(name: str, request: pytest.FixtureRequest) -> None:
+    text = FORMS[name](known_report())
+    if request.config.getoption("--update"):
+        (HERE / name).write_bytes(text.encode())
+    assert text.encode() == (HERE / name).read_bytes()
+
+
 def test_a_hostile_name_is_a_text_on_the_page() -> None:
     text = report_to_html(hostile_report())
     page = Page(text)

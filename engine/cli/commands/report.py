@@ -83,7 +83,7 @@ def command(  # noqa: PLR0917  click hands over the options by name
 
 
 def _print(found: Reported, form: str) -> None:
-    """Print the report. Each form is imported when it is asked for: most are not."""
+    """Print the report. Only the module of this form is imported."""
     report = found.report
     match form:
         case "json":

@@ -42,7 +42,8 @@ class SqliteTotals:
     def courses(
         self, jobs: Collection[str] | None, *, since: datetime, until: datetime
     ) -> Iterator[tuple[str, int | None, int | None]]:
-        for row in self._db.each(_statement("run.courses", jobs), _about(jobs, since, until)):
+        name = "run.courses" if jobs is None else "run.courses_of"
+        for row in self._db.each(name, _about(jobs, since, until)):
             yield row["job"], *(one if COUNT.is_good(one) else None for one in (row[1], row[2]))
 
     def newest_in_states(
@@ -61,12 +62,9 @@ class SqliteTotals:
             "of_each": of_each,
             "limit": limit,
         }
-        return self._db.all(run_from_row, _statement("run.newest_in_states", jobs), values)
-
-
-def _statement(name: str, jobs: Collection[str] | None) -> str:
-    """The statement about all jobs, or the one about some: each uses its own index."""
-    return name if jobs is None else f"{name}_of"
+        # Each of the two uses its own index.
+        name = "run.newest_in_states" if jobs is None else "run.newest_in_states_of"
+        return self._db.all(run_from_row, name, values)
 
 
 def _about(jobs: Collection[str] | None, since: datetime, until: datetime) -> dict[str, object]:
