@@ -22,6 +22,7 @@ from engine.supervisor.masking import forms
 from tests.acceptance.engines import engine, has_jobs, say, until
 from tests.agents import JOBFILE, PATIENCE, Agent, over_http, over_stdio, served
 
+TOKEN = "t" * 32
 SECRET = "hunter2-\u00fc-correct horse"
 JOBS = """\
 version: 1
@@ -68,15 +69,16 @@ READING: dict[str, dict[str, Any]] = {
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     found = tmp_path_factory.mktemp("agents")
     (found / "jobs.yaml").write_text(JOBS)
-    done = subprocess.run([JOBFILE, "apply", "--yes"], cwd=found, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    assert say(found, "apply", "--yes").returncode == 0
     return found
 
 
 @pytest.fixture(scope="module")
 def agent(folder: Path) -> Iterator[Agent]:
     """One that may do everything, without an engine."""
-    with over_stdio(folder, "--allow", ",".join(ACTIONS), environ={"TOKEN": SECRET}) as found:
+    with over_stdio(
+        folder, "--allow", ",".join(ACTIONS), environ={"TOKEN": SECRET, "JOBFILE_MCP_TOKEN": TOKEN}
+    ) as found:
         yield found
 
 
@@ -99,8 +101,7 @@ def contents(ledger: Path) -> str:
 
 
 def audit(folder: Path) -> list[dict[str, Any]]:
-    said = subprocess.run([JOBFILE, "audit", "--json"], cwd=folder, capture_output=True, text=True)
-    return list(json.loads(said.stdout)["records"])
+    return list(json.loads(say(folder, "audit", "--json").stdout)["records"])
 
 
 def test_each_tool_says_what_it_is_for_and_what_it_takes(agent: Agent) -> None:
@@ -308,60 +309,70 @@ def test_with_an_engine_the_engine_runs_what_an_agent_asks_for(tmp_path: Path) -
             assert agent.ask("wait", runs=[begun["id"]])["runs"][0]["state"] == "cancelled"
 
 
-def test_over_http_a_client_with_the_token_gets_the_same(folder: Path, reader: Agent) -> None:
-    with served(folder) as (url, token), over_http(url, token) as agent:
+@pytest.fixture(scope="module")
+def server(folder: Path) -> Iterator[tuple[str, str]]:
+    with served(folder) as found:
+        yield found
+
+
+def test_over_http_a_client_with_the_token_gets_the_same(server: tuple[str, str], reader: Agent) -> None:
+    with over_http(*server) as agent:
         assert agent.tools.keys() == reader.tools.keys()
         assert agent.ask("did", job="good")["job"] == "good"
         assert "not allowed here" in agent.refused("run", job="good")
 
 
-def test_over_http_nobody_else_gets_anything(folder: Path) -> None:
-    """Wrong tokens, other names of the host, web pages, other paths, large requests; nor does a job."""
-    with served(folder, "--allow", "run", token="t" * 32) as (url, token):
-        at = urlsplit(url)
-        good = {
-            "Host": at.netloc,
-            "Authorization": f"Bearer {token}",
-            "Content-Type": "application/json",
-            "Accept": "application/json, text/event-stream",
-        }
-        ping = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "ping"})
+def test_over_http_nobody_else_gets_anything(server: tuple[str, str]) -> None:
+    """Wrong tokens, other names of the host, web pages, other paths, large requests."""
+    url, token = server
+    at = urlsplit(url)
+    good = {
+        "Host": at.netloc,
+        "Authorization": f"Bearer {token}",
+        "Content-Type": "application/json",
+        "Accept": "application/json, text/event-stream",
+    }
+    ping = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "ping"})
 
-        def asked(path: str = "/mcp", body: str = ping, **headers: str | None) -> tuple[int, str]:
-            connection = http.client.HTTPConnection(at.hostname or "", at.port, timeout=30)
-            given = {**good, **{name.replace("_", "-"): value for name, value in headers.items()}}
-            connection.putrequest("POST", path, skip_host=True, skip_accept_encoding=True)
-            for name, value in {**given, "Content-Length": str(len(body))}.items():
-                if value is not None:
-                    connection.putheader(name, value)
-            connection.endheaders(body.encode())
-            answer = connection.getresponse()
-            assert answer.headers["X-Content-Type-Options"] == "nosniff" or given["Host"] is None
-            assert answer.headers["Server"] is None
-            text = answer.read().decode()
-            connection.close()
-            assert "tools" not in text
-            return answer.status, text
+    def asked(path: str = "/mcp", body: str = ping, **headers: str | None) -> tuple[int, str]:
+        connection = http.client.HTTPConnection(at.hostname or "", at.port, timeout=30)
+        given = {**good, **{name.replace("_", "-"): value for name, value in headers.items()}}
+        connection.putrequest("POST", path, skip_host=True, skip_accept_encoding=True)
+        for name, value in {**given, "Content-Length": str(len(body))}.items():
+            if value is not None:
+                connection.putheader(name, value)
+        connection.endheaders(body.encode())
+        answer = connection.getresponse()
+        assert answer.headers["X-Content-Type-Options"] == "nosniff" or given["Host"] is None
+        assert answer.headers["Server"] is None
+        text = answer.read().decode()
+        connection.close()
+        assert "tools" not in text
+        return answer.status, text
 
-        assert asked(Authorization=None)[0] == 401
-        assert asked(Authorization=f"Bearer {'x' * 32}")[0] == 401
-        assert asked(Authorization=f"Basic {token}")[0] == 401
-        assert asked(path=f"/mcp?token={token}", Authorization=None)[0] == 401
-        assert asked(path="/other", Authorization=None)[0] == 401
-        assert asked(path="/other")[0] == 404
-        assert asked(path="/mcp/")[0] == 404
-        assert asked(Host="evil.example")[0] == 421
-        assert asked(Host=f"evil.example:{at.port}")[0] == 421
-        assert asked(Host=None)[0] in (400, 421)
-        assert asked(Origin=f"http://{at.netloc}")[0] == 403
-        assert asked(Origin="https://evil.example")[0] == 403
-        assert asked(Content_Type="text/plain")[0] == 400
-        assert asked(body=" " * 300_000)[0] == 413
-        assert asked(body="{")[0] == 400
-        assert asked()[0] in (200, 400), "the token is right, and the handshake is missing"
-        with over_http(url, token) as agent:
-            assert agent.ask("run", job="environment")["state"] == "succeeded"
-            assert token not in agent.ask("logs", job="environment")["attempts"][0]["output"]
+    assert asked(Authorization=None)[0] == 401
+    assert asked(Authorization=f"Bearer {'x' * 32}")[0] == 401
+    assert asked(Authorization=f"Basic {token}")[0] == 401
+    assert asked(path=f"/mcp?token={token}", Authorization=None)[0] == 401
+    assert asked(path="/other", Authorization=None)[0] == 401
+    assert asked(path="/other")[0] == 404
+    assert asked(path="/mcp/")[0] == 404
+    assert asked(Host="evil.example")[0] == 421
+    assert asked(Host=f"evil.example:{at.port}")[0] == 421
+    assert asked(Host=None)[0] in (400, 421)
+    assert asked(Origin=f"http://{at.netloc}")[0] == 403
+    assert asked(Origin="https://evil.example")[0] == 403
+    assert asked(Content_Type="text/plain")[0] == 400
+    assert asked(body=" " * 300_000)[0] == 413
+    assert asked(body="{")[0] == 400
+    assert asked()[0] in (200, 400), "the token is right, and the handshake is missing"
+
+
+def test_a_job_does_not_get_the_token(agent: Agent) -> None:
+    assert agent.ask("run", job="environment")["state"] == "succeeded"
+    output = agent.ask("logs", job="environment", lines=1_000)["attempts"][0]["output"]
+    assert "PATH=" in output
+    assert TOKEN not in output
 
 
 def test_without_the_extra_it_says_what_to_install(tmp_path: Path) -> None:

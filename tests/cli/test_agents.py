@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import jsonschema
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from engine.cli.agents.acting import ACTIONS
 from engine.cli.agents.attending import Attendant
 from engine.cli.agents.registry import refusal, tools_of
+from engine.cli.commands.mcp import chosen_token
 from engine.cli.place import Place
 from engine.integrations.mcp_results import MAX_BYTES, TooLargeError, answer_schema, bounded
 from engine.integrations.mcp_tools import ArgumentError, Call, Kind, Tool, ToolError
@@ -75,7 +77,7 @@ def contents(folder: Path) -> str:
         return hashlib.sha256("\n".join(connection.iterdump()).encode()).hexdigest()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_no_reading_tool_changes_a_record_whatever_it_is_asked(
     tools: dict[str, Tool], tmp_path: Path, data: st.DataObject
@@ -218,6 +220,14 @@ def test_the_page_names_each_tool(action: str) -> None:
     page = (ROOT / "docs/mcp.md").read_text()
     assert f"`{action}`" in page
     assert all(f"`{tool.name}`" in page for tool in TOOLS)
+
+
+def test_the_token_is_the_given_one_or_a_new_one() -> None:
+    assert chosen_token("t" * 24) == "t" * 24
+    assert len({chosen_token("") for _ in range(5)}) == 5
+    assert len(chosen_token("")) >= 40
+    with pytest.raises(click.UsageError, match="fewer than 24 characters"):
+        chosen_token("t" * 23)
 
 
 @pytest.mark.parametrize(

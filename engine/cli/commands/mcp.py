@@ -59,6 +59,8 @@ def command(given: tuple[str, ...], names: tuple[str, ...], *, listen: str | Non
     if names and listen is None:
         raise click.UsageError("--allow-host is about HTTP; add --listen, or remove it")
     address = None if listen is None else _address(listen, names)
+    given_token = take_from_environment(TOKEN)  # no job gets it
+    token = chosen_token(given_token)
     try:
         from engine.integrations.mcp import make_server, serve_stdio  # noqa: PLC0415  start-up time, and an extra
         from engine.integrations.mcp_http import serve_http  # noqa: PLC0415  start-up time, and an extra
@@ -79,7 +81,8 @@ def command(given: tuple[str, ...], names: tuple[str, ...], *, listen: str | Non
         else:
             listening = _listening(address)
             hosts = _hosts(address, listening.getsockname()[1], names)
-            serve_http(server, listening, hosts=hosts, token=_token(listening))
+            _say_where(listening, "" if given_token else token)
+            serve_http(server, listening, hosts=hosts, token=token)
     finally:
         attendant.end()
     return GOOD
@@ -146,17 +149,19 @@ def _hosts(address: Address, port: int, names: Sequence[str]) -> list[str]:
     return [*(f"{host}:{port}" for host in own), *names]
 
 
-def _token(listening: socket.socket) -> str:
-    """The token that clients need; says where the server is."""
-    host, port = listening.getsockname()[:2]
-    where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    click.echo(f"listening on http://{where}/mcp", err=True)
-    token = take_from_environment(TOKEN)
-    if token and len(token) < MIN_TOKEN:
+def chosen_token(given: str) -> str:
+    """The token that clients need: the given one, or a new one."""
+    if given and len(given) < MIN_TOKEN:
         raise click.UsageError(
             f"${TOKEN} has fewer than {MIN_TOKEN} characters; make one with  openssl rand -hex 32"
         )
-    if not token:
-        token = secrets.token_urlsafe(32)
-        click.echo(f"token: {token}", err=True)
-    return token
+    return given or secrets.token_urlsafe(32)
+
+
+def _say_where(listening: socket.socket, new_token: str) -> None:
+    """Say on standard error where the server is, and its token if that is new."""
+    host, port = listening.getsockname()[:2]
+    where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    click.echo(f"listening on http://{where}/mcp", err=True)
+    if new_token:
+        click.echo(f"token: {new_token}", err=True)
