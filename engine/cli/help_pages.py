@@ -71,6 +71,18 @@ PAGES: Final[Mapping[str, HelpPage]] = {
     "lsp": HelpPage(
         ("jobfile lsp",), {GOOD: "the editor ended the session", USAGE: "the extra `lsp` is not installed"}
     ),
+    "mcp": HelpPage(
+        (
+            "jobfile mcp -f /srv/shop/jobs.yaml",
+            "jobfile mcp --allow run,cancel",
+            "jobfile mcp --listen 127.0.0.1:8765",
+        ),
+        {
+            GOOD: "the agent ended the session, or a signal the server",
+            NOT_WELL: "it cannot listen on the address",
+            USAGE: "an action or an address is not known, or the extra `mcp` is not installed",
+        },
+    ),
     "completion": HelpPage(
         (
             "jobfile completion bash > ~/.local/share/bash-completion/completions/jobfile",
@@ -337,10 +349,23 @@ PAGES: Final[Mapping[str, HelpPage]] = {
             USAGE: "there is no such generation",
         },
     ),
+    "metrics": HelpPage(
+        (
+            "jobfile metrics",
+            "jobfile metrics --listen 127.0.0.1:9464",
+            "jobfile metrics --textfile /var/lib/node_exporter/jobfile.prom",
+        ),
+        {
+            GOOD: "the metrics are printed or written, whatever they say",
+            NOT_WELL: "the port is taken, or the file cannot be written",
+            USAGE: "nothing is recorded yet, or the extra `metrics` is not installed",
+        },
+    ),
     "notify": HelpPage(
         (
             "jobfile notify test oncall",
             "jobfile notify preview nightly failed",
+            "jobfile notify preview mail digest",
             "jobfile notify preview 3f2a recovered --json",
         ),
         {

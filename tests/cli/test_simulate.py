@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 import jsonschema
 import pytest
 
-from engine.cli.simulating import Options, Reader
+from engine.asking.simulating import Options, Reader
 from engine.simulation.subject import Absence, Setting
 from jobfile.model.jobs import CommandAction, JobSpec
 from tests.cli.conftest import Jobfile, Said

@@ -37,8 +37,14 @@ COVERING: Mapping[str, tuple[Group, ...]] = {
     path: tuple(groups)
     for path, *groups in (
         ("engine/core/due.py", ("tests/engine/test_due.py",), _SMALL, _ENGINE, _SIMULATION),
+        ("engine/notifications/quiet.py", ("tests/engine/test_quiet.py",)),
+        ("engine/notifications/digests.py", ("tests/engine/test_digests.py",)),
+        ("engine/answers/digest.py", ("tests/engine/test_digests.py",)),
         ("engine/core/lateness.py", ("tests/engine/test_lateness.py",)),
         ("engine/core/usual.py", ("tests/engine/test_usual.py",)),
+        ("engine/answers/metrics.py", ("tests/engine/test_metrics.py",)),
+        ("engine/core/traces.py", ("tests/engine/test_traces.py",)),
+        ("engine/notifications/heartbeat.py", ("tests/engine/test_outside_watch.py",)),
         ("engine/answers/odd.py", ("tests/engine/test_usual.py",)),
         ("engine/core/expectations.py", ("tests/engine/test_expectations.py",)),
         ("engine/answers/lateness.py", ("tests/engine/test_lateness.py",), _DID),

@@ -361,6 +361,28 @@ def test_runs_are_counted_by_job_kind_and_state(open_ledger: OpenLedger) -> None
     }
 
 
+def test_the_times_of_runs_are_counted_by_bucket(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    bounds = [float(2**n) for n in range(10)]
+    seconds = {"1": 0.5, "2": 1.0, "3": 1.5, "4": 5000.0}
+    for digit, length in seconds.items():
+        run = queue(ledger.store, a_run(id=digit * 32, concurrency_key=digit))
+        started = start(ledger.store, run)
+        at = NOON + timedelta(seconds=length)
+        with ledger.store.transaction():
+            verdict = replace(SUCCEEDED, ended_at=at)
+            outcome = Ended(started_at=NOON, ended_at=at, exit_code=0)
+            assert ledger.store.settle(started, verdict, outcome)
+    queue(ledger.store, a_run(id="9" * 32, concurrency_key="9"))
+    window = {"since": NOON, "until": NOON + HOUR, "bounds": bounds}
+    found = {(one.job, one.number, one.runs, one.seconds) for one in ledger.view.durations_in(**window)}
+    assert found == {("hello", 0, 2, 1.5), ("hello", 1, 1, 1.5), ("hello", 10, 1, 5000.0)}
+    (late,) = ledger.view.lateness_in(**window)
+    assert (late.number, late.runs, late.seconds) == (0, 4, 0.0)
+    elsewhere = {**window, "since": NOON + HOUR, "until": NOON + 2 * HOUR}
+    assert ledger.view.durations_in(**elsewhere) == ledger.view.lateness_in(**elsewhere) == ()
+
+
 def test_runs_are_found_by_the_beginning_of_their_id(open_ledger: OpenLedger) -> None:
     ledger = open_ledger()
     for digit in ("1", "12", "2"):

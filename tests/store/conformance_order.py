@@ -717,7 +717,16 @@ LISTINGS: dict[str, tuple[Callable[[Ledger], None], Listing]] = {
 }
 """Each listing, in a ledger that was written in a different order."""
 
-IN_NO_ORDER = {"count_runs", "results_of", "pruned_requests", "crowded", "expire_waiting", "runs_with_prefix"}
+IN_NO_ORDER = {
+    "durations_in",
+    "lateness_in",
+    "count_runs",
+    "results_of",
+    "pruned_requests",
+    "crowded",
+    "expire_waiting",
+    "runs_with_prefix",
+}
 AS_GIVEN = {"prune", "set_aside", "unreadable"}
 """Methods whose results are in the order of their arguments, or of the rows as found."""
 BEYOND_A_STORE = {
