@@ -39,7 +39,10 @@ def test_the_first_minute_goes_as_the_readme_says(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "document",
-    ["docs/time.md", "docs/testing.md", "docs/review.md", "docs/client.md", "docs/notifications.md"],
+    [
+        *("docs/time.md", "docs/testing.md", "docs/review.md", "docs/client.md", "docs/notifications.md"),
+        "docs/page.md",
+    ],
 )
 def test_a_document_says_what_its_commands_say(document: str, tmp_path: Path) -> None:
     """The YAML blocks above a command are its files: what has tests is a case file."""
