@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from engine.answers.choice import ALL, Choice
-from engine.answers.listing import JobList, list_jobs
+from engine.answers.listing import MARKS, JobList, list_jobs
 from engine.answers.presence import Presence
 from engine.config import EngineConfig
 from engine.core.errors import UnreadableFileError
@@ -22,6 +22,7 @@ def list_at(
     now: datetime,
     choice: Choice = ALL,
     states: Sequence[str] = (),
+    marks: int = MARKS,
 ) -> JobList | Compiled:
     """The jobs of this state folder and of the files; `view` is None when nothing was ever recorded.
 
@@ -43,6 +44,7 @@ def list_at(
         main_file=str(config.main_file),
         choice=choice,
         states=states,
+        marks=marks,
     )
 
 

@@ -123,7 +123,7 @@ def offered(line: str) -> list[str]:
         ("plan --from ", ["engine", "worktree"]),
         ("explain JF101", ["JF101"]),
         ("explain k", ["keys"]),
-        ("explain keys q", ["queue"]),
+        ("explain keys q", ["quiet", "queue"]),
         ("explain-schedule x --timezone Europe/Os", ["Europe/Oslo"]),
         ("completion f", ["fish"]),
         ("check a", [FILES]),

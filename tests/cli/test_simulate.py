@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from engine.cli.simulating import Options, Reader
+from engine.asking.simulating import Options, Reader
 from engine.simulation.subject import Absence, Setting
 from jobfile.model.jobs import CommandAction, JobSpec
 from tests.cli.conftest import Jobfile, Said

@@ -16,15 +16,17 @@ from engine.core.records import Notification, Owed, Parcel, Told
 from engine.notifications.batches import (
     GATHER,
     GIVE_UP_AFTER,
+    LEAST_TRIES,
     LONGEST_RETRY,
     PACE,
-    REPEAT,
     SEPARATE_JOBS,
+    is_too_old,
     make_batch,
     next_parcel,
     retry_after,
 )
 from engine.notifications.message import Message
+from engine.notifications.quiet import REPEAT
 from tests.builders import DAY, HOUR, MINUTE, NOON
 from tests.engine.world import World
 from tests.soak import examples
@@ -181,7 +183,11 @@ def test_a_message_that_fails_for_a_day_is_given_up_and_that_is_recorded(world: 
     end(world, 1)
     world.send(seconds=600)
     world.clock.advance(seconds=GIVE_UP_AFTER.total_seconds())
-    world.send(seconds=3600)
+    while world.store.outbox.channels() and len(world.receiver.tries) < LEAST_TRIES + 1:
+        world.clock.advance(seconds=LONGEST_RETRY.total_seconds())
+        world.loops.sender.tick()
+    world.loops.sender.tick()
+    assert len(world.receiver.tries) == LEAST_TRIES
     assert world.store.outbox.channels() == ()
     given_up = world.view.soundness.given_up()
     assert (given_up.given_up, given_up.newest is not None) == (1, True)
@@ -246,6 +252,17 @@ def test_a_channel_that_is_gone_says_so_and_holds_up_no_other(world: World) -> N
     assert messages(world) == []
     (error,) = {row["last_error"] for row in world.store._db._db.execute("select last_error from outbox")}
     assert error == "channel `gone` is no longer in the job files"
+
+
+def test_a_message_that_was_old_before_its_first_try_is_not_given_up_for_hours() -> None:
+    """It has waited for an engine or for the end of quiet hours, and the channel is down just then."""
+    now, tries = NOON + 3 * DAY, 0
+    parcel = Parcel("a", ("hello",), NOON, 0, NOON)
+    while not is_too_old(parcel._replace(tries=tries), now):
+        tries += 1
+        now += retry_after(tries)
+    assert tries + 1 == LEAST_TRIES
+    assert now - (NOON + 3 * DAY) > 3 * HOUR
 
 
 WAITING = Notification("failed", "mail", NOON, 0, NOON, None, None, "")

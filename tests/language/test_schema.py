@@ -120,9 +120,8 @@ def test_unknown_keys_are_refused_wherever_keys_are_fixed():
 def test_every_key_is_explained_with_an_example_and_a_page():
     assert len(PROPERTIES) > 50
     for path, schema in PROPERTIES.items():
-        assert schema["description"], path
         hover = schema["markdownDescription"]
-        assert hover.startswith(schema["description"]), path
+        assert "description" not in schema, f"{path}: editors show the hover; its first words say nothing"
         page = re.fullmatch(r".*\n\n`.+`\n\n`explain (keys [a-z]+|JF\d{3})`", hover, re.DOTALL)
         assert page is not None, path
         assert page[1] in CODES or page[1].split()[-1] in KINDS, path

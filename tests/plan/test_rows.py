@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jobfile.model.containers import ContainerSpec
 from jobfile.model.expectations import ExpectSpec
 from jobfile.model.jobs import (
     AtEntry,
     CatchupSpec,
     ConcurrencySpec,
-    ContainerSpec,
     JobSpec,
     LimitsSpec,
     ParamSpec,

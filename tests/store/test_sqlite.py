@@ -19,6 +19,7 @@ from tests.builders import a_job, compiled
 from tests.known import known_files
 from tests.store.conformance import *  # noqa: F403  the suite
 from tests.store.conformance import Ledger, OpenLedger
+from tests.store.conformance_notices import *  # noqa: F403  the suite
 from tests.store.conformance_order import *  # noqa: F403  the suite
 from tests.store.conformance_transactions import *  # noqa: F403  the suite
 

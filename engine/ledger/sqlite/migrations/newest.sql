@@ -445,4 +445,24 @@ CREATE INDEX outbox_given_up on outbox (given_up_at) where given_up_at is not nu
 
 CREATE INDEX outbox_failed on outbox (next_try_at) where sent_at is null and last_error <> '';
 
+CREATE TABLE access_grant (
+  hash       text    not null primary key,
+  kind       text    not null,
+  name       text    not null,
+  role       text    not null,
+  jobs       text    not null,
+  token      text    not null default '',
+  created_at integer not null,
+  created_by text    not null,
+  expires_at integer,
+  used_at    integer,
+  ended_at   integer
+) strict, without rowid;
+
+CREATE UNIQUE INDEX access_grant_token on access_grant (name) where kind = 'token' and ended_at is null;
+
+CREATE INDEX access_grant_session on access_grant (token) where kind = 'session';
+
+CREATE INDEX access_grant_expires on access_grant (expires_at) where expires_at is not null;
+
 insert or ignore into meta (key, value) values ('lineage', lower(hex(randomblob(16))));

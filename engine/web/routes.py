@@ -1,0 +1,27 @@
+"""All routes. A page or a part of the API is added by naming its `ROUTES` here."""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Final
+
+from engine.web import health, live, static_files
+from engine.web.api import routes as api
+from engine.web.pages import jobs, signing_in, today
+from engine.web.routing import Routes
+from engine.web.visits import Route
+
+PARTS: Final[Sequence[Sequence[Route]]] = (
+    static_files.ROUTES,
+    health.ROUTES,
+    live.ROUTES,
+    signing_in.ROUTES,
+    today.ROUTES,
+    jobs.ROUTES,
+    api.ROUTES,
+)
+
+
+@cache
+def all_routes() -> Routes:
+    """Every route of the page and the API."""
+    return Routes(one for part in PARTS for one in part)

@@ -1,0 +1,93 @@
+"use strict";
+// Live updates, the reader's zone, keys. Everything works without this file; text is only ever set as text.
+
+const FIRST_WAIT = 1000, LONGEST_WAIT = 30000, REST = 1500;
+
+/** Show each instant in the reader's zone; its text in the job's zone stays as the title. */
+function showTimes(root) {
+  const form = new Intl.DateTimeFormat("sv-SE", {
+    year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", timeZoneName: "short",
+  });
+  for (const one of root.querySelectorAll("time[datetime]")) {
+    const at = new Date(one.dateTime);
+    if (!Number.isNaN(at.getTime())) one.textContent = form.format(at);
+  }
+}
+
+/** Fetch this page again and replace its live part. */
+async function refresh() {
+  const old = document.getElementById("live");
+  if (!old || old.contains(document.activeElement)?.form) return;
+  const answer = await fetch(location.href, { headers: { Accept: "text/html" }, redirect: "error" });
+  if (!answer.ok) return;
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  for (const id of ["live", "corner", "asof"]) {
+    const now = document.getElementById(id), next = page.getElementById(id);
+    if (now && next && now.innerHTML !== next.innerHTML) {
+      now.replaceWith(document.adoptNode(next));
+      showTimes(document.getElementById(id));
+      if (window.htmx) window.htmx.process(document.getElementById(id));
+    }
+  }
+}
+
+/** One connection a tab: the server says that something changed, and the page asks what. */
+function listen() {
+  let wait = FIRST_WAIT, due = null, source = null;
+  const stale = document.getElementById("stale");
+  const later = () => { due ??= setTimeout(() => { due = null; refresh().catch(() => {}); }, REST * (0.5 + Math.random())); };
+  const open = () => {
+    source = new EventSource("/live");
+    source.addEventListener("changed", () => { if (!document.hidden) later(); });
+    source.onopen = () => { wait = FIRST_WAIT; stale.hidden = true; later(); };
+    source.onerror = () => {
+      source.close();
+      if (stale.hidden) stale.textContent = "stale since " + new Date().toLocaleTimeString();
+      stale.hidden = false;
+      setTimeout(open, wait * (0.5 + Math.random()));
+      wait = Math.min(LONGEST_WAIT, wait * 2);
+    };
+  };
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) later(); });
+  open();
+}
+
+/** `/` searches, `g` and a letter opens a page, `?` shows the keys. */
+function keys() {
+  let isGoing = false;
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName)) return;
+    if (isGoing) {
+      isGoing = false;
+      const link = document.querySelector(`nav a[data-key="${CSS.escape(event.key)}"]`);
+      if (link) { event.preventDefault(); link.click(); }
+    } else if (event.key === "g") {
+      isGoing = true;
+    } else if (event.key === "/") {
+      const box = document.querySelector("input[type=search]");
+      if (box) { event.preventDefault(); box.focus(); }
+    } else if (event.key === "?") {
+      const help = document.getElementById("keys");
+      if (help) { event.preventDefault(); help.open ? help.close() : help.showModal(); }
+    }
+  });
+}
+
+document.addEventListener("submit", (event) => {
+  const question = event.target.dataset.confirm;
+  if (question && !window.confirm(question)) event.preventDefault();
+});
+document.addEventListener("htmx:afterSwap", (event) => showTimes(event.target));
+/** The code of `jobfile ui` is in the fragment, which no server and no log sees. */
+function signIn() {
+  const form = document.getElementById("login"), code = location.hash.match(/^#code=([A-Za-z0-9_-]+)$/);
+  if (!form || !code) return;
+  history.replaceState(null, "", location.pathname + location.search);
+  form.elements.code.value = code[1];
+  form.submit();
+}
+
+showTimes(document);
+signIn();
+keys();
+if (document.body.hasAttribute("data-live") && window.EventSource) listen();
