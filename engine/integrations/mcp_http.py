@@ -2,7 +2,6 @@
 
 import hashlib
 import hmac
-import ipaddress
 import socket
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, Final
@@ -89,22 +88,6 @@ async def _refuse(refusal: tuple[int, str], send: Send) -> None:
         headers.append((b"www-authenticate", b"Bearer"))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": f"{text}\n".encode()})
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address is only reachable from this machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def listen_on(host: str, port: int) -> socket.socket:
-    """A socket that listens; with port 0, on a free one. Raises OSError."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family)
 
 
 def serve_http(server: Server[Any], listening: socket.socket, *, hosts: Sequence[str], token: str) -> None:

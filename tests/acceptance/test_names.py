@@ -55,6 +55,7 @@ ASKED: dict[str, list[Words]] = {
     "rollback": [["rollback", "1", "--yes"], ["rollback", "1"]],
     "generations": [["generations"], ["generations", "--json"]],
     "status": [["status"], ["status", "--json"]],
+    "metrics": [["metrics"]],
     "doctor": [["doctor"], ["doctor", "--json"]],
     "list": [["list"], ["list", "--json"]],
     "did": [["did", "hello"], ["did", "bad", "--json"]],
@@ -79,7 +80,7 @@ ASKED: dict[str, list[Words]] = {
     "completion": [["completion", "bash"], ["completion", "zsh", "--", "did", ""]],
     "explain": [["explain", "JF101"], ["explain", "keys"]],
 }
-WITHOUT_A_FOLDER = {"lsp", "serve"}
+WITHOUT_A_FOLDER = {"lsp", "mcp", "serve"}
 RESTARTED = ("up", "run", "show", "plan", "status", "doctor")
 """Asked under a locale that is not UTF-8, too. There every command executes itself again in UTF-8 mode: these
 show that its words, its folder and what it prints come through. `JOBFILE_SOAK=1` asks all."""

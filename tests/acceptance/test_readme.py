@@ -40,7 +40,12 @@ def test_the_first_minute_goes_as_the_readme_says(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "document",
     [
-        *("docs/time.md", "docs/testing.md", "docs/review.md", "docs/client.md", "docs/notifications.md"),
+        "docs/time.md",
+        "docs/testing.md",
+        "docs/review.md",
+        "docs/client.md",
+        "docs/notifications.md",
+        "docs/report.md",
         "docs/page.md",
     ],
 )
@@ -109,6 +114,7 @@ def test_the_file_shown_is_the_file_that_init_writes(tmp_path: Path) -> None:
         "docs/time.md",
         "docs/operations.md",
         "docs/answers.md",
+        "docs/report.md",
         "docs/events.md",
     ],
 )

@@ -83,9 +83,11 @@ NOT_THESE = re.compile(
 PRINTS_NO_ANSWER = {
     "schema": "its output is JSON",
     "lsp": "speaks to an editor",
+    "mcp": "speaks to an agent",
     "completion": "prints a script",
     "comment": "passes a text on",
     "serve": "answers over HTTP",
+    "metrics": "prints the form of another tool",
 }
 HAS_NO_PLACE = {"init", "explain", "explain-schedule", "schema", "lsp", "completion", "comment"}
 """Commands that read neither a job file nor a ledger."""
@@ -235,6 +237,7 @@ ASKED: dict[str, tuple[str, ...]] = {
     "pause": ("JOB",),
     "resume": ("JOB",),
     "status": (),
+    "metrics": (),
     "list": (),
     "did": ("JOB or RUN",),
     "why": ("JOB or RUN",),

@@ -107,7 +107,14 @@ SCREENS = {
     "outputs": ("outputs cleanup",),
     "pause": ("pause cleanup --why 'the disk is full'", "pause cleanup", "pause invoices --until 2h"),
     "plan": ("plan", "plan --summary"),
-    "report": ("report", "report invoices"),
+    "report": (
+        "report",
+        "report invoices",
+        "report --since 2h --compare",
+        "report --since 2h --format markdown --compare",
+        "report --since 2h --format junit",
+        "report --on yesterday --since 3h",
+    ),
     "resume": ("resume heartbeat", "resume heartbeat"),
     "retry": ("retry --failed --dry-run", "retry --failed --yes"),
     "rollback": ("rollback --yes",),
@@ -131,8 +138,8 @@ SCREENS = {
 }
 LIVE = "up"
 """Runs until it is stopped, so its screen comes from a process on a terminal."""
-SILENT = "lsp"
-"""Speaks to an editor, and shows nothing to a person."""
+SILENT = {"lsp", "mcp", "metrics"}
+"""For editors, agents and monitoring systems: they show nothing to a person."""
 
 SICK = Machine(
     python="3.13.1",
@@ -383,9 +390,10 @@ def test_an_engine_shows_the_screen_that_was_looked_at(
     as_looked_at(LIVE, screen(LIVE, narrow, wide), is_update=request.config.getoption("--update"))
 
 
-def test_the_server_of_an_editor_shows_nothing_to_a_person() -> None:
+@pytest.mark.parametrize("name", SILENT)
+def test_a_server_of_programs_shows_nothing_to_a_person(name: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "engine.cli.main", "lsp"],
+        [sys.executable, "-m", "engine.cli.main", name],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         cwd=ROOT,
@@ -395,7 +403,7 @@ def test_the_server_of_an_editor_shows_nothing_to_a_person() -> None:
 
 
 def test_every_command_has_a_screen() -> None:
-    assert SCREENS.keys() | {LIVE, SILENT} == COMMANDS.keys() | {"errors"}
+    assert SCREENS.keys() | {LIVE, *SILENT} == COMMANDS.keys() | {"errors"}
     assert {path.stem for path in known_files(HERE, "*.txt")} == SCREENS.keys() | {LIVE}
 
 

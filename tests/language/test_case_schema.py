@@ -158,7 +158,8 @@ SAID = {
     a_case("expect: {state: failed}\n    given: {attempts: [exit 1, exit]}"): (
         "JF104",
         "`exit` is not something that an attempt does",
-        "one of succeeds, exit 1, signal 9, http 503, connect, times out, lost; or {exit: 0, after: 90s}",
+        "one of succeeds, exit 1, signal 9, expectation, http 503, connect, times out, lost; "
+        "or {exit: 0, after: 90s}",
     ),
     a_case("expect: {notify: {fialed: [ops]}}"): (
         "JF104",

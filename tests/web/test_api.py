@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.answers.choice import ALL
 from engine.answers.did import did_to_json
 from engine.answers.listing import list_to_json
-from engine.answers.report import report_to_json
+from engine.answers.report_json import report_to_json
 from engine.asking.did import Wanted, ask_did
+from engine.asking.report import Wanted as WantedReport
 from engine.asking.report import ask_report
 from engine.core.access import Role
 from engine.service.listing import list_at
@@ -108,7 +108,7 @@ def test_the_api_says_what_the_commands_say(web: Web) -> None:
     for job in ("good", "bad", "other"):
         found = ask_did(place, job, Wanted({}, {}, None, None))
         assert answered(web, f"/jobs/{job}/did") == json.loads(json.dumps(did_to_json(found)))
-    report = ask_report(place, None, "2026-01-01", None, ALL)
+    report = ask_report(place, WantedReport(since="2026-01-01")).report
     assert answered(web, "/report?since=2026-01-01") == json.loads(json.dumps(report_to_json(report)))
 
 

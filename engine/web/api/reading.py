@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from engine.answers.agenda import next_to_json
 from engine.answers.artifacts import artifacts_of_run, artifacts_to_json
 from engine.answers.as_json import details_of, one_run_to_json
 from engine.answers.audit import records_to_json
@@ -14,7 +15,7 @@ from engine.answers.generations import generations_to_json
 from engine.answers.listing import STATES, JobList, list_to_json
 from engine.answers.logs import logs_to_json
 from engine.answers.outputs import outputs_of_run, outputs_to_json
-from engine.answers.report import report_to_json
+from engine.answers.report_json import report_to_json
 from engine.answers.runs import runs_to_json
 from engine.answers.shown import show_run, shown_to_json
 from engine.answers.status import status_to_json
@@ -24,8 +25,9 @@ from engine.asking.did import Wanted, ask_did
 from engine.asking.logs import Options as LogOptions
 from engine.asking.logs import logs as ask_logs
 from engine.asking.naming import find_run
-from engine.asking.next import Asked, ask_next, next_to_json
+from engine.asking.next import Asked, ask_next
 from engine.asking.params import split_params
+from engine.asking.report import Wanted as WantedReport
 from engine.asking.report import ask_report
 from engine.asking.runs import Options, ask_runs, states_of
 from engine.asking.show import job_from_files
@@ -170,8 +172,14 @@ def artifacts(visit: Visit) -> Answered:
 def report(visit: Visit) -> Answered:
     """Everything expected in a window, and the results."""
     query, job = visit.query, visit.values.get("job")
-    since, until = query.get("since") or None, query.get("until") or None
-    return Answered(report_to_json(ask_report(visit.place, job, since, until, _choice(visit))))
+    wanted = WantedReport(
+        jobs=() if job is None else (job,),
+        choice=_choice(visit),
+        since=query.get("since") or None,
+        until=query.get("until") or None,
+        day=query.get("on") or None,
+    )
+    return Answered(report_to_json(ask_report(visit.place, wanted).report))
 
 
 def status(visit: Visit) -> Answered:
