@@ -293,7 +293,8 @@ PAGES: Final[Mapping[str, HelpPage]] = {
         (
             "jobfile report",
             "jobfile report nightly --since 7d",
-            "jobfile report --since yesterday --until today",
+            "jobfile report --on 'last month' --compare",
+            "jobfile report --tag night --on yesterday --format junit > report.xml",
         ),
         {
             GOOD: "all is well",
@@ -348,10 +349,23 @@ PAGES: Final[Mapping[str, HelpPage]] = {
             USAGE: "there is no such generation",
         },
     ),
+    "metrics": HelpPage(
+        (
+            "jobfile metrics",
+            "jobfile metrics --listen 127.0.0.1:9464",
+            "jobfile metrics --textfile /var/lib/node_exporter/jobfile.prom",
+        ),
+        {
+            GOOD: "the metrics are printed or written, whatever they say",
+            NOT_WELL: "the port is taken, or the file cannot be written",
+            USAGE: "nothing is recorded yet, or the extra `metrics` is not installed",
+        },
+    ),
     "notify": HelpPage(
         (
             "jobfile notify test oncall",
             "jobfile notify preview nightly failed",
+            "jobfile notify preview mail digest",
             "jobfile notify preview 3f2a recovered --json",
         ),
         {

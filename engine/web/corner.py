@@ -1,6 +1,5 @@
 """Whether everything adds up, for the corner of every page: expected and accounted for in 24 hours."""
 
-from contextlib import closing
 from datetime import UTC, timedelta
 from typing import Final
 
@@ -52,9 +51,8 @@ def _corner(visit: Visit) -> Corner:
     view = visit.view()
     if view is None:
         return Corner(adds_up=True, is_well=True, obstacle="nothing is recorded yet")
-    with closing(view):
-        now = visit.now
-        presence = presence_at(visit.place.config, view, now=now)
-        until = now + timedelta.resolution
-        report = make_report(view, since=now - WINDOW, until=until, now=now, presence=presence)
+    now = visit.now
+    presence = presence_at(visit.place.config, view, now=now)
+    until = now + timedelta.resolution
+    report = make_report(view, since=now - WINDOW, until=until, now=now, presence=presence)
     return Corner(adds_up=not report.wrong, is_well=report.is_well, obstacle=presence.obstacle(UTC))

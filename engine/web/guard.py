@@ -10,7 +10,7 @@ from jobfile.model.regex import regex
 
 SAFE: Final = ("GET", "HEAD")
 METHODS: Final = (*SAFE, "POST", "DELETE")
-_PATH: Final = regex(rb"/[!-$&-.0-\[\]-~]*(?:/[!-$&-.0-\[\]-~]+)*")
+_PATH: Final = regex(rb"/(?:[!-$&-.0-\[\]-~]+(?:/[!-$&-.0-\[\]-~]+)*)?")
 """A path of visible characters without `%`, `\\` and `//`: nothing in it can be read in two ways."""
 _QUERY: Final = regex(rb"[!-~]*")
 

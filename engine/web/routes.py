@@ -5,6 +5,7 @@ from functools import cache
 from typing import Final
 
 from engine.web import health, live, static_files
+from engine.web.api import routes as api
 from engine.web.pages import jobs, signing_in, today
 from engine.web.routing import Routes
 from engine.web.visits import Route
@@ -16,6 +17,7 @@ PARTS: Final[Sequence[Sequence[Route]]] = (
     signing_in.ROUTES,
     today.ROUTES,
     jobs.ROUTES,
+    api.ROUTES,
 )
 
 

@@ -16,8 +16,8 @@ APPRISE: Final = "channels.apprise"
 def check_beyond(files: FileSet, unable: Collection[str]) -> Iterator[Diagnostic]:
     """JF631 for each key of a job that makes the engine refuse the files, and for each such channel."""
     if APPRISE in unable:
-        for setting in files.section("channels").values():
-            urls = setting.part("apprise")
+        for channel in files.section("channels").values():
+            urls = channel.part("apprise")
             if urls is not None:
                 yield _not_installed(urls)
     for job in files.jobs.values():

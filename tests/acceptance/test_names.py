@@ -55,6 +55,7 @@ ASKED: dict[str, list[Words]] = {
     "rollback": [["rollback", "1", "--yes"], ["rollback", "1"]],
     "generations": [["generations"], ["generations", "--json"]],
     "status": [["status"], ["status", "--json"]],
+    "metrics": [["metrics"]],
     "doctor": [["doctor"], ["doctor", "--json"]],
     "list": [["list"], ["list", "--json"]],
     "did": [["did", "hello"], ["did", "bad", "--json"]],

@@ -85,6 +85,7 @@ PRINTS_NO_ANSWER = {
     "mcp": "speaks to an agent",
     "completion": "prints a script",
     "comment": "passes a text on",
+    "metrics": "prints the form of another tool",
 }
 HAS_NO_PLACE = {"init", "explain", "explain-schedule", "schema", "lsp", "completion", "comment"}
 """Commands that read neither a job file nor a ledger."""
@@ -234,6 +235,7 @@ ASKED: dict[str, tuple[str, ...]] = {
     "pause": ("JOB",),
     "resume": ("JOB",),
     "status": (),
+    "metrics": (),
     "list": (),
     "did": ("JOB or RUN",),
     "why": ("JOB or RUN",),

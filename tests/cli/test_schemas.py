@@ -50,7 +50,7 @@ PRINTED = {
     "list": (("list", "--json"), ("list", "--json", "--in", "failed")),
     "did": (("did", "good", "--json"), ("did", "bad", "--json"), ("did", "slow", "--json")),
     "why": (("why", "good", "--json"), ("why", "bad", "--json")),
-    "report": (("report", "--json"),),
+    "report": (("report", "--json"), ("report", "good", "--since", "2d", "--compare", "--format", "json")),
     "runs": (("runs", "--json"), ("runs", "RUN", "--json")),
     "logs": (("logs", "bad", "--json"),),
     "outputs": (("outputs", "bad", "--json"),),

@@ -107,7 +107,14 @@ SCREENS = {
     "outputs": ("outputs cleanup",),
     "pause": ("pause cleanup --why 'the disk is full'", "pause cleanup", "pause invoices --until 2h"),
     "plan": ("plan", "plan --summary"),
-    "report": ("report", "report invoices"),
+    "report": (
+        "report",
+        "report invoices",
+        "report --since 2h --compare",
+        "report --since 2h --format markdown --compare",
+        "report --since 2h --format junit",
+        "report --on yesterday --since 3h",
+    ),
     "resume": ("resume heartbeat", "resume heartbeat"),
     "retry": ("retry --failed --dry-run", "retry --failed --yes"),
     "rollback": ("rollback --yes",),
@@ -131,8 +138,8 @@ SCREENS = {
 }
 LIVE = "up"
 """Runs until it is stopped, so its screen comes from a process on a terminal."""
-SILENT = ("lsp", "mcp")
-"""Speak to programs, and show nothing to a person."""
+SILENT = {"lsp", "mcp", "metrics"}
+"""For editors, agents and monitoring systems: they show nothing to a person."""
 
 SICK = Machine(
     python="3.13.1",

@@ -8,7 +8,7 @@ from engine.actions.unsupported import beyond_engine
 from engine.answers.agenda import next_to_json
 from engine.answers.did import did_to_json
 from engine.answers.listing import STATES, list_to_json
-from engine.answers.report import report_to_json
+from engine.answers.report_json import report_to_json
 from engine.answers.requested import waited_to_json
 from engine.answers.runs import runs_to_json
 from engine.answers.shown import show_run, shown_to_json
@@ -21,6 +21,7 @@ from engine.asking.findings import refuse_invalid
 from engine.asking.naming import find_run
 from engine.asking.next import Asked, ask_next
 from engine.asking.plan import chosen_of, sides_of
+from engine.asking.report import Wanted as WantedReport
 from engine.asking.report import ask_report
 from engine.asking.requested import Wanted, ask_dry_run
 from engine.asking.runs import Options as RunsOptions
@@ -106,8 +107,15 @@ def runs(place: AgentPlace, call: Call) -> Answer:
 
 def report(place: AgentPlace, call: Call) -> Answer:
     """`jobfile report`."""
-    found = ask_report(place, call.text("job"), call.text("since"), call.text("until"), choice_of(call))
-    return report_to_json(found)
+    job = call.text("job")
+    wanted = WantedReport(
+        jobs=(job,) if job else (),
+        choice=choice_of(call),
+        matrix={},
+        since=call.text("since"),
+        until=call.text("until"),
+    )
+    return report_to_json(ask_report(place, wanted).report)
 
 
 def next_fires(place: AgentPlace, call: Call) -> Answer:

@@ -13,8 +13,9 @@ import click
 from engine.asking.place import Place
 from engine.cli.agents.acting import ACTIONS
 from engine.cli.exit_codes import GOOD
+from engine.cli.extras import not_installed
 from engine.cli.place import place_options
-from engine.core.errors import ErrorCode, JobfileError
+from engine.core.errors import JobfileError
 from engine.host.environment import take_from_environment
 from jobfile.diagnostics.suggest import suggest
 
@@ -22,12 +23,6 @@ TOKEN = "JOBFILE_MCP_TOKEN"  # noqa: S105  the name of the variable
 MIN_TOKEN = 24
 """Minimum number of characters of a token."""
 MAX_PORT = 65_535
-
-
-class NotInstalledError(JobfileError):
-    """The extra that the server needs is not installed."""
-
-    code = ErrorCode.USAGE
 
 
 @click.command("mcp")
@@ -70,9 +65,7 @@ def command(given: tuple[str, ...], names: tuple[str, ...], *, listen: str | Non
         from engine.integrations.mcp import make_server, serve_stdio  # noqa: PLC0415  start-up time, and an extra
         from engine.integrations.mcp_http import serve_http  # noqa: PLC0415  start-up time, and an extra
     except ModuleNotFoundError as error:
-        raise NotInstalledError(
-            f"the server for agents needs {error.name}; install it with  pip install 'jobfile[mcp]'"
-        ) from error
+        raise not_installed("the server for agents needs", error, extra="mcp") from error
     from engine.cli.agents.attending import Attendant  # noqa: PLC0415  start-up time: `--help` needs none of it
     from engine.cli.agents.registry import ABOUT, refusal, tools_of  # noqa: PLC0415  start-up time
 
