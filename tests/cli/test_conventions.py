@@ -39,6 +39,7 @@ NAMES_OF_ARGUMENTS = {
     "[TIME]...",
     "[STEP]",
     "[PATTERN]",
+    "[NAME]",
     "EXPRESSION",
     "[GENERATION]",
     "[DIR]",
@@ -86,6 +87,7 @@ PRINTS_NO_ANSWER = {
     "completion": "prints a script",
     "comment": "passes a text on",
     "metrics": "prints the form of another tool",
+    "serve": "answers over HTTP",
 }
 HAS_NO_PLACE = {"init", "explain", "explain-schedule", "schema", "lsp", "completion", "comment"}
 """Commands that read neither a job file nor a ledger."""
@@ -148,7 +150,7 @@ def test_a_command_that_answers_has_json_and_one_that_reads_has_a_place(name: st
     assert ({"--file", "--state"} <= opts) != (name in HAS_NO_PLACE)
 
 
-CHANGES = ("run", "retry", "backfill", "apply", "rollback", "pause", "resume", "cancel", "clock")
+CHANGES = ("token", "run", "retry", "backfill", "apply", "rollback", "pause", "resume", "cancel", "clock")
 """The commands that change something in the ledger for a user, at once."""
 
 

@@ -47,7 +47,7 @@ class Given(NamedTuple):
 
 
 WAIT: Final = Given(
-    "wait", "Wait so long, at most 60s, for the answer to be final, or to differ from If-None-Match."
+    "wait", "Wait for this time, at most 60s, for the answer to be final, or to differ from If-None-Match."
 )
 WHY: Final = Given("why", "The reason, for the audit.")
 

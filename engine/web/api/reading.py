@@ -51,7 +51,7 @@ OWNER = Given("owner", "Only jobs of this owner.", is_repeated=True)
 SINCE = Given("since", "From this time on: 2026-11-28T02:30, yesterday, 7d.")
 UNTIL = Given("until", "Before this time.")
 STATE = Given("in", "Only in these states; several with commas.", is_repeated=True)
-LIMIT = Given("limit", f"At most so many, up to {MAX_PAGE_SIZE} [default: {PAGE_SIZE}].")
+LIMIT = Given("limit", f"How many at most, up to {MAX_PAGE_SIZE} [default: {PAGE_SIZE}].")
 CURSOR = Given("cursor", "Where the previous part ended, from its Link header.")
 
 
@@ -250,7 +250,7 @@ _DID = (
 )
 _LOGS = (
     Given("step", "Only this step."),
-    Given("tail", f"So many lines of each attempt, up to {MAX_LOG_LINES:,} [default: {LOG_LINES:,}]."),
+    Given("tail", f"How many lines of each attempt, up to {MAX_LOG_LINES:,} [default: {LOG_LINES:,}]."),
     WAIT,
 )
 _ARTIFACTS = (Given("pattern", "Only files whose names match: *.csv."),)

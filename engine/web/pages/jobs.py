@@ -131,7 +131,7 @@ def answer(visit: Visit) -> JobsPage:
 
 
 def _all_jobs(visit: Visit) -> JobList:
-    """Every job, whoever asks: the same answer serves all."""
+    """Every job: the same answer serves all who ask."""
     found = list_at(visit.place.config, visit.view(), now=visit.now, marks=MARKS)
     if isinstance(found, Compiled):
         raise JobfileError("nothing is recorded yet, and the job files have errors:  jobfile check")
