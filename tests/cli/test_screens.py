@@ -32,6 +32,7 @@ from engine.ledger.sqlite.view import SqliteView
 from tests.builders import NOON
 from tests.engine.world import World
 from tests.known import known_files
+from tests.together import together
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent / "screens"
@@ -409,7 +410,7 @@ def test_every_command_has_a_screen() -> None:
     assert {path.stem for path in known_files(HERE, "*.txt")} == SCREENS.keys() | {LIVE}
 
 
-@pytest.mark.parametrize("name", SCREENS)
+@together("name", SCREENS)
 def test_no_row_of_a_table_is_wider_than_the_terminal(name: str) -> None:
     """Sentences are longer, and a terminal wraps them."""
     written = (HERE / f"{name}.txt").read_text()
