@@ -25,14 +25,7 @@ class PageServer:
 
     def __init__(self, arguments: Sequence[str], clock: Clock, *, tell: Callable[[str], None]) -> None:
         """`arguments` are those of  jobfile serve; `tell` is called with a line when the server has ended."""
-        self._argv = (
-            sys.executable,
-            "-m",
-            "engine.cli.main",
-            "serve",
-            f"--with-parent={os.getpid()}",
-            *arguments,
-        )
+        self._argv = (sys.executable, "-m", "engine.cli.main", "serve", *arguments)
         self._clock = clock
         self._tell = tell
         self._ended = threading.Event()

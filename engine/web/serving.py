@@ -90,12 +90,11 @@ class Server:
             listen = Listen(listen.host, self._socket.getsockname()[1])
         self.site = make_site(place, options, listen)
         self.url = options.url if listen is None or listen == options.listen else f"http://{listen.text}/"
+        if self.url:
+            write_address(place.state_dir / ADDRESS, self.url)
 
     def run(self) -> None:
         """Serve until SIGTERM or SIGINT."""
-        address = self._state_dir / ADDRESS
-        if self.url:
-            write_address(address, self.url)
         config = uvicorn.Config(
             App(self.site, all_routes()),
             http=Connection,
@@ -120,7 +119,7 @@ class Server:
             if not self.url:
                 (self._state_dir / SOCKET).unlink(missing_ok=True)
             elif read_address(self._state_dir) == self.url:  # another server may have written its own
-                address.unlink(missing_ok=True)
+                (self._state_dir / ADDRESS).unlink(missing_ok=True)
 
 
 class _UntilSignal(uvicorn.Server):
