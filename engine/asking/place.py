@@ -83,7 +83,7 @@ class Place:
         return SystemClock().now()
 
     def note(self, text: str) -> None:
-        """Say something beside the answer. A place of a kind of its own shows it."""
+        """Say something beside the answer. A place of another kind passes it on."""
 
     def keep(self, view: "View") -> None:
         """Note that a ledger was opened for this question."""

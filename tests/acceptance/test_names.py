@@ -16,6 +16,7 @@ import pytest
 from engine.cli.main import COMMANDS
 from tests.acceptance.engines import JOBFILE, engine, generation, until
 from tests.acceptance.warm import Jobfile
+from tests.soak import IS_SOAK
 
 ODD = b"non\xe9utf8"
 JOBS = """\
@@ -35,7 +36,6 @@ tests:
     given: {at: 2026-03-06T02:00, attempts: [exit 3]}
     expect: {state: failed}
 """
-IS_SOAK = bool(os.environ.get("JOBFILE_SOAK"))
 Words = Sequence[str | bytes]
 
 ASKED: dict[str, list[Words]] = {

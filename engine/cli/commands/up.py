@@ -156,28 +156,15 @@ def command(
         session, outlets.journal, clock, ended=signals.ended, manager=manager, alarm=alarm
     )
     signals.reload = service.wake
-    seconds = duration.total_seconds() if duration else None
-    _work(service, page, until=lambda: signals.ended.wait(seconds), manager=manager, file=config.main_file)
+    service.start()
+    manager.ready(f"runs {config.main_file}")
+    with page:
+        signals.ended.wait(duration.total_seconds() if duration else None)
+    manager.stopping()
     if stop_jobs and not service.trouble:
         _stop_jobs(service)
     _end(service, outlets)
     return GOOD
-
-
-def _work(
-    service: EngineService,
-    page: contextlib.AbstractContextManager[object],
-    *,
-    until: Callable[[], object],
-    manager: Manager,
-    file: Path,
-) -> None:
-    """Run the engine, and the server of the page beside it, until a time or a signal."""
-    service.start()
-    manager.ready(f"runs {file}")
-    with page:
-        until()
-    manager.stopping()
 
 
 class _Outlets(NamedTuple):
