@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from engine.ledger.access_ports import Granted
     from engine.ledger.following_ports import Followed
     from engine.ledger.late_ports import LateHistory
+    from engine.ledger.slot_ports import Slots
     from engine.ledger.soundness_ports import Soundness
 
 
@@ -304,3 +305,8 @@ class View(Opened, Current, History, Overview, Generations, EngineHistory, Backf
     lateness: LateHistory
     following: Followed
     access: Granted
+
+    @property
+    def slots(self) -> Slots:
+        """Runs counted by slots of time."""
+        ...
