@@ -126,7 +126,7 @@ def _count_records(view: View, stretch: Stretch, slots: list[Counter[str]]) -> N
     if due <= since:
         return
     for one in view.slots.of_all(stretch.jobs, since=since, until=due, length=stretch.length):
-        slots[one.slot][verdict_word(one.state)] += one.count
+        slots[one.slot][verdict_word(one.state)] += one.number
     for gap in view.gaps_between(None, since=since, until=stretch.until):
         if stretch.has(gap.job):
             _count_gap(gap, stretch, slots)

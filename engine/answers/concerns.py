@@ -1,4 +1,4 @@
-"""What needs a person: jobs that are not well, each in the words of `did`, and what the engine itself reports."""
+"""What needs a person: jobs that are not well, each in the words of `did`, and what the engine reports."""
 
 from collections.abc import Collection, Iterator
 from datetime import date, datetime

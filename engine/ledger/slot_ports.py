@@ -1,4 +1,4 @@
-"""The port of a ledger for runs counted by slots of time: what a picture shows where single runs are too many."""
+"""The port of a ledger for runs counted by slots of time: what a picture shows of too many runs."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class SlotCount(NamedTuple):
     """Empty where jobs are not told apart."""
     slot: int
     state: RunState
-    count: int
+    number: int
 
 
 class Slots(Protocol):
-    """Runs for times in [since, until), counted by slots of a length, the first of which begins at `since`."""
+    """Runs for times in [since, until), counted by slots of one length; the first begins at `since`."""
 
     def of_all(
         self, jobs: Collection[str] | None, *, since: datetime, until: datetime, length: timedelta
@@ -39,6 +39,10 @@ class Slots(Protocol):
         """All runs of each of these jobs, by job, then slot."""
         ...
 
-    def active(self, jobs: Collection[str], *, since: datetime, until: datetime) -> tuple[str, ...]:
-        """Those of these jobs that have a run for a time in [since, until), by name."""
+    def active(
+        self, jobs: Collection[str], *, since: datetime, until: datetime, reach: datetime
+    ) -> tuple[str, ...]:
+        """Those of these jobs that have a run for a time in [since, until), or for one in [reach, since) that
+        did not end before `since`; by name.
+        """
         ...

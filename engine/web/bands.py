@@ -1,4 +1,4 @@
-"""The picture of a day: a column for each part of it, with a mark for each occurrence, or its counts as heights."""
+"""The picture of a day: a column for each part of it, with a mark for each occurrence, or counts as heights."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -89,7 +89,11 @@ def picture_of(band: Band, axis: Axis) -> BandPicture:
     for index, slot in enumerate(band.slots):
         if not slot:
             continue
-        blocks = _placed(by_slot[index], axis, min(MAX_MARK, HEIGHT / highest)) if is_placed else _counted(slot, most)
+        blocks = (
+            _placed(by_slot[index], axis, min(MAX_MARK, HEIGHT / highest))
+            if is_placed
+            else _counted(slot, most)
+        )
         begin, end = stretch.since + index * stretch.length, stretch.since + (index + 1) * stretch.length
         x, width = axis.part(begin), axis.part(end) - axis.part(begin)
         is_bad = any(slot.get(state) for state in NOT_WELL)
@@ -167,5 +171,3 @@ def _utc(at: datetime) -> str:
 def _words(total: Mapping[str, int]) -> str:
     words = (f"{total[state]:,} {state}" for state in sorted(total, key=_place, reverse=True) if total[state])
     return ", ".join(words) or "nothing"
-
-

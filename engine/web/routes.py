@@ -5,7 +5,7 @@ from functools import cache
 from typing import Final
 
 from engine.web import health, live, static_files
-from engine.web.pages import jobs, signing_in, today
+from engine.web.pages import ask, badge, board, jobs, signing_in, timeline, today
 from engine.web.routing import Routes
 from engine.web.visits import Route
 
@@ -15,6 +15,10 @@ PARTS: Final[Sequence[Sequence[Route]]] = (
     live.ROUTES,
     signing_in.ROUTES,
     today.ROUTES,
+    ask.ROUTES,
+    timeline.ROUTES,
+    board.ROUTES,
+    badge.ROUTES,
     jobs.ROUTES,
 )
 

@@ -1,4 +1,4 @@
-"""The band of a window says the same as the report of that window: as counts, and occurrence by occurrence."""
+"""The band of a window says what its report says: as counts, and occurrence by occurrence."""
 
 from collections import Counter
 from datetime import datetime, timedelta
@@ -46,7 +46,9 @@ def lived(folder: Path, actions: list[tuple[str, int]]) -> World:
             case "ask":
                 world.run_by_hand("asked" if number % 2 else "each")
             case "retry":
-                ended = [one for job in ("often", "rare", "each") for one in world.runs(job) if one.state.is_final]
+                ended = [
+                    one for job in ("often", "rare", "each") for one in world.runs(job) if one.state.is_final
+                ]
                 for run in [one for one in ended if one.was_executed and not one.retry_of][-(number % 3) :]:
                     if not world.view.retries_of(run.id):
                         world.retry(run)
@@ -60,9 +62,7 @@ def lived(folder: Path, actions: list[tuple[str, int]]) -> World:
 def band_of(world: World, since: datetime, until: datetime, presence: Presence, minutes: int) -> Band:
     length = timedelta(minutes=minutes)
     now = world.clock.now()
-    return make_band(
-        world.view, Stretch(since=since, until=until, length=length, now=now, presence=presence)
-    )
+    return make_band(world.view, Stretch(since=since, until=until, length=length, now=now, presence=presence))
 
 
 def word(state: str) -> str:

@@ -27,8 +27,11 @@ class SqliteSlots:
     ) -> tuple[SlotCount, ...]:
         return self._counts("run.slots_of_each", jobs, since, until, length)
 
-    def active(self, jobs: Collection[str], *, since: datetime, until: datetime) -> tuple[str, ...]:
-        rows = self._db.rows("run.active_jobs", _about(jobs, since, until))
+    def active(
+        self, jobs: Collection[str], *, since: datetime, until: datetime, reach: datetime
+    ) -> tuple[str, ...]:
+        values = {**_about(jobs, since, until), "reach": to_us(reach)}
+        rows = self._db.rows("run.active_jobs", values)
         return tuple(row["job"] for row in rows)
 
     def _counts(

@@ -1,4 +1,4 @@
-"""The first page: what was expected on a day, what came of it, what is still to come, and what needs a person."""
+"""The first page: what was expected on a day, what came of it, what is to come, and what needs a person."""
 
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -61,6 +61,11 @@ class Today:
         names = self.report.wrong
         more = f" and {len(names) - MAX_WRONG:,} more" if len(names) > MAX_WRONG else ""
         return ", ".join(names[:MAX_WRONG]) + more
+
+    @property
+    def count_wrong(self) -> int:
+        """How many things need a person."""
+        return len(self.concerns) + self.more
 
     @property
     def late(self) -> int:

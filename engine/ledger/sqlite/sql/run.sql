@@ -116,10 +116,11 @@ join run indexed by run_of_job on run.job = named.value and scheduled_for >= :si
 group by 1, 2, 3 order by 1, 2, 3;
 
 -- name: active_jobs
--- Those of these jobs that have a run with a nominal time in a window.
+-- Those of these jobs that have a run with a nominal time in a window, or from `:reach` on one that ended in it or later.
 select named.value as job from json_each(:jobs) as named
 where exists (select 1 from run indexed by run_of_job
-              where run.job = named.value and scheduled_for >= :since and scheduled_for < :until)
+              where run.job = named.value and scheduled_for >= :reach and scheduled_for < :until
+                and (scheduled_for >= :since or coalesce(ended_at, :until) >= :since))
 order by 1;
 
 -- name: glance
