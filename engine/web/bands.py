@@ -1,4 +1,4 @@
-"""The picture of a day: a column for each part of it, with a mark for each occurrence, or counts as heights."""
+"""The picture of a day: a column for each part of it, with a mark for each occurrence, or counts."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence

@@ -53,8 +53,8 @@ def corner(visit: Visit) -> Corner:
 
 
 def last_day(visit: Visit) -> Report | None:
-    """The report of all jobs about the last 24 hours, at most a few seconds old; None with no ledger."""
-    return visit.site.memory.recall("last day", lambda: _last_day(visit), is_rough=True)
+    """The report of all jobs about the last 24 hours; None with no ledger."""
+    return visit.site.memory.recall_soon("last day", lambda: _last_day(visit)).value
 
 
 def _last_day(visit: Visit) -> Report | None:

@@ -1,15 +1,21 @@
 """Keeps answers for a moment, so that many tabs that ask the same cost as much as one."""
 
+import logging
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from pathlib import Path
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
 KEPT_SECONDS: Final = 5.0
 """How long an answer is kept while the ledger does not change: some change with the time alone."""
 KEPT_ANSWERS: Final = 32
+SLOW_SECONDS: Final = 0.1
+"""An answer that took longer than this is given as it was, while a new one is computed."""
+LAG_SECONDS: Final = 60.0
+"""How long it is given so."""
+LOG: Final = logging.getLogger("jobfile.web")
 
 T = TypeVar("T")
 Mark = tuple[tuple[int, int, int], ...]
@@ -19,6 +25,14 @@ class _Kept(NamedTuple):
     mark: Mark
     until: float
     value: object
+    took: float
+
+
+class Told(NamedTuple, Generic[T]):
+    """An answer, and whether it is an old one while a new one is computed."""
+
+    value: T
+    is_old: bool
 
 
 def ledger_mark(ledger: Path) -> Mark:
@@ -37,9 +51,10 @@ def ledger_mark(ledger: Path) -> Mark:
 class Memory:
     """Answers by their question. Several requests for one that is missing wait for a single computation."""
 
-    def __init__(self, ledger: Path) -> None:
+    def __init__(self, ledger: Path, *, elapsed: Callable[[], float] = time.monotonic) -> None:
         """Remember nothing yet."""
         self._ledger = ledger
+        self._elapsed = elapsed
         self._kept: OrderedDict[Hashable, _Kept] = OrderedDict()
         self._locks: dict[Hashable, threading.Lock] = {}
         self._own = threading.Lock()
@@ -51,13 +66,35 @@ class Memory:
         with lock:
             mark = ledger_mark(self._ledger)  # before the answer: what is written meanwhile makes it old
             kept = self._kept.get(question)
-            if kept is not None and (is_rough or kept.mark == mark) and kept.until > time.monotonic():
+            if kept is not None and (is_rough or kept.mark == mark) and kept.until > self._elapsed():
                 return kept.value  # type: ignore[return-value]  # a question has one kind of answer
+            began = self._elapsed()
             value = answer()
+            now = self._elapsed()
             with self._own:
-                self._kept[question] = _Kept(mark, time.monotonic() + KEPT_SECONDS, value)
+                self._kept[question] = _Kept(mark, now + KEPT_SECONDS, value, now - began)
                 self._kept.move_to_end(question)
                 while len(self._kept) > KEPT_ANSWERS:
                     old, _ = self._kept.popitem(last=False)
                     self._locks.pop(old, None)
         return value
+
+    def recall_soon(self, question: Hashable, answer: Callable[[], T]) -> Told[T]:
+        """The answer; of one that takes long, the last one while a new one is computed in the background."""
+        with self._own:
+            kept, lock = self._kept.get(question), self._locks.get(question)
+        now = self._elapsed()
+        if kept is None or lock is None or kept.took <= SLOW_SECONDS or now > kept.until + LAG_SECONDS:
+            return Told(self.recall(question, answer), is_old=False)
+        is_old = kept.mark != ledger_mark(self._ledger) or kept.until <= now
+        if is_old and not lock.locked():
+            threading.Thread(target=self._refresh, args=(question, answer), daemon=True).start()
+        return Told(kept.value, is_old)  # type: ignore[arg-type]  # a question has one kind of answer
+
+    def _refresh(self, question: Hashable, answer: Callable[[], object]) -> None:
+        try:
+            self.recall(question, answer)
+        except Exception:
+            LOG.exception(
+                "an answer could not be computed"
+            )  # the next request tries again, and gets the error

@@ -184,7 +184,6 @@ class Web:
         return Browser(cookie, rest.partition('"')[0])
 
     def close(self) -> None:
-        self.app.close()
         self.world.view.close()
         self.world.store.close()
 

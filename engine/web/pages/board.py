@@ -17,7 +17,8 @@ MAX_SHOWN: Final = 8
 def show(visit: Visit) -> Response:
     """The page: the values are those of the page of today."""
     here = answer(visit)
-    return page(visit, "board.html", title="Board", values={"here": here, "most": MAX_SHOWN})
+    values = {"here": here, "most": MAX_SHOWN, "as_of": here.at}
+    return page(visit, "board.html", title="Board", values=values)
 
 
 ROUTES: Final[Sequence[Route]] = (Route("GET", "/board", Access.VIEW, show, is_for_limited=True),)

@@ -58,6 +58,8 @@ class TimelinePage:
     found: Timeline | None
     """None when nothing was ever recorded."""
     picture: TimelinePicture | None
+    is_old: bool
+    """Whether a newer answer is being computed."""
     number: int
     """Of this page of jobs, from 1."""
     query: Fields
@@ -107,7 +109,9 @@ class TimelinePage:
 
 def show(visit: Visit) -> Response:
     """The page."""
-    return page(visit, "timeline.html", title="Timeline", values={"here": answer(visit)})
+    here = answer(visit)
+    at = visit.now if here.found is None else here.found.now
+    return page(visit, "timeline.html", title="Timeline", values={"here": here, "as_of": at})
 
 
 def answer(visit: Visit) -> TimelinePage:
@@ -124,9 +128,12 @@ def answer(visit: Visit) -> TimelinePage:
         number,
         visit.user.jobs,
     )
-    found = visit.site.memory.recall(question, lambda: _look_at(visit, span, number))
+    told = visit.site.memory.recall_soon(question, lambda: _look_at(visit, span, number))
+    found = told.value
     picture = None if found is None else picture_of(found, Axis(span.since, span.until, span.zone))
-    return TimelinePage(span=span, found=found, picture=picture, number=number, query=query)
+    return TimelinePage(
+        span=span, found=found, picture=picture, is_old=told.is_old, number=number, query=query
+    )
 
 
 def _look_at(visit: Visit, span: Span, number: int) -> Timeline | None:

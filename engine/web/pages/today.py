@@ -36,6 +36,7 @@ MAX_WRONG: Final = 5
 class Today:
     """What there is to say about a day."""
 
+    at: datetime
     report: Report
     band: BandPicture
     coming: int
@@ -85,6 +86,10 @@ class TodayPage:
     day: Day
     found: Today | None
     """None when nothing was ever recorded."""
+    at: datetime
+    """The time of the answer."""
+    is_old: bool
+    """Whether a newer answer is being computed."""
     is_today: bool
     has_zone: bool
     """Whether the address names a zone."""
@@ -103,24 +108,23 @@ class TodayPage:
 
 def show(visit: Visit) -> Response:
     """The page."""
-    return page(visit, "today.html", title="Today", values={"here": answer(visit)})
+    here = answer(visit)
+    return page(visit, "today.html", title="Today", values={"here": here, "as_of": here.at})
 
 
 def answer(visit: Visit) -> TodayPage:
     """What was expected on the day that the query names."""
     day = chosen_day(visit)
+    question = ("today", day.date, day.zone.key, visit.user.jobs)
+    told = visit.site.memory.recall_soon(question, lambda: _look_at(visit, day))
     return TodayPage(
         day=day,
-        found=look_at(visit, day),
+        found=told.value,
+        at=visit.now if told.value is None else told.value.at,
+        is_old=told.is_old,
         is_today=day.since <= visit.now < day.until,
         has_zone="zone" in visit.query,
     )
-
-
-def look_at(visit: Visit, day: Day) -> Today | None:
-    """What there is to say about a day; the same for all who may see the same jobs."""
-    question = ("today", day.date, day.zone.key, visit.user.jobs)
-    return visit.site.memory.recall(question, lambda: _look_at(visit, day))
 
 
 def _look_at(visit: Visit, day: Day) -> Today | None:
@@ -145,6 +149,7 @@ def _look_at(visit: Visit, day: Day) -> Today | None:
             view, troubled, day=None if is_today else (day.date, day.zone), now=now, presence=presence
         )
         return Today(
+            at=now,
             report=report,
             band=picture_of(band, Axis(day.since, day.until, day.zone)),
             coming=Counter(band.total)[COMING],

@@ -14,7 +14,7 @@ function showTimes(root) {
   }
 }
 
-/** Fetch this page again and replace its live part. */
+/** Fetch this page again and replace its live part. Whether a newer answer is already being computed. */
 async function refresh() {
   const old = document.getElementById("live");
   if (!old || old.contains(document.activeElement)?.form) return;
@@ -29,13 +29,14 @@ async function refresh() {
       if (window.htmx) window.htmx.process(document.getElementById(id));
     }
   }
+  return document.getElementById("live").hasAttribute("data-again");
 }
 
 /** One connection a tab: the server says that something changed, and the page asks what. */
 function listen() {
   let wait = FIRST_WAIT, due = null, source = null;
   const stale = document.getElementById("stale");
-  const later = () => { due ??= setTimeout(() => { due = null; refresh().catch(() => {}); }, REST * (0.5 + Math.random())); };
+  const later = () => { due ??= setTimeout(() => { due = null; refresh().then((again) => { if (again) later(); }, () => {}); }, REST * (0.5 + Math.random())); };
   const open = () => {
     source = new EventSource("/live");
     source.addEventListener("changed", () => { if (!document.hidden) later(); });
