@@ -15,6 +15,9 @@ SLOW_SECONDS: Final = 0.1
 """An answer that took longer than this is given as it was, while a new one is computed."""
 LAG_SECONDS: Final = 60.0
 """How long it is given so."""
+REST: Final = 3
+"""How many times as long as an answer took is waited before the next: other requests need the processor."""
+BACKGROUND: Final = "answer in the background"
 LOG: Final = logging.getLogger("jobfile.web")
 
 T = TypeVar("T")
@@ -87,8 +90,12 @@ class Memory:
         if kept is None or lock is None or kept.took <= SLOW_SECONDS or now > kept.until + LAG_SECONDS:
             return Told(self.recall(question, answer), is_old=False)
         is_old = kept.mark != ledger_mark(self._ledger) or kept.until <= now
-        if is_old and not lock.locked():
-            threading.Thread(target=self._refresh, args=(question, answer), daemon=True).start()
+        rested = kept.until - KEPT_SECONDS + REST * kept.took
+        if is_old and now >= rested and not lock.locked():
+            again = threading.Thread(
+                target=self._refresh, args=(question, answer), name=BACKGROUND, daemon=True
+            )
+            again.start()
         return Told(kept.value, is_old)  # type: ignore[arg-type]  # a question has one kind of answer
 
     def _refresh(self, question: Hashable, answer: Callable[[], object]) -> None:
