@@ -47,7 +47,7 @@ class Span:
     zone: ZoneInfo
     trouble: str
     is_now: bool
-    """Whether it ends with the present, so that it goes on."""
+    """Whether it ends with the present, so that it moves with it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

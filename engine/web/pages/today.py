@@ -1,4 +1,4 @@
-"""The first page: what was expected on a day, what came of it, what is to come, and what needs a person."""
+"""The first page: what was expected on a day, the results, what is to come, and what needs a person."""
 
 from collections import Counter
 from collections.abc import Collection, Sequence
