@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.known import ROOT, known_files
+from tests.together import together
 
 RULES, ALLOWED = (ROOT / "tests" / name for name in ("words.tsv", "words_allowed.tsv"))
 FOLDERS = ("jobfile", "engine", "docs", "schemas", "samples", "packaging")
@@ -86,7 +87,7 @@ def write(allowed: dict[Kind, int]) -> None:
     ALLOWED.write_text(head + "".join(lines))
 
 
-@pytest.mark.parametrize("row", rows(RULES), ids=lambda row: row[0])
+@together("row", rows(RULES))
 def test_each_pattern_comes_with_a_better_wording(row: list[str]) -> None:
     pattern, better, *_ = row
     assert better

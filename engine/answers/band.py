@@ -136,7 +136,7 @@ def _count_records(view: View, stretch: Stretch, slots: list[Counter[str]]) -> N
         if is_counted and run.id not in replaced and not run.occurrence:
             _move(slots[stretch.slot_of(run.scheduled_for)], OPEN, OVERDUE)
     occurrences: dict[str, list[Run]] = defaultdict(list)
-    for run in view.matrix_runs(since=since, until=due):
+    for run in view.matrix_runs(None, since=since, until=due):
         if stretch.has(run.job):
             occurrences[run.occurrence].append(run)
     for runs in occurrences.values():

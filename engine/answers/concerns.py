@@ -5,9 +5,9 @@ from datetime import date, datetime
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
+from engine.answers.counting import NOT_WELL
 from engine.answers.did import Answer, Did, did
 from engine.answers.presence import Presence
-from engine.answers.report import NOT_WELL
 from engine.answers.status import NEWS_FOR, is_late
 from engine.answers.status_text import delivery_words, rejection_words
 from engine.answers.zones import zone_of_job

@@ -3,17 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from engine.answers.choice import Choice, known_labels
+from engine.answers.counting import FIXED, NOT_WELL
 from engine.answers.lateness import late_jobs
 from engine.answers.presence import RUNNING
-from engine.answers.report import FIXED, NOT_WELL, VERDICTS, Report, Row, make_report
+from engine.answers.report import VERDICTS, Report, Row, make_report
 from engine.answers.report_text import report_to_text
 from engine.core.vocabulary import instant_text
 from engine.ledger.ports import View
 from jobfile.model.counts import many
 from jobfile.model.jobs import DigestSpec
+from jobfile.schedule.zones import load_zone
 
 MAX_JOBS = 100
 """Maximum number of jobs that a digest lists: first those that need attention. The others are one row."""
@@ -24,7 +25,8 @@ def make_digest(
 ) -> Mapping[str, object]:
     """The facts of a digest about [since, until), and about what is late now."""
     choice = Choice(tags=digest.tags, owners=(digest.owner,) if digest.owner else ())
-    zone = ZoneInfo(digest.schedule[0].timezone)
+    zone = load_zone(digest.schedule[0].timezone)
+    assert zone is not None, "a zone was checked"
     chosen = None
     if not choice.is_all:
         chosen = {job for job, labels in known_labels(view).items() if choice.fits(labels)}

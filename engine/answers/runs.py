@@ -7,10 +7,10 @@ from zoneinfo import ZoneInfo
 from engine.answers.artifacts import artifact_to_json
 from engine.answers.as_json import run_to_json
 from engine.answers.asked import Asked
+from engine.answers.counting import NOT_WELL
 from engine.answers.expected import INSTANT, gap_within, item_of
 from engine.answers.odd import item_odd_words
 from engine.answers.presence import Presence
-from engine.answers.report import NOT_WELL
 from engine.answers.starts import file_of
 from engine.answers.waiting import WAITING, Line, line_for, line_to_json
 from engine.answers.zones import zone_of_job

@@ -1,5 +1,6 @@
 """Finds the combinations of a matrix that a user chooses by values of its axes."""
 
+import json
 from collections.abc import Collection, Mapping
 
 from engine.answers.combinations import has_values
@@ -30,6 +31,22 @@ def refuse_unknown_axes(view: View, job: str, given: Mapping[str, str]) -> None:
     for name in given:
         if name not in axes:
             raise _no_axis(job, name, axes)
+
+
+def jobs_with_axes(view: View, given: Mapping[str, str], jobs: Collection[str] | None) -> frozenset[str]:
+    """The jobs, of these or of all, whose newest matrix has a combination with these values; raises a usage
+    error if none has.
+    """
+    found = {
+        one.job
+        for one in view.newest_definitions()
+        if any(has_values(each, given) for each in json.loads(one.text).get("matrix", ()))
+    }
+    chosen = frozenset(found if jobs is None else found & set(jobs))
+    if not chosen:
+        named = ", ".join(f"{name}={value}" for name, value in given.items())
+        raise WrongUsageError(f"no job{'' if jobs is None else ' of these'} has a matrix with {named}")
+    return chosen
 
 
 def _no_axis(job: str, name: str, axes: Collection[str]) -> WrongUsageError:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from engine.answers.choice import UNKNOWN, Choice, Labels, known_labels, unknown_word
+from engine.asking.place import Place
 from engine.asking.times import LATEST, parse_instant
 from engine.core.errors import WrongUsageError
 from engine.ledger.ports import View
@@ -17,6 +18,15 @@ class Window(NamedTuple):
 
     since: datetime
     until: datetime
+
+
+def seen_jobs(place: Place, view: View, choice: Choice) -> frozenset[str] | None:
+    """The names of the chosen jobs that who asks may see; None for all."""
+    chosen = chosen_jobs(view, choice)
+    if not place.is_limited:
+        return chosen
+    known = {*known_labels(view), *(one.job for one in view.jobs_in_force())} if chosen is None else chosen
+    return frozenset(filter(place.sees, known))
 
 
 def chosen_jobs(view: View, choice: Choice) -> frozenset[str] | None:

@@ -1,6 +1,6 @@
 """Finds the subject of a command: a job by its name, or a run by the beginning of its id."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -51,10 +51,10 @@ def subject(place: Place, text: str) -> Subject:
         if text in _names_in_file(place):
             raise _never_applied(place, text) from None
         raise
-    if is_known(view, text):
+    if is_known(view, text) and place.sees(text):
         return Subject(view, text, zone_of_job(view, text), None)
-    if is_run_id(text) and view.runs_with_prefix(text.lower()):
-        run = find_run(view, text)
+    if is_run_id(text) and any(place.sees(run.job) for run in view.runs_with_prefix(text.lower())):
+        run = find_run(view, text, sees=place.sees)
         return Subject(view, run.job, zone_of_job(view, run.job), run)
     raise _unknown(place, view, text)
 
@@ -77,11 +77,11 @@ def is_run_id(text: str) -> bool:
     return MIN_PREFIX <= len(text) <= ID_DIGITS and all(one in "0123456789abcdef" for one in text.lower())
 
 
-def find_run(view: View, given: str) -> Run:
-    """The run whose id begins with this text."""
+def find_run(view: View, given: str, *, sees: Callable[[str], bool] = lambda _: True) -> Run:
+    """The run whose id begins with this text; `sees` says of which jobs runs may be seen."""
     if not is_run_id(given):
         raise UnknownRunError(f"'{given}' is not a run; give at least {MIN_PREFIX} characters of its id")
-    found = view.runs_with_prefix(given.lower())
+    found = [run for run in view.runs_with_prefix(given.lower()) if sees(run.job)]
     if len(found) > 1:
         raise UnknownRunError(f"more than one run begins with {given}; give more of the id")
     if not found:
@@ -92,9 +92,9 @@ def find_run(view: View, given: str) -> Run:
 def _unknown(place: Place, view: View, text: str) -> JobfileError:
     """The error for a name that is not in the ledger. For suggestions it reads the files."""
     in_file = _names_in_file(place)
-    if text in in_file:
+    if text in in_file and place.sees(text):
         return _never_applied(place, text)
-    names = {*(version.job for version in view.jobs_in_force()), *in_file}
+    names = {one for one in (*(version.job for version in view.jobs_in_force()), *in_file) if place.sees(one)}
     or_run = ", and no run id begins with it" if is_run_id(text) else ""
     return unknown_job(text, f"was ever applied or run here{or_run}", known=names)
 

@@ -1,15 +1,15 @@
 """When a job, or a cron expression, fires next; or all jobs, in order of time."""
 
-from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from engine.answers.agenda import Agenda, agenda, agenda_to_json
+from engine.answers.agenda import Next, agenda
 from engine.answers.choice import Choice, Labels
 from engine.answers.presence import Presence
 from engine.answers.starts import starts_of
-from engine.answers.upcoming import Fires, fires_to_json, next_fires, obstacles_to_text
+from engine.answers.upcoming import next_fires
 from engine.asking.choosing import refuse_choice_of_one, refuse_unknown
 from engine.asking.expressions import entry_of, zone_named
 from engine.asking.in_force import catalog_in_force
@@ -51,27 +51,6 @@ class Asked(NamedTuple):
     def most(self, otherwise: int) -> int:
         """The maximum number of fires."""
         return self.limit or (FIRES_UNTIL if self.end else otherwise)
-
-
-class Next(NamedTuple):
-    """The next fires, and what may keep their runs from starting."""
-
-    fires: Fires | Agenda
-    pauses: Sequence[Pause] = ()
-    presence: Presence | None = None
-    zones: Mapping[str, str] = {}
-    """The zone of each job."""
-
-
-def next_to_json(found: Next) -> dict[str, object]:
-    """The answer as JSON data."""
-    if isinstance(found.fires, Agenda):
-        return agenda_to_json(found.fires, obstacle=obstacles_to_text((), found.presence, zone=UTC))
-    if not found.zones:
-        return fires_to_json(found.fires)
-    (zone,) = found.zones.values()
-    obstacle = obstacles_to_text((), found.presence, zone=zone_named(zone))
-    return fires_to_json(found.fires, pauses=found.pauses, obstacle=obstacle)
 
 
 def ask_next(place: Place, what: str | None, asked: Asked, choice: Choice) -> Next:

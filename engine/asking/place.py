@@ -69,12 +69,21 @@ class Place:
         """Who asks, for the audit and the records of runs."""
         return user_name()
 
+    @property
+    def is_limited(self) -> bool:
+        """Whether who asks may see only some jobs."""
+        return False
+
+    def sees(self, job: str) -> bool:  # noqa: ARG002  here, all may be seen
+        """Whether who asks may see this job. One that may not be seen does not exist for its questions."""
+        return True
+
     def now(self) -> datetime:
         """The wall clock."""
         return SystemClock().now()
 
     def note(self, text: str) -> None:
-        """Say something beside the answer. Who asks through a place of its own kind is told."""
+        """Say something beside the answer. A place of another kind passes it on."""
 
     def keep(self, view: "View") -> None:
         """Note that a ledger was opened for this question."""

@@ -1,4 +1,4 @@
-"""The sides of a plan, and the part of it that is asked for."""
+"""The sides of a plan, and the requested part of it."""
 
 from engine.asking.place import Place, UnknownJobError
 from engine.ledger.ports import View

@@ -1,6 +1,6 @@
 """The job that a request for a run is about, its values, and what the run would be."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
@@ -18,7 +18,7 @@ from engine.core.lifecycle import Run
 from engine.dryrun.before import DryRun, Preview, look_before
 from engine.dryrun.describing import given_outputs
 from engine.transactions.account import bound_params
-from jobfile.expressions.params import bind_params
+from jobfile.expressions.params import ParamProblem, bind_params
 from jobfile.model.canonical import spec_from_json
 from jobfile.model.catalog import CompiledJob
 from jobfile.model.jobs import JobSpec, Origin
@@ -27,13 +27,25 @@ from jobfile.pipeline import compile_files
 from jobfile.schedule.occurrences import load_zone
 
 
-class Wanted(NamedTuple):
-    """What a request says, as text."""
+class WrongParamsError(WrongUsageError):
+    """Params that do not fit their job."""
 
-    params: Mapping[str, str]
+    def __init__(self, job: str, problems: Sequence[ParamProblem]) -> None:
+        """The error for these problems."""
+        lines = "\n".join(f"  {one.name}: {one.message}" for one in problems)
+        super().__init__(f"params of {job}:\n{lines}")
+        self.problems = tuple(problems)
+
+
+class Wanted(NamedTuple):
+    """What a request says."""
+
+    params: Mapping[str, Value]
     matrix: Mapping[str, str]
     at: str | None
     key: str
+    from_text: bool = True
+    """Whether the params are texts that are converted to their types."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +85,7 @@ def bound_to(found: Found, wanted: Wanted, *, now: datetime) -> Asked:
     zone = load_zone(spec.timezone)
     assert zone is not None
     return Asked(
-        params=_bound(found, wanted.params),
+        params=_bound(found, wanted),
         at=parse_instant(wanted.at, zone, now=now) if wanted.at else now,
         now=now,
         chosen=chosen_combinations(spec, wanted.matrix),
@@ -158,10 +170,9 @@ def _outputs(spec: JobSpec, given: Mapping[str, str]) -> Mapping[str, Mapping[st
         raise WrongUsageError(f"--output: {error}") from error
 
 
-def _bound(preview: Found, given: Mapping[str, str]) -> dict[str, Value]:
+def _bound(preview: Found, wanted: Wanted) -> dict[str, Value]:
     spec = preview.job.spec
-    bound, problems = bind_params(spec.params, given, from_text=True)
+    bound, problems = bind_params(spec.params, wanted.params, from_text=wanted.from_text)
     if problems:
-        lines = "\n".join(f"  {problem.name}: {problem.message}" for problem in problems)
-        raise WrongUsageError(f"params of {spec.name}:\n{lines}")
+        raise WrongParamsError(spec.name, problems)
     return bound_params(spec, bound)

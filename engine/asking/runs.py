@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from engine.answers.choice import Choice
 from engine.answers.runs import BAD, Runs, newest_runs, one_run, runs_in
-from engine.asking.choosing import chosen_jobs, named_states, refuse_choice_of_one, window_of
+from engine.asking.choosing import named_states, refuse_choice_of_one, seen_jobs, window_of
 from engine.asking.naming import subject
 from engine.asking.place import Place
 from engine.core.errors import WrongUsageError
@@ -21,10 +21,12 @@ class Options(NamedTuple):
     choice: Choice
     states: tuple[RunState, ...]
     limit: int
+    is_by_time: bool = False
+    """Whether they are sorted by their scheduled time, and not by when they were recorded."""
 
     @property
     def has_window(self) -> bool:
-        return bool(self.since or self.until) or not self.choice.is_all
+        return self.is_by_time or bool(self.since or self.until) or not self.choice.is_all
 
 
 def ask_runs(place: Place, name: str | None, options: Options) -> Runs:
@@ -37,13 +39,13 @@ def ask_runs(place: Place, name: str | None, options: Options) -> Runs:
         if options.has_window:
             raise WrongUsageError("--since and --until are about a job; a RUN is one already")
         return one_run(view, named.run, now=now, presence=presence)
-    if not options.has_window:
+    if not (options.has_window or place.is_limited):
         job = named.job if named else None
         return newest_runs(view, job, states=options.states, limit=options.limit, now=now, presence=presence)
     window = window_of(options.since, options.until, named.zone if named else None, now=now)
     return runs_in(
         view,
-        {named.job} if named else chosen_jobs(view, options.choice),
+        {named.job} if named else seen_jobs(place, view, options.choice),
         since=window.since,
         until=window.until,
         states=options.states,

@@ -61,6 +61,7 @@ GROUPS = {
         "artifacts": "the files that a run kept",
         "runs": "the newest runs",
         "report": "everything expected, and the results",
+        "metrics": "the numbers for a monitoring system",
         "notify": "test a channel, or print a message",
         "audit": "who changed what, and whether the record is complete",
         "mcp": "serve an agent: the answers as tools",
@@ -77,7 +78,7 @@ GROUPS = {
 
 COMMANDS = {name: about for group in GROUPS.values() for name, about in group.items()}
 
-LASTING = ("up", "serve", "lsp", "mcp", "run", "wait")
+LASTING = ("up", "serve", "lsp", "mcp", "run", "wait", "metrics")
 """Commands that may run for long."""
 OBJECTS_BETWEEN_SEARCHES = 200_000
 """How many objects a short command makes before Python searches them for garbage: it finds almost none, and

@@ -26,6 +26,7 @@ __all__ = [
     "retry",
     "step_states",
     "steps",
+    "traces",
     "usual",
     "vocabulary",
     "webhooks",

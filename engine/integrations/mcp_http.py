@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-import ipaddress
+import signal
 import socket
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, Final
@@ -91,22 +91,6 @@ async def _refuse(refusal: tuple[int, str], send: Send) -> None:
     await send({"type": "http.response.body", "body": f"{text}\n".encode()})
 
 
-def is_loopback(host: str) -> bool:
-    """Whether an address is only reachable from this machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def listen_on(host: str, port: int) -> socket.socket:
-    """A socket that listens; with port 0, on a free one. Raises OSError."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family)
-
-
 def serve_http(server: Server[Any], listening: socket.socket, *, hosts: Sequence[str], token: str) -> None:
     """Serve clients until a signal ends it."""
     security = TransportSecuritySettings(allowed_hosts=list(hosts), allowed_origins=[])
@@ -131,4 +115,6 @@ def serve_http(server: Server[Any], listening: socket.socket, *, hosts: Sequence
         timeout_graceful_shutdown=END_SECONDS,
         h11_max_incomplete_event_size=MAX_HEAD_BYTES,
     )
+    for one in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(one, lambda *_: None)  # uvicorn ends the server, and then raises the signal once more
     uvicorn.Server(config).run(sockets=[listening])

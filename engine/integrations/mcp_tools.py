@@ -1,4 +1,4 @@
-"""What a tool for agents is: its name, what it tells an agent about itself, its arguments, its answer."""
+"""What a tool for agents is: its name, what it says about itself, its arguments, its answer."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -78,7 +78,7 @@ class Argument:
                 return tuple(self._text(one) for one in value)
             case Kind.VALUES, dict() if len(value) <= MAX_ENTRIES and all(map(_is_scalar, value.values())):
                 return {self._text(name): self._text(_scalar_text(one)) for name, one in value.items()}
-        raise ArgumentError(f"`{self.name}` must be {self._words()}; found {_shown(value)}")
+        raise ArgumentError(f"`{self.name}` must be {self._words()}, not {_shown(value)}")
 
     def _text(self, text: str) -> str:
         if len(text) > MAX_TEXT:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         Applied,
         Audited,
         Backfill,
+        Bucket,
         Definition,
         Gap,
         Generation,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from engine.ledger.late_ports import LateHistory
     from engine.ledger.slot_ports import Slots
     from engine.ledger.soundness_ports import Soundness
+    from engine.ledger.total_ports import Totals
 
 
 class Opened(Protocol):
@@ -195,12 +197,27 @@ class Overview(Protocol):
         """Runs for times in [since, until), newest first: of these jobs or of all, in these states or any."""
         ...
 
+    def durations_in(
+        self, *, since: datetime, until: datetime, bounds: Sequence[float]
+    ) -> tuple[Bucket, ...]:
+        """How long the ended runs for times in [since, until) took from their first start, by job and bucket.
+
+        `bounds` are ten upper bounds in seconds, ascending. In no particular order.
+        """
+        ...
+
+    def lateness_in(self, *, since: datetime, until: datetime, bounds: Sequence[float]) -> tuple[Bucket, ...]:
+        """The same of how much later than planned runs started."""
+        ...
+
     def key_holder(self, job: str, key: str, *, now: datetime) -> str:
         """The id of the run of a job that an idempotency key belongs to; empty if it is free."""
         ...
 
-    def matrix_runs(self, *, since: datetime, until: datetime) -> tuple[Run, ...]:
-        """Runs of a matrix that were wanted in [since, until), of all jobs, as recorded."""
+    def matrix_runs(self, job: str | None, *, since: datetime, until: datetime) -> Iterator[Run]:
+        """Runs of a matrix for times in [since, until), in the order of these times, then as recorded; read
+        lazily. Of one job, or of all for None.
+        """
         ...
 
 
@@ -305,6 +322,7 @@ class View(Opened, Current, History, Overview, Generations, EngineHistory, Backf
     lateness: LateHistory
     following: Followed
     access: Granted
+    totals: Totals
 
     @property
     def slots(self) -> Slots:

@@ -11,6 +11,7 @@ __all__ = [
     "housekeeper",
     "late_watch",
     "loop",
+    "outside_watch",
     "overseer",
     "pace",
     "quarantine",

@@ -77,6 +77,13 @@ def make_batch(
     return Batch({_id_of(group, ripe): {job: _end_of(ripe[job], now) for job in group} for group in groups})
 
 
+def make_pings(pending: Sequence[Owed], parcels: Sequence[Parcel]) -> Batch:
+    """The same for the pings of a job: neither gathered nor left out, and none before an earlier one."""
+    if parcels or not pending:
+        return Batch({})
+    return Batch({pending[0].id: {job: own[-1].at for job, own in _by_job(pending).items()}})
+
+
 def _by_job(pending: Sequence[Owed]) -> dict[str, list[Owed]]:
     jobs: dict[str, list[Owed]] = {}
     for one in pending:

@@ -1,4 +1,4 @@
-"""Which digests of channels are due: each of their times is told once, late if no engine was there. Pure."""
+"""Which digests of channels are due: each of their times counts once, late if no engine was there. Pure."""
 
 import json
 from collections.abc import Mapping
@@ -41,11 +41,11 @@ def due_digests(
     for channel, digest in digests.items():
         seen = told.get(channel, now)
         seen = min(seen, now)
-        fire = _last(digest, upto=now)
+        fire = last_digest(digest, upto=now)
         if fire is None or fire <= seen:
             until[channel] = seen
             continue
-        before = _last(digest, upto=fire - timedelta.resolution)
+        before = last_digest(digest, upto=fire - timedelta.resolution)
         since = seen if before is None else min(seen, before)
         due.append(DueDigest(channel, max(since, fire - LONGEST), fire))
         until[channel] = fire
@@ -60,7 +60,8 @@ def next_digest(digests: Mapping[str, DigestSpec], now: datetime) -> datetime | 
     return min((fire.at for fire in found if fire is not None), default=None)
 
 
-def _last(digest: DigestSpec, *, upto: datetime) -> datetime | None:
+def last_digest(digest: DigestSpec, *, upto: datetime) -> datetime | None:
+    """When a digest was due last."""
     from jobfile.schedule.occurrences import previous_fire  # noqa: PLC0415  start-up time: only with a digest
 
     fire = previous_fire(digest.schedule, before=upto + timedelta.resolution)

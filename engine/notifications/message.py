@@ -121,9 +121,8 @@ class _Letter(NamedTuple):
 
 
 def event_line(ids: Sequence[str]) -> str:
-    """The last line of a mail: the ids of its events."""
-    more = f" and {len(ids) - MAX_LISTED} more" if len(ids) > MAX_LISTED else ""
-    return f"event {', '.join(ids[:MAX_LISTED])}{more}"
+    """The last line of a mail: the ids of all its events."""
+    return f"event {', '.join(ids)}"
 
 
 def _digest(one: Happening) -> _Letter:
@@ -335,7 +334,7 @@ def _expected(one: Happening) -> str:
             f"a success every {limit}" if found.kind is LateKind.SUCCESS_EVERY else f"to take at most {limit}"
         )
     schedule = one.spec.schedule if one.spec is not None else ()
-    return "; ".join(describe(entry) for entry in schedule)
+    return "; ".join(describe(entry, has_clocks=False) for entry in schedule)
 
 
 def _params(run: Run | None) -> str:

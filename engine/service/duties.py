@@ -174,7 +174,10 @@ def _make_sender(parts: Parts, guard: ClockGuard) -> Sender:
         return LOUD if guard.is_held else courier.quiet(channel, owed, now)
 
     pool = parts.pool or Pool(courier.deliver, on_done=parts.on_delivered)
-    return Sender(store=parts.store, clock=parts.clock, journal=parts.journal, pool=pool, quiet=quiet)
+    pings = parts.pool or Pool(courier.deliver, on_done=parts.on_delivered)
+    return Sender(
+        store=parts.store, clock=parts.clock, journal=parts.journal, pool=pool, pings=pings, quiet=quiet
+    )
 
 
 def _make_digester(parts: Parts, holds: Holds) -> Digester | None:

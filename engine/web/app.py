@@ -22,7 +22,8 @@ from engine.web.refusing import RefusedError, problem
 from engine.web.rendering import error_page, page
 from engine.web.routing import Found, Routes
 from engine.web.site import Site
-from engine.web.visits import Fields, Visit
+from engine.web.visit_place import VisitPlace
+from engine.web.visits import Fields, Visit, closing_after
 from jobfile.diagnostics.escapes import printable
 
 P = ParamSpec("P")
@@ -51,6 +52,10 @@ class App:
         self._routes = routes
         self._identity = Identity(site)
         self._threads = ThreadPoolExecutor(MAX_ANSWERS, thread_name_prefix="answer")
+
+    def close(self) -> None:
+        """End the threads."""
+        self._threads.shutdown()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -98,7 +103,7 @@ class App:
         if inspect.iscoroutinefunction(answer):
             response = await answer(visit)
         else:
-            response = await self._in_thread(answer, visit)
+            response = await self._in_thread(closing_after(answer), visit)
         assert isinstance(response, Response)
         return response
 
@@ -126,6 +131,7 @@ class App:
             self._identity.check_csrf(who, form.get("csrf") or request.headers.get("x-csrf-token", ""))
         return Visit(
             site=self._site,
+            place=self._place(who),
             identity=self._identity,
             in_thread=self._in_thread,
             is_own_page=self._is_own_page,
@@ -175,10 +181,17 @@ class App:
             return False
         return found.route.is_page and found.route.access is not Access.OPEN
 
+    def _place(self, who: Who | None) -> VisitPlace:
+        place, clock = self._site.place, self._site.clock
+        return VisitPlace(
+            main_file=place.main_file, state_dir=place.state_dir, clock=clock, who=who, opened=[]
+        )
+
     def _nobody(self, request: Request) -> Visit:
         """A visit of nobody, for an error before it is known who asks."""
         return Visit(
             site=self._site,
+            place=self._place(None),
             identity=self._identity,
             in_thread=self._in_thread,
             is_own_page=self._is_own_page,

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from urllib.parse import urlencode
 
 from engine.answers.band import COMING, Band, Placed
-from engine.answers.report import NOT_WELL
+from engine.answers.counting import NOT_WELL
 from engine.core.vocabulary import instant_text
 from engine.web.axes import HOUR, Axis, Tick, percent
 from jobfile.render.style import WORDS, Tone

@@ -1,12 +1,11 @@
 """Whether everything adds up, for the corner of every page: expected and accounted for in 24 hours."""
 
-from contextlib import closing
 from datetime import UTC, timedelta
 from typing import Final
 
 from engine.answers.report import Report, make_report
 from engine.service.presence import presence_at
-from engine.web.visits import Visit
+from engine.web.visits import Visit, recall_soon
 from jobfile.model.dataclass import dataclass
 
 WINDOW: Final = timedelta(hours=24)
@@ -54,15 +53,14 @@ def corner(visit: Visit) -> Corner:
 
 def last_day(visit: Visit) -> Report | None:
     """The report of all jobs about the last 24 hours; None with no ledger."""
-    return visit.site.memory.recall_soon("last day", lambda: _last_day(visit)).value
+    return recall_soon(visit, "last day", _last_day).value
 
 
 def _last_day(visit: Visit) -> Report | None:
     view = visit.view()
     if view is None:
         return None
-    with closing(view):
-        now = visit.now
-        presence = presence_at(visit.place.config, view, now=now)
-        until = now + timedelta.resolution
-        return make_report(view, since=now - WINDOW, until=until, now=now, presence=presence)
+    now = visit.now
+    presence = presence_at(visit.place.config, view, now=now)
+    until = now + timedelta.resolution
+    return make_report(view, since=now - WINDOW, until=until, now=now, presence=presence)

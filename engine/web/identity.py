@@ -16,7 +16,7 @@ from engine.core.errors import JobfileError
 from engine.ledger.opening import open_ledger
 from engine.web.access import Who, bearer, is_own_token, read_token, who_at_socket
 from engine.web.guard import Request
-from engine.web.limits import FAILURES_PER_MINUTE
+from engine.web.limits import FAILURES_PER_MINUTE, REQUESTS_PER_MINUTE
 from engine.web.rates import Rates
 from engine.web.refusing import RefusedError
 from engine.web.site import Site
@@ -34,7 +34,8 @@ class Identity:
     def __init__(self, site: Site) -> None:
         """Know nobody yet."""
         self._site = site
-        self.failures = Rates(FAILURES_PER_MINUTE)
+        self.failures = Rates(FAILURES_PER_MINUTE, site.elapsed)
+        self.requests = Rates(REQUESTS_PER_MINUTE, site.elapsed)
 
     def of(self, scope: Mapping[str, Any], request: Request, peer: str) -> Who | None:
         """Who makes this request; None if it says nothing about that. Raises 401 for a wrong token."""

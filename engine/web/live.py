@@ -1,4 +1,4 @@
-"""Tells open pages that something has changed: server-sent events, one connection a tab."""
+"""Lets open pages know that something has changed: server-sent events, one connection a tab."""
 
 import asyncio
 import time
@@ -48,7 +48,7 @@ async def _events(ledger: Path) -> AsyncIterator[str]:
 
 
 async def changed(ledger: Path, mark: Mark, *, seconds: float) -> Mark:
-    """Wait until the ledger differs from this mark, or for so long; return its mark then."""
+    """Wait until the ledger differs from this mark, or until the time is up; return its mark then."""
     until = time.monotonic() + seconds
     while (now := ledger_mark(ledger)) == mark and time.monotonic() < until:
         await asyncio.sleep(LOOK_SECONDS)

@@ -11,6 +11,7 @@ from typing import Final, Generic, NamedTuple, TypeVar
 KEPT_SECONDS: Final = 5.0
 """How long an answer is kept while the ledger does not change: some change with the time alone."""
 KEPT_ANSWERS: Final = 32
+SETTLED_NANOSECONDS: Final = 50_000_000
 SLOW_SECONDS: Final = 0.1
 """An answer that took longer than this is given as it was, while a new one is computed."""
 LAG_SECONDS: Final = 60.0
@@ -21,7 +22,7 @@ BACKGROUND: Final = "answer in the background"
 LOG: Final = logging.getLogger("jobfile.web")
 
 T = TypeVar("T")
-Mark = tuple[tuple[int, int, int], ...]
+Mark = tuple[tuple[int, ...] | None, ...]
 
 
 class _Kept(NamedTuple):
@@ -39,16 +40,25 @@ class Told(NamedTuple, Generic[T]):
 
 
 def ledger_mark(ledger: Path) -> Mark:
-    """What is different after each write to the ledger: of its file and its log the inode, size and time."""
-    found = []
-    for name in (ledger, ledger.with_name(f"{ledger.name}-wal")):
-        try:
-            about = name.stat()
-        except OSError:
-            found.append((0, 0, 0))
-        else:
-            found.append((about.st_ino, about.st_size, about.st_mtime_ns))
+    """What is different after each write to the ledger: of its file and its log the inode, size and time.
+
+    Never opens them: closing one would end the locks that SQLite holds on it in this process. The time of a
+    file is coarse, so one that is just now is followed by a mark that no other has: a write at the same time
+    could come later.
+    """
+    found = [_about(ledger), _about(ledger.with_name(f"{ledger.name}-wal"))]
+    now = time.clock_gettime_ns(time.CLOCK_REALTIME)
+    if any(one is not None and abs(now - one[-1]) < SETTLED_NANOSECONDS for one in found):
+        found.append((now,))
     return tuple(found)
+
+
+def _about(name: Path) -> tuple[int, ...] | None:
+    try:
+        found = name.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 class Memory:

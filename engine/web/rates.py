@@ -1,8 +1,8 @@
-"""Counts what may happen only so often: failed sign-ins of an address, requests of a token."""
+"""Counts what is limited in a minute: failed sign-ins of an address, requests of a token."""
 
 import threading
-import time
 from collections import OrderedDict
+from collections.abc import Callable
 from http import HTTPStatus
 
 from engine.web.limits import MAX_PEERS
@@ -14,9 +14,10 @@ MINUTE = 60.0
 class Rates:
     """For each name a store of permits that fills up evenly over a minute."""
 
-    def __init__(self, per_minute: int) -> None:
-        """Begin with full stores."""
+    def __init__(self, per_minute: int, elapsed: Callable[[], float]) -> None:
+        """Begin with full stores; `elapsed` is a clock that never steps."""
         self._per_minute = per_minute
+        self._elapsed = elapsed
         self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -32,7 +33,7 @@ class Rates:
     def count(self, name: str) -> None:
         """Take one."""
         with self._lock:
-            self._left[name] = (max(0.0, self._filled(name) - 1), time.monotonic())
+            self._left[name] = (max(0.0, self._filled(name) - 1), self._elapsed())
             self._left.move_to_end(name)
             while len(self._left) > MAX_PEERS:
                 self._left.popitem(last=False)
@@ -43,4 +44,4 @@ class Rates:
 
     def _filled(self, name: str) -> float:
         left, at = self._left.get(name, (float(self._per_minute), 0.0))
-        return min(self._per_minute, left + (time.monotonic() - at) * self._per_minute / MINUTE)
+        return min(self._per_minute, left + (self._elapsed() - at) * self._per_minute / MINUTE)

@@ -5,6 +5,7 @@ from functools import cache
 from typing import Final
 
 from engine.web import health, live, static_files
+from engine.web.api import routes as api
 from engine.web.pages import ask, badge, board, jobs, signing_in, timeline, today
 from engine.web.routing import Routes
 from engine.web.visits import Route
@@ -20,6 +21,7 @@ PARTS: Final[Sequence[Sequence[Route]]] = (
     board.ROUTES,
     badge.ROUTES,
     jobs.ROUTES,
+    api.ROUTES,
 )
 
 

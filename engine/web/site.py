@@ -1,5 +1,6 @@
 """What the server knows for its whole life: the place, the names it answers to, and what it remembers."""
 
+import time
 from collections.abc import Callable
 from datetime import datetime
 from hashlib import sha256
@@ -19,6 +20,8 @@ class Site:
     place: Place
     memory: Memory
     clock: Callable[[], datetime]
+    elapsed: Callable[[], float] = time.monotonic
+    """Seconds on a clock that never steps."""
     hosts: frozenset[str]
     """The values of Host that are answered, with the port."""
     is_secure: bool = False

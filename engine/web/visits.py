@@ -1,16 +1,18 @@
 """A request that the guard let through, as handlers see it; and what a route is."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple, ParamSpec, Protocol, TypeVar
 
 from starlette.responses import Response
 
-from engine.asking.place import Place
 from engine.ledger.ports import View
 from engine.web.access import Access, Who
 from engine.web.identity import Identity
+from engine.web.memory import Told
 from engine.web.site import Site
+from engine.web.visit_place import VisitPlace
 from jobfile.model.dataclass import dataclass
 
 
@@ -51,6 +53,8 @@ class Visit:
     """One request. A handler gets it and returns a response."""
 
     site: Site
+    place: VisitPlace
+    """The main file, the state folder and the ledger, as this user may see them."""
     identity: Identity
     in_thread: InThread
     is_own_page: Callable[[str], bool]
@@ -77,13 +81,12 @@ class Visit:
         assert self.who is not None
         return self.who
 
-    @property
-    def place(self) -> Place:
-        """The main file, the state folder and the ledger."""
-        return self.site.place
+    def apart(self) -> "Visit":
+        """The same with a place of its own, for an answer that is computed beside the request or after it."""
+        return replace(self, place=replace(self.place, opened=[]))
 
     def view(self) -> View | None:
-        """The ledger for reading; None when nothing was ever recorded. Close it: `with closing(view)`."""
+        """The ledger for reading, closed after the answer; None when nothing was ever recorded."""
         return self.place.view_if_any()
 
 
@@ -107,3 +110,20 @@ class Route(NamedTuple):
     """Whether people see it: errors are pages, a missing sign-in leads to the sign-in page."""
     body: str = ""
     """What it accepts: "form", "json", or nothing."""
+
+
+def closing_after(answer: Callable[[Visit], T]) -> Callable[[Visit], T]:
+    """A handler that closes, in its own thread, the views that it opened."""
+
+    def closed(visit: Visit) -> T:
+        try:
+            return answer(visit)
+        finally:
+            visit.place.close()
+
+    return closed
+
+
+def recall_soon(visit: Visit, question: Hashable, answer: Callable[[Visit], T]) -> Told[T]:
+    """The answer to a question that many ask; of one that takes long, the last one for a while."""
+    return visit.site.memory.recall_soon(question, lambda: closing_after(answer)(visit.apart()))

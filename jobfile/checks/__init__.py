@@ -61,7 +61,7 @@ from jobfile.checks.references import (
     check_webhook_path,
     check_webhook_paths,
 )
-from jobfile.checks.requests import check_headers, check_no_pointers, check_pointers, check_url
+from jobfile.checks.requests import check_headers, check_no_pointers, check_ping, check_pointers, check_url
 from jobfile.checks.schedules import check_schedules
 from jobfile.checks.sections import check_calendars, check_channels, check_unused, check_vars
 from jobfile.checks.shells import check_bash_in_sh, check_failures_are_seen
@@ -133,6 +133,7 @@ JOB_CHECKS: tuple[Callable[[JobText], Iterator[Diagnostic]], ...] = (
     check_calendar_names,
     check_queue_name,
     check_channel_names,
+    check_ping,
     check_triggers,
     check_after_keys,
     check_watched_files,

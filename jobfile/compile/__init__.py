@@ -127,6 +127,7 @@ def _compile_job(job: JobText) -> CompiledJob:
         outputs=job.outputs,
         artifacts=texts_of(settings.get("artifacts")),
         notify=notify,
+        ping=_text(settings, "ping"),
         renamed_from=_text(settings, "renamed_from") or None,
     )
     origin = Origin(file=job.document.source.name, line=job.document.line(job.path))

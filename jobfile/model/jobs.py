@@ -484,4 +484,6 @@ class JobSpec(Shown):
     outputs: tuple[ParamSpec, ...] = ()
     artifacts: tuple[str, ...] = ()
     notify: Mapping[str, tuple[ChannelSpec, ...]] = field(default_factory=dict)
+    ping: str = ""
+    """The URL of a check of an outside watchdog, or where it is read from."""
     renamed_from: str | None = None

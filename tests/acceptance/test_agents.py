@@ -19,9 +19,10 @@ from engine.cli.agents.acting import ACTIONS
 from engine.host.environment import user_name
 from engine.integrations.mcp_results import MAX_BYTES
 from engine.supervisor.masking import forms
-from tests.acceptance.engines import engine, has_jobs, until
-from tests.agents import JOBFILE, Agent, over_http, over_stdio, served
+from tests.acceptance.engines import engine, has_jobs, say, until
+from tests.agents import JOBFILE, PATIENCE, Agent, over_http, over_stdio, served
 
+TOKEN = "t" * 32
 SECRET = "hunter2-\u00fc-correct horse"
 JOBS = """\
 version: 1
@@ -33,7 +34,7 @@ jobs:
     outputs: {size: {type: integer}}
     run: |
       echo "hello, {{ params.name }} {{ params.count }}"
-      echo "size=7" >> "$JOBFILE_OUTPUT"
+      echo '{"size": 7}' >> "$JOBFILE_OUTPUT"
   bad:
     secrets: {TOKEN: "env:TOKEN"}
     run: |
@@ -42,6 +43,7 @@ jobs:
       exit 7
   flood: {run: "seq 1 30000"}
   slow: {run: "echo begun; sleep 30", kill_grace: 1s}
+  environment: {run: env}
   axes: {matrix: {region: [eu, us]}, run: "echo {{ matrix.region }}"}
 """
 
@@ -67,15 +69,16 @@ READING: dict[str, dict[str, Any]] = {
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     found = tmp_path_factory.mktemp("agents")
     (found / "jobs.yaml").write_text(JOBS)
-    done = subprocess.run([JOBFILE, "apply", "--yes"], cwd=found, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    assert say(found, "apply", "--yes").returncode == 0
     return found
 
 
 @pytest.fixture(scope="module")
 def agent(folder: Path) -> Iterator[Agent]:
     """One that may do everything, without an engine."""
-    with over_stdio(folder, "--allow", ",".join(ACTIONS), environ={"TOKEN": SECRET}) as found:
+    with over_stdio(
+        folder, "--allow", ",".join(ACTIONS), environ={"TOKEN": SECRET, "JOBFILE_MCP_TOKEN": TOKEN}
+    ) as found:
         yield found
 
 
@@ -98,8 +101,7 @@ def contents(ledger: Path) -> str:
 
 
 def audit(folder: Path) -> list[dict[str, Any]]:
-    said = subprocess.run([JOBFILE, "audit", "--json"], cwd=folder, capture_output=True, text=True)
-    return list(json.loads(said.stdout)["records"])
+    return list(json.loads(say(folder, "audit", "--json").stdout)["records"])
 
 
 def test_each_tool_says_what_it_is_for_and_what_it_takes(agent: Agent) -> None:
@@ -138,7 +140,7 @@ def test_what_is_not_allowed_is_not_listed_and_refused_in_words(reader: Agent, b
     [
         ("did", {}, "did needs `job`"),
         ("did", {"jbo": "good"}, 'no argument "jbo"; did you mean job?'),
-        ("did", {"job": ["good"]}, "`job` must be text; found"),
+        ("did", {"job": ["good"]}, '`job` must be text, not ["good"]'),
         ("did", {"job": "god"}, "did you mean good?"),
         ("did", {"job": "good", "at": "soon"}, "'soon' is not a time"),
         ("did", {"job": "good", "at": "1h", "on": "today"}, "exclude each other"),
@@ -151,7 +153,8 @@ def test_what_is_not_allowed_is_not_listed_and_refused_in_words(reader: Agent, b
         ("simulate", {"durations": "/etc/passwd"}, "`durations` must be one of p50, p95"),
         ("simulate", {"days": 3660, "assume": ["god=1m"]}, "no job `god`"),
         ("check", {"file": "/etc/passwd"}, "is outside of"),
-        ("check", {"file": "../../../../../etc/passwd"}, "is outside of"),
+        ("check", {"file": "../x.yaml"}, "is outside of"),
+        ("check", {"file": "no.yaml"}, "cannot read"),
         ("plan", {"to": "/etc/passwd"}, "is outside of"),
         ("wait", {"runs": []}, "wait needs `runs`"),
         ("dry_run", {"job": "good", "params": {"count": "many"}}, "count: expected"),
@@ -175,9 +178,13 @@ def test_the_server_survives_what_is_not_a_request(folder: Path) -> None:
     with subprocess.Popen(
         [JOBFILE, "mcp"], cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
-        out, err = process.communicate("\n".join([*lines, asked, ""]).encode("latin-1"), timeout=60)
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write("\n".join([*lines, asked, ""]).encode("latin-1"))
+        process.stdin.flush()
+        until(lambda: b'"id":2' in process.stdout.readline())
+        _, err = process.communicate(timeout=60)
     assert process.returncode == 0
-    assert b'"id":2' in out
     assert b"Traceback" not in err
 
 
@@ -217,20 +224,24 @@ def test_a_slow_run_is_waited_for_a_while_and_can_be_cancelled(agent: Agent) -> 
     assert waited["verdict"]["answer"] == "not_over"
     waiting = agent.begin("wait", runs=[begun["id"]], timeout_seconds=600)
     agent.ask("cancel", run=begun["id"], why="enough")
-    assert waiting.result(30).structured_content["runs"][0]["state"] == "cancelled"
+    assert waiting.result(PATIENCE).structured_content["runs"][0]["state"] == "cancelled"
     assert "was over already" in agent.ask("cancel", run=begun["id"])["notes"][0]
 
 
 def test_a_call_that_waits_holds_up_no_other_and_can_be_cancelled(agent: Agent) -> None:
     begun = agent.ask("run", job="slow", wait_seconds=0)
     waiting = [agent.begin("wait", runs=[begun["id"]], timeout_seconds=600) for _ in range(16)]
-    until(lambda: "try again when one of them is over" in str(agent.begin("wait", runs=["0000"]).result(30)))
+    until(
+        lambda: (
+            "try again when one of them is over" in str(agent.begin("wait", runs=["0000"]).result(PATIENCE))
+        )
+    )
     assert agent.ask("status")["format"] == 1
     for one in waiting:
         one.cancel()
     with pytest.raises(CancelledError):
-        waiting[0].result(30)
-    until(lambda: not agent.begin("wait", runs=[begun["id"]], timeout_seconds=0).result(30).is_error)
+        waiting[0].result(PATIENCE)
+    until(lambda: not agent.begin("wait", runs=[begun["id"]], timeout_seconds=0).result(PATIENCE).is_error)
     assert agent.ask("cancel", run=begun["id"], kill=True)["state"] in ("cancelling", "cancelled")
 
 
@@ -250,7 +261,7 @@ def test_a_secret_is_never_in_an_answer(agent: Agent, reader: Agent, bad_run: st
     ]
     said = json.dumps(found, ensure_ascii=False)
     assert "my token is ***" in said
-    assert not [one for one in forms(SECRET) if one in said]
+    assert not [one for one in forms(SECRET) if one.decode() in said]
 
 
 def test_the_output_of_a_job_is_data_without_control_characters(reader: Agent, bad_run: str) -> None:
@@ -268,24 +279,21 @@ def test_an_answer_is_bounded_and_says_how_to_see_more(agent: Agent) -> None:
     part = agent.ask("logs", job=run, offset=10, lines=2)
     assert part["attempts"][0]["output"] == "10\n11\n"
     assert "has 30,000 lines" in part["notes"][0]
-    assert agent.ask("logs", job=run, grep="2999")["attempts"][0]["output"].split() == [
-        "2999",
-        *map(str, range(29990, 30000)),
-    ]
+    found = agent.ask("logs", job=run, grep="2999")["attempts"][0]["output"]
+    assert found.split() == [str(number) for number in range(30_001) if "2999" in str(number)]
     most = agent.ask("logs", job=run, lines=5000)
     assert len(json.dumps(most)) <= MAX_BYTES
     many = agent.ask("simulate", days=60)
     assert len(json.dumps(many)) <= MAX_BYTES
 
 
-def test_without_an_engine_a_run_that_has_not_begun_ends_with_its_server(tmp_path: Path) -> None:
+def test_a_run_that_has_begun_continues_when_its_server_ends(tmp_path: Path) -> None:
     (tmp_path / "jobs.yaml").write_text(JOBS.replace("sleep 30", "sleep 2"))
     with over_stdio(tmp_path, "--allow", "run") as agent:
         begun = agent.ask("run", job="slow", wait_seconds=0)
-        until(lambda: agent.ask("runs", job=begun["id"])["runs"][0]["state"] == "running")
-    with over_stdio(tmp_path, "--allow", "run") as agent:
-        assert agent.ask("run", job="axes")["verdict"]["answer"] == "succeeded"
-        assert agent.ask("wait", runs=[begun["id"]])["runs"][0]["state"] == "succeeded"
+        until(lambda: agent.ask("runs", job=begun["id"])["runs"][0]["state"] != "queued")
+    said = say(tmp_path, "wait", begun["id"])
+    assert (said.returncode, "slow: succeeded" in said.stderr) == (0, True), said
 
 
 def test_with_an_engine_the_engine_runs_what_an_agent_asks_for(tmp_path: Path) -> None:
@@ -301,97 +309,72 @@ def test_with_an_engine_the_engine_runs_what_an_agent_asks_for(tmp_path: Path) -
             assert agent.ask("wait", runs=[begun["id"]])["runs"][0]["state"] == "cancelled"
 
 
-def test_while_the_files_have_errors_an_agent_gets_them(tmp_path: Path) -> None:
-    (tmp_path / "jobs.yaml").write_text("version: 1\njobs: {a: {run: echo, retires: 2}}\n")
-    with over_stdio(tmp_path, "--allow", "run") as agent:
-        found = agent.refused("run", job="a")
-        assert "the job files have 1 error" in found
-        assert "retires" in found
-        assert agent.ask("check")["valid"] is False
-        assert not (tmp_path / ".jobfile").exists(), "nothing was written"
+@pytest.fixture(scope="module")
+def server(folder: Path) -> Iterator[tuple[str, str]]:
+    with served(folder) as found:
+        yield found
 
 
-def test_over_http_a_client_with_the_token_gets_the_same(folder: Path, reader: Agent) -> None:
-    with served(folder) as (url, token), over_http(url, token) as agent:
+def test_over_http_a_client_with_the_token_gets_the_same(server: tuple[str, str], reader: Agent) -> None:
+    with over_http(*server) as agent:
         assert agent.tools.keys() == reader.tools.keys()
         assert agent.ask("did", job="good")["job"] == "good"
         assert "not allowed here" in agent.refused("run", job="good")
 
 
-def test_over_http_nobody_else_gets_anything(folder: Path) -> None:
+def test_over_http_nobody_else_gets_anything(server: tuple[str, str]) -> None:
     """Wrong tokens, other names of the host, web pages, other paths, large requests."""
-    with served(folder, token="t" * 32) as (url, token):
-        at = urlsplit(url)
-        good = {
-            "Host": at.netloc,
-            "Authorization": f"Bearer {token}",
-            "Content-Type": "application/json",
-            "Accept": "application/json, text/event-stream",
-        }
-        ping = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "ping"})
+    url, token = server
+    at = urlsplit(url)
+    good = {
+        "Host": at.netloc,
+        "Authorization": f"Bearer {token}",
+        "Content-Type": "application/json",
+        "Accept": "application/json, text/event-stream",
+    }
+    ping = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "ping"})
 
-        def asked(path: str = "/mcp", body: str = ping, **headers: str | None) -> tuple[int, str]:
-            connection = http.client.HTTPConnection(at.hostname or "", at.port, timeout=30)
-            given = {**good, **{name.replace("_", "-"): value for name, value in headers.items()}}
-            connection.putrequest("POST", path, skip_host=True, skip_accept_encoding=True)
-            for name, value in {**given, "Content-Length": str(len(body))}.items():
-                if value is not None:
-                    connection.putheader(name, value)
-            connection.endheaders(body.encode())
-            answer = connection.getresponse()
-            assert answer.headers["X-Content-Type-Options"] == "nosniff"
-            assert answer.headers["Server"] is None
-            text = answer.read().decode()
-            connection.close()
-            assert "tools" not in text
-            return answer.status, text
+    def asked(path: str = "/mcp", body: str = ping, **headers: str | None) -> tuple[int, str]:
+        connection = http.client.HTTPConnection(at.hostname or "", at.port, timeout=30)
+        given = {**good, **{name.replace("_", "-"): value for name, value in headers.items()}}
+        connection.putrequest("POST", path, skip_host=True, skip_accept_encoding=True)
+        for name, value in {**given, "Content-Length": str(len(body))}.items():
+            if value is not None:
+                connection.putheader(name, value)
+        connection.endheaders(body.encode())
+        answer = connection.getresponse()
+        assert answer.headers["X-Content-Type-Options"] == "nosniff" or given["Host"] is None
+        assert answer.headers["Server"] is None
+        text = answer.read().decode()
+        connection.close()
+        assert "tools" not in text
+        return answer.status, text
 
-        assert asked(Authorization=None)[0] == 401
-        assert asked(Authorization=f"Bearer {'x' * 32}")[0] == 401
-        assert asked(Authorization=f"Basic {token}")[0] == 401
-        assert asked(path=f"/mcp?token={token}", Authorization=None)[0] == 401
-        assert asked(path="/other", Authorization=None)[0] == 401
-        assert asked(path="/other")[0] == 404
-        assert asked(path="/mcp/")[0] == 404
-        assert asked(Host="evil.example")[0] == 421
-        assert asked(Host=f"evil.example:{at.port}")[0] == 421
-        assert asked(Host=None)[0] in (400, 421)
-        assert asked(Origin=f"http://{at.netloc}")[0] == 403
-        assert asked(Origin="https://evil.example")[0] == 403
-        assert asked(Content_Type="text/plain")[0] == 400
-        assert asked(body=" " * 300_000)[0] == 413
-        assert asked(body="{")[0] == 400
-        assert asked()[0] in (200, 400), "the token is right, and the handshake is missing"
-
-
-def test_the_token_is_in_no_environment_of_a_job(tmp_path: Path) -> None:
-    (tmp_path / "jobs.yaml").write_text("version: 1\njobs: {a: {run: env}}\n")
-    with (
-        served(tmp_path, "--allow", "run", token="s" * 40) as (url, token),
-        over_http(url, token) as agent,
-    ):
-        run = agent.ask("run", job="a")
-        assert run["state"] == "succeeded"
-        assert "s" * 40 not in agent.ask("logs", job="a")["attempts"][0]["output"]
+    assert asked(Authorization=None)[0] == 401
+    assert asked(Authorization=f"Bearer {'x' * 32}")[0] == 401
+    assert asked(Authorization=f"Basic {token}")[0] == 401
+    assert asked(path=f"/mcp?token={token}", Authorization=None)[0] == 401
+    assert asked(path="/other", Authorization=None)[0] == 401
+    assert asked(path="/other")[0] == 404
+    assert asked(path="/mcp/")[0] == 404
+    assert asked(Host="evil.example")[0] == 421
+    assert asked(Host="evil.example", Authorization=None)[0] == 421
+    assert asked(Host=f"evil.example:{at.port}")[0] == 421
+    assert asked(Host=None)[0] in (400, 421)
+    assert asked(Origin=f"http://{at.netloc}")[0] == 403
+    assert asked(Origin="https://evil.example")[0] == 403
+    assert asked(Origin="https://evil.example", Authorization=None)[0] == 403
+    assert asked(Content_Type="text/plain")[0] == 400
+    assert asked(body=" " * 300_000)[0] == 413
+    assert asked(body="{")[0] == 400
+    assert asked()[0] in (200, 400), "the token is right, and the handshake is missing"
 
 
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        (["--allow", "rn"], "'rn' is not an action; did you mean run?"),
-        (["--allow", "apply"], "'apply' is not an action; give one of run, retry, cancel, pause, resume"),
-        (["--listen", "8765"], "--listen takes HOST:PORT"),
-        (["--listen", "127.0.0.1:99999"], "--listen takes HOST:PORT"),
-        (["--listen", "0.0.0.0:0"], "can be reached from other machines"),
-        (["--allow-host", "a.example"], "add --listen"),
-    ],
-)
-def test_options_that_are_wrong_are_refused_before_anything_listens(
-    tmp_path: Path, options: list[str], words: str
-) -> None:
-    done = subprocess.run([JOBFILE, "mcp", *options], cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 64
-    assert words in done.stderr
+def test_a_job_does_not_get_the_token(agent: Agent) -> None:
+    assert agent.ask("run", job="environment")["state"] == "succeeded"
+    output = agent.ask("logs", job="environment", lines=1_000)["attempts"][0]["output"]
+    assert "PATH=" in output
+    assert TOKEN not in output
 
 
 def test_without_the_extra_it_says_what_to_install(tmp_path: Path) -> None:

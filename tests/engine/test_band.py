@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.answers.band import COMING, Band, Stretch, make_band
+from engine.answers.counting import FIXED
 from engine.answers.presence import RUNNING, Presence
-from engine.answers.report import FIXED, make_report
+from engine.answers.report import make_report
 from engine.core.lifecycle import OPEN_STATES, RunState
 from tests.builders import NOON
 from tests.engine.world import World

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from engine.notifications.quiet import LOUD, REPEAT, quiet_now
 from jobfile.model.canonical import spec_to_json
 from jobfile.model.jobs import CalendarSpec, QuietSpec
+from jobfile.schedule.zones import load_zone
 from tests.builders import DAY, HOUR, MINUTE, NOON
 from tests.engine.test_sending import messages, noted, told
 from tests.engine.world import World
@@ -33,9 +34,16 @@ def times() -> st.SearchStrategy[str]:
     return st.builds("{:02}:{:02}".format, st.integers(0, 23), st.integers(0, 59))
 
 
+def zone_of(quiet: QuietSpec) -> ZoneInfo:
+    """The zone as the engine knows it: that of the host may be older."""
+    zone = load_zone(quiet.timezone)
+    assert zone is not None
+    return zone
+
+
 def is_quiet(quiet: QuietSpec, at: datetime) -> bool:
     """The definition, for an instant whose local time is not near a change of the clocks."""
-    local = at.astimezone(ZoneInfo(quiet.timezone))
+    local = at.astimezone(zone_of(quiet))
     if quiet.calendar is not None:
         calendar, day = quiet.calendar, local.date()
         if day not in calendar.also and (day.weekday() not in calendar.weekdays or day in calendar.closed):
@@ -48,7 +56,7 @@ def is_quiet(quiet: QuietSpec, at: datetime) -> bool:
 
 
 def changes_near(quiet: QuietSpec, at: datetime) -> bool:
-    zone = ZoneInfo(quiet.timezone)
+    zone = zone_of(quiet)
     return (at - 2 * DAY).astimezone(zone).utcoffset() != (at + 2 * DAY).astimezone(zone).utcoffset()
 
 

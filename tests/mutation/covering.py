@@ -24,6 +24,7 @@ _EDGES = ("tests/doctor/test_invariants.py",)
 _SCHEMAS = ("tests/cli/test_schemas.py",)
 _LISTING = ("tests/engine/test_listing.py", "tests/cli/test_list.py")
 _FILTERS = ("tests/cli/test_filters.py",)
+_REPORT = ("tests/engine/test_report.py",)
 _RUNS = ("tests/cli/test_runs.py",)
 _CLI = (*_RUNS, "tests/cli/test_doctor.py")
 _TIMES = ("tests/language/test_occurrences.py", "tests/language/test_cron.py")
@@ -36,9 +37,18 @@ COVERING: Mapping[str, tuple[Group, ...]] = {
     path: tuple(groups)
     for path, *groups in (
         ("engine/core/due.py", ("tests/engine/test_due.py",), _SMALL, _ENGINE, _SIMULATION),
+        ("engine/notifications/quiet.py", ("tests/engine/test_quiet.py",)),
+        ("engine/notifications/digests.py", ("tests/engine/test_digests.py",)),
+        ("engine/answers/digest.py", ("tests/engine/test_digests.py",)),
         ("engine/core/lateness.py", ("tests/engine/test_lateness.py",)),
         ("engine/core/usual.py", ("tests/engine/test_usual.py",)),
+        ("engine/answers/metrics.py", ("tests/engine/test_metrics.py",)),
+        ("engine/core/traces.py", ("tests/engine/test_traces.py",)),
+        ("engine/notifications/heartbeat.py", ("tests/engine/test_outside_watch.py",)),
         ("engine/answers/odd.py", ("tests/engine/test_usual.py",)),
+        ("engine/core/access.py", ("tests/web/test_access.py",)),
+        ("engine/transactions/access.py", ("tests/web/test_access.py",)),
+        ("engine/answers/tokens.py", ("tests/cli/test_token.py",), _SCHEMAS),
         ("engine/core/expectations.py", ("tests/engine/test_expectations.py",)),
         ("engine/answers/lateness.py", ("tests/engine/test_lateness.py",), _DID),
         ("engine/answers/retried.py", _DID, _WHY),
@@ -116,7 +126,13 @@ COVERING: Mapping[str, tuple[Group, ...]] = {
         ("engine/answers/did.py", _DID, _SMALL, (*_WHY, "tests/engine/test_past.py"), _ANSWERS, _OVERDUE),
         ("engine/answers/why.py", _SMALL, _WHY, _ANSWERS),
         ("engine/answers/expected.py", _WHY, _DID, _OVERDUE, _ANSWERS),
-        ("engine/answers/report.py", (*_OVERDUE, "tests/engine/test_past.py"), _WHY, _ANSWERS),
+        ("engine/answers/report.py", _REPORT, (*_OVERDUE, "tests/engine/test_past.py"), _WHY, _ANSWERS),
+        ("engine/answers/counting.py", _REPORT, (*_OVERDUE, "tests/engine/test_past.py"), _WHY, _ANSWERS),
+        *((f"engine/answers/{one}.py", _REPORT) for one in ("days", "medians", "problems", "squares")),
+        *(
+            (f"engine/answers/report_{one}.py", _REPORT)
+            for one in ("compare", "csv", "json", "junit", "markdown", "page")
+        ),
         ("engine/answers/status.py", _STATUS, _WHY, _ANSWERS, _PRINTED),
         (
             "engine/answers/findings.py",
@@ -162,7 +178,7 @@ COVERING: Mapping[str, tuple[Group, ...]] = {
             _SCHEMAS,
         ),
         ("engine/answers/cancelling.py", ("tests/cli/test_many.py",), _SCHEMAS),
-        ("engine/answers/report_text.py", _VALUES, _FILTERS, _ANSWERS, _OVERDUE),
+        ("engine/answers/report_text.py", _REPORT, _VALUES, _FILTERS, _ANSWERS, _OVERDUE),
         ("engine/answers/requested.py", _VALUES, ("tests/cli/test_keys.py",), _SCHEMAS),
         ("engine/answers/retryable.py", _VALUES, ("tests/cli/test_retry_failed.py",), _SCHEMAS),
         ("engine/answers/runs.py", _VALUES, _FILTERS, _RUNS, _ANSWERS),

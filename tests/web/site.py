@@ -5,7 +5,7 @@ import json
 import secrets
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
@@ -15,12 +15,12 @@ from engine.asking.tokens import digest
 from engine.core.access import ALL_JOBS, Grant, GrantKind, Role
 from engine.ledger.opening import open_ledger
 from engine.transactions.access import add_token
-from engine.web.access import make_token
+from engine.web.access import Who, make_token
 from engine.web.app import App
 from engine.web.memory import Memory
 from engine.web.routes import all_routes
 from engine.web.site import Site
-from jobfile.model.dataclass import dataclass
+from engine.web.visit_place import VisitPlace
 from tests.engine.world import World
 
 HOST = "127.0.0.1:8420"
@@ -34,16 +34,6 @@ jobs:
     params: {count: {type: integer, default: 1}, name: {type: string, enum: [a, b], default: a}}
     run: echo {{ params.count }}
 """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlaceOfWorld(Place):
-    """The place of a world, with the clock of its tests."""
-
-    world: Any
-
-    def now(self) -> datetime:
-        return self.world.clock.now()
 
 
 class Got(NamedTuple):
@@ -71,13 +61,12 @@ class Web:
     def __init__(self, folder: Path, jobs: str = JOBS, **settings: Any) -> None:
         (folder / "jobs.yaml").write_text(jobs)
         self.world = World(folder, jobs)
-        self.place = PlaceOfWorld(
-            main_file=folder / "jobs.yaml", state_dir=self.world.config.state_dir, world=self.world
-        )
+        self.place = Place(main_file=folder / "jobs.yaml", state_dir=self.world.config.state_dir)
         self.site = Site(
             place=self.place,
             memory=Memory(self.place.config.ledger),
             clock=self.world.clock.now,
+            elapsed=self.world.clock.elapsed,
             hosts=frozenset((HOST, "localhost:8420")),
             **settings,
         )
@@ -183,7 +172,15 @@ class Web:
         _, _, rest = page.partition('name="csrf" value="')
         return Browser(cookie, rest.partition('"')[0])
 
+    def place_of(self, who: Who) -> VisitPlace:
+        """The place of a request of this user, now."""
+        place, clock = self.place, self.world.clock.now
+        return VisitPlace(
+            main_file=place.main_file, state_dir=place.state_dir, clock=clock, who=who, opened=[]
+        )
+
     def close(self) -> None:
+        self.app.close()
         self.world.view.close()
         self.world.store.close()
 

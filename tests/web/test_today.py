@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.answers.choice import Choice
 from engine.answers.did import did_to_json
-from engine.answers.report import VERDICTS, report_to_json
+from engine.answers.report import VERDICTS
+from engine.answers.report_json import report_to_json
 from engine.asking.did import Wanted, ask_did
+from engine.asking.report import Wanted as Reported
 from engine.asking.report import ask_report
 from engine.core.access import Role
 from engine.core.errors import JobfileError
@@ -58,7 +59,7 @@ def test_today_the_board_and_badges_say_what_report_and_did_say(
         day = local.date() - timedelta(days=back)
         html = text_of(web, f"/?day={day}&zone={zone}")
         since, until = re.findall(r"report --since (\S+) --until ([^<]+)", html)[0]
-        told = report_to_json(ask_report(web.place, None, since, until, Choice()))
+        told = report_to_json(ask_report(web.place, Reported(since=since, until=until)).report)
         for page in (html, text_of(web, f"/board?day={day}&zone={zone}")):
             shown = numbers_in(page)
             assert shown["expected"] == f"{told['expected']:,}"
@@ -182,7 +183,9 @@ def test_who_may_see_some_jobs_learns_nothing_of_others(web: Web) -> None:
         assert not re.search(r"jobs/bad|>bad<|bad,|\bother\b", html), path
         assert run.id not in html
     shown = numbers_in(text_of(web, "/", token))
-    good = report_to_json(ask_report(web.place, "good", "2026-03-05", "2026-03-06", Choice()))
+    good = report_to_json(
+        ask_report(web.place, Reported(jobs=["good"], since="2026-03-05", until="2026-03-06")).report
+    )
     assert shown["expected"] == str(good["expected"])
     assert shown["failed"] == "0"
     for there, nowhere in (("bad", "nope"), (run.id, "f" * 32), (run.id[:8], "ffffffff"), ("goox", "xxxx")):

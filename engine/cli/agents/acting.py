@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Final
 
-import click
-
 from engine.answers.as_json import one_run_to_json
 from engine.answers.pauses import paused_to_json, resumed_to_json
 from engine.answers.requested import requested_to_json
@@ -16,6 +14,7 @@ from engine.asking.stops import stop_run
 from engine.asking.which import Which
 from engine.cli.agents.asking import AgentPlace
 from engine.cli.agents.reading import WAIT_SECONDS, until_over
+from engine.core.errors import WrongUsageError
 from engine.core.lifecycle import Run
 from engine.host.lock import is_engine_running
 from engine.integrations.mcp_tools import Call
@@ -31,7 +30,7 @@ def run(place: AgentPlace, call: Call) -> Answer:
     """`jobfile run`."""
     key = call.text("key") or ""
     if key and (trouble := key_trouble(key)):
-        raise click.UsageError(f"`key`: {trouble}")
+        raise WrongUsageError(f"`key`: {trouble}")
     wanted = Wanted(call.values("params"), call.values("matrix"), call.text("at"), key)
     is_running = is_engine_running(place.state_dir)
     found = job_to_run(place, call.needed("job"), is_running=is_running, is_strict=True)

@@ -1,5 +1,6 @@
 """How a tool asks: in a place of its own, whose ledgers are closed afterwards, with its errors in words."""
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import field
 from typing import TYPE_CHECKING, Final
@@ -11,9 +12,10 @@ from engine.asking.findings import InvalidFilesError
 from engine.asking.place import Place
 from engine.cli.agents.attending import Attendant
 from engine.cli.bugs import bug_words
-from engine.core.errors import JobfileError
+from engine.core.errors import JobfileError, WrongUsageError
 from engine.host.environment import user_name
 from engine.integrations.mcp_tools import Argument, Call, Kind, ToolError
+from engine.planning.sides import ENGINE, WORKTREE
 from jobfile.diagnostics.escapes import message, printable
 from jobfile.model.dataclass import dataclass
 from jobfile.pipeline import Looked
@@ -88,15 +90,21 @@ def errors_of(compiled: Looked) -> str:
     return render_text(errors, sources=without_secrets(compiled.diagnostics, compiled.sources))
 
 
-def within(place: Place, text: str | None, *, what: str) -> str | None:
-    """A text that may name a file; refuses a file outside of the main file's folder."""
-    if text is None:
-        return None
+def file_in(place: Place, text: str) -> str:
+    """The path of a file that is named from the main file's folder. Refuses one outside of it."""
     folder = place.main_file.absolute().parent.resolve()
     path = (folder / text).resolve()
-    if path.exists() and not path.is_relative_to(folder):
-        raise click.UsageError(f"`{what}`: {printable(text)} is outside of {folder}; name a file in it")
-    return str(folder / text) if path.is_file() else text
+    if not path.is_relative_to(folder):
+        raise WrongUsageError(f"{printable(text)} is outside of {folder}; name a file in it")
+    return str(path)
+
+
+def side_in(place: Place, text: str | None) -> str | None:
+    """The side of a plan: the engine, the files, a revision, or a file in the main file's folder."""
+    if text is None or text == WORKTREE or text.partition(":")[0] == ENGINE:
+        return text
+    is_file = os.path.lexists(place.main_file.absolute().parent / text) or os.path.lexists(text)
+    return file_in(place, text) if is_file else text
 
 
 def choice_of(call: Call) -> Choice:

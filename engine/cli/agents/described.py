@@ -1,4 +1,4 @@
-"""What each tool tells an agent about itself, its arguments, and the function that answers."""
+"""What each tool says about itself to an agent, its arguments, and the function that answers."""
 
 from typing import Final, NamedTuple
 
@@ -73,7 +73,7 @@ ABOUT_RUNS: Final = (
     described(
         "why",
         "Why did a run start or not, and how did it end?",
-        "The whole story of one expected run: its schedule and the file it came from, overlaps, pauses, "
+        "Everything known about one expected run: its schedule and the file it came from, overlaps, pauses, "
         "downtime, each attempt, retries, notifications, the last lines of output. Use it when `did` or "
         "`report` shows that something is not well.",
         reading.why,
@@ -83,7 +83,7 @@ ABOUT_RUNS: Final = (
     ),
     described(
         "report",
-        "What was expected, and what came of it?",
+        "What was expected, and what are the results?",
         "Counts everything that was expected in a time, of one job or of all: succeeded, failed, skipped, "
         "missed, lost, overdue, open. Use it to find what is not well. Without times: the last 24 hours.",
         reading.report,
@@ -346,7 +346,7 @@ ACTING: Final = (
     described(
         "resume",
         "Let a paused job run on its schedule again",
-        "Runs that fell due while it was paused are not run later.",
+        "The opposite of `pause`. Runs that fell due while the job was paused are not run later.",
         acting.resume,
         JOB,
         WHY,

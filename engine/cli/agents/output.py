@@ -45,7 +45,7 @@ def _lines(output: bytes) -> list[str]:
 
 
 def _part(output: bytes, call: Call) -> tuple[str, bool]:
-    """The lines of an output that are asked for, and whether there are others."""
+    """The requested lines of an output, and whether there are others."""
     lines, most, grep = _lines(output), call.count("lines", LINES), call.text("grep")
     found = [line for line in lines if grep in line] if grep else lines
     offset = call.count("offset", 0)

@@ -4,12 +4,11 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final
 
-import click
-
 from engine.actions.unsupported import beyond_engine
+from engine.answers.agenda import next_to_json
 from engine.answers.did import did_to_json
 from engine.answers.listing import STATES, list_to_json
-from engine.answers.report import report_to_json
+from engine.answers.report_json import report_to_json
 from engine.answers.requested import waited_to_json
 from engine.answers.runs import runs_to_json
 from engine.answers.shown import show_run, shown_to_json
@@ -20,8 +19,9 @@ from engine.asking.did import Wanted as WantedDid
 from engine.asking.did import ask_did
 from engine.asking.findings import refuse_invalid
 from engine.asking.naming import find_run
-from engine.asking.next import Asked, ask_next, next_to_json
+from engine.asking.next import Asked, ask_next
 from engine.asking.plan import chosen_of, sides_of
+from engine.asking.report import Wanted as WantedReport
 from engine.asking.report import ask_report
 from engine.asking.requested import Wanted, ask_dry_run
 from engine.asking.runs import Options as RunsOptions
@@ -31,11 +31,11 @@ from engine.asking.simulate import catalog_of, setting_of, specs_of
 from engine.asking.simulating import Options as SimulateOptions
 from engine.asking.waits import is_stuck, stuck_words
 from engine.asking.why import ask_why
-from engine.cli.agents.asking import AgentPlace, choice_of, within
+from engine.cli.agents.asking import AgentPlace, choice_of, file_in, side_in
 from engine.cli.checking import check_sets
 from engine.cli.lints import project_lints, read_lints
 from engine.cli.planning import planned
-from engine.core.errors import UnreadableFileError
+from engine.core.errors import UnreadableFileError, WrongUsageError
 from engine.core.lifecycle import Run
 from engine.dryrun.rendering import dry_run_to_json
 from engine.host.lock import lock_holder
@@ -73,7 +73,7 @@ def list_jobs(place: AgentPlace, call: Call) -> Answer:
     if isinstance(found, Compiled):
         refuse_invalid(found)
     if found.unknown:
-        raise click.UsageError(found.unknown)
+        raise WrongUsageError(found.unknown)
     return list_to_json(found)
 
 
@@ -107,8 +107,15 @@ def runs(place: AgentPlace, call: Call) -> Answer:
 
 def report(place: AgentPlace, call: Call) -> Answer:
     """`jobfile report`."""
-    found = ask_report(place, call.text("job"), call.text("since"), call.text("until"), choice_of(call))
-    return report_to_json(found)
+    job = call.text("job")
+    wanted = WantedReport(
+        jobs=(job,) if job else (),
+        choice=choice_of(call),
+        matrix={},
+        since=call.text("since"),
+        until=call.text("until"),
+    )
+    return report_to_json(ask_report(place, wanted).report)
 
 
 def next_fires(place: AgentPlace, call: Call) -> Answer:
@@ -127,7 +134,8 @@ def show(place: AgentPlace, call: Call) -> Answer:
 
 def check(place: AgentPlace, call: Call) -> Answer:
     """`jobfile check`, of the main file or of a file in its folder."""
-    name = within(place, call.text("file"), what="file") or str(place.main_file)
+    named = call.text("file")
+    name = str(place.main_file) if named is None else file_in(place, named)
     checked = check_sets((name,), place, overrides={})
     if checked.unreadable:
         raise UnreadableFileError(f"cannot read {'; '.join(checked.unreadable)}")
@@ -140,7 +148,7 @@ def check(place: AgentPlace, call: Call) -> Answer:
 
 def plan(place: AgentPlace, call: Call) -> Answer:
     """`jobfile plan`."""
-    before, after = within(place, call.text("from"), what="from"), within(place, call.text("to"), what="to")
+    before, after = side_in(place, call.text("from")), side_in(place, call.text("to"))
     view, choice = place.view_if_any(), choice_of(call)
     try:
         base, target = sides_of(place, view, before, after or "worktree")
@@ -179,7 +187,7 @@ def wait(place: AgentPlace, call: Call) -> Answer:
     """`jobfile wait`, for a bounded time, and only reading."""
     given = call.texts("runs")
     if not given:
-        raise click.UsageError("name the runs to wait for")
+        raise WrongUsageError("name the runs to wait for")
     view = place.view()
     ids = list(dict.fromkeys(find_run(view, one).id for one in given))
     found = until_over(place, view, ids, call, seconds=call.count("timeout_seconds", WAIT_SECONDS))

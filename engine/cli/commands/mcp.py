@@ -1,18 +1,21 @@
 """`jobfile mcp`: the answers as tools for an agent, over standard input and output or HTTP."""
 
+import ipaddress
 import logging
 import secrets
 import signal
 import socket
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import click
 
 from engine.asking.place import Place
 from engine.cli.agents.acting import ACTIONS
 from engine.cli.exit_codes import GOOD
+from engine.cli.extras import not_installed
 from engine.cli.place import place_options
-from engine.core.errors import ErrorCode, JobfileError
+from engine.core.errors import JobfileError
 from engine.host.environment import take_from_environment
 from jobfile.diagnostics.suggest import suggest
 
@@ -20,12 +23,6 @@ TOKEN = "JOBFILE_MCP_TOKEN"  # noqa: S105  the name of the variable
 MIN_TOKEN = 24
 """Minimum number of characters of a token."""
 MAX_PORT = 65_535
-
-
-class NotInstalledError(JobfileError):
-    """The extra that the server needs is not installed."""
-
-    code = ErrorCode.USAGE
 
 
 @click.command("mcp")
@@ -61,13 +58,14 @@ def command(given: tuple[str, ...], names: tuple[str, ...], *, listen: str | Non
     allowed = _allowed(given)
     if names and listen is None:
         raise click.UsageError("--allow-host is about HTTP; add --listen, or remove it")
+    address = None if listen is None else _address(listen, names)
+    given_token = take_from_environment(TOKEN)  # no job gets it
+    token = chosen_token(given_token)
     try:
         from engine.integrations.mcp import make_server, serve_stdio  # noqa: PLC0415  start-up time, and an extra
         from engine.integrations.mcp_http import serve_http  # noqa: PLC0415  start-up time, and an extra
     except ModuleNotFoundError as error:
-        raise NotInstalledError(
-            f"the server for agents needs {error.name}; install it with  pip install 'jobfile[mcp]'"
-        ) from error
+        raise not_installed("the server for agents needs", error, extra="mcp") from error
     from engine.cli.agents.attending import Attendant  # noqa: PLC0415  start-up time: `--help` needs none of it
     from engine.cli.agents.registry import ABOUT, refusal, tools_of  # noqa: PLC0415  start-up time
 
@@ -77,12 +75,14 @@ def command(given: tuple[str, ...], names: tuple[str, ...], *, listen: str | Non
     known = [tool.name for tool in tools]
     server = make_server(tools, about=ABOUT, refusal=lambda name: refusal(name, known))
     try:
-        if listen is None:
+        if address is None:
             signal.signal(signal.SIGINT, signal.SIG_DFL)  # the thread that reads would not end
             serve_stdio(server)
         else:
-            listening, hosts = _listening(listen, names)
-            serve_http(server, listening, hosts=hosts, token=_token(listening))
+            listening = _listening(address)
+            hosts = _hosts(address, listening.getsockname()[1], names)
+            _say_where(listening, "" if given_token else token)
+            serve_http(server, listening, hosts=hosts, token=token)
     finally:
         attendant.end()
     return GOOD
@@ -99,41 +99,69 @@ def _allowed(given: Sequence[str]) -> frozenset[str]:
     return frozenset(found)
 
 
-def _listening(address: str, names: Sequence[str]) -> tuple[socket.socket, list[str]]:
-    """The socket of --listen, and the names that clients may use for it."""
-    from engine.integrations.mcp_http import is_loopback, listen_on  # noqa: PLC0415  an extra that may be missing
+class Address(NamedTuple):
+    """Where to listen."""
 
-    host, _, port = address.rpartition(":")
+    host: str
+    port: int
+    is_local: bool
+    """Whether only this machine can reach it."""
+
+
+def _address(text: str, names: Sequence[str]) -> Address:
+    """The address of --listen. One that other machines can reach needs the names that they use."""
+    host, _, port = text.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     if not (host and port.isascii() and port.isdigit() and int(port) <= MAX_PORT):
-        raise click.UsageError(f"--listen takes HOST:PORT such as 127.0.0.1:8765, found '{address}'")
-    if not is_loopback(host) and not names:
+        raise click.UsageError(f"--listen takes HOST:PORT such as 127.0.0.1:8765, found '{text}'")
+    found = Address(host, int(port), _is_loopback(host))
+    if not found.is_local and not names:
         raise click.UsageError(
-            f"--listen {address} can be reached from other machines: name the host that clients use with "
+            f"--listen {text} can be reached from other machines: name the host that clients use with "
             "--allow-host NAME, and put a proxy with TLS before it; or listen on 127.0.0.1"
         )
+    return found
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
     try:
-        listening = listen_on(host, int(port))
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _listening(address: Address) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    try:
+        return socket.create_server((address.host, address.port), family=family)
     except OSError as error:
+        why = error.strerror or error
         raise JobfileError(
-            f"cannot listen on {address}: {error.strerror or error}; give another port"
+            f"cannot listen on port {address.port} of {address.host} ({why}); give another"
         ) from error
-    at = listening.getsockname()[1]
-    own = [f"127.0.0.1:{at}", f"localhost:{at}", f"[::1]:{at}"] if is_loopback(host) else []
-    return listening, [*own, *names]
 
 
-def _token(listening: socket.socket) -> str:
-    """The token that clients need; says where the server is."""
-    host, port = listening.getsockname()[:2]
-    where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    click.echo(f"listening on http://{where}/mcp", err=True)
-    token = take_from_environment(TOKEN)
-    if token and len(token) < MIN_TOKEN:
+def _hosts(address: Address, port: int, names: Sequence[str]) -> list[str]:
+    """The names of this server in requests."""
+    own = ("127.0.0.1", "localhost", "[::1]") if address.is_local else ()
+    return [*(f"{host}:{port}" for host in own), *names]
+
+
+def chosen_token(given: str) -> str:
+    """The token that clients need: the given one, or a new one."""
+    if given and len(given) < MIN_TOKEN:
         raise click.UsageError(
             f"${TOKEN} has fewer than {MIN_TOKEN} characters; make one with  openssl rand -hex 32"
         )
-    if not token:
-        token = secrets.token_urlsafe(32)
-        click.echo(f"token: {token}", err=True)
-    return token
+    return given or secrets.token_urlsafe(32)
+
+
+def _say_where(listening: socket.socket, new_token: str) -> None:
+    """Say on standard error where the server is, and its token if that is new."""
+    host, port = listening.getsockname()[:2]
+    where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    click.echo(f"listening on http://{where}/mcp", err=True)
+    if new_token:
+        click.echo(f"token: {new_token}", err=True)

@@ -5,12 +5,12 @@ from datetime import datetime
 
 import click
 
-from engine.answers.agenda import Agenda, agenda_to_text
+from engine.answers.agenda import Agenda, agenda_to_text, next_to_json
 from engine.answers.choice import Choice
 from engine.answers.presence import Presence
 from engine.answers.upcoming import fires_to_text, obstacles_to_text
 from engine.asking.expressions import zone_named
-from engine.asking.next import Asked, ask_next, next_to_json
+from engine.asking.next import Asked, ask_next
 from engine.asking.place import Place
 from engine.cli.exit_codes import GOOD
 from engine.cli.filters import choice_options

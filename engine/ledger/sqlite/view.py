@@ -17,6 +17,7 @@ from engine.core.records import (
     Applied,
     Audited,
     Backfill,
+    Bucket,
     Definition,
     Gap,
     Generation,
@@ -59,6 +60,7 @@ from engine.ledger.sqlite.migrate import MIGRATIONS, refuse_older
 from engine.ledger.sqlite.pauses import SqlitePauses
 from engine.ledger.sqlite.soundness import SqliteSoundness
 from engine.ledger.sqlite.steps import SqliteSteps
+from engine.ledger.sqlite.totals import SqliteTotals
 from engine.ledger.sqlite.trigger_events import SqliteKeys
 from engine.ledger.watched_fact import watched_from_text
 
@@ -68,6 +70,7 @@ if TYPE_CHECKING:
     from engine.ledger.late_ports import LateHistory
     from engine.ledger.slot_ports import Slots
     from engine.ledger.soundness_ports import Soundness
+    from engine.ledger.total_ports import Totals
 
 
 class SqliteView(SqliteCurrent):
@@ -80,6 +83,7 @@ class SqliteView(SqliteCurrent):
         self.lateness: LateHistory = SqliteLateness(connection)
         self.following: Followed = SqliteFollowing(connection)
         self.access: Granted = SqliteAccess(connection)
+        self.totals: Totals = SqliteTotals(connection)
 
     @classmethod
     def open(cls, path: Path) -> "SqliteView":
@@ -199,11 +203,28 @@ class SqliteView(SqliteCurrent):
             for row in rows
         )
 
+    def durations_in(
+        self, *, since: datetime, until: datetime, bounds: Sequence[float]
+    ) -> tuple[Bucket, ...]:
+        return self._buckets("run.durations_in", since, until, bounds)
+
+    def lateness_in(self, *, since: datetime, until: datetime, bounds: Sequence[float]) -> tuple[Bucket, ...]:
+        return self._buckets("run.lateness_in", since, until, bounds)
+
+    def _buckets(
+        self, query: str, since: datetime, until: datetime, bounds: Sequence[float]
+    ) -> tuple[Bucket, ...]:
+        values = {f"b{number}": round(bound * 1e6) for number, bound in enumerate(bounds)}
+        rows = self._db.rows(query, {"since": to_us(since), "until": to_us(until), **values})
+        return tuple(Bucket(row["job"], row["bucket"], row["runs"], row["length"] / 1e6) for row in rows)
+
     def key_holder(self, job: str, key: str, *, now: datetime) -> str:
         return SqliteKeys(self._db).holder(job, key, now=now)
 
-    def matrix_runs(self, *, since: datetime, until: datetime) -> tuple[Run, ...]:
-        return self._db.all(run_from_row, "run.matrix_runs", {"since": to_us(since), "until": to_us(until)})
+    def matrix_runs(self, job: str | None, *, since: datetime, until: datetime) -> Iterator[Run]:
+        values = {"job": job, "since": to_us(since), "until": to_us(until)}
+        rows = self._db.each("run.matrix_runs" if job is None else "run.matrix_runs_of_job", values)
+        return (self._db.read(run_from_row, row) for row in rows)
 
     def pruned_requests(self, job: str, *, since: datetime, until: datetime) -> dict[RunState, int]:
         values = {"job": job, "since": to_us(since), "until": to_us(until)}

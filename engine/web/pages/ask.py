@@ -1,7 +1,6 @@
 """The search box: did it run, did it succeed? The question is that of `jobfile did`, and so is the answer."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from typing import Final
 
 from starlette.responses import Response
@@ -14,12 +13,10 @@ from engine.answers.facts import Fact
 from engine.answers.why import why, why_run
 from engine.answers.zones import zone_of_job
 from engine.asking.did import Wanted, ask_did
-from engine.asking.naming import UnknownRunError, is_run_id
-from engine.asking.place import Place, UnknownJobError
+from engine.asking.place import Place
 from engine.core.errors import ErrorCode, JobfileError
 from engine.service.presence import presence_at
 from engine.web.access import Access
-from engine.web.places import kept_place
 from engine.web.rendering import page
 from engine.web.visits import Route, Visit
 from jobfile.model.dataclass import dataclass
@@ -93,32 +90,14 @@ def answer(visit: Visit) -> AskPage:
     question = " ".join(visit.query.get("q")[:MAX_QUESTION].split())
     if not question:
         return AskPage(question="")
-    with closing(kept_place(visit)) as place:
-        try:
-            refuse_unseen(visit, place, question.split()[0])
-            found = ask_did(place, question, Wanted({}, {}, None, None))
-        except JobfileError as error:
-            if error.code not in _WRONG:
-                raise
-            return AskPage(question=question, trouble=_trouble(visit, error))
-        pairs = tuple(zip(reversed(found.items), reversed(found.states), strict=True))
-        return AskPage(question=question, found=found, facts=_facts(place, found), items=pairs[:MAX_ITEMS])
-
-
-def refuse_unseen(visit: Visit, place: Place, name: str) -> None:
-    """Refuse the name of a job, or the id of a run, that this user may not see, as if it did not exist."""
-    if not visit.user.is_limited or visit.user.sees(name):
-        return
-    runs = place.view().runs_with_prefix(name.lower()) if is_run_id(name) else ()
-    if not runs or not all(visit.user.sees(run.job) for run in runs):
-        raise UnknownJobError("")
-
-
-def _trouble(visit: Visit, error: JobfileError) -> str:
-    """What is wrong, as the command says it; who may see only some jobs learns no names of others."""
-    if visit.user.is_limited and isinstance(error, UnknownJobError | UnknownRunError):
-        return "you can see no job and no run of this name"
-    return str(error)
+    try:
+        found = ask_did(visit.place, question, Wanted({}, {}, None, None))
+    except JobfileError as error:
+        if error.code not in _WRONG:
+            raise
+        return AskPage(question=question, trouble=str(error))
+    pairs = tuple(zip(reversed(found.items), reversed(found.states), strict=True))
+    return AskPage(question=question, found=found, facts=_facts(visit.place, found), items=pairs[:MAX_ITEMS])
 
 
 def _facts(place: Place, found: Did) -> tuple[Fact, ...]:

@@ -1,7 +1,6 @@
 """The badge of a job: a small picture with its last verdict. It says what `did` says."""
 
 from collections.abc import Sequence
-from contextlib import closing
 from hashlib import sha256
 from html import escape
 from http import HTTPStatus
@@ -11,10 +10,10 @@ from starlette.responses import Response
 
 from engine.answers.did import Answer, Did
 from engine.asking.did import Wanted, ask_did
+from engine.asking.naming import UnknownRunError
 from engine.asking.place import UnknownJobError
 from engine.core.errors import NothingRecordedError
 from engine.web.access import Access
-from engine.web.places import kept_place
 from engine.web.refusing import RefusedError
 from engine.web.rendering import tone
 from engine.web.visits import Route, Visit
@@ -53,11 +52,10 @@ def show(visit: Visit) -> Response:
     missing = RefusedError(HTTPStatus.NOT_FOUND, "there is nothing at this address")
     if not name.endswith(SUFFIX) or not visit.user.sees(job):
         raise missing
-    with closing(kept_place(visit)) as place:
-        try:
-            found = ask_did(place, job, Wanted({}, {}, None, None))
-        except (UnknownJobError, NothingRecordedError):
-            raise missing from None
+    try:
+        found = ask_did(visit.place, job, Wanted({}, {}, None, None))
+    except (UnknownJobError, UnknownRunError, NothingRecordedError):
+        raise missing from None
     if found.job != job:  # the beginning of the id of a run
         raise missing
     text = picture(job, *verdict(found))

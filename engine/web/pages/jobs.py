@@ -5,7 +5,6 @@ only has to lay out; `show` is the handler; `ROUTES` says who may see it.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import closing
 from datetime import UTC, datetime, tzinfo
 from typing import Final
 from urllib.parse import urlencode
@@ -132,13 +131,8 @@ def answer(visit: Visit) -> JobsPage:
 
 
 def _all_jobs(visit: Visit) -> JobList:
-    """Every job, whoever asks: the same answer serves all."""
-    view = visit.view()
-    if view is None:
-        found = list_at(visit.place.config, None, now=visit.now, marks=MARKS)
-    else:
-        with closing(view):
-            found = list_at(visit.place.config, view, now=visit.now, marks=MARKS)
+    """Every job: the same answer serves all who ask."""
+    found = list_at(visit.place.config, visit.view(), now=visit.now, marks=MARKS)
     if isinstance(found, Compiled):
         raise JobfileError("nothing is recorded yet, and the job files have errors:  jobfile check")
     return found

@@ -1,7 +1,6 @@
 """The timeline: who ran when, what overlapped, what waited, and when no engine was there."""
 
 from collections.abc import Sequence
-from contextlib import closing
 from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import urlencode
@@ -20,7 +19,7 @@ from engine.web.axes import Axis
 from engine.web.days import chosen_zone
 from engine.web.rendering import page
 from engine.web.timelines import TimelinePicture, picture_of
-from engine.web.visits import Fields, Route, Visit
+from engine.web.visits import Fields, Route, Visit, recall_soon
 from jobfile.model.dataclass import dataclass
 
 MINUTE: Final = timedelta(minutes=1)
@@ -128,7 +127,7 @@ def answer(visit: Visit) -> TimelinePage:
         number,
         visit.user.jobs,
     )
-    told = visit.site.memory.recall_soon(question, lambda: _look_at(visit, span, number))
+    told = recall_soon(visit, question, lambda visit: _look_at(visit, span, number))
     found = told.value
     picture = None if found is None else picture_of(found, Axis(span.since, span.until, span.zone))
     return TimelinePage(
@@ -140,17 +139,16 @@ def _look_at(visit: Visit, span: Span, number: int) -> Timeline | None:
     view = visit.view()
     if view is None:
         return None
-    with closing(view):
-        now, presence = visit.now, presence_at(visit.place.config, view, now=visit.now)
-        return make_timeline(
-            view,
-            jobs=_jobs(visit, view),
-            since=span.since,
-            until=span.until,
-            now=now,
-            presence=presence,
-            skip=(number - 1) * MAX_ROWS,
-        )
+    now, presence = visit.now, presence_at(visit.place.config, view, now=visit.now)
+    return make_timeline(
+        view,
+        jobs=_jobs(visit, view),
+        since=span.since,
+        until=span.until,
+        now=now,
+        presence=presence,
+        skip=(number - 1) * MAX_ROWS,
+    )
 
 
 def _jobs(visit: Visit, view: View) -> list[str]:

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from contextlib import closing
 from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urlencode
@@ -10,9 +9,12 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from engine.answers.band import COMING, Stretch, make_band
+from engine.answers.choice import ALL
 from engine.answers.concerns import MAX_ASKED, Concern, concerns_of_engine, concerns_of_jobs
+from engine.answers.counting import FIXED
 from engine.answers.presence import Presence
-from engine.answers.report import FIXED, VERDICTS, Report, make_report
+from engine.answers.report import VERDICTS, Report, make_report
+from engine.asking.choosing import seen_jobs
 from engine.core.lifecycle import RunState
 from engine.ledger.ports import View
 from engine.service.presence import presence_at
@@ -22,7 +24,7 @@ from engine.web.bands import SLOT, BandPicture, picture_of
 from engine.web.corner import last_day
 from engine.web.days import Day, chosen_day
 from engine.web.rendering import page
-from engine.web.visits import Route, Visit
+from engine.web.visits import Route, Visit, recall_soon
 from jobfile.model.dataclass import dataclass
 
 ALWAYS: Final = ("succeeded", "failed", "skipped", "missed", "lost")
@@ -116,7 +118,7 @@ def answer(visit: Visit) -> TodayPage:
     """What was expected on the day that the query names."""
     day = chosen_day(visit)
     question = ("today", day.date, day.zone.key, visit.user.jobs)
-    told = visit.site.memory.recall_soon(question, lambda: _look_at(visit, day))
+    told = recall_soon(visit, question, lambda visit: _look_at(visit, day))
     return TodayPage(
         day=day,
         found=told.value,
@@ -131,41 +133,30 @@ def _look_at(visit: Visit, day: Day) -> Today | None:
     view = visit.view()
     if view is None:
         return None
-    with closing(view):
-        now, presence = visit.now, presence_at(visit.place.config, view, now=visit.now)
-        jobs = seen_jobs(visit, view)
-        report = make_report(
-            view, since=day.since, until=day.until, now=now, presence=presence, jobs=jobs, zone=day.zone
-        )
-        stretch = Stretch(
-            since=day.since, until=day.until, length=SLOT, now=now, presence=presence, jobs=jobs
-        )
-        band = make_band(view, stretch)
-        opened = [run for run in view.open_runs() if jobs is None or run.job in jobs]
-        waiting = sum(run.state is RunState.QUEUED for run in opened)
-        is_today = day.since <= now < day.until
-        troubled = _troubled(report, last_day(visit) if is_today else None, jobs)
-        of_jobs = concerns_of_jobs(
-            view, troubled, day=None if is_today else (day.date, day.zone), now=now, presence=presence
-        )
-        return Today(
-            at=now,
-            report=report,
-            band=picture_of(band, Axis(day.since, day.until, day.zone)),
-            coming=Counter(band.total)[COMING],
-            running=len(opened) - waiting,
-            waiting=waiting,
-            concerns=(*_of_engine(visit, view, presence, is_today=is_today), *of_jobs),
-            more=max(0, len(troubled) - MAX_ASKED),
-        )
-
-
-def seen_jobs(visit: Visit, view: View) -> frozenset[str] | None:
-    """The jobs that the user may see; None for all."""
-    if not visit.user.is_limited:
-        return None
-    names = (one.job for one in view.newest_definitions())
-    return frozenset(name for name in names if visit.user.sees(name))
+    now, presence = visit.now, presence_at(visit.place.config, view, now=visit.now)
+    jobs = seen_jobs(visit.place, view, ALL)
+    report = make_report(
+        view, since=day.since, until=day.until, now=now, presence=presence, jobs=jobs, zone=day.zone
+    )
+    stretch = Stretch(since=day.since, until=day.until, length=SLOT, now=now, presence=presence, jobs=jobs)
+    band = make_band(view, stretch)
+    opened = [run for run in view.open_runs() if jobs is None or run.job in jobs]
+    waiting = sum(run.state is RunState.QUEUED for run in opened)
+    is_today = day.since <= now < day.until
+    troubled = _troubled(report, last_day(visit) if is_today else None, jobs)
+    of_jobs = concerns_of_jobs(
+        view, troubled, day=None if is_today else (day.date, day.zone), now=now, presence=presence
+    )
+    return Today(
+        at=now,
+        report=report,
+        band=picture_of(band, Axis(day.since, day.until, day.zone)),
+        coming=Counter(band.total)[COMING],
+        running=len(opened) - waiting,
+        waiting=waiting,
+        concerns=(*_of_engine(visit, view, presence, is_today=is_today), *of_jobs),
+        more=max(0, len(troubled) - MAX_ASKED),
+    )
 
 
 def _troubled(report: Report, last: Report | None, jobs: Collection[str] | None) -> list[str]:
