@@ -9,6 +9,10 @@ from typing import Final, NamedTuple, TypeVar
 
 KEPT_SECONDS: Final = 5.0
 """How long an answer is kept while the ledger does not change: some change with the time alone."""
+ROUGH_FACTOR: Final = 20
+"""A rough answer is kept for so many times as long as it took, if that is longer."""
+ROUGH_SECONDS: Final = 60.0
+"""But never longer than this."""
 KEPT_ANSWERS: Final = 32
 SETTLED_NANOSECONDS: Final = 50_000_000
 
@@ -63,9 +67,12 @@ class Memory:
             kept = self._kept.get(question)
             if kept is not None and (is_rough or kept.mark == mark) and kept.until > time.monotonic():
                 return kept.value  # type: ignore[return-value]  # a question has one kind of answer
+            begun = time.monotonic()
             value = answer()
+            end = time.monotonic()
+            seconds = min(ROUGH_FACTOR * (end - begun), ROUGH_SECONDS) if is_rough else 0.0
             with self._own:
-                self._kept[question] = _Kept(mark, time.monotonic() + KEPT_SECONDS, value)
+                self._kept[question] = _Kept(mark, end + max(KEPT_SECONDS, seconds), value)
                 self._kept.move_to_end(question)
                 while len(self._kept) > KEPT_ANSWERS:
                     old, _ = self._kept.popitem(last=False)

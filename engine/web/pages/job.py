@@ -13,8 +13,8 @@ from engine.answers.courses import durations, latenesses
 from engine.answers.did import Answer, Did
 from engine.answers.expected import pause_at
 from engine.answers.presence import Presence
-from engine.answers.report import Calendar, Parts, Report
-from engine.answers.runs import Runs, newest_runs
+from engine.answers.report import Calendar, year_of_job
+from engine.answers.runs import Runs, listed, runs_of_job
 from engine.answers.shown import Shown, show_in_force
 from engine.answers.shown_text import shown_to_text
 from engine.answers.squares import calendar_svg, legend
@@ -24,8 +24,6 @@ from engine.asking.did import Wanted, ask_did
 from engine.asking.naming import Subject, job_named
 from engine.asking.next import Asked, next_of
 from engine.asking.pauses import pause_job, resume_job
-from engine.asking.report import Wanted as WantedReport
-from engine.asking.report import ask_report
 from engine.asking.show import job_from_files
 from engine.core.errors import JobfileError, WrongUsageError
 from engine.core.lifecycle import Run
@@ -135,9 +133,8 @@ def answer(visit: Visit, *, until: str = "", why: str = "", trouble: str = "") -
     spec = _spec(named, version)
     presence = presence_at(visit.place.config, view, now=now)
     coming = None if spec is None else next_of(spec, Asked(None, None, FIRES, None), visit.place)
-    newest = view.recent_runs(job=job, state=None, limit=MAX_POINTS)
+    newest, last = runs_of_job(view, job, limit=MAX_POINTS), now.astimezone(named.zone).date()
     versions = tuple(reversed(view.job_versions(job)))
-    report = _report(visit, job)
     plots = (
         plot("duration", durations(newest), named.zone),
         plot("lateness", latenesses(newest), named.zone),
@@ -154,9 +151,9 @@ def answer(visit: Visit, *, until: str = "", why: str = "", trouble: str = "") -
         pause=None if coming is None else pause_at(coming.pauses, now),
         presence=presence,
         fires=coming.fires.fires if coming and isinstance(coming.fires, Fires) else (),
-        year=report.calendars.get(job, {}),
-        last_day=report.last_day or now.astimezone(named.zone).date(),
-        runs=newest_runs(view, job, states=(), limit=RUNS, now=now, presence=presence),
+        year=_year(visit, named, presence, last),
+        last_day=last,
+        runs=listed(view, newest[:RUNS], now=now, presence=presence),
         plots=tuple(one for one in plots if one is not None),
         definition="" if spec is None or version is None else _text(spec, version),
         versions=versions[:MAX_VERSIONS],
@@ -216,13 +213,14 @@ def _text(spec: JobSpec, version: JobVersion) -> str:
     return shown_to_text(shown)
 
 
-def _report(visit: Visit, job: str) -> Report:
+def _year(visit: Visit, named: Subject, presence: Presence, last: date) -> Calendar:
     """The year of the job; the same for all who look within a few seconds."""
 
-    def ask() -> Report:
-        return ask_report(visit.place, WantedReport(jobs=(job,)), parts=Parts(calendars=True)).report
+    def ask() -> Calendar:
+        view, now = named.view, visit.now
+        return year_of_job(view, named.job, last=last, zone=named.zone, now=now, presence=presence)
 
-    return visit.site.memory.recall(("year", job), ask, is_rough=True)
+    return visit.site.memory.recall(("year", named.job, last), ask, is_rough=True)
 
 
 _PATH: Final = "/jobs/{job}"
