@@ -128,3 +128,4 @@ def served(folder: Path) -> Iterator[tuple[str, str]]:
         finally:
             process.terminate()
             process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0

@@ -9,7 +9,6 @@ __all__ = [
     "did",
     "expressions",
     "findings",
-    "in_force",
     "logs",
     "naming",
     "next",

@@ -83,7 +83,7 @@ class Place:
         return SystemClock().now()
 
     def note(self, text: str) -> None:
-        """Say something beside the answer. Who asks through a place of its own kind is told."""
+        """Say something beside the answer. A place of another kind passes it on."""
 
     def keep(self, view: "View") -> None:
         """Note that a ledger was opened for this question."""

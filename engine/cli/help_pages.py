@@ -191,6 +191,33 @@ PAGES: Final[Mapping[str, HelpPage]] = {
             TRY_AGAIN: "another engine is running here",
         },
     ),
+    "serve": HelpPage(
+        (
+            "jobfile serve --listen 127.0.0.1:8420",
+            "jobfile serve",
+            "jobfile serve --listen 10.0.0.5:8420 --host jobs.example.org --behind-proxy",
+        ),
+        {
+            GOOD: "it was stopped",
+            NOT_WELL: "it cannot start: the address is taken, a file is open to others, a package is missing",
+            USAGE: "the address would let others listen in",
+        },
+    ),
+    "ui": HelpPage(
+        ("jobfile ui", "jobfile ui --no-browser"),
+        {
+            GOOD: "the page is open, or its address is printed",
+            NOT_WELL: "the page is not served at an address",
+        },
+    ),
+    "token": HelpPage(
+        (
+            "jobfile token add deploy --role operator --jobs 'report-*' --expires 90d",
+            "jobfile token list",
+            "jobfile token revoke deploy --why 'left the team'",
+        ),
+        {GOOD: "done", NOT_WELL: "there is a token of this name already; with revoke: there is none"},
+    ),
     "run": HelpPage(
         (
             "jobfile run nightly",

@@ -1,14 +1,19 @@
 """The options of  jobfile serve  and  jobfile up --serve, and what they need."""
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from engine.asking.place import Place
 from engine.core.access import Role
 from engine.core.errors import JobfileError, WrongUsageError
+from engine.host.clock import SystemClock
+from engine.host.console import Console
 
 if TYPE_CHECKING:
     from engine.web.serving import Options
 
+STDERR: Final = 2
 EXTRA: Final = "the page needs more packages:  pip install 'jobfile[web]'"
 
 
@@ -46,6 +51,23 @@ def serve_options(
         proxies=proxies,
         proxy_role=Role(proxy_role or Role.VIEWER),
     )
+
+
+def page_beside(
+    served_at: str | None, place: Place, clock: SystemClock
+) -> contextlib.AbstractContextManager[object]:
+    """The server of the page beside an engine, within a `with` block. A wrong address is refused here."""
+    if served_at is None:
+        return contextlib.nullcontext()
+    refuse_without_extra()
+    from engine.service.page_server import PageServer  # noqa: PLC0415  start-up time: only with --serve
+    from engine.web.addresses import parse_listen, refuse_open  # noqa: PLC0415  start-up time: as above
+
+    address = parse_listen(served_at, option="--serve")
+    refuse_open(address, has_tls=False, is_behind_proxy=False, hosts=())
+    console = Console(STDERR)
+    arguments = ("--listen", served_at, "-f", str(place.main_file), "--state", str(place.state_dir))
+    return PageServer(arguments, clock, tell=lambda line: console.write(f"warning: {line}\n"))
 
 
 def refuse_without_extra() -> None:

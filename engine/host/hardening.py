@@ -8,6 +8,8 @@ import signal
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
+PARENT = "JOBFILE_PARENT"
+"""In the environment of a program of ours: the process with which it has to end."""
 
 
 OWNER_RIGHTS = 0o700
@@ -34,11 +36,10 @@ def make_undumpable() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
-def die_with_parent() -> None:
+def die_with_parent(parent: int) -> None:
     """Be killed when the thread that started this process ends, also while it is stopped: prctl(2)."""
-    parent = os.getppid()
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:
+    if os.getppid() != parent:  # it has ended before
         os.kill(os.getpid(), signal.SIGKILL)
 
 

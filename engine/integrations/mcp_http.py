@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import signal
 import socket
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, Final
@@ -114,4 +115,6 @@ def serve_http(server: Server[Any], listening: socket.socket, *, hosts: Sequence
         timeout_graceful_shutdown=END_SECONDS,
         h11_max_incomplete_event_size=MAX_HEAD_BYTES,
     )
+    for one in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(one, lambda *_: None)  # uvicorn ends the server, and then raises the signal once more
     uvicorn.Server(config).run(sockets=[listening])

@@ -14,7 +14,7 @@ class UnknownTokenError(JobfileError):
     """There is no token of this name."""
 
 
-def add_token(store: "Admitting", token: Grant) -> None:
+def add_token(store: "Admitting", token: Grant, *, why: str = "") -> None:
     """Record a new token. Raises when the name is taken by one that can still be used."""
     now = token.created_at
     old = next((one for one in store.access.tokens() if one.name == token.name and not one.ended_at), None)
@@ -27,6 +27,7 @@ def add_token(store: "Admitting", token: Grant) -> None:
     store.access.add(token)
     detail = f"{token.role.value}, jobs {token.jobs}"
     detail += f", until {token.expires_at.isoformat()}" if token.expires_at else ""
+    detail = "; ".join(part for part in (why, detail) if part)
     store.audit(actor=token.created_by, action="token add", object=token.name, detail=detail, now=now)
 
 

@@ -36,7 +36,7 @@ def parse_listen(text: str, *, option: str = "--listen") -> Listen:
     """The address that a text names. Raises WrongUsageError."""
     found = _ADDRESS.fullmatch(text)
     if found is None or int(found[3]) > LAST_PORT:
-        raise WrongUsageError(f"{option}: '{text}' is not HOST:PORT; for this machine alone: 127.0.0.1:8420")
+        raise WrongUsageError(f"{option}: '{text}' is not HOST:PORT; give 127.0.0.1:8420 for this machine")
     host = found[1] or found[2]
     try:
         ipaddress.ip_address(host)

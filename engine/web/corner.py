@@ -44,7 +44,7 @@ class Corner:
 
 def corner(visit: Visit) -> Corner:
     """Whether everything adds up; the same for all who look within a few seconds."""
-    return visit.site.memory.recall("corner", lambda: _corner(visit), is_rough=True)
+    return visit.recall("corner", _corner, is_rough=True)
 
 
 def _corner(visit: Visit) -> Corner:

@@ -16,7 +16,7 @@ def healthz(_visit: Visit) -> Response:
 
 
 def readyz(visit: Visit) -> Response:
-    """Everything adds up, and an engine starts what is due; one word, so that it tells strangers nothing."""
+    """Everything adds up, and an engine starts what is due; one word, so that strangers learn nothing."""
     found = corner(visit)
     is_ready = found.adds_up and not found.obstacle
     status = HTTPStatus.OK if is_ready else HTTPStatus.SERVICE_UNAVAILABLE

@@ -1,4 +1,4 @@
-"""Counts what may happen only so often: failed sign-ins of an address, requests of a token."""
+"""Counts what is limited in a minute: failed sign-ins of an address, requests of a token."""
 
 import threading
 from collections import OrderedDict

@@ -1,9 +1,12 @@
-"""Opens the socket and serves the page and the API until it is told to stop."""
+"""Opens the socket and serves the page and the API until it is stopped."""
 
+import contextlib
 import os
+import signal
 import socket
 import ssl
 import stat
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -21,6 +24,7 @@ from engine.web.access import make_token
 from engine.web.addresses import Listen, allowed_hosts
 from engine.web.app import App
 from engine.web.certificates import Renewal, tls_context
+from engine.web.compiled import CompiledFiles
 from engine.web.connections import Connection
 from engine.web.limits import MAX_HEADER_BYTES, REQUEST_SECONDS
 from engine.web.memory import Memory
@@ -87,12 +91,11 @@ class Server:
             listen = Listen(listen.host, self._socket.getsockname()[1])
         self.site = make_site(place, options, listen)
         self.url = options.url if listen is None or listen == options.listen else f"http://{listen.text}/"
+        if self.url:
+            write_address(place.state_dir / ADDRESS, self.url)
 
     def run(self) -> None:
         """Serve until SIGTERM or SIGINT."""
-        address = self._state_dir / ADDRESS
-        if self.url:
-            write_address(address, self.url)
         config = uvicorn.Config(
             App(self.site, all_routes()),
             http=Connection,
@@ -112,10 +115,26 @@ class Server:
         config.load()
         config.ssl = self._tls
         try:
-            uvicorn.Server(config).run(sockets=[self._socket])
+            _UntilSignal(config).run(sockets=[self._socket])
         finally:
-            gone = address if self.url else self._state_dir / SOCKET
-            gone.unlink(missing_ok=True)
+            if not self.url:
+                (self._state_dir / SOCKET).unlink(missing_ok=True)
+            elif read_address(self._state_dir) == self.url:  # another server may have written its own
+                (self._state_dir / ADDRESS).unlink(missing_ok=True)
+
+
+class _UntilSignal(uvicorn.Server):
+    """uvicorn's server sends itself each signal again at its end, and so would end before we clean up."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop at SIGTERM and SIGINT."""
+        before = {one: signal.signal(one, self.handle_exit) for one in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for one, handler in before.items():
+                signal.signal(one, handler)
 
 
 def make_site(place: Place, options: Options, listen: Listen | None) -> Site:
@@ -129,6 +148,7 @@ def make_site(place: Place, options: Options, listen: Listen | None) -> Site:
     return Site(
         place=place,
         memory=Memory(place.config.ledger),
+        files=CompiledFiles(),
         clock=_now,
         hosts=hosts,
         is_secure=is_secure,
@@ -152,6 +172,7 @@ def open_unix(state_dir: Path) -> socket.socket:
     mask = os.umask(0o177)
     try:
         made.bind(str(path))
+        made.listen(BACKLOG)
     except OSError as error:
         raise JobfileError(f"the socket {path} cannot be made ({error.strerror or error})") from error
     finally:
@@ -166,6 +187,7 @@ def open_tcp(listen: Listen) -> socket.socket:
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         made.bind((listen.host, listen.port))
+        made.listen(BACKLOG)
     except OSError as error:
         raise JobfileError(f"cannot listen at {listen.text} ({error.strerror or error})") from error
     return made

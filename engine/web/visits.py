@@ -1,6 +1,7 @@
 """A request that the guard let through, as handlers see it; and what a route is."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple, ParamSpec, Protocol, TypeVar
 
@@ -78,6 +79,15 @@ class Visit:
         """Who makes the request, on a route that is not open."""
         assert self.who is not None
         return self.who
+
+    def apart(self) -> "Visit":
+        """The same visit now, with views of its own: for an answer that may be computed after this one."""
+        return replace(self, place=replace(self.place, opened=[]), now=self.site.clock())
+
+    def recall(self, question: str, answer: "Callable[[Visit], T]", *, is_rough: bool = False) -> T:
+        """An answer that is the same for all who ask, kept as long as nothing changes: see `Memory`."""
+        compute = closing_after(answer)
+        return self.site.memory.recall(question, lambda: compute(self.apart()), is_rough=is_rough)
 
     def view(self) -> View | None:
         """The ledger for reading, closed after the answer; None when nothing was ever recorded."""

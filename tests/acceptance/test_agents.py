@@ -358,10 +358,12 @@ def test_over_http_nobody_else_gets_anything(server: tuple[str, str]) -> None:
     assert asked(path="/other")[0] == 404
     assert asked(path="/mcp/")[0] == 404
     assert asked(Host="evil.example")[0] == 421
+    assert asked(Host="evil.example", Authorization=None)[0] == 421
     assert asked(Host=f"evil.example:{at.port}")[0] == 421
     assert asked(Host=None)[0] in (400, 421)
     assert asked(Origin=f"http://{at.netloc}")[0] == 403
     assert asked(Origin="https://evil.example")[0] == 403
+    assert asked(Origin="https://evil.example", Authorization=None)[0] == 403
     assert asked(Content_Type="text/plain")[0] == 400
     assert asked(body=" " * 300_000)[0] == 413
     assert asked(body="{")[0] == 400

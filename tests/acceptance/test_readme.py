@@ -46,6 +46,7 @@ def test_the_first_minute_goes_as_the_readme_says(tmp_path: Path) -> None:
         "docs/client.md",
         "docs/notifications.md",
         "docs/report.md",
+        "docs/page.md",
     ],
 )
 def test_a_document_says_what_its_commands_say(document: str, tmp_path: Path) -> None:

@@ -64,6 +64,8 @@ PRINTED = {
     "pause-many": (("pause", "--all", "--yes", "--json"), ("resume", "--all", "--yes", "--json")),
     "cancel-many": (("cancel", "--all", "--dry-run", "--json"), ("cancel", "--all", "--yes", "--json")),
     "resume": (("resume", "good", "--json"),),
+    "token": (("token", "add", "deploy", "--json"), ("token", "revoke", "deploy", "--json")),
+    "token-list": (("token", "list", "--json"),),
     "audit": (("audit", "--json"), ("audit", "verify", "--json")),
     "clock": (("clock", "--json"),),
     "clock-accept": (("clock", "accept", "--json"),),
@@ -76,9 +78,11 @@ ELSEWHERE = {
     "error": "any command that fails: test_conventions.py",
     "event": "lines of `up --json`: test_each_line_of_the_engine_fits_its_schema",
     "notify-test": "needs a channel: test_notify.py",
+    "ui": "needs a server: tests/web/test_server.py",
     "simulate-compare": "needs a revision: test_simulate.py",
 }
 NAMED_IN_OTHERS = {
+    "ui": "prints an address",
     "rollback": "prints what `apply` prints",
     "cancel": "prints a run",
     "up": "prints events",

@@ -32,6 +32,7 @@ from engine.ledger.sqlite.view import SqliteView
 from tests.builders import NOON
 from tests.engine.world import World
 from tests.known import known_files
+from tests.together import together
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent / "screens"
@@ -138,8 +139,10 @@ SCREENS = {
 }
 LIVE = "up"
 """Runs until it is stopped, so its screen comes from a process on a terminal."""
-SILENT = {"lsp", "mcp", "metrics"}
-"""For editors, agents and monitoring systems: they show nothing to a person."""
+SILENT = ("lsp", "mcp")
+"""For editors and agents: they show nothing to a person."""
+FOR_PROGRAMS = ("metrics",)
+"""For monitoring systems: what they print is tested there."""
 
 SICK = Machine(
     python="3.13.1",
@@ -403,11 +406,11 @@ def test_a_server_of_programs_shows_nothing_to_a_person(name: str) -> None:
 
 
 def test_every_command_has_a_screen() -> None:
-    assert SCREENS.keys() | {LIVE, *SILENT} == COMMANDS.keys() | {"errors"}
+    assert SCREENS.keys() | {LIVE, *SILENT, *FOR_PROGRAMS} == COMMANDS.keys() | {"errors"}
     assert {path.stem for path in known_files(HERE, "*.txt")} == SCREENS.keys() | {LIVE}
 
 
-@pytest.mark.parametrize("name", SCREENS)
+@together("name", SCREENS)
 def test_no_row_of_a_table_is_wider_than_the_terminal(name: str) -> None:
     """Sentences are longer, and a terminal wraps them."""
     written = (HERE / f"{name}.txt").read_text()

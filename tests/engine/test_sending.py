@@ -29,6 +29,7 @@ from engine.notifications.message import Message
 from engine.notifications.quiet import REPEAT
 from tests.builders import DAY, HOUR, MINUTE, NOON
 from tests.engine.world import World
+from tests.soak import examples
 
 SECOND = timedelta(seconds=1)
 ONE_JOB = """
@@ -307,7 +308,7 @@ def test_a_failure_after_a_success_is_news_even_if_the_recovery_was_not_told() -
     assert found.messages == {"a": {"hello": now}}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(
     st.lists(
         st.tuples(

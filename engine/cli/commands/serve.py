@@ -7,7 +7,8 @@ from engine.cli.exit_codes import GOOD
 from engine.cli.place import place_options
 from engine.cli.serving import serve_options
 from engine.core.access import Role
-from engine.host.hardening import die_with_parent
+from engine.host.environment import environment
+from engine.host.hardening import PARENT, die_with_parent
 
 
 @click.command("serve")
@@ -38,7 +39,6 @@ from engine.host.hardening import die_with_parent
     type=click.Choice([one.value for one in Role]),
     help="What users that a proxy names may do [default: viewer].",
 )
-@click.option("--with-parent", is_flag=True, hidden=True)
 @place_options
 def command(
     listen: str | None,
@@ -49,7 +49,6 @@ def command(
     proxies: tuple[str, ...],
     proxy_role: str | None,
     is_behind_proxy: bool,
-    with_parent: bool,
     place: Place,
 ) -> int:
     """Serve the page and the API until it is stopped: Ctrl-C or SIGTERM.
@@ -58,8 +57,9 @@ def command(
     address, everyone needs a token:  jobfile ui  opens a browser that is signed in, and  jobfile token add
     makes a token. At the socket, which only this user can open, no token is needed.
     """
-    if with_parent:
-        die_with_parent()
+    parent = environment().get(PARENT)
+    if parent:
+        die_with_parent(int(parent))
     options = serve_options(
         listen=listen,
         hosts=hosts,

@@ -58,11 +58,18 @@ def command(
     assert name is not None
     if action == "revoke":
         return _revoke(place, name, why=why, as_json=as_json)
-    return _add(place, name, role, jobs, expires, as_json=as_json)
+    return _add(place, name, role, jobs, expires, why=why, as_json=as_json)
 
 
 def _add(
-    place: Place, name: str, role: str | None, jobs: str | None, expires: str | None, *, as_json: bool
+    place: Place,
+    name: str,
+    role: str | None,
+    jobs: str | None,
+    expires: str | None,
+    *,
+    why: str,
+    as_json: bool,
 ) -> int:
     now, secret = place.now(), new_secret()
     length = parse_length(expires, of="--expires") if expires else None
@@ -78,7 +85,7 @@ def _add(
     prepare_state(place)
     store = open_ledger(place.config.ledger_url)
     with closing(store), store.transaction():
-        add_token(store, token)
+        add_token(store, token, why=why)
     if as_json:
         print_json(new_token_to_json(NewToken(token, secret), now=now))
     else:

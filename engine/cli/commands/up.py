@@ -1,5 +1,6 @@
 """`jobfile up`: the engine in the foreground."""
 
+import contextlib
 import os
 import signal
 import threading
@@ -18,6 +19,7 @@ from engine.asking.times import parse_length
 from engine.cli.exit_codes import GOOD
 from engine.cli.output import style_of
 from engine.cli.place import place_options, strict_option
+from engine.cli.serving import page_beside
 from engine.config import EngineConfig, link_before
 from engine.core.errors import JobfileError, StoreUnwritableError
 from engine.core.traces import is_traced
@@ -33,7 +35,6 @@ from engine.journal.stream import EventStream
 from engine.ledger.opening import open_view
 from engine.service.engine import EngineService
 from engine.service.outside_watch import heartbeat_problem
-from engine.service.page_server import PageServer
 from engine.service.session import OpenSession, open_session
 
 if TYPE_CHECKING:
@@ -148,40 +149,22 @@ def command(
     outlets = _outlets(config, clock, form)
     signals = _Signals(manager, clock)
     signals.obey()  # first: once the lock is taken, others may signal its holder
-    page = _page_server(served_at, place, clock)
+    page = page_beside(served_at, place, clock)
     session = _open(config, outlets.journal, clock)
     alarm = _alarm(manager, config)
     service = EngineService(
         session, outlets.journal, clock, ended=signals.ended, manager=manager, alarm=alarm
     )
     signals.reload = service.wake
-    seconds = duration.total_seconds() if duration else None
-    _work(service, page, until=lambda: signals.ended.wait(seconds), manager=manager, file=config.main_file)
-    if stop_jobs and not service.trouble and not _stop_jobs(service):
-        click.echo(
-            "warning: not every job has ended; running jobs continue under their supervisors", err=True
-        )
+    service.start()
+    manager.ready(f"runs {config.main_file}")
+    with page:
+        signals.ended.wait(duration.total_seconds() if duration else None)
+    manager.stopping()
+    if stop_jobs and not service.trouble:
+        _stop_jobs(service)
     _end(service, outlets)
     return GOOD
-
-
-def _work(
-    service: EngineService,
-    page: PageServer | None,
-    *,
-    until: Callable[[], object],
-    manager: Manager,
-    file: Path,
-) -> None:
-    """Run the engine, and the server of the page beside it, until a time or a signal."""
-    service.start()
-    if page is not None:
-        page.start()
-    manager.ready(f"runs {file}")
-    until()
-    manager.stopping()
-    if page is not None:
-        page.stop()
 
 
 class _Outlets(NamedTuple):
@@ -198,21 +181,6 @@ def _outlets(config: EngineConfig, clock: SystemClock, form: Form) -> _Outlets:
     log = LogFile(config.state_dir / "engine.log")
     journal = EventStream(log, Shown(console.write, form=form, style=style_of()), clock=clock)
     return _Outlets(journal, console, _trace(journal, config))
-
-
-def _page_server(served_at: str | None, place: Place, clock: SystemClock) -> PageServer | None:
-    """The server of the page, not started; an address that it would refuse is refused here."""
-    if served_at is None:
-        return None
-    from engine.cli.serving import refuse_without_extra  # noqa: PLC0415  start-up time: only with --serve
-    from engine.web.addresses import parse_listen, refuse_open  # noqa: PLC0415  start-up time: as above
-
-    refuse_without_extra()
-    refuse_open(parse_listen(served_at, option="--serve"), has_tls=False, is_behind_proxy=False, hosts=())
-    console = Console(STDERR)
-    where = ("-f", str(place.main_file), "--state", str(place.state_dir))
-    arguments = ("--listen", served_at, *where)
-    return PageServer(arguments, clock, tell=lambda line: console.write(f"warning: {line}\n"))
 
 
 def _end(service: EngineService, outlets: "_Outlets") -> None:
@@ -292,12 +260,12 @@ def _warn_of_links(place: Place, config: EngineConfig) -> None:
         )
 
 
-def _stop_jobs(service: EngineService) -> bool:
-    """End running jobs; return whether all have ended. On a full disk the requests cannot be written."""
-    try:
-        return service.stop_jobs(why="the engine ended with --stop-jobs")
-    except StoreUnwritableError:
-        return False
+def _stop_jobs(service: EngineService) -> None:
+    """End running jobs; say if not all have ended. On a full disk the requests cannot be written."""
+    with contextlib.suppress(StoreUnwritableError):
+        if service.stop_jobs(why="the engine ended with --stop-jobs"):
+            return
+    click.echo("warning: not every job has ended; running jobs continue under their supervisors", err=True)
 
 
 def _alarm(manager: Manager, config: EngineConfig) -> Callable[[str], None]:

@@ -51,13 +51,13 @@ OWNER = Given("owner", "Only jobs of this owner.", is_repeated=True)
 SINCE = Given("since", "From this time on: 2026-11-28T02:30, yesterday, 7d.")
 UNTIL = Given("until", "Before this time.")
 STATE = Given("in", "Only in these states; several with commas.", is_repeated=True)
-LIMIT = Given("limit", f"At most so many, up to {MAX_PAGE_SIZE} [default: {PAGE_SIZE}].")
+LIMIT = Given("limit", f"How many at most, up to {MAX_PAGE_SIZE} [default: {PAGE_SIZE}].")
 CURSOR = Given("cursor", "Where the previous part ended, from its Link header.")
 
 
 def jobs(visit: Visit) -> Answered:
     """Every job, with its last results and its next time."""
-    query, found = visit.query, visit.site.memory.recall("list", lambda: _all_jobs(visit))
+    query, found = visit.query, visit.recall("list", _all_jobs)
     choice, states = _choice(visit), named_states(query.all("in"), STATES)
     limit, after = _limit(visit), query.get("cursor")
     fitting = [
@@ -74,7 +74,8 @@ def jobs(visit: Visit) -> Answered:
 
 
 def _all_jobs(visit: Visit) -> JobList:
-    found = list_at(visit.place.config, visit.place.view(), now=visit.now)
+    place, files = visit.place, visit.site.files
+    found = list_at(place.config, place.view(), now=visit.now, compiled_from=files.of)
     if isinstance(found, Compiled):
         raise JobfileError("nothing is recorded yet, and the job files have errors")
     return found
@@ -250,7 +251,7 @@ _DID = (
 )
 _LOGS = (
     Given("step", "Only this step."),
-    Given("tail", f"So many lines of each attempt, up to {MAX_LOG_LINES:,} [default: {LOG_LINES:,}]."),
+    Given("tail", f"How many lines of each attempt, up to {MAX_LOG_LINES:,} [default: {LOG_LINES:,}]."),
     WAIT,
 )
 _ARTIFACTS = (Given("pattern", "Only files whose names match: *.csv."),)

@@ -151,7 +151,7 @@ def answer(visit: Visit, *, until: str = "", why: str = "", trouble: str = "") -
         pause=None if coming is None else pause_at(coming.pauses, now),
         presence=presence,
         fires=coming.fires.fires if coming and isinstance(coming.fires, Fires) else (),
-        year=_year(visit, named, presence, last),
+        year=_year(visit, job, last),
         last_day=last,
         runs=listed(view, newest[:RUNS], now=now, presence=presence),
         plots=tuple(one for one in plots if one is not None),
@@ -213,14 +213,15 @@ def _text(spec: JobSpec, version: JobVersion) -> str:
     return shown_to_text(shown)
 
 
-def _year(visit: Visit, named: Subject, presence: Presence, last: date) -> Calendar:
+def _year(visit: Visit, job: str, last: date) -> Calendar:
     """The year of the job; the same for all who look within a few seconds."""
 
-    def ask() -> Calendar:
-        view, now = named.view, visit.now
-        return year_of_job(view, named.job, last=last, zone=named.zone, now=now, presence=presence)
+    def ask(visit: Visit) -> Calendar:
+        named = job_named(visit.place, job)
+        presence = presence_at(visit.place.config, named.view, now=visit.now)
+        return year_of_job(named.view, job, last=last, zone=named.zone, now=visit.now, presence=presence)
 
-    return visit.site.memory.recall(("year", named.job, last), ask, is_rough=True)
+    return visit.recall(("year", job, last), ask, is_rough=True)
 
 
 _PATH: Final = "/jobs/{job}"
