@@ -221,7 +221,7 @@ def _year(visit: Visit, job: str, last: date) -> Calendar:
         presence = presence_at(visit.place.config, named.view, now=visit.now)
         return year_of_job(named.view, job, last=last, zone=named.zone, now=visit.now, presence=presence)
 
-    return visit.recall(("year", job, last), ask, is_rough=True)
+    return visit.recall(f"year of {job} to {last}", ask, is_rough=True)
 
 
 _PATH: Final = "/jobs/{job}"
