@@ -45,7 +45,7 @@ MAX_DRAWN: Final = 100
 """Maximum number of steps of a graph; a job with more of them has a list only."""
 
 
-_ELSEWHERE: Final = ("params", "attempts", "outputs", "artifacts", "output", "retried")
+_ELSEWHERE: Final = ("params", "attempts", "steps", "outputs", "artifacts", "output", "retried")
 
 
 class AttemptRow(NamedTuple):
