@@ -267,9 +267,24 @@ def _with_calendars(view: View, report: Report, scope: Scope) -> Report:
     """Add the calendars of the jobs that need attention most."""
     names = [row.job for row in report.worst_first[:MAX_CALENDARS]]
     last = max(min(scope.until - INSTANT, scope.now), scope.since).astimezone(report.zone).date()
-    first = last - timedelta(weeks=WEEKS - 1, days=last.weekday())
-    since, until = midnight_of(first, report.zone), midnight_of(last + DAY, report.zone)
-    calendars: dict[str, dict[date, Mapping[str, int]]] = {name: {} for name in names}
-    for day, row in _by_day(view, replace(scope, since=since, until=until, jobs=names), report.zone):
-        calendars[row.job][day] = row.verdicts
+    calendars = _calendars(view, replace(scope, jobs=names), last, report.zone)
     return replace(report, calendars=calendars, last_day=last)
+
+
+def year_of_job(
+    view: View, job: str, *, last: date, zone: tzinfo, now: datetime, presence: Presence
+) -> Calendar:
+    """The year of one job up to a day, as a report has it."""
+    scope = Scope(since=now, until=now, now=now, presence=presence, jobs=[job], matrix={})
+    with view.soundness.snapshot():
+        return _calendars(view, scope, last, zone)[job]
+
+
+def _calendars(view: View, scope: Scope, last: date, zone: tzinfo) -> Mapping[str, Calendar]:
+    """The year up to a day of the jobs of a scope."""
+    first = last - timedelta(weeks=WEEKS - 1, days=last.weekday())
+    since, until = midnight_of(first, zone), midnight_of(last + DAY, zone)
+    found: dict[str, dict[date, Mapping[str, int]]] = {name: {} for name in scope.jobs or ()}
+    for day, row in _by_day(view, replace(scope, since=since, until=until), zone):
+        found[row.job][day] = row.verdicts
+    return found

@@ -63,6 +63,16 @@ def newest_runs(
     return _runs(view, runs, gaps, is_limited=bool(states), now=now, presence=presence)
 
 
+def runs_of_job(view: View, job: str, *, limit: int) -> tuple[Run, ...]:
+    """The newest runs of a job by their time, newest first."""
+    return view.runs_between(job, since=_ALWAYS[0], until=_ALWAYS[1], limit=limit)
+
+
+def listed(view: View, runs: Sequence[Run], *, now: datetime, presence: Presence) -> Runs:
+    """These runs as a list of runs."""
+    return _runs(view, tuple(runs), (), is_limited=False, now=now, presence=presence)
+
+
 def runs_in(
     view: View,
     jobs: Collection[str] | None,

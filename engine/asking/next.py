@@ -64,7 +64,7 @@ def ask_next(place: Place, what: str | None, asked: Asked, choice: Choice) -> Ne
     job = catalog.job(what)
     if job is None:
         raise unknown_job(what, f"in {place.main_file}", known=catalog.names)
-    return _of_job(job.spec, asked, place)
+    return next_of(job.spec, asked, place)
 
 
 def _of_expression(text: str, zone: ZoneInfo, asked: Asked, place: Place) -> Next:
@@ -74,7 +74,8 @@ def _of_expression(text: str, zone: ZoneInfo, asked: Asked, place: Place) -> Nex
     return Next(next_fires(text, entries, limit, now=since, until=until, is_job=False))
 
 
-def _of_job(spec: JobSpec, asked: Asked, place: Place) -> Next:
+def next_of(spec: JobSpec, asked: Asked, place: Place) -> Next:
+    """The next fires of a job with this definition."""
     zone = zone_named(spec.timezone)
     since = asked.since(zone, place.now())
     limit, until = asked.most(FIRES_OF_ONE), asked.until(zone, since)

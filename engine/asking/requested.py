@@ -1,6 +1,6 @@
 """The job that a request for a run is about, its values, and what the run would be."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
@@ -17,11 +17,12 @@ from engine.core.errors import JobfileError, UnreadableDefinitionError, Unreadab
 from engine.core.lifecycle import Run
 from engine.dryrun.before import DryRun, Preview, look_before
 from engine.dryrun.describing import given_outputs
+from engine.ledger.ports import View
 from engine.transactions.account import bound_params
 from jobfile.expressions.params import ParamProblem, bind_params
 from jobfile.model.canonical import spec_from_json
 from jobfile.model.catalog import CompiledJob
-from jobfile.model.jobs import JobSpec, Origin
+from jobfile.model.jobs import AfterTrigger, JobSpec, Origin
 from jobfile.model.values import Scalar, Value
 from jobfile.pipeline import compile_files
 from jobfile.schedule.occurrences import load_zone
@@ -110,7 +111,17 @@ def runs_of_request(place: Place, found: Found, asked: Asked) -> tuple[Run, ...]
 
 def ask_dry_run(place: Place, name: str, wanted: Wanted, outputs: Mapping[str, str]) -> DryRun:
     """What a run would be; `outputs` are those that its steps are supposed to have had."""
-    found = _from_file(place, name, is_dry=True)
+    return dry_run_of(place, _from_file(place, name, is_dry=True), wanted, outputs)
+
+
+def dry_run_in_force(place: Place, found: Found, wanted: Wanted) -> DryRun:
+    """What a run of this definition in force would be."""
+    jobs = tuple(_beside(place.view(), found.job.spec))
+    return dry_run_of(place, replace(found, jobs=jobs), wanted, {})
+
+
+def dry_run_of(place: Place, found: Found, wanted: Wanted, outputs: Mapping[str, str]) -> DryRun:
+    """What a run of a job would be, with the jobs that it knows."""
     asked, spec = bound_to(found, wanted, now=place.now()), found.job.spec
     preview = Preview(
         job=replace(found.job, spec=replace(spec, matrix=asked.chosen)),
@@ -143,6 +154,15 @@ def _from_engine(place: Place, name: str) -> Found:
         raise UnreadableDefinitionError(name)
     compiled = CompiledJob(spec_from_json(text), Origin(file=version.file, line=version.line))
     return Found(job=compiled, generation=generation.number)
+
+
+def _beside(view: View, spec: JobSpec) -> Iterator[JobSpec]:
+    """The jobs in force that this one starts after, or that start after it."""
+    before = {name for one in spec.triggers if isinstance(one, AfterTrigger) for name in one.jobs}
+    in_force = {one.job: one.digest for one in view.jobs_in_force()}
+    for one in view.newest_definitions():
+        if in_force.get(one.job) == one.digest and (one.job in before or f'"{spec.name}"' in one.text):
+            yield spec_from_json(one.text)
 
 
 def _from_file(place: Place, name: str, *, is_dry: bool = False) -> Found:

@@ -46,10 +46,10 @@ def _last_lines(place: Place, story: Story) -> tuple[str, ...]:
     attempts = [one for details in story.details for one in details.attempts]
     if not attempts:
         return ()
-    return last_lines(place.config.attempt_dir(_shown_attempt(attempts).key), count=LINES)
+    return last_lines(place.config.attempt_dir(shown_attempt(attempts).key), count=LINES)
 
 
-def _shown_attempt(attempts: Sequence[Attempt]) -> Attempt:
+def shown_attempt(attempts: Sequence[Attempt]) -> Attempt:
     """The attempt whose output matters most: of several steps, one that did not succeed, or the last."""
     last = attempts[-1].run_id
     own = [one for one in attempts if one.run_id == last]

@@ -18,13 +18,12 @@ from engine.web.access import Access, Who
 from engine.web.guard import SECURITY, Request, check_origin, is_address, look_at
 from engine.web.identity import Identity
 from engine.web.limits import MAX_ANSWERS
-from engine.web.refusing import RefusedError, problem
+from engine.web.refusing import RefusedError, problem, words_of
 from engine.web.rendering import error_page, page
 from engine.web.routing import Found, Routes
 from engine.web.site import Site
 from engine.web.visit_place import VisitPlace
 from engine.web.visits import Fields, Visit, closing_after
-from jobfile.diagnostics.escapes import printable
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -74,7 +73,7 @@ class App:
             return self._refusal(error, asked)
         except JobfileError as error:
             status = _STATUS.get(error.code, HTTPStatus.INTERNAL_SERVER_ERROR)
-            return self._refusal(RefusedError(status, _words(error), code=error.code.value), asked)
+            return self._refusal(RefusedError(status, words_of(error), code=error.code.value), asked)
         except Exception:
             LOG.exception("a bug in jobfile")
             bug = RefusedError(HTTPStatus.INTERNAL_SERVER_ERROR, "a bug in jobfile; its log has more")
@@ -235,8 +234,3 @@ def _is_browser(request: Request, who: Who | None) -> bool:
 
 def _wants_page(request: Request) -> bool:
     return "text/html" in request.headers.get("accept", "")
-
-
-def _words(error: JobfileError) -> str:
-    """The message of an error, without the dashes that options have on the command line."""
-    return printable(str(error)).replace(" --", " ").removeprefix("--")

@@ -6,6 +6,9 @@ from types import MappingProxyType
 
 from starlette.responses import JSONResponse
 
+from engine.core.errors import JobfileError
+from jobfile.diagnostics.escapes import printable
+
 PROBLEM = "application/problem+json"
 
 
@@ -52,3 +55,8 @@ def extra_headers(error: RefusedError) -> dict[str, str]:
     if error.status is HTTPStatus.UNAUTHORIZED:
         found["WWW-Authenticate"] = "Bearer"
     return found
+
+
+def words_of(error: JobfileError) -> str:
+    """The message of an error, without the dashes that options have on the command line."""
+    return printable(str(error)).replace(" --", " ").removeprefix("--")

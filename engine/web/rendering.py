@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
 from engine.answers.listing_text import SIGNS
-from engine.core.vocabulary import instant_text, seconds_text, short
+from engine.core.vocabulary import combination_text, instant_text, seconds_text, short
 from engine.web.corner import corner
 from engine.web.navigation import NAVIGATION
 from engine.web.refusing import RefusedError, extra_headers
@@ -63,6 +63,7 @@ def environment() -> Environment:
         finalize=_neutral,
     )
     made.filters |= {"short": short, "length": seconds_text, "when": when, "iso": iso}
+    made.filters |= {"lines": lines, "exact": Kept, "combination": combination_text}
     made.globals |= {"tone": tone, "sign": sign, "UTC": UTC}
     return made
 
@@ -72,6 +73,17 @@ def _neutral(value: object) -> object:
     marks that turn the direction of writing.
     """
     return printable(value) if type(value) is str else value
+
+
+class Kept(str):
+    """Text that is escaped as any other, but whose characters stay as they are."""
+
+    __slots__ = ()
+
+
+def lines(text: str) -> Kept:
+    """Text of several lines: line ends and tabs stay, and the rest is as neutral as any other text."""
+    return Kept("\n".join("\t".join(map(printable, line.split("\t"))) for line in text.split("\n")))
 
 
 def tone(state: str) -> str:

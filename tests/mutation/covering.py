@@ -168,6 +168,7 @@ COVERING: Mapping[str, tuple[Group, ...]] = {
         ("engine/answers/steps.py", ("tests/engine/test_step_runs.py",), ("tests/cli/test_steps.py",)),
         ("engine/answers/combinations.py", ("tests/cli/test_matrix.py",), _VALUES, _SCHEMAS),
         ("engine/answers/formatted.py", ("tests/cli/test_fmt.py",), _SCHEMAS),
+        ("engine/answers/courses.py", ("tests/engine/test_courses.py",)),
         ("engine/answers/artifacts.py", ("tests/cli/test_artifacts.py",), _VALUES, _SCHEMAS),
         ("engine/answers/outputs.py", _VALUES, ("tests/cli/test_outputs.py",), _SCHEMAS),
         ("engine/answers/notify.py", ("tests/cli/test_notify.py",)),

@@ -75,9 +75,18 @@ function keys() {
 
 document.addEventListener("submit", (event) => {
   const question = event.target.dataset.confirm;
-  if (question && !window.confirm(question)) event.preventDefault();
+  if (!question) return;
+  const sure = event.target.elements.sure; // without script the server asks on a page of its own
+  if (!window.confirm(question)) event.preventDefault();
+  else if (sure) sure.value = "1";
 });
 document.addEventListener("htmx:afterSwap", (event) => showTimes(event.target));
+
+/** A reader at the end of a log that is followed stays at its end; one who reads further up stays there. */
+let isAtEnd = false;
+document.addEventListener("htmx:beforeSwap", () => { isAtEnd = innerHeight + scrollY >= document.body.scrollHeight - 40; });
+document.addEventListener("htmx:afterSettle", () => { if (isAtEnd && document.querySelector("[data-follow]")) scrollTo(0, document.body.scrollHeight); });
+
 /** The code of `jobfile ui` is in the fragment, which no server and no log sees. */
 function signIn() {
   const form = document.getElementById("login"), code = location.hash.match(/^#code=([A-Za-z0-9_-]+)$/);
