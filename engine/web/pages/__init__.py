@@ -1,3 +1,3 @@
 """The pages: a module each, with the values of its template and its routes."""
 
-__all__ = ["jobs", "signing_in", "today"]
+__all__ = ["ask", "badge", "board", "jobs", "signing_in", "timeline", "today"]
