@@ -58,9 +58,10 @@ def prose(path: Path) -> Iterator[tuple[int, str]]:
 def found() -> Iterator[tuple[Kind, str]]:
     """Each place of a bad wording: its kind, and a line that shows it."""
     rules = [(pattern, whole_words(pattern), better) for pattern, better, *_ in rows(RULES)]
+    has_any = whole_words("|".join(f"(?:{pattern})" for pattern, *_ in rules))
     for path in texts():
         relative = path.relative_to(ROOT)
-        for number, line in prose(path):
+        for number, line in prose(path) if has_any.search(path.read_text()) else ():
             for pattern, compiled, better in rules:
                 for match in compiled.finditer(line):
                     yield (relative.parts[0], pattern), f"{relative}:{number}: `{match[0]}`: {better}"

@@ -105,6 +105,8 @@ class App:
         else:
             response = await self._in_thread(closing_after(answer), visit)
         assert isinstance(response, Response)
+        if not request.is_safe:
+            self._site.memory.forget()
         return response
 
     def _find(self, request: Request) -> tuple[Found | None, RefusedError | None]:

@@ -5,7 +5,7 @@ from typing import Final
 
 from engine.answers.report import Report, make_report
 from engine.service.presence import presence_at
-from engine.web.visits import Visit, recall_soon
+from engine.web.visits import Visit
 from jobfile.model.dataclass import dataclass
 
 WINDOW: Final = timedelta(hours=24)
@@ -53,7 +53,7 @@ def corner(visit: Visit) -> Corner:
 
 def last_day(visit: Visit) -> Report | None:
     """The report of all jobs about the last 24 hours; None with no ledger."""
-    return recall_soon(visit, "last day", _last_day).value
+    return visit.recall("last day", _last_day, is_rough=True)
 
 
 def _last_day(visit: Visit) -> Report | None:

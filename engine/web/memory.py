@@ -1,25 +1,23 @@
 """Keeps answers for a moment, so that many tabs that ask the same cost as much as one."""
 
-import logging
+import contextlib
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from pathlib import Path
-from typing import Final, Generic, NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeVar
+
+from engine.core.errors import JobfileError
 
 KEPT_SECONDS: Final = 5.0
 """How long an answer is kept while the ledger does not change: some change with the time alone."""
+QUICK_SECONDS: Final = 0.1
+"""An answer that takes no longer is computed for each request."""
+LATE_SECONDS: Final = 15.0
+"""How old an answer may be while a new one is computed."""
 KEPT_ANSWERS: Final = 32
 SETTLED_NANOSECONDS: Final = 50_000_000
-SLOW_SECONDS: Final = 0.1
-"""An answer that took longer than this is given as it was, while a new one is computed."""
-LAG_SECONDS: Final = 60.0
-"""How long it is given so."""
-REST: Final = 3
-"""How many times as long as an answer took is waited before the next: other requests need the processor."""
-BACKGROUND: Final = "answer in the background"
-LOG: Final = logging.getLogger("jobfile.web")
 
 T = TypeVar("T")
 Mark = tuple[tuple[int, ...] | None, ...]
@@ -27,16 +25,19 @@ Mark = tuple[tuple[int, ...] | None, ...]
 
 class _Kept(NamedTuple):
     mark: Mark
-    until: float
+    at: float
+    seconds: float
+    """How long it took."""
     value: object
-    took: float
 
+    def is_fresh(self, ledger: Path, *, is_rough: bool) -> bool:
+        """Whether nothing can have changed since."""
+        is_recent = time.monotonic() < self.at + KEPT_SECONDS
+        return is_recent and (is_rough or self.mark == ledger_mark(ledger))
 
-class Told(NamedTuple, Generic[T]):
-    """An answer, and whether it is an old one while a new one is computed."""
-
-    value: T
-    is_old: bool
+    def may_be_late(self) -> bool:
+        """Whether it is given while a new one is computed: nobody waits for an answer that takes long."""
+        return self.seconds > QUICK_SECONDS and time.monotonic() < self.at + LATE_SECONDS
 
 
 def ledger_mark(ledger: Path) -> Mark:
@@ -62,56 +63,69 @@ def _about(name: Path) -> tuple[int, ...] | None:
 
 
 class Memory:
-    """Answers by their question. Several requests for one that is missing wait for a single computation."""
+    """Answers by their question. Several requests for one that is missing wait for a single computation.
 
-    def __init__(self, ledger: Path, *, elapsed: Callable[[], float] = time.monotonic) -> None:
+    An answer that takes long to compute is given once more while a thread computes the next one: with many
+    jobs the page answers at once, with what was true a moment ago. A change made here is never late.
+    """
+
+    def __init__(self, ledger: Path) -> None:
         """Remember nothing yet."""
         self._ledger = ledger
-        self._elapsed = elapsed
         self._kept: OrderedDict[Hashable, _Kept] = OrderedDict()
         self._locks: dict[Hashable, threading.Lock] = {}
         self._own = threading.Lock()
+        self.late_answers = 0
+        """How many answers were computed after an older one was given."""
 
     def recall(self, question: Hashable, answer: Callable[[], T], *, is_rough: bool = False) -> T:
         """The answer: the one that is kept, or a new one. A rough one may be older than the ledger."""
         with self._own:
             lock = self._locks.setdefault(question, threading.Lock())
-        with lock:
-            mark = ledger_mark(self._ledger)  # before the answer: what is written meanwhile makes it old
             kept = self._kept.get(question)
-            if kept is not None and (is_rough or kept.mark == mark) and kept.until > self._elapsed():
-                return kept.value  # type: ignore[return-value]  # a question has one kind of answer
-            began = self._elapsed()
-            value = answer()
-            now = self._elapsed()
-            with self._own:
-                self._kept[question] = _Kept(mark, now + KEPT_SECONDS, value, now - began)
-                self._kept.move_to_end(question)
-                while len(self._kept) > KEPT_ANSWERS:
-                    old, _ = self._kept.popitem(last=False)
-                    self._locks.pop(old, None)
-        return value
+        if kept is None or not (kept.is_fresh(self._ledger, is_rough=is_rough) or kept.may_be_late()):
+            with lock:
+                kept = self._kept.get(question)
+                if kept is None or not kept.is_fresh(self._ledger, is_rough=is_rough):
+                    kept = self._compute(question, answer)
+        elif not kept.is_fresh(self._ledger, is_rough=is_rough) and lock.acquire(blocking=False):
+            threading.Thread(target=self._compute_later, args=(question, answer, lock), daemon=True).start()
+        return kept.value  # type: ignore[return-value]  # a question has one kind of answer
 
-    def recall_soon(self, question: Hashable, answer: Callable[[], T]) -> Told[T]:
-        """The answer; of one that takes long, the last one while a new one is computed in the background."""
+    def is_computing(self, question: Hashable) -> bool:
+        """Whether a new answer is being computed: the one that was given may be late."""
+        lock = self._locks.get(question)
+        return lock is not None and lock.locked()
+
+    def forget(self) -> None:
+        """Forget all answers: something was changed through this server."""
         with self._own:
-            kept, lock = self._kept.get(question), self._locks.get(question)
-        now = self._elapsed()
-        if kept is None or lock is None or kept.took <= SLOW_SECONDS or now > kept.until + LAG_SECONDS:
-            return Told(self.recall(question, answer), is_old=False)
-        is_old = kept.mark != ledger_mark(self._ledger) or kept.until <= now
-        rested = kept.until - KEPT_SECONDS + REST * kept.took
-        if is_old and now >= rested and not lock.locked():
-            again = threading.Thread(
-                target=self._refresh, args=(question, answer), name=BACKGROUND, daemon=True
-            )
-            again.start()
-        return Told(kept.value, is_old)  # type: ignore[arg-type]  # a question has one kind of answer
+            self._kept.clear()
 
-    def _refresh(self, question: Hashable, answer: Callable[[], object]) -> None:
-        try:
-            self.recall(question, answer)
-        except Exception:
-            LOG.exception(
-                "an answer could not be computed"
-            )  # the next request tries again, and gets the error
+    def _compute_later(self, question: Hashable, answer: Callable[[], object], lock: threading.Lock) -> None:
+        with lock_held(lock), contextlib.suppress(JobfileError):  # the next request gets the error
+            self._compute(question, answer)
+            self.late_answers += 1
+
+    def _compute(self, question: Hashable, answer: Callable[[], object]) -> _Kept:
+        began, mark = (
+            time.monotonic(),
+            ledger_mark(self._ledger),
+        )  # before: what is written meanwhile makes it old
+        value, now = answer(), time.monotonic()
+        kept = _Kept(mark, now, now - began, value)
+        with self._own:
+            self._kept[question] = kept
+            self._kept.move_to_end(question)
+            while len(self._kept) > KEPT_ANSWERS:
+                self._kept.popitem(last=False)
+        return kept
+
+
+@contextlib.contextmanager
+def lock_held(lock: threading.Lock) -> Iterator[None]:
+    """Give back a lock that is held already."""
+    try:
+        yield
+    finally:
+        lock.release()

@@ -24,6 +24,7 @@ from engine.web.access import make_token
 from engine.web.addresses import Listen, allowed_hosts
 from engine.web.app import App
 from engine.web.certificates import Renewal, tls_context
+from engine.web.compiled import CompiledFiles
 from engine.web.connections import Connection
 from engine.web.limits import MAX_HEADER_BYTES, REQUEST_SECONDS
 from engine.web.memory import Memory
@@ -147,6 +148,7 @@ def make_site(place: Place, options: Options, listen: Listen | None) -> Site:
     return Site(
         place=place,
         memory=Memory(place.config.ledger),
+        files=CompiledFiles(),
         clock=_now,
         hosts=hosts,
         is_secure=is_secure,

@@ -7,6 +7,7 @@ from hashlib import sha256
 
 from engine.asking.place import Place
 from engine.core.access import Role
+from engine.web.compiled import CompiledFiles
 from engine.web.memory import Memory
 from jobfile.model.dataclass import dataclass
 
@@ -19,6 +20,7 @@ class Site:
 
     place: Place
     memory: Memory
+    files: CompiledFiles
     clock: Callable[[], datetime]
     elapsed: Callable[[], float] = time.monotonic
     """Seconds on a clock that never steps."""

@@ -10,7 +10,6 @@ from starlette.responses import Response
 from engine.ledger.ports import View
 from engine.web.access import Access, Who
 from engine.web.identity import Identity
-from engine.web.memory import Told
 from engine.web.site import Site
 from engine.web.visit_place import VisitPlace
 from jobfile.model.dataclass import dataclass
@@ -82,8 +81,13 @@ class Visit:
         return self.who
 
     def apart(self) -> "Visit":
-        """The same with a place of its own, for an answer that is computed beside the request or after it."""
-        return replace(self, place=replace(self.place, opened=[]))
+        """The same visit now, with views of its own: for an answer that may be computed after this one."""
+        return replace(self, place=replace(self.place, opened=[]), now=self.site.clock())
+
+    def recall(self, question: Hashable, answer: "Callable[[Visit], T]", *, is_rough: bool = False) -> T:
+        """An answer that is the same for all who ask, kept as long as nothing changes: see `Memory`."""
+        compute = closing_after(answer)
+        return self.site.memory.recall(question, lambda: compute(self.apart()), is_rough=is_rough)
 
     def view(self) -> View | None:
         """The ledger for reading, closed after the answer; None when nothing was ever recorded."""
@@ -122,8 +126,3 @@ def closing_after(answer: Callable[[Visit], T]) -> Callable[[Visit], T]:
             visit.place.close()
 
     return closed
-
-
-def recall_soon(visit: Visit, question: Hashable, answer: Callable[[Visit], T]) -> Told[T]:
-    """The answer to a question that many ask; of one that takes long, the last one for a while."""
-    return visit.site.memory.recall_soon(question, lambda: closing_after(answer)(visit.apart()))

@@ -17,6 +17,7 @@ from engine.ledger.opening import open_ledger
 from engine.transactions.access import add_token
 from engine.web.access import Who, make_token
 from engine.web.app import App
+from engine.web.compiled import CompiledFiles
 from engine.web.memory import Memory
 from engine.web.routes import all_routes
 from engine.web.site import Site
@@ -65,6 +66,7 @@ class Web:
         self.site = Site(
             place=self.place,
             memory=Memory(self.place.config.ledger),
+            files=CompiledFiles(),
             clock=self.world.clock.now,
             elapsed=self.world.clock.elapsed,
             hosts=frozenset((HOST, "localhost:8420")),

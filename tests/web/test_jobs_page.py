@@ -157,3 +157,16 @@ def test_whatever_is_searched_for_comes_back_as_text(web: Web, text: str) -> Non
     if got.status == 200:
         assert value is not None
         assert "<" not in value[1]
+
+
+def test_the_search_box_answers_a_question_as_it_is_typed(web: Web) -> None:
+    answers = {
+        "good": "yes, it ran and succeeded",
+        "bad": "failed",
+        "bad 2020-01-01": "not expected",
+        "nope": "no job `nope`",
+        "": "Type a job",
+    }
+    for question, words in answers.items():
+        got = web.owner(f"/ask?q={quote(question)}", accept="text/html")
+        assert (got.status, words in html.unescape(got.text)) == (200, True), (question, got.text)

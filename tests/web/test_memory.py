@@ -1,93 +1,72 @@
-"""Answers that many ask for: computed once, and slow ones in the background."""
+"""What the server remembers: never older than the ledger, unless computing it takes long."""
 
-import os
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
-from engine.web.memory import BACKGROUND, KEPT_SECONDS, LAG_SECONDS, REST, SLOW_SECONDS, Memory
-
-
-class Slow:
-    """A ledger file, a clock, and an answer that takes some time of that clock."""
-
-    def __init__(self, folder: Path) -> None:
-        self.ledger = folder / "ledger.db"
-        self.change()
-        self.now = 0.0
-        self.takes = 2 * SLOW_SECONDS
-        self.count = 0
-        self.memory = Memory(self.ledger, elapsed=lambda: self.now)
-
-    def answer(self) -> int:
-        self.count += 1
-        self.now += self.takes
-        return self.count
-
-    def change(self) -> None:
-        """Something is written to the ledger."""
-        with self.ledger.open("a") as file:
-            file.write("x")
-        os.utime(self.ledger, (1, 1))  # long enough ago to be told from a later write
-
-    def ask(self) -> tuple[int, bool]:
-        return self.memory.recall_soon("it", self.answer)
-
-    def join(self) -> None:
-        """Wait until what runs in the background is over."""
-        for one in threading.enumerate():
-            if one.name == BACKGROUND:
-                one.join()
+from engine.core.errors import JobfileError
+from engine.web import memory
+from engine.web.memory import Memory
+from tests.acceptance.engines import until
 
 
 @pytest.fixture
-def slow(tmp_path: Path) -> Slow:
-    return Slow(tmp_path)
+def ledger(tmp_path: Path) -> Path:
+    path = tmp_path / "ledger.db"
+    path.write_text("")
+    return path
 
 
-def test_a_slow_answer_is_given_as_it_was_while_a_new_one_is_computed(slow: Slow) -> None:
-    assert slow.ask() == (1, False)
-    assert slow.ask() == (1, False)
-    slow.change()
-    assert slow.ask() == (1, True), "the next one rests first"
-    slow.join()
-    assert slow.count == 1
-    slow.now += REST * slow.takes + 1
-    assert slow.ask() == (1, True)
-    slow.join()
-    assert slow.ask() == (2, False)
+def test_a_quick_answer_is_new_after_each_write(ledger: Path) -> None:
+    kept, count = Memory(ledger), iter(range(100))
+    until(lambda: kept.recall("a", lambda: next(count)) == kept.recall("a", lambda: next(count)))
+    before = kept.recall("a", lambda: next(count))
+    ledger.write_text("x")
+    assert kept.recall("a", lambda: next(count)) > before
+    kept.forget()
+    assert kept.recall("a", lambda: -1) == -1
 
 
-def test_a_quick_answer_is_never_an_old_one(slow: Slow) -> None:
-    slow.takes = SLOW_SECONDS / 2
-    assert slow.ask() == (1, False)
-    slow.change()
-    assert slow.ask() == (2, False)
-    slow.now += KEPT_SECONDS + 1
-    assert slow.ask() == (3, False)
+def test_several_who_ask_at_once_wait_for_one_computation(ledger: Path) -> None:
+    kept, began, go = Memory(ledger), [], threading.Event()
+
+    def answer() -> str:
+        began.append(1)
+        go.wait(30)
+        return "x"
+
+    askers = [threading.Thread(target=lambda: kept.recall("a", answer, is_rough=True)) for _ in range(5)]
+    for one in askers:
+        one.start()
+    until(lambda: began)
+    go.set()
+    for one in askers:
+        one.join(30)
+    assert began == [1]
 
 
-def test_an_answer_that_is_too_old_is_not_given(slow: Slow) -> None:
-    slow.ask()
-    slow.now += KEPT_SECONDS + LAG_SECONDS + 1
-    assert slow.ask() == (2, False)
+def test_nobody_waits_for_an_answer_that_takes_long(ledger: Path) -> None:
+    kept, count = Memory(ledger), iter(range(100))
+
+    def slow() -> int:
+        began = time.monotonic()
+        until(lambda: time.monotonic() > began + 2 * memory.QUICK_SECONDS)
+        return next(count)
+
+    assert kept.recall("a", slow) == 0
+    ledger.write_text("x")
+    assert kept.recall("a", slow) == 0  # the old one, at once
+    until(lambda: kept.recall("a", slow) >= 1, "the next one")
 
 
-def test_an_answer_that_fails_in_the_background_leaves_the_last_one_for_a_while(
-    slow: Slow, caplog: pytest.LogCaptureFixture
-) -> None:
-    slow.ask()
-    slow.change()
-    slow.now += REST * slow.takes + 1
+def test_an_error_is_not_kept(ledger: Path) -> None:
+    kept = Memory(ledger)
 
-    def fails() -> int:
-        raise ValueError("broken")
+    def fail() -> int:
+        raise JobfileError("busy")
 
-    slow.answer = fails  # type: ignore[method-assign]
-    assert slow.ask() == (1, True)
-    slow.join()
-    assert "an answer could not be computed" in caplog.text
-    slow.now += KEPT_SECONDS + LAG_SECONDS + 1
-    with pytest.raises(ValueError, match="broken"):
-        slow.ask()
+    with pytest.raises(JobfileError):
+        kept.recall("a", fail)
+    assert kept.recall("a", lambda: 1) == 1

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from hashlib import sha256
 from http import HTTPStatus
 from typing import Final, NamedTuple
@@ -109,7 +110,7 @@ async def _answer(operation: Operation, visit: Visit) -> Response:
         is_waited_for = tag == known if known else not answered.is_over
         if not is_waited_for or left <= 0:
             break
-        await changed(ledger, mark, seconds=left)
+        await changed(partial(ledger_mark, ledger), mark, seconds=left)
     headers = {"ETag": tag, "Content-Type": "application/json"}
     if answered.cursor:
         headers["Link"] = f'<{_next(visit, answered.cursor)}>; rel="next"'

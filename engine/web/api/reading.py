@@ -57,7 +57,7 @@ CURSOR = Given("cursor", "Where the previous part ended, from its Link header.")
 
 def jobs(visit: Visit) -> Answered:
     """Every job, with its last results and its next time."""
-    query, found = visit.query, visit.site.memory.recall("list", lambda: _all_jobs(visit))
+    query, found = visit.query, visit.recall("list", _all_jobs)
     choice, states = _choice(visit), named_states(query.all("in"), STATES)
     limit, after = _limit(visit), query.get("cursor")
     fitting = [
@@ -74,7 +74,8 @@ def jobs(visit: Visit) -> Answered:
 
 
 def _all_jobs(visit: Visit) -> JobList:
-    found = list_at(visit.place.config, visit.place.view(), now=visit.now)
+    place, files = visit.place, visit.site.files
+    found = list_at(place.config, place.view(), now=visit.now, compiled_from=files.of)
     if isinstance(found, Compiled):
         raise JobfileError("nothing is recorded yet, and the job files have errors")
     return found

@@ -101,7 +101,7 @@ def show(visit: Visit) -> Response:
 
 def answer(visit: Visit) -> JobsPage:
     """The jobs that the query asks for."""
-    query, everything = visit.query, visit.site.memory.recall("jobs", lambda: _all_jobs(visit))
+    query, everything = visit.query, visit.recall("jobs", _all_jobs)
     seen = [one for one in everything.jobs if visit.user.sees(one.job)]
     choice = Choice(tags=query.all("tag"), owners=query.all("owner"))
     states, text = named_states(query.all("in"), STATES), query.get("q").strip().lower()
@@ -132,7 +132,8 @@ def answer(visit: Visit) -> JobsPage:
 
 def _all_jobs(visit: Visit) -> JobList:
     """Every job: the same answer serves all who ask."""
-    found = list_at(visit.place.config, visit.view(), now=visit.now, marks=MARKS)
+    files, place = visit.site.files, visit.place
+    found = list_at(place.config, visit.view(), now=visit.now, marks=MARKS, compiled_from=files.of)
     if isinstance(found, Compiled):
         raise JobfileError("nothing is recorded yet, and the job files have errors:  jobfile check")
     return found

@@ -19,7 +19,7 @@ from engine.web.axes import Axis
 from engine.web.days import chosen_zone
 from engine.web.rendering import page
 from engine.web.timelines import TimelinePicture, picture_of
-from engine.web.visits import Fields, Route, Visit, recall_soon
+from engine.web.visits import Fields, Route, Visit
 from jobfile.model.dataclass import dataclass
 
 MINUTE: Final = timedelta(minutes=1)
@@ -127,11 +127,15 @@ def answer(visit: Visit) -> TimelinePage:
         number,
         visit.user.jobs,
     )
-    told = recall_soon(visit, question, lambda visit: _look_at(visit, span, number))
-    found = told.value
+    found = visit.recall(question, lambda visit: _look_at(visit, span, number))
     picture = None if found is None else picture_of(found, Axis(span.since, span.until, span.zone))
     return TimelinePage(
-        span=span, found=found, picture=picture, is_old=told.is_old, number=number, query=query
+        span=span,
+        found=found,
+        picture=picture,
+        is_old=visit.site.memory.is_computing(question),
+        number=number,
+        query=query,
     )
 
 

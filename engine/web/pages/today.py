@@ -24,7 +24,7 @@ from engine.web.bands import SLOT, BandPicture, picture_of
 from engine.web.corner import last_day
 from engine.web.days import Day, chosen_day
 from engine.web.rendering import page
-from engine.web.visits import Route, Visit, recall_soon
+from engine.web.visits import Route, Visit
 from jobfile.model.dataclass import dataclass
 
 ALWAYS: Final = ("succeeded", "failed", "skipped", "missed", "lost")
@@ -118,12 +118,12 @@ def answer(visit: Visit) -> TodayPage:
     """What was expected on the day that the query names."""
     day = chosen_day(visit)
     question = ("today", day.date, day.zone.key, visit.user.jobs)
-    told = recall_soon(visit, question, lambda visit: _look_at(visit, day))
+    found = visit.recall(question, lambda visit: _look_at(visit, day))
     return TodayPage(
         day=day,
-        found=told.value,
-        at=visit.now if told.value is None else told.value.at,
-        is_old=told.is_old,
+        found=found,
+        at=visit.now if found is None else found.at,
+        is_old=visit.site.memory.is_computing(question),
         is_today=day.since <= visit.now < day.until,
         has_zone="zone" in visit.query,
     )
