@@ -6,6 +6,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 SOAK   := $(addprefix tests/acceptance/,test_soak.py test_evidence_race.py test_nasty_jobs.py test_submissions.py)
+LONGER := tests/acceptance/test_names.py tests/acceptance/test_many.py tests/engine/test_spawning.py tests/year
 SHELLS := tests/language/test_corpus.py tests/language/test_shell.py
 
 unexport PYTHONDONTWRITEBYTECODE
@@ -35,7 +36,9 @@ fix: $(READY)           ## let the formatter and the linter fix what they can
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
 soak: $(READY)          ## the extended fault tests, then kill everything at random for JOBFILE_SOAK_MINUTES
-	@JOBFILE_SOAK=1 $(BIN)/python -m pytest -q -n 2 tests/faults tests/year tests/acceptance/test_names.py
+	@JOBFILE_SOAK=1 $(BIN)/python -m pytest -q -n 2 tests/faults $(LONGER)
+	@JOBFILE_SOAK=1 $(BIN)/python -m pytest -q -n 2 -m hypothesis --timeout 3600
+	@JOBFILE_SAMPLES=100000 $(BIN)/python -m pytest -q -n 2 tests/language/test_samples.py
 	@JOBFILE_SHELL_FULL=1 $(BIN)/python -m pytest -q -n 2 $(SHELLS)
 	@JOBFILE_SOAK_MINUTES=$${JOBFILE_SOAK_MINUTES:-30} $(BIN)/python -m pytest -q -s $(SOAK)
 

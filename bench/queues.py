@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from engine.cli.asking import new_runs
+from engine.asking.requests import new_runs
 from engine.config import EngineConfig
 from engine.core.lifecycle import Run
 from engine.host.lock import make_private_file
@@ -54,7 +54,7 @@ def fill_queues(
     """Record runs that wait in queues with one free slot each; the other slots are taken."""
     spec = JobSpec(name="job", action=CommandAction(argv=("true",)), concurrency=ConcurrencySpec(limit=None))
     job = CompiledJob(spec=spec, origin=Origin(file="jobs.yaml", line=3))
-    (made,) = new_runs(spec, digest=job.digest, generation=None, params={}, at=now, now=now)
+    (made,) = new_runs(spec, digest=job.digest, generation=None, params={}, at=now, now=now, by="bench")
 
     def a_run(number: int, **fields: object) -> Run:
         name = f"q{number % queues}"

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from engine.cli.asking import new_runs, record
+from engine.asking.requests import new_runs, record
 from engine.core.lifecycle import Run
 from engine.host.lock import make_private_file
 from engine.ledger.sqlite.store import SqliteStore
@@ -83,11 +83,13 @@ def _a_job(limit: int | None) -> CompiledJob:
 
 
 def _waiting(job: CompiledJob, now: datetime, reason: str) -> Run:
-    (run,) = new_runs(job.spec, digest=job.digest, generation=None, params={}, at=now, now=now)
+    (run,) = new_runs(job.spec, digest=job.digest, generation=None, params={}, at=now, now=now, by="bench")
     return replace(run, reason=reason)
 
 
 def _record(store: SqliteStore, job: CompiledJob, count: int, now: datetime) -> None:
     for _ in range(count):
-        (run,) = new_runs(job.spec, digest=job.digest, generation=None, params={}, at=now, now=now)
+        (run,) = new_runs(
+            job.spec, digest=job.digest, generation=None, params={}, at=now, now=now, by="bench"
+        )
         record(store, [run], job, why="", now=now)

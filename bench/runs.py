@@ -11,7 +11,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from engine.cli.asking import new_runs
+from engine.asking.requests import new_runs
 from engine.host.lock import is_engine_running
 from engine.host.wake import poke
 from engine.ledger.sqlite.store import SqliteStore
@@ -60,7 +60,9 @@ def submit(store: SqliteStore, job: CompiledJob, count: int) -> list[str]:
     with store.transaction():
         store.add_definition(job)
         for _ in range(count):
-            (run,) = new_runs(job.spec, digest=job.digest, generation=None, params={}, at=now, now=now)
+            (run,) = new_runs(
+                job.spec, digest=job.digest, generation=None, params={}, at=now, now=now, by="bench"
+            )
             store.add_run(run)
             ids.append(run.id)
     return ids

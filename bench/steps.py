@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from engine.cli.asking import new_runs, record
+from engine.asking.requests import new_runs, record
 from engine.host.lock import is_engine_running
 from engine.host.wake import poke
 from engine.ledger.sqlite.store import SqliteStore
@@ -108,7 +108,9 @@ def engine(folder: Path):
     def cost(job: CompiledJob, requests: int) -> float:
         for _ in range(requests):
             now = datetime.now(UTC)
-            runs = new_runs(job.spec, digest=job.digest, generation=None, params={}, at=now, now=now)
+            runs = new_runs(
+                job.spec, digest=job.digest, generation=None, params={}, at=now, now=now, by="bench"
+            )
             record(store, runs, job, why="", now=now)
         before = cpu_seconds(process.pid)
         poke(state_dir)

@@ -103,9 +103,20 @@ class ScriptedLauncher:
         signal: int | None = None,
         outputs: str | None = "",
         output_bytes: int = 0,
+        unmet: str = "",
     ) -> None:
-        """The attempt's command ends by itself, now; `outputs` is what it wrote to its file of outputs."""
-        self._end(attempt_id, exit_code=exit_code, signal=signal, outputs=outputs, output_bytes=output_bytes)
+        """The attempt's command ends by itself, now; `outputs` is what it wrote to its file of outputs.
+
+        `unmet` is the check of `expect` that it does not pass.
+        """
+        self._end(
+            attempt_id,
+            exit_code=exit_code,
+            signal=signal,
+            outputs=outputs,
+            output_bytes=output_bytes,
+            unmet=unmet,
+        )
 
     def time_out(self, attempt_id: str) -> None:
         """The supervisor ends the attempt because its time is over."""
@@ -129,6 +140,7 @@ class ScriptedLauncher:
         stopped: bool = False,
         outputs: str | None = "",
         output_bytes: int = 0,
+        unmet: str = "",
     ) -> None:
         flight = self._flight(attempt_id)
         flight.end = Ended(
@@ -141,6 +153,7 @@ class ScriptedLauncher:
             outputs=outputs,
             output_bytes=output_bytes,
             outputs_bytes=len((outputs or "").encode()),
+            unmet=unmet,
         )
 
     def _flight(self, attempt_id: str) -> Flight:

@@ -2,13 +2,44 @@
 
 import gc
 from collections.abc import Generator
+from itertools import islice
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
-settings.register_profile("ci", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+from tests.soak import IS_SOAK, examples
+
+settings.register_profile(
+    "ci",
+    deadline=None,
+    derandomize=not IS_SOAK,
+    max_examples=examples(50),
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.register_profile("verdict", settings.get_profile("ci"), phases=[Phase.explicit, Phase.generate])
 settings.load_profile("ci")
+
+LONGEST = (
+    "faults/test_lives.py",
+    "year/test_year.py",
+    "acceptance/test_notifying.py",
+    "acceptance/test_file_triggers.py",
+    "acceptance/test_ci.py",
+    "acceptance/test_soak.py",
+    "acceptance/test_container.py",
+    "acceptance/test_crowd.py",
+    "acceptance/test_many.py",
+    "acceptance/test_bad_files.py",
+    "acceptance/test_without_engine.py",
+    "acceptance/test_kill.py",
+    "acceptance/test_chains.py",
+    "machine/test_machine.py",
+    "engine/test_queue_machine.py",
+    "engine/test_trigger_machine.py",
+    "faults/test_submissions.py",
+)
+"""Files with tests that take many seconds and share nothing, the longest first."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -21,7 +52,23 @@ def pytest_collection() -> Generator[None, object, object]:
     """What is collected lives as long as the process: looking for garbage in it would cost each test."""
     gc.disable()
     found = yield
-    gc.collect()
     gc.freeze()
     gc.enable()
     return found
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Each worker begins with its part of the longest tests: what begins last should not take long.
+
+    xdist gives each worker one piece of the list, of equal length.
+    """
+    workers: int = getattr(config, "workerinput", {}).get("workercount", 1)
+    rank = {Path(__file__).parent / name: number for number, name in enumerate(LONGEST)}
+    longest = sorted((one for one in items if one.path in rank), key=lambda one: rank[one.path])
+    others = iter([one for one in items if one.path not in rank])
+    whole, items[:] = len(items), []
+    for number in range(workers):
+        own = longest[number::workers]
+        size = (whole - len(items)) // (workers - number)
+        items += [*own, *islice(others, max(0, size - len(own)))]

@@ -40,6 +40,7 @@ from engine.ledger.statements import HEADER, SHARED
 from jobfile import __version__
 from jobfile.checks import FILE_CHECKS, JOB_CHECKS, PAYLOAD_CHECKS, SECTION_CHECKS
 from tests.known import ROOT, known_files
+from tests.together import together
 
 CLI = [path for path in known_files("engine/cli", "*.py") if path.name not in ("output.py", "exit_codes.py")]
 MODULES = [*known_files("engine", "*.py"), *known_files("jobfile", "*.py")]
@@ -47,7 +48,7 @@ STATEMENTS = [path for path in known_files("engine/ledger", "*.sql") if path.par
 LONGEST_MODULE, LONGEST_FUNCTION, LONGEST_COMMAND, LARGEST_PORT = 500, 60, 40, 15
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+@together("path", MODULES)
 def test_modules_and_functions_stay_small_and_say_what_they_are_for(path: Path) -> None:
     text = path.read_text()
     tree = ast.parse(text)
@@ -79,9 +80,7 @@ def test_every_statement_is_used_and_says_what_it_does() -> None:
     assert known
 
 
-@pytest.mark.parametrize(
-    "path", [path for path in STATEMENTS if path.parent == SHARED], ids=lambda path: path.name
-)
+@together("path", [path for path in STATEMENTS if path.parent == SHARED])
 def test_a_shared_statement_is_one_that_every_database_understands(path: Path) -> None:
     text = path.read_text()
     assert not re.search(r"\bindexed by\b|\bpragma\b|\bjson_|\blink_hash\(", text)
@@ -105,7 +104,7 @@ def methods_of(port: type) -> set[str]:
     return {name for base in port.__mro__ if base in ports_of_the_ledger() for name in own_methods(base)}
 
 
-@pytest.mark.parametrize("port", ports_of_the_ledger(), ids=lambda port: port.__name__)
+@together("port", ports_of_the_ledger())
 def test_a_port_of_the_ledger_is_small_and_says_once_what_each_method_does(port: type) -> None:
     own = own_methods(port)
     assert len(own) <= LARGEST_PORT
@@ -183,7 +182,7 @@ def exit_codes_in(tree: ast.Module) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("path", CLI, ids=lambda path: str(path.relative_to(ROOT)))
+@together("path", CLI)
 def test_commands_parse_ask_and_print(path: Path) -> None:
     """What they are about is in packages that a page, an API or an agent asks in the same way."""
     tree = ast.parse(path.read_text())
@@ -265,7 +264,7 @@ MEANT_OTHERWISE = {"timeout", "paused", "stopped", "unreadable"}
 """Reasons that are also the names of keys, of ends and of stand-ins."""
 
 
-@pytest.mark.parametrize("path", known_files("engine", "*.py"), ids=lambda path: str(path.relative_to(ROOT)))
+@together("path", known_files("engine", "*.py"))
 def test_a_reason_is_written_as_a_member_of_the_closed_words(path: Path) -> None:
     """Where one is given, compared or matched: a typo would be a new reason in the ledger."""
     for node in ast.walk(ast.parse(path.read_text())):
@@ -295,7 +294,7 @@ def comes_from_the_project(name: str, module: dict[str, str]) -> bool:
     )
 
 
-@pytest.mark.parametrize("path", known_files("tests", "*.py"), ids=lambda path: str(path.relative_to(ROOT)))
+@together("path", known_files("tests", "*.py"))
 def test_tests_list_the_projects_files_through_git(path: Path) -> None:
     """A demo, an editor and an engine leave files in the project's folders, and none of them is a test's."""
     tree = ast.parse(path.read_text())

@@ -12,8 +12,9 @@ from engine.core.confinement import ContainerOrder
 from engine.core.lifecycle import AttemptKey
 from engine.core.reasons import Reason
 from engine.supervisor.confinement import CPU_GRACE_SECONDS
+from jobfile.model.containers import ContainerSpec, Runtime
 from jobfile.model.environment import GIVEN, PASSED_ON
-from jobfile.model.jobs import ContainerSpec, JobSpec, Runtime
+from jobfile.model.jobs import JobSpec
 from jobfile.model.size import NO_LIMIT, parse_size
 
 RUNTIMES: Final = (Runtime.DOCKER, Runtime.PODMAN)

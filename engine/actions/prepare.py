@@ -26,6 +26,7 @@ from engine.config import EngineConfig
 from engine.core.confinement import Account
 from engine.core.lifecycle import AttemptKey, Run, StartError
 from engine.core.reasons import Reason
+from engine.core.traces import is_traced, traceparent
 from engine.execution.run_folders import scratch_of
 from engine.host.patience import NoAnswerError, NotYetError, ask, wait_for
 from engine.ports import UNLIMITED, LaunchOrder
@@ -277,6 +278,8 @@ def _environment(
     env |= account_environment(account)
     env["TZ"] = spec.timezone
     env["TMPDIR"] = f"{folder}/{scratch_of(about.attempt)}"
+    if is_traced(config.environ):
+        env["TRACEPARENT"] = traceparent(about.attempt)
     env |= from_files
     env |= {
         name: render_text(text, values()) if has_template(text) else text for name, text in spec.env.items()

@@ -1,4 +1,4 @@
-"""Answers of `next` about all jobs: their next fires in one list, in order of time."""
+"""Answers of `next`; about all jobs, their next fires in one list, in order of time."""
 
 import heapq
 from collections.abc import Mapping, Sequence
@@ -8,13 +8,24 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from engine.answers.expected import pause_at
-from engine.answers.upcoming import Upcoming, distance_text, fire_to_json, times_to_json, upcoming_of
+from engine.answers.presence import Presence
+from engine.answers.upcoming import (
+    Fires,
+    Upcoming,
+    distance_text,
+    fire_to_json,
+    fires_to_json,
+    obstacles_to_text,
+    times_to_json,
+    upcoming_of,
+)
 from engine.core.columns import table
 from engine.core.records import Pause
 from engine.core.vocabulary import instant_text
 from jobfile.model.counts import many
 from jobfile.model.jobs import ScheduleEntry
 from jobfile.schedule.occurrences import next_fire
+from jobfile.schedule.zones import load_zone
 
 HEADS = ("when", "UTC", "job", "notes")
 PAUSED = "paused: it will not run"
@@ -119,3 +130,24 @@ def _cells(one: Fire, now: datetime | None) -> tuple[str, ...]:
     notes = (distance, PAUSED if one.is_paused else "", one.upcoming.note)
     day, utc = f"{local:%a} ", f"{at:%H:%M:%SZ}" if at.second else f"{at:%H:%MZ}"
     return (day + instant_text(at, local.tzinfo or UTC), utc, one.job, "; ".join(filter(None, notes)))
+
+
+class Next(NamedTuple):
+    """The next fires, and what may keep their runs from starting."""
+
+    fires: Fires | Agenda
+    pauses: Sequence[Pause] = ()
+    presence: Presence | None = None
+    zones: Mapping[str, str] = {}
+    """The zone of each job."""
+
+
+def next_to_json(found: Next) -> dict[str, object]:
+    """The answer as JSON data."""
+    if isinstance(found.fires, Agenda):
+        return agenda_to_json(found.fires, obstacle=obstacles_to_text((), found.presence, zone=UTC))
+    if not found.zones:
+        return fires_to_json(found.fires)
+    (zone,) = found.zones.values()
+    obstacle = obstacles_to_text((), found.presence, zone=load_zone(zone) or UTC)
+    return fires_to_json(found.fires, pauses=found.pauses, obstacle=obstacle)

@@ -7,7 +7,7 @@ from engine.core.errors import ErrorCode
 
 ADVICE: Final = frozenset(
     "add apply close did end fetch fix free give if install jobfile keep look make move name narrow "  # noqa: SIM905  words
-    "put remove rename restore resume run see send set show start stop submit to try upgrade use "
+    "put remove rename restore resume revoke run see send set show start stop submit to try upgrade use "
     "wait write".split()
 )
 """The first words of what a message says to do: verbs, `to confirm:`, `did you mean`."""

@@ -101,8 +101,10 @@ def _quoted(text: str) -> str:
     return "".join(f"#{ord(one)};" if one in '"#&<>;`\\' or ord(one) < 32 else one for one in text)
 
 
-def graph_to_svg(graph: Graph) -> str:
-    """A picture: a column for each wave, from left to right."""
+def graph_to_svg(graph: Graph, *, style: str = STYLE) -> str:
+    """A picture: a column for each wave, from left to right. A page with a stylesheet of its own has no other
+    style.
+    """
     columns: dict[int, list[StepSpec]] = {}
     for step in graph.steps:
         columns.setdefault(graph.waves[step.name], []).append(step)
@@ -116,7 +118,7 @@ def graph_to_svg(graph: Graph) -> str:
     height = MARGIN * 2 + max(map(len, columns.values())) * (BOX_HEIGHT + GAP_Y) - GAP_Y
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{left - GAP_X + MARGIN:.0f}" height="{height}">',
-        f"<title>{escape(graph.job)}</title><style>{STYLE}</style>",
+        f"<title>{escape(graph.job)}</title>{f'<style>{style}</style>' if style else ''}",
         *(_arrow(places[name], places[step.name]) for step in graph.steps for name in step.needs),
         *(_box(graph, step, places[step.name]) for step in graph.steps),
         "</svg>",

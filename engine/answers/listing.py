@@ -5,7 +5,7 @@ What a row shows comes from one query for each column, however many jobs there a
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Final, NamedTuple
 
 from engine.answers.as_json import iso
@@ -17,6 +17,7 @@ from engine.answers.presence import GRACE, Presence
 from engine.core.lifecycle import Run, RunState
 from engine.core.occurrences import newest_of_each
 from engine.core.records import Gap, Pause, Schedule
+from engine.core.vocabulary import instant_text
 from engine.ledger.ports import View
 from engine.transactions.pause import holding
 from jobfile.model.catalog import Catalog, CompiledJob
@@ -69,6 +70,15 @@ class ListedJob:
         """The newest result."""
         return self.marks[-1].state if self.marks else NO_STATE
 
+    def pause_words(self, zone: tzinfo) -> str:
+        """Who paused it, until when and why; empty if it is not paused."""
+        pause = self.pause
+        if pause is None:
+            return ""
+        until = f" until {instant_text(pause.until, zone)}" if pause.until else ""
+        why = f": {pause.reason}" if pause.reason else ""
+        return f"paused by {pause.actor}{until}{why}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobList:
@@ -110,16 +120,19 @@ def list_jobs(
     main_file: str,
     choice: Choice = ALL,
     states: Sequence[str] = (),
+    marks: int = MARKS,
 ) -> JobList:
-    """The jobs in force and those of the files, limited to a choice and to states."""
+    """The jobs in force and those of the files, by choice and states, with as many last results."""
     written = {} if file is None else {one.spec.name: one for one in file.jobs}
     if view is None:
         known = _Known({}, {}, {}, {}, {}, {})
     else:
         with view.soundness.snapshot():  # all columns of one moment: an engine may write meanwhile
-            known = _known(view, written, presence=presence, now=now)
+            known = _known(view, written, presence=presence, now=now, limit=marks)
     names = sorted({*known.in_force, *written})
-    jobs = [_listed(name, known, written, now=now, is_compared=file is not None) for name in names]
+    jobs = [
+        _listed(name, known, written, now=now, is_compared=file is not None, limit=marks) for name in names
+    ]
     chosen = [one for one in jobs if choice.fits(one.labels) and (not states or one.state in states)]
     return JobList(
         jobs=tuple(chosen),
@@ -177,13 +190,13 @@ def _job_to_json(one: ListedJob) -> dict[str, object]:
     }
 
 
-def _known(view: View, written: Iterable[str], *, presence: Presence, now: datetime) -> _Known:
+def _known(view: View, written: Iterable[str], *, presence: Presence, now: datetime, limit: int) -> _Known:
     in_force = {one.job: one.digest for one in view.jobs_in_force()}
     names = sorted({*in_force, *written})
     schedules: dict[str, list[Schedule]] = defaultdict(list)
     for schedule in view.soundness.schedules_in_force():
         schedules[schedule.job].append(schedule)
-    marks = _marks(view, names, presence=presence, now=now)
+    marks = _marks(view, names, presence=presence, now=now, limit=limit)
     for job, mark in _overdue_marks(view, schedules, now=now):
         marks[job].append(mark)
     return _Known(
@@ -197,10 +210,12 @@ def _known(view: View, written: Iterable[str], *, presence: Presence, now: datet
     )
 
 
-def _marks(view: View, names: Sequence[str], *, presence: Presence, now: datetime) -> dict[str, list[Mark]]:
+def _marks(
+    view: View, names: Sequence[str], *, presence: Presence, now: datetime, limit: int
+) -> dict[str, list[Mark]]:
     """The last results of each job that the ledger has recorded, oldest first."""
     found: dict[str, list[Mark]] = defaultdict(list)
-    runs = view.last_runs(names, limit=MARKS)
+    runs = view.last_runs(names, limit=limit)
     since = min((run.scheduled_for for run in runs), default=_FAR)
     again = {run.retry_of: run for run in view.retries_between(since=since, until=_FAR)}
     for run in runs:
@@ -210,16 +225,16 @@ def _marks(view: View, names: Sequence[str], *, presence: Presence, now: datetim
         item = item_of(*newest_of_each(view.runs_of(run.occurrence))) if run.occurrence else item_of(last)
         state = OVERDUE if is_overdue(item, presence, now) else item.state.value
         found[run.job].append(Mark(run.scheduled_for, state, item.run))
-    for gap in view.last_gaps(names, limit=MARKS):
-        found[gap.job] += _gap_marks(gap)
+    for gap in view.last_gaps(names, limit=limit):
+        found[gap.job] += _gap_marks(gap, limit)
     for marks in found.values():
         marks.sort(key=lambda mark: mark.at)
     return found
 
 
-def _gap_marks(gap: Gap) -> list[Mark]:
+def _gap_marks(gap: Gap, limit: int) -> list[Mark]:
     """The results of a gap record, at its last instant: no run of the schedule is inside the record."""
-    return [Mark(gap.last_at, gap.state.value)] * min(gap.count, MARKS)
+    return [Mark(gap.last_at, gap.state.value)] * min(gap.count, limit)
 
 
 def _overdue_marks(
@@ -254,7 +269,13 @@ def _overdue_since(schedule: Schedule, pauses: Sequence[Pause], now: datetime) -
 
 
 def _listed(
-    name: str, known: _Known, written: Mapping[str, CompiledJob], *, now: datetime, is_compared: bool
+    name: str,
+    known: _Known,
+    written: Mapping[str, CompiledJob],
+    *,
+    now: datetime,
+    is_compared: bool,
+    limit: int,
 ) -> ListedJob:
     compiled = written.get(name)
     is_in_force = name in known.in_force
@@ -266,7 +287,7 @@ def _listed(
         assert compiled is not None
         entries = list(compiled.spec.schedule) if compiled.spec.enabled else []
         labels = Labels.of(compiled.spec)
-    marks = tuple(known.marks.get(name, ())[-MARKS:])
+    marks = tuple(known.marks.get(name, ())[-limit:])
     last = marks[-1].run if marks else None
     notes = [UNSETTLED] if last is not None and last.id in known.fates else []
     notes += [UNREADABLE] if labels is UNKNOWN else []

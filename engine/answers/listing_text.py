@@ -72,9 +72,7 @@ def _cells(one: ListedJob) -> tuple[str, ...]:
     following = instant_text(one.next_at, zone) if one.next_at is not None else stopped
     notes = [*one.late, *one.notes]
     if one.pause is not None:
-        until = f" until {instant_text(one.pause.until, zone)}" if one.pause.until else ""
-        why = f": {one.pause.reason}" if one.pause.reason else ""
-        notes.insert(0, f"paused by {one.pause.actor}{until}{why}")
+        notes.insert(0, one.pause_words(zone))
     marks = "".join(SIGNS[mark.state] for mark in one.marks)
     labels = one.labels
     return (

@@ -3,27 +3,24 @@
 For any window, expected = the sum of the verdicts: both sides are counted and compared.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import field, replace
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
-from engine.answers.as_json import iso
-from engine.answers.expected import INSTANT, Item, gap_within, item_of, window_of
+from engine.answers.counting import FEW, FIXED, NOT_WELL, Counts, Scope, count_expected
+from engine.answers.days import DAY, LocalDays, midnight_of, period_before
+from engine.answers.expected import INSTANT
 from engine.answers.lateness import late_jobs
-from engine.answers.overdue import OPEN, OVERDUE, is_overdue, overdue_fires, overdue_runs, verdict_word
+from engine.answers.overdue import OPEN, OVERDUE
 from engine.answers.presence import Presence
-from engine.core.lifecycle import Run, RunState
-from engine.core.occurrences import newest_of_each
-from engine.core.records import Schedule
-from engine.core.vocabulary import combination_text
+from engine.answers.problems import Problem, find_problems
 from engine.ledger.ports import View
 from jobfile.model.dataclass import dataclass
 
-FIXED = "fixed_by_hand"
-"""The verdict of a run that did not succeed, but whose manual retry did."""
-
-VERDICTS = (
+VERDICTS: Final = (
     "succeeded",
     FIXED,
     "failed",
@@ -35,9 +32,40 @@ VERDICTS = (
     OVERDUE,
     OPEN,
 )
-NOT_WELL = ("failed", "timed_out", "lost", "missed", OVERDUE)
-"""Verdicts that need attention. A skip is the author's decision, and a cancel a user's."""
-_ATTENTION = tuple(state for state in RunState if state in NOT_WELL)
+MAX_CALENDARS: Final = 50
+"""Maximum number of jobs with a calendar; a year of squares is about 60 KB."""
+WEEKS: Final = 53
+"""Weeks of a calendar."""
+
+Calendar = Mapping[date, Mapping[str, int]]
+"""The verdicts of each day on which something was expected."""
+
+
+class Parts(NamedTuple):
+    """What a report has besides its numbers; each costs more reading."""
+
+    measures: bool = False
+    before: bool = False
+    problems: bool = False
+    calendars: bool = False
+
+
+NUMBERS: Final = Parts()
+"""Nothing besides."""
+
+
+class Measures(NamedTuple):
+    """What is measured of a job's runs, or of all: medians, None without a run, and how often it was late."""
+
+    duration: timedelta | None = None
+    """Of the runs that succeeded, from their first start to their end."""
+    lateness: timedelta | None = None
+    """How long after their time the runs of the schedule started."""
+    late: int = 0
+    """How often an expectation of the job about time was not met."""
+
+
+UNMEASURED: Final = Measures()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +85,12 @@ class Row:
         return self.scheduled + self.requested
 
     @property
+    def numbers(self) -> dict[str, int]:
+        """All numbers by name, in one order: every verdict has one."""
+        counts = {"expected": self.expected, "scheduled": self.scheduled, "requested": self.requested}
+        return counts | {verdict: self.verdicts.get(verdict, 0) for verdict in VERDICTS}
+
+    @property
     def adds_up(self) -> bool:
         """Whether each expected run has exactly one verdict."""
         return self.expected == sum(self.verdicts.values())
@@ -64,7 +98,22 @@ class Row:
     @property
     def is_well(self) -> bool:
         """Whether nothing that was expected needs attention."""
-        return not any(self.verdicts.get(verdict) for verdict in NOT_WELL)
+        return not self.bad
+
+    @property
+    def good(self) -> int:
+        """How many runs succeeded, at first or when retried by hand."""
+        return self.verdicts.get("succeeded", 0) + self.verdicts.get(FIXED, 0)
+
+    @property
+    def bad(self) -> int:
+        """How many runs need attention."""
+        return sum(self.verdicts.get(verdict, 0) for verdict in NOT_WELL)
+
+    @property
+    def success_rate(self) -> float | None:
+        """The part that succeeded of the runs that did or need attention, 0 to 1; None without any."""
+        return self.good / (self.good + self.bad) if self.good + self.bad else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +130,16 @@ class Report:
     """The jobs that are late now, each with the words."""
     zone: tzinfo = UTC
     """The zone of its times: that of the job if it is about one, else UTC."""
+    measures: Mapping[str, Measures] = field(default_factory=dict)
+    """What is measured of each job, and of all under the empty name."""
+    before: "Report | None" = None
+    """The report of the period before, if it is compared with that."""
+    problems: tuple[Problem, ...] = ()
+    """The newest runs of each job that need attention."""
+    calendars: Mapping[str, Calendar] = field(default_factory=dict)
+    """The year up to the end of the window, of the jobs that need attention most."""
+    last_day: date | None = None
+    """The last day of the calendars."""
 
     @property
     def is_well(self) -> bool:
@@ -105,6 +164,11 @@ class Report:
             verdicts=dict(verdicts),
         )
 
+    @property
+    def worst_first(self) -> list[Row]:
+        """The jobs, those with the most runs that need attention first."""
+        return sorted(self.rows, key=lambda row: (-row.bad, row.job not in self.late, row.job))
+
 
 def make_report(
     view: View,
@@ -114,157 +178,113 @@ def make_report(
     now: datetime,
     presence: Presence,
     jobs: Collection[str] | None = None,
+    matrix: Mapping[str, str] = MappingProxyType({}),
     zone: tzinfo = UTC,
+    parts: Parts = NUMBERS,
 ) -> Report:
     """Count what was expected in [since, until) and due by `now`, and the results; for some jobs or all."""
-    with view.soundness.snapshot():  # both sides of one moment: an engine may write meanwhile
-        found = _report(view, since=since, until=until, now=now, presence=presence, jobs=jobs)
+    scope = Scope(since=since, until=until, now=now, presence=presence, jobs=jobs, matrix=matrix)
+    with view.soundness.snapshot():  # all of one moment: an engine may write meanwhile
+        found = _report(view, scope, zone, has_measures=parts.measures or parts.before)
         late = late_jobs(view, presence, now=now) if until >= now else {}
-    late = {job: words for job, words in late.items() if jobs is None or job in jobs}
-    return replace(found, zone=zone, late=late)
+        found = replace(found, late={job: words for job, words in late.items() if scope.has(job)})
+        if parts.before:
+            begin, end = period_before(since, until, zone, now=now)
+            earlier = replace(scope, since=begin, until=end)
+            found = replace(found, before=_report(view, earlier, zone, has_measures=True))
+        if parts.problems:
+            found = replace(found, problems=find_problems(view, scope))
+        return _with_calendars(view, found, scope) if parts.calendars else found
 
 
-def _report(
-    view: View,
-    *,
-    since: datetime,
-    until: datetime,
-    now: datetime,
-    presence: Presence,
-    jobs: Collection[str] | None,
-) -> Report:
-    due = min(until, now + INSTANT)
-    verdicts: dict[str, Counter[str]] = defaultdict(Counter)
-    requested: Counter[str] = Counter()
-    for one in view.count_runs(since=since, until=due, jobs=jobs):
-        verdicts[one.job][verdict_word(one.state)] += one.count
-        if not one.is_scheduled:
-            requested[one.job] += one.count
-    for gap in view.gaps_between(None, since=since, until=until):
-        inside = gap_within(gap, since=since, until=until)
-        verdicts[gap.job][gap.state.value] += 0 if inside is None else inside.count
-    replaced = _count_once(view.retries_between(since=since, until=due), view, verdicts, requested)
-    for run in overdue_runs(view, presence, now):
-        if since <= run.scheduled_for < due and run.id not in replaced and not run.occurrence:
-            _move(verdicts[run.job], OPEN, OVERDUE)
-    failing: dict[str, Counter[str]] = defaultdict(Counter)
-    for first, last in _of_matrices(view, since=since, until=due):
-        job = last.runs[0].job
-        verdicts[job][_matrix_verdict(first, last, presence, now)] += 1
-        requested[job] += not first.is_scheduled
-        failing[job].update(combination_text(run.matrix) for run in last.runs if run.verdict in _ATTENTION)
-    scheduled: Counter[str] = Counter()
-    for schedule in view.schedules_between(None, since=since, until=until):
-        if jobs is not None and schedule.job not in jobs:
-            continue
-        scheduled[schedule.job] += _count_fires(
-            view, schedule, verdicts[schedule.job], since=since, until=due, now=now
-        )
-    known = {*scheduled, *requested, *verdicts, *(job.job for job in view.jobs_in_force())}
-    names = sorted(known if jobs is None else known & set(jobs))
-    rows = (
-        Row(
-            job=name,
-            scheduled=scheduled[name],
-            requested=requested[name],
-            verdicts=dict(+verdicts[name]),
-            failing=dict(failing[name]),
-        )
-        for name in names
+def day_rows(
+    view: View, report: Report, *, now: datetime, matrix: Mapping[str, str]
+) -> Iterator[tuple[date, Row]]:
+    """The numbers of a report by day: each job and day on which something was expected, by job.
+
+    They are counted for few jobs at a time: a year of many jobs would not fit into memory.
+    """
+    names = [row.job for row in report.rows]
+    scope = Scope(
+        since=report.since, until=report.until, now=now, presence=report.presence, jobs=(), matrix=matrix
     )
-    unsettled = sum(
-        since <= run.scheduled_for < due and run.id in presence.fates and run.id not in replaced
-        for run in view.open_runs()
-        if jobs is None or run.job in jobs
+    with view.soundness.snapshot():
+        for begin in range(0, len(names), FEW):
+            yield from _by_day(view, replace(scope, jobs=names[begin : begin + FEW]), report.zone)
+
+
+def _by_day(view: View, scope: Scope, zone: tzinfo) -> Iterator[tuple[date, Row]]:
+    if scope.due <= scope.since:
+        return
+    counts = count_expected(view, scope, days=LocalDays(scope.since, scope.due, zone))
+    for job, day in sorted({*counts.scheduled, *counts.requested, *counts.verdicts}):
+        row = _row(counts, job, day)
+        if day is not None and (row.expected or row.verdicts):
+            yield day, row
+
+
+def _report(view: View, scope: Scope, zone: tzinfo, *, has_measures: bool) -> Report:
+    counts = count_expected(view, scope)
+    counted = {job for job, _ in (*counts.scheduled, *counts.requested, *counts.verdicts)}
+    known = counted | {job.job for job in view.jobs_in_force()}
+    names = sorted(name for name in known if scope.has(name))
+    return Report(
+        since=scope.since,
+        until=scope.until,
+        rows=tuple(_row(counts, name, None) for name in names),
+        presence=scope.presence,
+        unsettled=len(counts.unsettled),
+        zone=zone,
+        measures=_measures(view, scope, counts) if has_measures else {},
     )
-    return Report(since=since, until=until, rows=tuple(rows), presence=presence, unsettled=unsettled)
 
 
-def _of_matrices(view: View, *, since: datetime, until: datetime) -> Iterator[tuple[Item, Item]]:
-    """The occurrences of jobs with a matrix: each as it first ended, and with its manual retries."""
-    by_occurrence: dict[str, list[Run]] = defaultdict(list)
-    for run in view.matrix_runs(since=since, until=until):
-        by_occurrence[run.occurrence].append(run)
-    for runs in by_occurrence.values():
-        yield item_of(*(run for run in runs if run.retry_of is None)), item_of(*newest_of_each(runs))
+def _row(counts: Counts, job: str, day: date | None) -> Row:
+    return Row(
+        job=job,
+        scheduled=counts.scheduled[job, day],
+        requested=counts.requested[job, day],
+        verdicts=dict(+counts.verdicts[job, day]),
+        failing=dict(counts.failing[job]),
+    )
 
 
-def _matrix_verdict(first: Item, last: Item, presence: Presence, now: datetime) -> str:
-    if is_overdue(last, presence, now):
-        return OVERDUE
-    is_fixed = last.state is RunState.SUCCEEDED and first.state is not RunState.SUCCEEDED
-    return FIXED if is_fixed else verdict_word(last.state)
+def _measures(view: View, scope: Scope, counts: Counts) -> dict[str, Measures]:
+    """What is measured, by job; of chosen combinations it is known from their runs."""
+    since, until = scope.since, scope.due
+    if not scope.matrix:
+        for job, duration, lateness in view.totals.courses(scope.jobs, since=since, until=until):
+            counts.note(job, duration, lateness)
+    durations, latenesses = dict(counts.durations.medians()), dict(counts.lateness.medians())
+    found = view.lateness.between(None, since=since, until=until)
+    late = Counter(one.job for one in found if scope.has(one.job))
+    late[""] = late.total()
+    names = {*durations, *latenesses, *late}
+    return {one: Measures(durations.get(one), latenesses.get(one), late[one]) for one in names}
 
 
-def _count_once(
-    retries: Sequence[Run], view: View, verdicts: Mapping[str, Counter[str]], requested: Counter[str]
-) -> set[str]:
-    """Count a retried run once, with its last end; return the runs that no longer count themselves."""
-    retries = [run for run in retries if not run.occurrence]
-    replaced: set[str] = set()
-    by_id = {run.id: run for run in retries}
-    newest = {run.retry_of: run for run in retries}  # the last of several wins, as in every answer
-    for run in retries:
-        requested[run.job] -= 1
-        verdicts[run.job][verdict_word(run.verdict)] -= 1
-    for first in (newest_of for newest_of in newest if newest_of not in by_id):
-        root = view.run(first) if first is not None else None
-        if root is None:
-            continue
-        last = root
-        while last.id in newest:
-            replaced.add(last.id)
-            last = newest[last.id]
-        is_fixed = last.verdict is RunState.SUCCEEDED and root.verdict is not RunState.SUCCEEDED
-        _move(
-            verdicts[root.job], verdict_word(root.verdict), FIXED if is_fixed else verdict_word(last.verdict)
-        )
-    return replaced | {run.id for run in retries if run is not newest[run.retry_of]}
+def _with_calendars(view: View, report: Report, scope: Scope) -> Report:
+    """Add the calendars of the jobs that need attention most."""
+    names = [row.job for row in report.worst_first[:MAX_CALENDARS]]
+    last = max(min(scope.until - INSTANT, scope.now), scope.since).astimezone(report.zone).date()
+    calendars = _calendars(view, replace(scope, jobs=names), last, report.zone)
+    return replace(report, calendars=calendars, last_day=last)
 
 
-def _count_fires(
-    view: View, schedule: Schedule, verdicts: Counter[str], *, since: datetime, until: datetime, now: datetime
-) -> int:
-    """The occurrences of a schedule in a window; undecided ones get a verdict here."""
-    from jobfile.schedule.occurrences import fires  # noqa: PLC0415  start-up time: only where instants are computed
-
-    after, end = window_of(schedule, since=since, until=until)
-    count = 0
-    for fire in fires(schedule.entries, after=after, until=end):
-        count += 1
-        if fire.at > schedule.covered_until:
-            verdicts[OPEN] += 1
-    for fire in overdue_fires(view, schedule, after=after, now=now):
-        if fire.at > end:
-            break
-        _move(verdicts, OPEN, OVERDUE)
-    return count
+def year_of_job(
+    view: View, job: str, *, last: date, zone: tzinfo, now: datetime, presence: Presence
+) -> Calendar:
+    """The year of one job up to a day, as a report has it."""
+    scope = Scope(since=now, until=now, now=now, presence=presence, jobs=[job], matrix={})
+    with view.soundness.snapshot():
+        return _calendars(view, scope, last, zone)[job]
 
 
-def _move(verdicts: Counter[str], before: str, after: str) -> None:
-    verdicts[before] -= 1
-    verdicts[after] += 1
-
-
-def report_to_json(report: Report) -> dict[str, object]:
-    """The report as plain data: every verdict has a number, in total and per job."""
-    return {
-        "format": 1,
-        "since": report.since.isoformat(),
-        "until": report.until.isoformat(),
-        "adds_up": not report.wrong,
-        "engine": {
-            "running": report.presence.is_running,
-            "since": iso(report.presence.since),
-            "trouble": report.presence.trouble or None,
-        },
-        "unsettled": report.unsettled,
-        "late": [{"job": job, "words": list(words)} for job, words in report.late.items()],
-        **_numbers(report.total),
-        "jobs": [{"job": row.job, **_numbers(row), "combinations": dict(row.failing)} for row in report.rows],
-    }
-
-
-def _numbers(row: Row) -> dict[str, int]:
-    numbers = {"expected": row.expected, "scheduled": row.scheduled, "requested": row.requested}
-    return numbers | {verdict: row.verdicts.get(verdict, 0) for verdict in VERDICTS}
+def _calendars(view: View, scope: Scope, last: date, zone: tzinfo) -> Mapping[str, Calendar]:
+    """The year up to a day of the jobs of a scope."""
+    first = last - timedelta(weeks=WEEKS - 1, days=last.weekday())
+    since, until = midnight_of(first, zone), midnight_of(last + DAY, zone)
+    found: dict[str, dict[date, Mapping[str, int]]] = {name: {} for name in scope.jobs or ()}
+    for day, row in _by_day(view, replace(scope, since=since, until=until), zone):
+        found[row.job][day] = row.verdicts
+    return found

@@ -1,32 +1,73 @@
 """The answer of `report` as text."""
 
 from functools import partial
+from typing import Final
 
 from engine.answers.combinations import MAX_NAMED
+from engine.answers.counting import FIXED
 from engine.answers.overdue import OVERDUE
-from engine.answers.report import FIXED, VERDICTS, Report, Row
-from engine.core.columns import table
+from engine.answers.report import VERDICTS, Report, Row
+from engine.answers.report_compare import Trend, changes_text, compare, lines_of
+from engine.core.columns import paragraph, table
 from engine.core.vocabulary import instant_text
 from jobfile.diagnostics.escapes import printable
 from jobfile.model.counts import many
-from jobfile.render.style import PLAIN, Style
+from jobfile.render.style import PLAIN, Style, Tone
+
+MAX_JOBS: Final = 20
+"""Maximum number of jobs of each trend."""
 
 
 def report_to_text(report: Report, *, width: int | None, style: Style = PLAIN) -> str:
     """The answer as text: what waits for an engine, then one line for each job."""
-    total = report.total
-    shown = [verdict for verdict in VERDICTS if verdict == "succeeded" or total.verdicts.get(verdict)]
-    heads = ("job", "expected", *("fixed by hand" if one == FIXED else one for one in shown))
+    shown = shown_verdicts(report)
+    heads = ("job", "expected", *map(verdict_head, shown))
     rows = [_cells(row, shown) for row in report.rows]
     if len(rows) != 1:
-        rows.append(("total", *_cells(total, shown)[1:]))
-    since, until = (instant_text(at, report.zone, has_seconds=True) for at in (report.since, report.until))
-    are = "was" if total.requested == 1 else "were"
-    by_hand = f", {total.requested} of the expected runs {are} not scheduled" if total.requested else ""
-    lines = [f"{since} to {until}{by_hand}", *map(style.alarms, _idle_lines(report))]
+        rows.append(("total", *_cells(report.total, shown)[1:]))
+    lines = [head_line(report), *map(style.alarms, idle_lines(report))]
     paints = {index: partial(style.count, state=verdict) for index, verdict in enumerate(shown, start=2)}
     numbers = table(heads, rows, right=range(1, len(heads)), names=(0,), paints=paints, width=width)
-    return "\n".join([*lines, "", numbers, *_failing_lines(report), *_late_lines(report)])
+    more = [*_failing_lines(report), *_late_lines(report), *_compared(report, width=width, style=style)]
+    return "\n".join([*lines, "", numbers, *more])
+
+
+def shown_verdicts(report: Report) -> list[str]:
+    """The verdicts that a table shows: those of some run, and always the successes."""
+    total = report.total
+    return [verdict for verdict in VERDICTS if verdict == "succeeded" or total.verdicts.get(verdict)]
+
+
+def verdict_head(verdict: str) -> str:
+    """The head of the column of a verdict."""
+    return "fixed by hand" if verdict == FIXED else verdict
+
+
+def wrong_words(report: Report) -> str:
+    """Of which jobs the counts do not add up."""
+    more = len(report.wrong) - MAX_NAMED
+    named = ", ".join(report.wrong[:MAX_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return f"the counts do not add up for {named}"
+
+
+def title_of(report: Report) -> str:
+    """What a reader must know first."""
+    if report.wrong:
+        return f"jobfile report: {wrong_words(report)}"
+    found = [many(report.total.bad, "run needs attention", "runs need attention")] if report.total.bad else []
+    found += [many(len(report.late), "job is late", "jobs are late")] if report.late else []
+    if report.unsettled:
+        found.append(many(report.unsettled, "end is not recorded", "ends are not recorded"))
+    return f"jobfile report: {', '.join(found) or 'all is well'}"
+
+
+def head_line(report: Report) -> str:
+    """The window, and how many of the runs were not scheduled."""
+    since, until = (instant_text(at, report.zone, has_seconds=True) for at in (report.since, report.until))
+    requested = report.total.requested
+    are = "was" if requested == 1 else "were"
+    by_hand = f", {requested} of the expected runs {are} not scheduled" if requested else ""
+    return f"{since} to {until}{by_hand}"
 
 
 def _failing_lines(report: Report) -> list[str]:
@@ -46,7 +87,7 @@ def _late_lines(report: Report) -> list[str]:
     return ["", *map(printable, lines)] if lines else []
 
 
-def _idle_lines(report: Report) -> list[str]:
+def idle_lines(report: Report) -> list[str]:
     """What waits for an engine, and why, in capitals: it must be noticed among the numbers."""
     overdue, unsettled = report.total.verdicts.get(OVERDUE, 0), report.unsettled
     problems = []
@@ -65,6 +106,28 @@ def _idle_lines(report: Report) -> list[str]:
         return [f"NOTHING STARTS, {obstacle}: {runs}"]
     since = obstacle.partition(" since ")[2]
     return [f"NO ENGINE{f' since {since}' if since else ''}: {runs}; start one with  jobfile up"]
+
+
+def _compared(report: Report, *, width: int | None, style: Style) -> list[str]:
+    """The total of both periods, and what changed of each job, what got worse first."""
+    if report.before is None:
+        return []
+    found = compare(report, report.before)
+    since, until = (instant_text(at, report.zone, has_seconds=True) for at in (found.since, found.until))
+    heads = ("in total", "before", "now", "change")
+    lines = ["", f"compared with {since} to {until}", ""]
+    lines.append(table(heads, lines_of(found.total), right=(1, 2, 3), width=width))
+    for trend, tone in _TRENDS.items():
+        jobs = [one for one in found.jobs if one.trend is trend]
+        if jobs and len(found.jobs) > 1:
+            lines += ["", style.paint(f"{trend.value}:", tone)]
+            lines += [paragraph(f"{one.job}: {changes_text(one)}", width=width) for one in jobs[:MAX_JOBS]]
+            more = len(jobs) - MAX_JOBS
+            lines += [f"and {many(more, 'more job')}; --json has all"] if more > 0 else []
+    return lines
+
+
+_TRENDS: Final = {Trend.WORSE: Tone.BAD, Trend.OTHER: Tone.DOUBTFUL, Trend.BETTER: Tone.GOOD}
 
 
 def _cells(row: Row, shown: list[str]) -> tuple[str, ...]:

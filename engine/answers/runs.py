@@ -7,10 +7,11 @@ from zoneinfo import ZoneInfo
 from engine.answers.artifacts import artifact_to_json
 from engine.answers.as_json import run_to_json
 from engine.answers.asked import Asked
+from engine.answers.counting import NOT_WELL
 from engine.answers.expected import INSTANT, gap_within, item_of
 from engine.answers.odd import item_odd_words
 from engine.answers.presence import Presence
-from engine.answers.report import NOT_WELL
+from engine.answers.starts import file_of
 from engine.answers.waiting import WAITING, Line, line_for, line_to_json
 from engine.answers.zones import zone_of_job
 from engine.core.artifacts import KeptArtifact
@@ -60,6 +61,16 @@ def newest_runs(
     found = view.gaps_between(job, since=since, until=_ALWAYS[1])
     gaps = tuple(gap for gap in reversed(found) if not states or gap.state in states)
     return _runs(view, runs, gaps, is_limited=bool(states), now=now, presence=presence)
+
+
+def runs_of_job(view: View, job: str, *, limit: int) -> tuple[Run, ...]:
+    """The newest runs of a job by their time, newest first."""
+    return view.runs_between(job, since=_ALWAYS[0], until=_ALWAYS[1], limit=limit)
+
+
+def listed(view: View, runs: Sequence[Run], *, now: datetime, presence: Presence) -> Runs:
+    """These runs as a list of runs."""
+    return _runs(view, tuple(runs), (), is_limited=False, now=now, presence=presence)
 
 
 def runs_in(
@@ -164,7 +175,9 @@ def _cells(found: Runs, run: Run, words: str) -> tuple[str, ...]:
         took = seconds_text((run.ended_at - run.started_at).total_seconds())
     tries = f" ({run.attempt} attempts)" if run.attempt > 1 else ""
     at = instant_text(run.scheduled_for, found.zones[run.job], has_seconds=True)
-    return (short(run.id), run_text(run), at, run.state.value + tries, took, words)
+    file = file_of(run).rpartition("/")[2]
+    why = "; ".join(part for part in (words, file and f"file {file}") if part)
+    return (short(run.id), run_text(run), at, run.state.value + tries, took, why)
 
 
 def _gap_lines(found: Runs) -> list[str]:

@@ -101,6 +101,7 @@ def _lines(spec: JobSpec) -> list[Row]:
         (f"notify.{event}", _value([channel.name for channel in channels]))
         for event, channels in sorted(spec.notify.items())
     ]
+    rows += [("ping", spec.ping)]
     rows += [("renamed_from", spec.renamed_from or "")]
     return [(key, text) for key, text in rows if text not in ("", "[]", "{}") or _may_be_empty(key)]
 

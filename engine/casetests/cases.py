@@ -11,7 +11,7 @@ from jobfile.model.values import Value
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GivenAttempt:
-    """How an attempt ends (succeeds, exit, signal, http, connect, times out, lost), and how long it takes."""
+    """How an attempt ends (exit, signal, http, connect, expectation, times out, lost), and its length."""
 
     kind: str
     code: int = 0

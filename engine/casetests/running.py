@@ -40,6 +40,8 @@ NEVER_TOO_EARLY = datetime(1970, 1, 1, tzinfo=UTC)
 """Cases may be about any time."""
 EVENTS: Final = (TriggerKind.FILE, TriggerKind.AFTER, TriggerKind.WEBHOOK, TriggerKind.BOOT)
 """What can start the run of a case beside its schedule and a user."""
+BROKEN: Final = "the case says so"
+"""Which check of `expect` an attempt does not pass."""
 _SECOND = timedelta(seconds=1)
 MAX_WAIT = timedelta(days=366)
 """The longest time that may pass in a case."""
@@ -72,6 +74,7 @@ class Lived:
 
 def live(case: Case, job: CompiledJob, place: Place, *, at: datetime) -> Lived:
     """Run the job with the input of the case."""
+    _refuse_no_check(case, job.spec)
     event = _event_of(case, job.spec, place)
     engine = _Engine(case, _of_one_combination(_without_outside(job), case), place.ledger, at, event)
     try:
@@ -79,6 +82,16 @@ def live(case: Case, job: CompiledJob, place: Place, *, at: datetime) -> Lived:
         return engine.lived()
     finally:
         engine.store.close()
+
+
+def _refuse_no_check(case: Case, spec: JobSpec) -> None:
+    """Refuse an attempt that breaks a check of `expect` if the job has none."""
+    attempts = (*case.given.attempts, *(one for each in case.given.steps.values() for one in each))
+    if any(one.kind == Reason.EXPECTATION for one in attempts) and not spec.expect.has_checks:
+        raise CannotTestError(
+            f"`{spec.name}` has no `files`, `log`, `outputs` or `min_duration` in `expect`, so an attempt of "
+            "it cannot end with `expectation`"
+        )
 
 
 def _event_of(case: Case, spec: JobSpec, place: Place) -> Described | None:
@@ -301,7 +314,8 @@ class _Engine:
             end = end_of_request(flight.order.env[REQUEST], done)
             self.launcher.finish(key.id, exit_code=end.exit_code, outputs=end.outputs)
         else:
-            self.launcher.finish(key.id, exit_code=done.code, outputs=outputs)
+            unmet = BROKEN if done.kind == Reason.EXPECTATION else ""
+            self.launcher.finish(key.id, exit_code=done.code, outputs=outputs, unmet=unmet)
 
     def no_request(self, key: AttemptKey, done: GivenAttempt) -> str:
         """Why an attempt cannot get a response."""

@@ -11,6 +11,7 @@ from typing import Final
 from engine.actions.http import OPTIONS
 from engine.channels.kind import Failure, Posting, Subject
 from engine.execution.launcher_client import Heard
+from engine.notifications.message import event_line
 from engine.programs import APPRISE_SEND
 from jobfile.model.environment import PASSED_ON
 from jobfile.model.jobs import ChannelSpec
@@ -31,10 +32,10 @@ class AppriseChannel:
         """One program for each URL, so that one that works is not sent to again when another fails."""
         message, environ = subject.message, subject.config.environ
         kind = message.fields.get("kind")
-        ids = ", ".join(message.ids)
         order = {
             "title": message.title,
-            "body": f"{message.text}\n\nevent {ids}",
+            "body": f"{message.text}\n\n{event_line(message.ids)}",
+            "html": message.html,
             "type": "success" if kind in GOOD else "failure" if kind in BAD else "warning",
         }
         env = {name: environ[name] for name in PASSED_ON if name in environ}

@@ -1,31 +1,30 @@
 """Delivers a message: collects what is known now, makes the message, and runs the programs that send it."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from engine.actions.kind import CannotStartError
 from engine.actions.prepare import secret_value
+from engine.channels.failing import MAX_OUTPUT_BYTES, shown
 from engine.channels.gathering import gather
 from engine.channels.kind import Failure, Posting, Subject
+from engine.channels.ping import SendPing, make_ping, send_ping
 from engine.channels.registry import kind_of
 from engine.config import EngineConfig
 from engine.core.lifecycle import Attempt
+from engine.core.notices import is_ping
 from engine.core.records import Owed, Parcel
 from engine.execution.launcher_client import listen
 from engine.ledger.store_ports import Sending
 from engine.notifications.message import MAX_LISTED, Happening, Message, make_message
+from engine.notifications.quiet import LOUD, Quiet, quiet_now
 from engine.notifications.system_channels import CHANNELS_FACT, KnownChannel, channels_from_text
-from engine.supervisor.masking import Masker
-from jobfile.diagnostics.escapes import printable
 from jobfile.expressions.expression import EvaluationError
 from jobfile.model.jobs import ChannelSpec, JobSpec
 
 SEND_SECONDS = 30.0
 """Total time to deliver a message to one destination."""
-MAX_OUTPUT_BYTES = 1024 * 1024
-"""A program that sends may not print more."""
-MAX_ERROR = 300
-"""Maximum number of characters kept of an error."""
 MAX_EVENTS = 1_000
 """Maximum number of notifications of a message that are read; more are counted."""
 
@@ -53,15 +52,25 @@ class Send(Protocol):
 class Courier:
     """Delivers messages for the sender, in threads of a pool."""
 
-    def __init__(self, store: Sending, config: EngineConfig, *, send: "Send | None" = None) -> None:
-        """Take the ledger, to read what a message is about; `send` is another way to send it, for tests."""
+    def __init__(
+        self,
+        store: Sending,
+        config: EngineConfig,
+        *,
+        send: "Send | None" = None,
+        ping: "SendPing | None" = None,
+    ) -> None:
+        """Take the ledger, to read what a message is about; `send` and `ping` are other ways, for tests."""
+        self._ping = ping or send_ping
         self._store = store
         self._config = config
         self._send = send or send_message
 
     def deliver(self, channel: str, parcel: Parcel) -> Delivered:
-        """Send a message once; blocks at most for SEND_SECONDS for each destination."""
+        """Send a message once; blocks at most for SEND_SECONDS for each destination, or for each ping."""
         owed = self._store.outbox.of_message(parcel.id, limit=MAX_EVENTS)
+        if is_ping(channel):
+            return self._pinged(owed, parcel)
         known = self._channel(channel, owed)
         if known is None:
             return Delivered(f"channel `{channel}` is no longer in the job files", parcel.done)
@@ -73,6 +82,26 @@ class Courier:
             ids=[one.id for one in owed],
         )
         return self._send(message, known, self._config, done=parcel.done)
+
+    def quiet(self, channel: str, owed: Sequence[Owed], now: datetime) -> Quiet:
+        """How quiet a channel is now, for notifications that wait for it."""
+        known = self._channel(channel, owed) if owed else None
+        return LOUD if known is None else quiet_now(known.spec.quiet, now)
+
+    def _pinged(self, owed: Sequence[Owed], parcel: Parcel) -> Delivered:
+        """Send pings in their order, up to the first that fails; `done` has the ids of those that arrived."""
+        done = parcel.done
+        for one in owed:
+            if one.id in done:
+                continue
+            target = next((spec.ping for spec in self._specs(one) if spec.ping), "")
+            if not target:
+                continue  # its job pings nothing any more
+            failure = self._ping(target, make_ping(self._gathered(one)), self._config)
+            if failure is not None:
+                return Delivered(failure.error, done, failure.wait)
+            done = (*done, one.id)
+        return Delivered(done=done)
 
     def _channel(self, name: str, owed: Sequence[Owed]) -> KnownChannel | None:
         """A channel as the job in force has it, else as the run had it; `config` and `engine` have no job."""
@@ -113,9 +142,9 @@ def send_message(
         subject = Subject(message, spec, channel.variables, secrets, config)
         postings = kind_of(spec).postings(subject)
     except CannotStartError as error:
-        return Delivered(_shown(error.detail, secrets), done)
+        return Delivered(shown(error.detail, secrets), done)
     except EvaluationError as error:
-        return Delivered(_shown(str(error), secrets), done)
+        return Delivered(shown(str(error), secrets), done)
     failures: list[Failure] = []
     for posting in postings:
         if posting.destination and posting.destination in done:
@@ -127,7 +156,7 @@ def send_message(
             failures.append(failure)
     waits = [one.wait for one in failures if one.wait is not None]
     errors = "; ".join(one.error for one in failures)
-    return Delivered(_shown(errors, secrets), done, max(waits, default=None))
+    return Delivered(shown(errors, secrets), done, max(waits, default=None))
 
 
 def _post(posting: Posting, channel: ChannelSpec) -> Failure | None:
@@ -146,12 +175,3 @@ def _post(posting: Posting, channel: ChannelSpec) -> Failure | None:
         why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         return Failure(f"{posting.argv[0]} cannot be executed: {why}")
     return kind_of(channel).failure(heard)
-
-
-def _shown(error: str, secrets: dict[str, str]) -> str:
-    """An error in a form for the ledger: one line, not too long, without the values of secrets."""
-    masker = Masker(secrets.values())
-    content = error.encode("utf-8", "backslashreplace")
-    text = (masker.feed(content) + masker.rest()).decode("utf-8", "replace")
-    text = printable(" ".join(text.split()))
-    return text if len(text) <= MAX_ERROR else f"{text[: MAX_ERROR - 1]}…"

@@ -7,6 +7,7 @@ from engine.config import EngineConfig
 from engine.core.lifecycle import Attempt, AttemptState, Run
 from engine.core.records import Owed
 from engine.execution.output_text import last_lines
+from engine.notifications.digests import DIGEST
 from engine.notifications.message import TAIL_LINES, Happening
 from jobfile.model.jobs import JobSpec
 
@@ -29,7 +30,7 @@ def gather(
     return Happening(
         id=owed.id,
         event=owed.event,
-        job=owed.job,
+        job="" if owed.event == DIGEST else owed.job,
         at=owed.at,
         facts=facts if isinstance(facts, dict) else {},
         spec=spec,

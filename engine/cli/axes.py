@@ -1,67 +1,13 @@
-"""Reads the option that chooses combinations of a matrix: `--matrix region=eu`."""
+"""The option that chooses combinations of a matrix: `--matrix region=eu`."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
 
-from engine.answers.combinations import has_values
-from engine.answers.newest import FAR
-from engine.cli.params import split_params
-from engine.core.vocabulary import value_text
-from engine.ledger.ports import View
-from jobfile.model.canonical import spec_from_json
-from jobfile.model.jobs import JobSpec
-from jobfile.model.values import Scalar
-
 F = TypeVar("F", bound=Callable[..., Any])
-
-
-def split_axes(given: tuple[str, ...]) -> dict[str, str]:
-    """Split the values of `--matrix`."""
-    return split_params(given, option="--matrix")
 
 
 def matrix_option(help: str) -> Callable[[F], F]:
     """The option `--matrix AXIS=VALUE`."""
     return click.option("--matrix", "axes", multiple=True, metavar="AXIS=VALUE", help=help)
-
-
-def refuse_unknown_axes(view: View, job: str, given: Mapping[str, str]) -> None:
-    """Raise a usage error for an axis that the matrix of the job does not have."""
-    if not given:
-        return
-    known = view.job_in_force(job) or view.newest_run(job, until=FAR)
-    text = view.definition_text(known.digest) if known is not None else None
-    if text is None:
-        return
-    axes = dict.fromkeys(name for one in spec_from_json(text).matrix for name in one)
-    for name in given:
-        if name not in axes:
-            raise _no_axis(job, name, axes)
-
-
-def _no_axis(job: str, name: str, axes: Collection[str]) -> click.UsageError:
-    if not axes:
-        return click.UsageError(f"{job} has no `matrix`; remove --matrix")
-    return click.UsageError(f"the matrix of {job} has no axis `{name}`; its axes are {', '.join(axes)}")
-
-
-def chosen_combinations(spec: JobSpec, given: Mapping[str, str]) -> tuple[Mapping[str, Scalar], ...]:
-    """The combinations of a job with these values of its axes; raises a usage error if there are none."""
-    if not given:
-        return spec.matrix
-    axes = dict.fromkeys(name for one in spec.matrix for name in one)
-    for name, value in given.items():
-        known = dict.fromkeys(value_text(one[name]) for one in spec.matrix if name in one)
-        if not known:
-            raise _no_axis(spec.name, name, axes)
-        if value not in known:
-            values = ", ".join(known)
-            raise click.UsageError(
-                f"`{value}` is not a value of {name} in the matrix of {spec.name}: {values}"
-            )
-    found = tuple(one for one in spec.matrix if has_values(one, given))
-    if not found:
-        raise click.UsageError(f"the matrix of {spec.name} excludes this combination; remove a --matrix")
-    return found

@@ -5,10 +5,12 @@ from dataclasses import field
 from pathlib import Path
 
 from engine.actions.unsupported import UNABLE
-from engine.cli.place import Place
+from engine.asking.place import Place
+from engine.programs import has_apprise
 from engine.sources.file_reader import read_job_files, read_limited
 from engine.sources.includes import JobFiles
 from engine.sources.shell_syntax import SyntaxChecker
+from jobfile.checks.beyond import APPRISE
 from jobfile.diagnostics.diagnostic import Diagnostic, arrange
 from jobfile.diagnostics.source import Source
 from jobfile.files.merged_settings import map_at
@@ -58,7 +60,7 @@ def check_sets(
             overrides=overrides,
             now=place.now(),
             ask_shells=shells.check,
-            unable=UNABLE,
+            unable=UNABLE if has_apprise() else (*UNABLE, APPRISE),
         )
         shown_files = {name for name, _ in one.files if not wanted or _identity(name) in wanted}
         everything += [each for each in compiled.diagnostics if each.file in shown_files]

@@ -3,16 +3,16 @@
 import contextlib
 import sys
 from collections.abc import Mapping, Sequence
-from typing import NoReturn
 
 import click
 
+from engine.asking.expressions import NotAScheduleError
+from engine.asking.findings import InvalidFilesError
 from engine.cli.output import print_json, print_text, style_of, width
-from engine.core.errors import ErrorCode, JobfileError
+from engine.core.errors import JobfileError
 from jobfile.diagnostics.diagnostic import Diagnostic, Severity, left_off_words, most_severe
 from jobfile.diagnostics.source import Source
 from jobfile.model.counts import many
-from jobfile.pipeline import Looked
 from jobfile.render.redact import without_secrets
 from jobfile.render.text import render_short, render_text, summary_line, to_json, to_json_line
 
@@ -54,30 +54,29 @@ def print_diagnostics(
 
 def print_beside(diagnostics: Sequence[Diagnostic], sources: Mapping[str, Source]) -> None:
     """Print findings that are not the answer itself: on standard error if the answer is JSON."""
-    context = click.get_current_context(silent=True)
-    as_json = context is not None and context.params.get("as_json", False)
+    as_json = click.get_current_context().params.get("as_json", False)
     with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
         print_diagnostics(diagnostics, sources)
 
 
-def print_mistake(mistake: Diagnostic, source: Source) -> None:
+def print_mistake(error: NotAScheduleError) -> None:
     """Print a mistake on the command line as one in a file, on standard error."""
     with contextlib.redirect_stdout(sys.stderr):
-        print_diagnostics([mistake], {source.name: source})
+        print_diagnostics([error.mistake], {error.source.name: error.source})
 
 
-class InvalidFilesError(JobfileError):
-    """The job files have errors, which were printed."""
-
-    code = ErrorCode.INVALID_FILES
-    is_reported = True
-
-
-def refuse_invalid(compiled: Looked) -> NoReturn:
-    """Print the errors of files, and the number of their warnings; raise InvalidFilesError."""
-    errors = [one for one in compiled.diagnostics if one.is_error]
-    print_beside(errors, compiled.sources)
-    others = sum(one.suppressed is None and one.severity is Severity.WARNING for one in compiled.diagnostics)
+def print_invalid(error: InvalidFilesError) -> None:
+    """Print the errors of files, and the number of their warnings."""
+    found = error.looked.diagnostics
+    print_beside([one for one in found if one.is_error], error.looked.sources)
+    others = sum(one.suppressed is None and one.severity is Severity.WARNING for one in found)
     if others:
         click.echo(f"and {many(others, 'warning')}; to see them:  jobfile check", err=True)
-    raise InvalidFilesError(f"the job files have {many(len(errors), 'error')}")
+
+
+def print_report(error: JobfileError) -> None:
+    """Print what an error was found in, if that is a file or an expression."""
+    if isinstance(error, InvalidFilesError):
+        print_invalid(error)
+    elif isinstance(error, NotAScheduleError):
+        print_mistake(error)

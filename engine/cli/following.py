@@ -15,10 +15,10 @@ from engine.answers.presence import RUNNING
 from engine.answers.reasons import end_line, item_words
 from engine.answers.requested import answer_of_request, requested_to_json
 from engine.answers.steps import kept_words, steps_of_run
-from engine.cli.alone import Alone
-from engine.cli.asking import ask_to_stop, hand_over, is_duplicate, prepare_state
+from engine.asking.alone import Alone
+from engine.asking.place import Place
+from engine.asking.requests import ask_to_stop, hand_over, is_duplicate, prepare_state
 from engine.cli.output import print_json, print_text, style_of
-from engine.cli.place import Place
 from engine.cli.showing import OutputShown
 from engine.cli.step_output import PrefixedLines, StepsShown
 from engine.core.errors import StoreRefusedError

@@ -71,6 +71,18 @@ PAGES: Final[Mapping[str, HelpPage]] = {
     "lsp": HelpPage(
         ("jobfile lsp",), {GOOD: "the editor ended the session", USAGE: "the extra `lsp` is not installed"}
     ),
+    "mcp": HelpPage(
+        (
+            "jobfile mcp -f /srv/shop/jobs.yaml",
+            "jobfile mcp --allow run,cancel",
+            "jobfile mcp --listen 127.0.0.1:8765",
+        ),
+        {
+            GOOD: "the agent ended the session, or a signal the server",
+            NOT_WELL: "it cannot listen on the address",
+            USAGE: "an action or an address is not known, or the extra `mcp` is not installed",
+        },
+    ),
     "completion": HelpPage(
         (
             "jobfile completion bash > ~/.local/share/bash-completion/completions/jobfile",
@@ -179,6 +191,33 @@ PAGES: Final[Mapping[str, HelpPage]] = {
             TRY_AGAIN: "another engine is running here",
         },
     ),
+    "serve": HelpPage(
+        (
+            "jobfile serve --listen 127.0.0.1:8420",
+            "jobfile serve",
+            "jobfile serve --listen 10.0.0.5:8420 --host jobs.example.org --behind-proxy",
+        ),
+        {
+            GOOD: "it was stopped",
+            NOT_WELL: "it cannot start: the address is taken, a file is open to others, a package is missing",
+            USAGE: "the address would let others listen in",
+        },
+    ),
+    "ui": HelpPage(
+        ("jobfile ui", "jobfile ui --no-browser"),
+        {
+            GOOD: "the page is open, or its address is printed",
+            NOT_WELL: "the page is not served at an address",
+        },
+    ),
+    "token": HelpPage(
+        (
+            "jobfile token add deploy --role operator --jobs 'report-*' --expires 90d",
+            "jobfile token list",
+            "jobfile token revoke deploy --why 'left the team'",
+        ),
+        {GOOD: "done", NOT_WELL: "there is a token of this name already; with revoke: there is none"},
+    ),
     "run": HelpPage(
         (
             "jobfile run nightly",
@@ -281,7 +320,8 @@ PAGES: Final[Mapping[str, HelpPage]] = {
         (
             "jobfile report",
             "jobfile report nightly --since 7d",
-            "jobfile report --since yesterday --until today",
+            "jobfile report --on 'last month' --compare",
+            "jobfile report --tag night --on yesterday --format junit > report.xml",
         ),
         {
             GOOD: "all is well",
@@ -336,10 +376,23 @@ PAGES: Final[Mapping[str, HelpPage]] = {
             USAGE: "there is no such generation",
         },
     ),
+    "metrics": HelpPage(
+        (
+            "jobfile metrics",
+            "jobfile metrics --listen 127.0.0.1:9464",
+            "jobfile metrics --textfile /var/lib/node_exporter/jobfile.prom",
+        ),
+        {
+            GOOD: "the metrics are printed or written, whatever they say",
+            NOT_WELL: "the port is taken, or the file cannot be written",
+            USAGE: "nothing is recorded yet, or the extra `metrics` is not installed",
+        },
+    ),
     "notify": HelpPage(
         (
             "jobfile notify test oncall",
             "jobfile notify preview nightly failed",
+            "jobfile notify preview mail digest",
             "jobfile notify preview 3f2a recovered --json",
         ),
         {

@@ -42,6 +42,9 @@ GROUPS = {
     },
     "Run": {
         "up": "run the engine in the foreground",
+        "serve": "serve the page and the API",
+        "ui": "open the page in a browser, signed in",
+        "token": "who may use the page and the API",
         "run": "run a job now and follow it",
         "wait": "wait for runs to end",
         "cancel": "end a run, or several",
@@ -58,8 +61,10 @@ GROUPS = {
         "artifacts": "the files that a run kept",
         "runs": "the newest runs",
         "report": "everything expected, and the results",
+        "metrics": "the numbers for a monitoring system",
         "notify": "test a channel, or print a message",
         "audit": "who changed what, and whether the record is complete",
+        "mcp": "serve an agent: the answers as tools",
     },
     "Repair": {
         "doctor": "are the machine and the ledger sound?",
@@ -73,7 +78,7 @@ GROUPS = {
 
 COMMANDS = {name: about for group in GROUPS.values() for name, about in group.items()}
 
-LASTING = ("up", "lsp", "run", "wait")
+LASTING = ("up", "serve", "lsp", "mcp", "run", "wait", "metrics")
 """Commands that may run for long."""
 OBJECTS_BETWEEN_SEARCHES = 200_000
 """How many objects a short command makes before Python searches them for garbage: it finds almost none, and
@@ -86,6 +91,33 @@ ELSEWHERE = {"ls": "list", "ps": "list", "history": "runs", "stop": "cancel", "k
 
 class HelpedCommand(click.Command):
     """A command whose help ends with examples and the meanings of its exit codes."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments; a value of a param without its option gets advice."""
+        given = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            bare = next((one for one in given if "=" in one and f"argument ({one}" in error.message), None)
+            if bare is not None and any("-p" in param.opts for param in self.params):
+                # As below: click declares it final.
+                error.message += f"; the value of a param follows -p:  -p {bare}"  # type: ignore[misc]
+            raise
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command. A question that is wrong is shown as a wrong command line."""
+        from engine.core.errors import JobfileError, WrongUsageError  # noqa: PLC0415  start-up time: `--help` needs none
+
+        try:
+            return super().invoke(ctx)
+        except WrongUsageError as error:
+            raise click.UsageError(str(error), ctx=ctx) from error
+        except JobfileError as error:
+            if error.is_reported:
+                from engine.cli.findings import print_report  # noqa: PLC0415  start-up time: only after an error
+
+                print_report(error)
+            raise
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  click's signature
         """Write the examples and the exit codes."""
@@ -142,7 +174,7 @@ def group() -> None:
     """Jobs, retries and schedules in YAML; and for each: did it run, did it succeed?
 
     State lives in .jobfile beside the job file. All commands but
-    schema, lsp, comment and completion take --json.
+    schema, lsp, mcp, comment and completion take --json.
 
     Besides its own exit codes, each command uses: 64 wrong usage, 65 a file cannot be read, 70 a bug in
     jobfile, 74 the output could not be written, 75 the ledger cannot be used now.
@@ -244,17 +276,9 @@ def _print_error(error: Exception, *, as_json: bool) -> int:
         if as_json:
             _print_failure(error.code.name, text, advice=error.advice)
         return error.exit_code
-    import tempfile  # noqa: PLC0415  start-up time: only after a bug
-    import traceback  # noqa: PLC0415  start-up time: only after a bug
+    from engine.cli.bugs import bug_words  # noqa: PLC0415  start-up time: only after a bug
 
-    with tempfile.NamedTemporaryFile(
-        "w", prefix="jobfile-bug-", suffix=".txt", delete=False, encoding="utf-8", errors="backslashreplace"
-    ) as file:
-        traceback.print_exception(error, file=file)
-    text = (
-        f"a bug in jobfile: {type(error).__name__}. Nothing you wrote should do this; "
-        f"please report it with {file.name}"
-    )
+    text = bug_words(error)
     click.echo(f"error: {text}", err=True)
     if as_json:
         _print_failure("BUG", text)

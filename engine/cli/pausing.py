@@ -7,11 +7,11 @@ import click
 
 from engine.answers.choice import Choice
 from engine.answers.pauses import Affected, affected_to_json, affected_to_text
+from engine.asking.choosing import chosen_jobs
+from engine.asking.place import Place
 from engine.cli.confirming import confirmed
 from engine.cli.exit_codes import GOOD
-from engine.cli.filters import chosen_jobs
 from engine.cli.output import print_json, row_width
-from engine.cli.place import Place
 from engine.host.wake import poke
 from engine.ledger.opening import open_ledger
 from engine.ledger.store_ports import Store

@@ -1,136 +1,40 @@
-"""The place where a command works: the main file, the state folder, the ledger; and the options for them."""
+"""The options for the place where a command works, and warnings about what is found there."""
 
-from collections.abc import Callable, Sequence
-from datetime import datetime
-from pathlib import Path
-from shlex import quote
+from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from engine.config import EngineConfig, find_main_file, find_state_dir, limits
-from engine.core.errors import ErrorCode, JobfileError, NothingRecordedError
-from engine.host.clock import SystemClock
-from engine.host.environment import account, environment
-from engine.host.ownership import file_troubles, refuse_foreign_files, refuse_foreign_state
-from engine.ledger.opening import glance_at_runs, open_trace_free_view, open_view
+from engine.asking.place import Place
 from jobfile.diagnostics.escapes import printable
 from jobfile.model.dataclass import dataclass
 
 if TYPE_CHECKING:
     from engine.ledger.ports import View
 
-MAX_LISTED = 5
-"""Maximum number of unreadable rows that an answer names; `doctor` names all."""
-
 Function = TypeVar("Function", bound=Callable[..., object])
 
 
-class UnknownJobError(JobfileError):
-    """The job does not exist here."""
-
-    code = ErrorCode.UNKNOWN_JOB
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """The main file and the state folder, as -f and --state name them, and the time."""
+class WatchedPlace(Place):
+    """A place whose command warns, at its end, about ledger rows that it could not read."""
 
-    main_file: Path
-    state_dir: Path
+    def note(self, text: str) -> None:
+        """Say something beside the answer: on standard error."""
+        click.echo(printable(text), err=True)
 
-    @classmethod
-    def named(cls, file: str | None, state: str | None) -> "Place":
-        """The place that the options name."""
-        main_file = find_main_file(file, here=Path.cwd())
-        return cls(main_file=main_file, state_dir=find_state_dir(state, main_file, environ=environment()))
-
-    @property
-    def options(self) -> str:
-        """The options with which another command, typed in this folder, finds this place; usually none."""
-        main_file, here, environ = self.main_file, Path.cwd(), environment()
-        found = ""
-        if main_file != find_main_file(None, here=here):
-            found += f" -f {quote(str(main_file))}"
-        if self.state_dir != find_state_dir(None, main_file, environ=environ):
-            found += f" --state {quote(str(self.state_dir))}"
-        return found
-
-    @property
-    def config(self) -> EngineConfig:
-        """The engine's settings for this place."""
-        environ = environment()
-        return EngineConfig(
-            main_file=self.main_file,
-            state_dir=self.state_dir,
-            environ=environ,
-            account=account,
-            **limits(environ),
-        )
-
-    def now(self) -> datetime:
-        """The wall clock."""
-        return SystemClock().now()
-
-    def view(self) -> "View":
-        """The ledger for reading. Raises NothingRecordedError when there is none."""
-        refuse_foreign_state(self.state_dir)
-        if not self.config.ledger.exists():
-            raise NothingRecordedError(
-                f"nothing is recorded yet in {self.state_dir}; start the engine with  jobfile up"
-            )
-        return _watched(open_view(self.config.ledger_url))
-
-    def trace_free_view(self) -> "View | None":
-        """The ledger for a read that creates no file; None when there is no ledger that can be read so."""
-        from engine.host.lock import is_engine_running  # noqa: PLC0415  start-up time: few commands look so
-
-        refuse_foreign_state(self.state_dir)
-        if not self.config.ledger.exists():
-            return None
-        try:
-            return open_trace_free_view(self.config.ledger_url, is_in_use=is_engine_running(self.state_dir))
-        except JobfileError:
-            return None
-
-    def newest_runs(self, *, is_open: bool | None, prefix: str, limit: int) -> Sequence[tuple[str, str, str]]:
-        """Id, job and state of the newest runs, read quickly without a trace; none without a ledger."""
-        refuse_foreign_state(self.state_dir)
-        ledger = self.config.ledger
-        return (
-            glance_at_runs(self.config.ledger_url, is_open=is_open, prefix=prefix, limit=limit)
-            if ledger.exists()
-            else ()
-        )
-
-    def view_if_any(self) -> "View | None":
-        """The ledger for reading, if there is one."""
-        refuse_foreign_state(self.state_dir)
-        return self.view() if self.config.ledger.exists() else None
-
-
-def _watched(view: "View") -> "View":
-    """Warn at the end of the command about ledger rows that it could not read."""
-    context = click.get_current_context(silent=True)
-    if context is not None:
-        context.call_on_close(lambda: _warn_unreadable(view))
-    return view
-
-
-def _warn_unreadable(view: "View") -> None:
-    found = view.unreadable
-    for one in found[:MAX_LISTED]:
-        click.echo(f"warning: {printable(one.words)}", err=True)
-    if found:
-        more = f" and {len(found) - MAX_LISTED} more;" if len(found) > MAX_LISTED else ""
-        click.echo(f"{more} `jobfile doctor` says what to do".lstrip(), err=True)
+    def keep(self, view: "View") -> None:
+        """At the end of the command, warn about rows that could not be read."""
+        context = click.get_current_context(silent=True)
+        if context is not None:
+            context.call_on_close(lambda: self.warn_unreadable(view))
 
 
 def place_options(function: Function) -> Function:
     """-f/--file and --state, given to the command as one `place`."""
 
     def with_place(*args: object, file: str | None, state: str | None, **kwargs: object) -> object:
-        return function(*args, place=Place.named(file, state), **kwargs)
+        return function(*args, place=WatchedPlace.named(file, state), **kwargs)
 
     with_place.__doc__ = function.__doc__
     with_place.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]  # click's own attribute
@@ -146,25 +50,6 @@ def place_options(function: Function) -> Function:
         help="The state folder [default: $JOBFILE_STATE, else .jobfile beside the job file].",
     )(decorated)
     return decorated  # type: ignore[return-value]  # same signature but for the place
-
-
-def refuse_unsafe_files(place: "Place", *, is_strict: bool) -> None:
-    """Refuse job files that other users could change; without `is_strict`, only warn.
-
-    A file that cannot be read is reported when it is read next.
-    """
-    from engine.sources.file_reader import read_job_files  # noqa: PLC0415  start-up time: few commands run files
-
-    try:
-        names = [Path(name) for name, _ in read_job_files(place.main_file).files]
-    except OSError:
-        return
-    if is_strict:
-        refuse_foreign_files(names)
-        return
-    found = next(file_troubles(names), None)
-    if found is not None:
-        click.echo(f"warning: {found.found}, and so the commands that run as you:  {found.help}", err=True)
 
 
 strict_option = click.option(

@@ -7,10 +7,10 @@ from pathlib import Path
 import click
 
 from engine.actions.unsupported import needs_beyond
+from engine.asking.findings import refuse_invalid
+from engine.asking.place import Place
 from engine.cli.exit_codes import GOOD
-from engine.cli.findings import refuse_invalid
 from engine.cli.output import print_json, print_text, style_of, width
-from engine.cli.place import Place
 from engine.host.keys import make_key
 from engine.host.lock import make_private_file, make_state_dir
 from engine.host.run_ids import new_run_id

@@ -4,22 +4,8 @@ import sys
 from typing import TextIO
 
 from engine.cli.output import style_of
-from engine.execution.output_text import NeutralText, last_lines
+from engine.execution.output_text import NeutralText, last_part
 from engine.supervisor.output import OutputTail
-
-__all__ = ["NeutralText", "OutputShown", "last_lines", "last_part"]
-
-
-def last_part(output: bytes, lines: int | None) -> bytes:
-    """The last lines of an output; all of it for None."""
-    if lines is None:
-        return output
-    start = len(output.removesuffix(b"\n"))
-    for _ in range(lines):
-        start = output.rfind(b"\n", 0, start)
-        if start < 0:
-            return output
-    return output[start + 1 :] if lines else b""
 
 
 class OutputShown:

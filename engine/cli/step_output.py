@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from engine.cli.output import is_coloured
-from engine.cli.showing import NeutralText
 from engine.core.lifecycle import AttemptKey
 from engine.core.vocabulary import place_text
+from engine.execution.output_text import NeutralText
 from engine.host.environment import environment
 from engine.ledger.ports import View
 from engine.supervisor.output import OutputTail

@@ -25,7 +25,7 @@ from engine.host.ownership import refuse_foreign_state
 from engine.host.run_ids import new_run_id
 from engine.host.wake import poke
 from engine.ledger.opening import open_to_submit
-from engine.transactions.account import Moment, bound_params, earlier_ids, request_runs, requested_runs
+from engine.transactions.account import Moment, bound_params, request_runs, requested_runs
 from engine.transactions.keys import key_trouble
 from engine.transactions.requests import requesting_run
 from jobfile.diagnostics.suggest import did_you_mean, suggest
@@ -140,8 +140,7 @@ class LocalLedger:
         return tuple(found)
 
     def _request(self, runs: Sequence[Run], spec: JobSpec, moment: Moment) -> Submitted:
-        earlier = earlier_ids(self._store, runs, now=moment.now)
-        recorded, _ = request_runs(self._store, runs, spec, moment)
+        recorded, earlier = request_runs(self._store, runs, spec, moment)
         first = recorded[0] if recorded else None
         return Submitted(
             id=earlier[0] if earlier else runs[0].id,

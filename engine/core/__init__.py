@@ -1,6 +1,7 @@
 """Pure decisions: what is due, what may start, what is retried; and the values that they use."""
 
 __all__ = [
+    "access",
     "admission",
     "arrivals",
     "artifacts",
@@ -25,6 +26,7 @@ __all__ = [
     "retry",
     "step_states",
     "steps",
+    "traces",
     "usual",
     "vocabulary",
     "webhooks",

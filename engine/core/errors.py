@@ -56,6 +56,12 @@ class JobfileError(Exception):
         cls.exit_code = cls.code.exit_code
 
 
+class WrongUsageError(JobfileError):
+    """What was asked is wrong: a text that is no time, options that exclude each other."""
+
+    code = ErrorCode.USAGE
+
+
 class UnreadableFileError(JobfileError):
     """A file that the command needs does not exist, or cannot be read."""
 

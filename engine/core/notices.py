@@ -1,6 +1,7 @@
-"""Which notifications to send about the end of a run. Pure."""
+"""Which notifications and pings to send about a run. Pure."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from engine.core.lifecycle import RunState
 from jobfile.model.jobs import JobSpec
@@ -15,6 +16,29 @@ _EVENTS: Mapping[RunState, str] = {
 }
 TROUBLE = ("failed", "missed", "late")
 """States after which a success is a recovery."""
+
+
+STARTED, CANCELLED = "started", "cancelled"
+"""Events that only a ping has."""
+PING: Final = "ping:"
+"""The channel of the pings of a job begins with this, which no name of a channel does."""
+
+
+def ping_channel(job: str) -> str:
+    """The channel of the pings of a job: each job has its own, so that one that fails delays no other."""
+    return f"{PING}{job}"
+
+
+def is_ping(channel: str) -> bool:
+    """Whether a channel has the pings of a job."""
+    return channel.startswith(PING)
+
+
+def end_pings(spec: JobSpec, state: RunState) -> dict[str, tuple[str, ...]]:
+    """The channel for the ping about the end of a run; none if its job has no ping, or it is not over."""
+    if not spec.ping or not state.is_final:
+        return {}
+    return {_EVENTS.get(state, CANCELLED): (ping_channel(spec.name),)}
 
 
 def notices(spec: JobSpec, state: RunState, *, previous: str = "") -> dict[str, tuple[str, ...]]:

@@ -94,7 +94,9 @@ def _given(text: str) -> tuple[dict[str, object], list[str]]:
             found = None
         if not isinstance(found, dict):
             shown = line if len(line) <= MAX_SHOWN else f"{line[:MAX_SHOWN]}…"
-            return given, [f"line {number} of its outputs is not a JSON object: {shown}"]
+            return given, [
+                f'line {number} of its outputs is not a JSON object such as {{"rows": 1}}: {shown}'
+            ]
         given |= found
         if len(given) > MAX_NAMES:
             return given, [f"it gave more than {MAX_NAMES} outputs"]

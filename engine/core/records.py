@@ -269,6 +269,18 @@ class StateCount:
     is_scheduled: bool
     state: RunState
     count: int
+    day: int = 0
+    """Which day of the window, from 0, where they are counted by day."""
+
+
+class Bucket(NamedTuple):
+    """Runs whose time is between two bounds: of a job, how many, and the sum of their times in seconds."""
+
+    job: str
+    number: int
+    """The place of the upper bound, from 0; that of none is the number of bounds."""
+    runs: int
+    seconds: float
 
 
 class Unreadable(NamedTuple):

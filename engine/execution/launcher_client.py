@@ -38,6 +38,7 @@ MAX_REFUSED = 10_000
 PART_BYTES = 65_536
 COMPLAINT_BYTES = 65_536
 """About how many bytes of a program's error output are kept."""
+STDERR = 2
 LOOK_SECONDS = 0.1
 """How often, in seconds, to check whether a program with open output has ended."""
 
@@ -399,3 +400,26 @@ def ask(argv: Sequence[str], text: str, *, timeout_seconds: float) -> tuple[int,
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.returncode, done.stderr.decode("utf-8", "replace")
+
+
+class Beside:
+    """A program of ours that runs beside this process, in its own session; it prints to standard error."""
+
+    def __init__(self, argv: Sequence[str], *, env: Mapping[str, str]) -> None:
+        """Start it."""
+        self._process = subprocess.Popen(  # noqa: S603  our own program, never a shell
+            argv, env=env, stdin=subprocess.DEVNULL, stdout=STDERR, start_new_session=True
+        )
+
+    def wait(self) -> str:
+        """Wait for its end; return how it ended, in words."""
+        code = self._process.wait()
+        return f"exit code {code}" if code >= 0 else f"signal {-code}"
+
+    def end(self, *, seconds: float) -> None:
+        """Ask it to end, and kill it if it does not."""
+        self._process.terminate()
+        try:
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self._process.kill()

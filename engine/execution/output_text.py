@@ -86,6 +86,18 @@ def _shown(found: re.Match[str]) -> str:
     return f"\\x{number:02x}" if number < 256 else f"\\u{number:04x}"
 
 
+def last_part(output: bytes, lines: int | None) -> bytes:
+    """The last lines of an output; all of it for None."""
+    if lines is None:
+        return output
+    start = len(output.removesuffix(b"\n"))
+    for _ in range(lines):
+        start = output.rfind(b"\n", 0, start)
+        if start < 0:
+            return output
+    return output[start + 1 :] if lines else b""
+
+
 def last_lines(folder: Path, *, count: int) -> tuple[str, ...]:
     """The last lines of an attempt's output, without control sequences and empty lines."""
     tail, reader = b"", OutputTail(folder)

@@ -29,6 +29,14 @@ def write_private(path: Path, content: bytes) -> None:
         raise JobfileError(f"cannot write {path}: {error.strerror or error}") from error
 
 
+def write_open(path: Path, content: bytes) -> None:
+    """Write a file that everyone can read; one with that name is replaced."""
+    try:
+        _put(path, content, like=None, mode=0o644)
+    except OSError as error:
+        raise JobfileError(f"cannot write {path}: {error.strerror or error}") from error
+
+
 def _refuse(path: Path) -> None:
     if path.is_symlink():
         raise OSError(0, "it is a symbolic link")
@@ -36,8 +44,8 @@ def _refuse(path: Path) -> None:
         raise PermissionError(0, "it is read-only")
 
 
-def _put(path: Path, content: bytes, *, like: os.stat_result | None) -> None:
-    """Write beside the path, then rename. The file gets the owner and mode of `like`, or is private."""
+def _put(path: Path, content: bytes, *, like: os.stat_result | None, mode: int | None = None) -> None:
+    """Write beside the path, then rename. It gets the owner and mode of `like`, or `mode`, or is private."""
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -47,6 +55,8 @@ def _put(path: Path, content: bytes, *, like: os.stat_result | None) -> None:
                 with contextlib.suppress(OSError):  # only the superuser may give files away, and needs to
                     os.fchown(handle, like.st_uid, like.st_gid)
                 os.fchmod(handle, stat.S_IMODE(like.st_mode))
+            if mode is not None:
+                os.fchmod(handle, mode)
             os.fsync(handle)
         Path(name).replace(path)
     except BaseException:

@@ -11,6 +11,11 @@ def environment() -> Mapping[str, str]:
     return dict(os.environ)  # noqa: TID251  this is the door
 
 
+def take_from_environment(name: str) -> str:
+    """The value of a variable, which is removed: no process that is started later gets it."""
+    return os.environ.pop(name, "")  # noqa: TID251  this is the door
+
+
 @cache
 def account() -> Mapping[str, str]:
     """HOME, USER and LOGNAME of the user who runs this, as cron sets them for jobs; may be empty."""

@@ -6,7 +6,10 @@ import os
 import resource
 import signal
 
+_PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
+PARENT = "JOBFILE_PARENT"
+"""In the environment of a program of ours: the process with which it has to end."""
 
 
 OWNER_RIGHTS = 0o700
@@ -31,6 +34,13 @@ def make_undumpable() -> None:
     write no core file: prctl(2).
     """
     ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def die_with_parent(parent: int) -> None:
+    """Be killed when the thread that started this process ends, also while it is stopped: prctl(2)."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:  # it has ended before
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def hear_signals() -> None:

@@ -37,6 +37,9 @@ KINDS: Final[Mapping[str, int]] = {
     "engine.log": stat.S_IFREG,
     "engine.log.1": stat.S_IFREG,
     WAKE: stat.S_IFIFO,
+    "token": stat.S_IFREG,
+    "web.address": stat.S_IFREG,
+    "web.sock": stat.S_IFSOCK,
     "runs": stat.S_IFDIR,
     "asked": stat.S_IFDIR,
     ".gitignore": stat.S_IFREG,
@@ -44,7 +47,12 @@ KINDS: Final[Mapping[str, int]] = {
 """The names in a state folder, and the kind of each."""
 _READABLE: Final = frozenset({".gitignore", "runs", "asked"})
 """Names that may be readable by others, because the folder around them is closed."""
-_NAMES: Final = {stat.S_IFREG: "a file", stat.S_IFIFO: "a named pipe", stat.S_IFDIR: "a folder"}
+_NAMES: Final = {
+    stat.S_IFREG: "a file",
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFDIR: "a folder",
+    stat.S_IFSOCK: "a socket",
+}
 _FOR_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 SEARCH: Final = stat.S_IXGRP | stat.S_IXOTH
 """A state folder may let others pass: a job with another `user` has its run's folder in it. They cannot list

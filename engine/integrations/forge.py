@@ -18,7 +18,7 @@ MAX_ANSWER_BYTES = 16 * 1024 * 1024
 PAGE = 100
 MAX_PAGES = 50
 """Maximum number of pages that are searched. If there are more, a second comment is created."""
-MARKER = "<!-- jobfile-plan:"
+MARKERS = ("<!-- jobfile-plan:", "<!-- jobfile-report")
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -79,8 +79,8 @@ def gitlab(environ: Mapping[str, str]) -> Forge:
 def put_comment(forge: Forge, text: str) -> str:
     """Write the comment with the first line of `text`; return `made`, `updated` or `unchanged`."""
     marker = text.partition("\n")[0]
-    if not marker.startswith(MARKER):
-        raise ForgeError("this is not a plan: make one with  jobfile plan --format markdown")
+    if not marker.startswith(MARKERS):
+        raise ForgeError("this is neither a plan nor a report: make one with  jobfile plan --format markdown")
     ours = _find(forge, marker)
     if ours is None:
         _call(forge, "POST", forge.comments, {"body": text})

@@ -31,6 +31,11 @@ class EventStream:
         self._clock = clock
         self._lock = threading.Lock()
 
+    def add(self, sink: Sink) -> None:
+        """Serve one more sink, after the others."""
+        with self._lock:
+            self._sinks.append(sink)
+
     def report(self, *events: Event) -> None:
         """Report events, in order. Never raises: reporting must not stop any work."""
         if not events:

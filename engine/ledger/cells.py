@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple  # a row's columns have no narrower type
 
+from engine.core.access import GrantKind, Role
 from engine.core.lateness import LateKind
 from engine.core.lifecycle import AttemptState, RunState, TriggerKind
 from engine.core.step_states import StepState
@@ -430,6 +431,19 @@ CELLS: Final[Mapping[str, Mapping[str, Cell]]] = {
         "over_at": ENDED,
     },
     "odd": {"run_id": RUN_ID, "name": TEXT, "value": REAL, "median": REAL, "spread": REAL},
+    "access_grant": {
+        "hash": TEXT,
+        "kind": _one_of(frozenset(GrantKind), GrantKind.CODE.value),
+        "name": TEXT,
+        "role": _one_of(frozenset(Role), Role.VIEWER.value),
+        "jobs": TEXT,
+        "token": TEXT,
+        "created_at": INSTANT,
+        "created_by": TEXT,
+        "expires_at": ENDED,
+        "used_at": _maybe(INSTANT),
+        "ended_at": ENDED,
+    },
     "followed": {"job": JOB, "follower": JOB, "generation": COUNT},
     "ended": {"run_id": RUN_ID, "generation": COUNT, "noted_at": INSTANT},
     "definition": {"digest": TEXT, "job": JOB, "spec": TEXT},
@@ -452,6 +466,7 @@ KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "idempotency_key": ("job", "key"),
     "late": ("job", "kind", "about"),
     "odd": ("run_id", "name"),
+    "access_grant": ("hash",),
     "followed": ("job", "follower"),
     "ended": ("seq",),
     "definition": ("digest",),

@@ -17,7 +17,7 @@ STUCK_SECONDS = 30.0
 LONG_TURN_SECONDS = 600.0
 """The same for a loop that works through many files in one turn."""
 WITH_LONG_TURNS = ("housekeeper",)
-NO_DUTY_OF_RUNS = ("housekeeper", "watcher")
+NO_DUTY_OF_RUNS = ("housekeeper", "watcher", "outside watch")
 """Loops without which the generation in force continues: no reason to restart the engine."""
 
 
@@ -68,6 +68,11 @@ class LedgerGuard:
         if any(now - began >= STUCK_SECONDS for began in since):
             return True
         return any(loop not in NO_DUTY_OF_RUNS for loop in self.standing())
+
+    @property
+    def is_unwritable(self) -> bool:
+        """Whether the ledger cannot be written now."""
+        return self._is_reported
 
     @contextmanager
     def turn(self, loop: str) -> Iterator[None]:

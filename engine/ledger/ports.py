@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         Applied,
         Audited,
         Backfill,
+        Bucket,
         Definition,
         Gap,
         Generation,
@@ -35,9 +36,12 @@ if TYPE_CHECKING:
         Watched,
     )
     from engine.core.step_states import StepRun
+    from engine.ledger.access_ports import Granted
     from engine.ledger.following_ports import Followed
     from engine.ledger.late_ports import LateHistory
+    from engine.ledger.slot_ports import Slots
     from engine.ledger.soundness_ports import Soundness
+    from engine.ledger.total_ports import Totals
 
 
 class Opened(Protocol):
@@ -143,12 +147,9 @@ class History(Details, Protocol):
         """Durations of the job's newest runs that succeeded at the first attempt, newest first."""
         ...
 
-    def count_runs(
-        self, *, since: datetime, until: datetime, jobs: Collection[str] | None = None
-    ) -> tuple[StateCount, ...]:
+    def count_runs(self, *, since: datetime, until: datetime) -> tuple[StateCount, ...]:
         """Runs for times in [since, until), counted by job, kind and state; in no particular order.
 
-        With `jobs`, only theirs. The cost is that of the runs counted.
         Runs of a matrix are left out: they count by occurrence.
         """
         ...
@@ -196,12 +197,27 @@ class Overview(Protocol):
         """Runs for times in [since, until), newest first: of these jobs or of all, in these states or any."""
         ...
 
+    def durations_in(
+        self, *, since: datetime, until: datetime, bounds: Sequence[float]
+    ) -> tuple[Bucket, ...]:
+        """How long the ended runs for times in [since, until) took from their first start, by job and bucket.
+
+        `bounds` are ten upper bounds in seconds, ascending. In no particular order.
+        """
+        ...
+
+    def lateness_in(self, *, since: datetime, until: datetime, bounds: Sequence[float]) -> tuple[Bucket, ...]:
+        """The same of how much later than planned runs started."""
+        ...
+
     def key_holder(self, job: str, key: str, *, now: datetime) -> str:
         """The id of the run of a job that an idempotency key belongs to; empty if it is free."""
         ...
 
-    def matrix_runs(self, *, since: datetime, until: datetime) -> tuple[Run, ...]:
-        """Runs of a matrix that were wanted in [since, until), of all jobs, as recorded."""
+    def matrix_runs(self, job: str | None, *, since: datetime, until: datetime) -> Iterator[Run]:
+        """Runs of a matrix for times in [since, until), in the order of these times, then as recorded; read
+        lazily. Of one job, or of all for None.
+        """
         ...
 
 
@@ -305,3 +321,10 @@ class View(Opened, Current, History, Overview, Generations, EngineHistory, Backf
     soundness: Soundness
     lateness: LateHistory
     following: Followed
+    access: Granted
+    totals: Totals
+
+    @property
+    def slots(self) -> Slots:
+        """Runs counted by slots of time."""
+        ...

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Final
 
+from engine.core.access import Grant, GrantKind, Role
 from engine.core.lateness import Late, LateKind
 from engine.core.lifecycle import RunState
 from engine.core.records import (
@@ -239,6 +240,23 @@ def odd_from_row(row: Row) -> Odd:
     return Odd(row["run_id"], row["name"], row["value"], row["median"], row["spread"])
 
 
+def grant_from_row(row: Row) -> Grant:
+    """A token, a session or a code."""
+    return Grant(
+        hash=row["hash"],
+        kind=GrantKind(row["kind"]),
+        name=row["name"],
+        role=Role(row["role"]),
+        jobs=row["jobs"],
+        token=row["token"],
+        created_at=from_us(row["created_at"]),
+        created_by=row["created_by"],
+        expires_at=maybe_from_us(row["expires_at"]),
+        used_at=maybe_from_us(row["used_at"]),
+        ended_at=maybe_from_us(row["ended_at"]),
+    )
+
+
 TABLE_OF: Final[Mapping[Callable[[Row], object], str]] = {
     run_from_row: "run",
     attempt_from_row: "attempt",
@@ -260,6 +278,7 @@ TABLE_OF: Final[Mapping[Callable[[Row], object], str]] = {
     backfill_from_row: "backfill",
     late_from_row: "late",
     odd_from_row: "odd",
+    grant_from_row: "access_grant",
     step_from_row: "step",
 }
 """The table whose rows each reader takes."""

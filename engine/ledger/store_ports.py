@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         Schedule,
         Unreadable,
     )
+    from engine.ledger.access_ports import Granting
     from engine.ledger.event_ports import Backfills, Keys, Outbox, TriggerEvents
     from engine.ledger.following_ports import Following
     from engine.ledger.late_ports import Lateness
@@ -428,6 +429,12 @@ class AuditTrail(Current, Auditing, Protocol):
     past: Past
 
 
+class Admitting(Auditing, Protocol):
+    """For those who give out tokens and open sessions of browsers."""
+
+    access: Granting
+
+
 class Sessions(Transactions, Protocol):
     """For the session: one started engine process, and its heartbeat."""
 
@@ -472,6 +479,7 @@ class Store(
     ClockKeeping,
     Sending,
     AuditTrail,
+    Admitting,
     Sessions,
     Protocol,
 ):

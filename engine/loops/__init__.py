@@ -5,11 +5,13 @@ returns when to call it again.
 __all__ = [
     "arrivals",
     "clock_guard",
+    "digester",
     "follower",
     "heartbeat",
     "housekeeper",
     "late_watch",
     "loop",
+    "outside_watch",
     "overseer",
     "pace",
     "quarantine",

@@ -71,6 +71,8 @@ class Scheduler:
         self._began_at = clock.now()
         self._was_awake = False
         self._has_backfills = False
+        self.covered_until: datetime | None = None
+        """Up to when every occurrence is accounted for; None before the first whole turn."""
 
     def tick(self) -> float:
         """Account for what is due; returns the seconds until something may be due next."""
@@ -81,6 +83,7 @@ class Scheduler:
         self._follow_generation()
         self._note_boot()
         if self._followed is None:
+            self.covered_until = self._clock.now()
             return LONGEST_SLEEP_SECONDS
         if self._heap and self._clock.now() - self._heap[0][0] > ON_TIME:
             self._settle_ended()
@@ -97,6 +100,7 @@ class Scheduler:
         self._was_awake = True
         if self._trouble is not None:
             raise PartialTurnError(f"{type(self._trouble).__name__}: {self._trouble}") from self._trouble
+        self.covered_until = self._awake_at
         return self._rest()
 
     def _note_absence(self, look: Look) -> None:

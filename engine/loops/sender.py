@@ -1,19 +1,22 @@
 """Loop: sends notifications. It only decides and records; the pool delivers, outside every transaction."""
 
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from engine.channels.pool import Report
 from engine.core.events import ChannelDown, ChannelUp, Event, NotificationGivenUp
-from engine.core.records import Parcel
+from engine.core.notices import is_ping
+from engine.core.records import Owed, Parcel
 from engine.ledger.store_ports import Sending
 from engine.notifications.batches import (
-    REPEAT,
     is_too_old,
     make_batch,
+    make_pings,
     next_parcel,
     retry_after,
 )
+from engine.notifications.quiet import Quiet
 from engine.ports import Clock, Journal
 
 LOOK_SECONDS = 5.0
@@ -39,12 +42,27 @@ class Delivering(Protocol):
 class Sender:
     """Each channel gets one message at a time, so that one that hangs delays no other channel."""
 
-    def __init__(self, *, store: Sending, clock: Clock, journal: Journal, pool: Delivering) -> None:
-        """Nothing is sent before the first tick. No hold stops it: it is needed most while one lasts."""
+    def __init__(
+        self,
+        *,
+        store: Sending,
+        clock: Clock,
+        journal: Journal,
+        pool: Delivering,
+        pings: Delivering,
+        quiet: Callable[[str, Sequence[Owed], datetime], Quiet],
+    ) -> None:
+        """Nothing is sent before the first tick. No hold stops it: it is needed most while one lasts.
+
+        `pings` delivers the pings of jobs: a watchdog that hangs must not hold up a notification. `quiet`
+        says how quiet a channel is now, from its pending notifications.
+        """
+        self._pings = pings
         self._store = store
         self._clock = clock
         self._journal = journal
         self._pool = pool
+        self._quiet = quiet
         self._unrecorded: list[Report] = []
         self._busy: set[str] = set()
         self._failures: dict[str, int] = {}
@@ -53,6 +71,8 @@ class Sender:
     def tick(self) -> float:
         """Record what was delivered, and begin to deliver what is due; returns the seconds until then."""
         self._unrecorded += self._pool.take()
+        if self._pings is not self._pool:
+            self._unrecorded += self._pings.take()
         for report in tuple(self._unrecorded):
             # Kept until it is recorded: while the disk is full, nothing is sent again and again.
             self._record(report)
@@ -72,14 +92,19 @@ class Sender:
         outbox = self._store.outbox
         parcels = outbox.parcels(channel)
         pending = outbox.pending(channel, of_each=OF_EACH_JOB, limit=MAX_PENDING)
-        batch = make_batch(pending, outbox.told(channel, since=now - REPEAT), parcels, now)
+        if is_ping(channel):
+            pool, batch = self._pings, make_pings(pending, parcels)
+        else:
+            quiet = self._quiet(channel, pending, now)
+            told = outbox.told(channel, since=now - quiet.repeat)
+            pool, batch = self._pool, make_batch(pending, told, parcels, now, quiet)
         if batch.messages:
             with self._store.transaction():
                 for message, upto in batch.messages.items():
                     outbox.assign(message, channel, upto)
             parcels = outbox.parcels(channel)
         parcel = next_parcel(parcels, now)
-        if parcel is not None and self._pool.hand_over(channel, parcel):
+        if parcel is not None and pool.hand_over(channel, parcel):
             self._busy.add(channel)
         return _seconds_until([batch.again_at, *(one.next_try_at for one in parcels)], now)
 

@@ -28,6 +28,7 @@ from engine.core.reasons import Reason
 from engine.ledger.store_ports import Execution
 from engine.loops.outcomes import Outcomes
 from engine.loops.pace import Pace
+from engine.notifications.noting import owe_for_start
 from engine.ports import Alive, Clock, Journal, Launcher, LaunchOrder, NotStarted
 from engine.transactions.conditions import skip_in_vain
 from engine.transactions.ends import settle_attempt
@@ -402,10 +403,13 @@ class Worker:
         spec, trouble = self._definition(run)
         if has_steps(spec) and not trouble:
             begun = begin(self._courses, run, spec, now=now)
+            if begun is not None:
+                owe_for_start(self._store, run, spec, now=now)
             events += begun or []
             return None if begun is None else []
         if not self._store.start(run, boot_id=self._boot_id, now=now):
             return None
+        owe_for_start(self._store, run, spec, now=now)
         started = replace(
             run,
             state=RunState.RUNNING,

@@ -4,10 +4,11 @@ A message about one job is written out; one about several jobs lists them.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from engine.core.lateness import Late, LateKind, late_words
 from engine.core.lifecycle import Attempt, Run
 from engine.core.reasons import IncidentKind
 from engine.core.vocabulary import (
@@ -18,6 +19,8 @@ from engine.core.vocabulary import (
     short,
     value_text,
 )
+from engine.notifications.digests import DIGEST
+from engine.notifications.html import Block, Lines, Rows, Table, to_html
 from jobfile.diagnostics.escapes import printable
 from jobfile.model.counts import many
 from jobfile.model.jobs import JobSpec
@@ -79,6 +82,8 @@ class Message(NamedTuple):
     id: str
     title: str
     text: str
+    html: str
+    """The same as a page, for mail."""
     fields: Mapping[str, object]
     events: tuple[Mapping[str, object], ...]
     ids: tuple[str, ...]
@@ -89,17 +94,48 @@ def make_message(id: str, found: Sequence[Happening], *, total: int = 0, ids: Se
     """The message of notifications, oldest first; `total` and `ids` are about all, if `found` lacks some."""
     total = max(total, len(found))
     is_one_job = len({one.job for one in found}) == 1
-    title, text = _about_one(found, total) if is_one_job else _about_many(found, total)
+    if found[-1].event == DIGEST:
+        letter = _digest(found[-1])
+    else:
+        letter = _about_one(found, total) if is_one_job else _about_many(found, total)
     fields = _fields(found[-1]) if is_one_job else _common_fields(found)
-    title = _shortened(title, MAX_TITLE)
+    title = _shortened(letter.title, MAX_TITLE)
+    ids = tuple(ids) or tuple(one.id for one in found)
     return Message(
         id=id,
         title=title,
-        text=text,
-        fields={**fields, "id": id, "title": title, "text": text},
+        text=letter.text,
+        html=to_html(title, letter.blocks, event=str(fields["kind"]), footer=event_line(ids)),
+        fields={**fields, "id": id, "title": title, "text": letter.text},
         events=tuple(_listed(one) for one in found),
-        ids=tuple(ids) or tuple(one.id for one in found),
+        ids=ids,
     )
+
+
+class _Letter(NamedTuple):
+    """A message in its two forms: as text, and as the parts of a page."""
+
+    title: str
+    text: str
+    blocks: Sequence[Block]
+
+
+def event_line(ids: Sequence[str]) -> str:
+    """The last line of a mail: the ids of all its events."""
+    return f"event {', '.join(ids)}"
+
+
+def _digest(one: Happening) -> _Letter:
+    """A report, as it was when it fell due."""
+    facts = one.facts
+    text, table = str(facts.get("text") or ""), facts.get("table")
+    title = headline(one)
+    if not isinstance(table, Mapping):
+        return _Letter(title, text, [Lines("", text.splitlines())])
+    rows = [("from", str(table["since"])), ("until", str(table["until"]))]
+    blocks: list[Block] = [Rows(rows), Table(table["heads"], table["rows"], frozenset(table["bad"]))]
+    blocks += [Lines("", table["notes"])] if table["notes"] else []
+    return _Letter(title, text, blocks)
 
 
 def _listed(one: Happening) -> dict[str, object]:
@@ -114,20 +150,23 @@ def _listed(one: Happening) -> dict[str, object]:
     }
 
 
-def _about_one(found: Sequence[Happening], total: int) -> tuple[str, str]:
+def _about_one(found: Sequence[Happening], total: int) -> _Letter:
     """The message about one job: its newest event, and how often the others occurred before."""
     newest = found[-1]
     before = _before(found, total)
     rows = [*_rows(newest), *([("before", before)] if before else [])]
+    rows = [(label, _shortened(text)) for label, text in rows]
     width = max(len(label) for label, _ in rows)
-    lines = [f"{label.ljust(width)}  {_shortened(text)}" for label, text in rows]
+    lines = [f"{label.ljust(width)}  {text}" for label, text in rows]
+    blocks: list[Block] = [Rows(rows)]
     if newest.tail:
-        lines += ["", f"last lines of its output ({many(len(newest.tail), 'line')}):"]
-        lines += [f"  {line}" for line in newest.tail]
+        output = f"last lines of its output ({many(len(newest.tail), 'line')}):"
+        lines += ["", output, *(f"  {line}" for line in newest.tail)]
+        blocks.append(Lines(output, newest.tail))
     title = headline(newest)
     if before and newest.event == found[0].event:
         title = f"{title} ({total} times)"
-    return title, "\n".join(lines)
+    return _Letter(title, "\n".join(lines), blocks)
 
 
 def _before(found: Sequence[Happening], total: int) -> str:
@@ -140,7 +179,7 @@ def _before(found: Sequence[Happening], total: int) -> str:
     return f"it {words} {many(total - 1, 'more time')} since {since}"
 
 
-def _about_many(found: Sequence[Happening], total: int) -> tuple[str, str]:
+def _about_many(found: Sequence[Happening], total: int) -> _Letter:
     """The message about several jobs, with a line or two for each event."""
     jobs = list(dict.fromkeys(one.job for one in found))
     named = ", ".join(job or "jobfile" for job in jobs[:MAX_NAMED])
@@ -151,7 +190,8 @@ def _about_many(found: Sequence[Happening], total: int) -> tuple[str, str]:
         lines += [f"  {_command(one)}"] if one.run is not None or one.job else []
     if total > MAX_LISTED:
         lines.append(f"and {total - MAX_LISTED} more: jobfile report")
-    return f"{many(total, 'event')} of {many(len(jobs), 'job')}: {named}{more}", "\n".join(lines)
+    title = f"{many(total, 'event')} of {many(len(jobs), 'job')}: {named}{more}"
+    return _Letter(title, "\n".join(lines), [Lines("", lines)])
 
 
 def headline(one: Happening) -> str:
@@ -168,7 +208,7 @@ def headline(one: Happening) -> str:
     if isinstance(count, int) and count > 1:
         what = f"{what} {count:,} times"
     is_good = one.event in ("recovered", "succeeded")
-    why = "" if is_good else _why(facts)
+    why = "" if is_good else _why_late(one) or _why(facts)
     return printable(f"{name} {what}: {why}" if why else f"{name} {what}")
 
 
@@ -176,6 +216,21 @@ def _why(facts: Mapping[str, object]) -> str:
     """The reason in words; without a reason, its details."""
     reason, detail = str(facts.get("reason") or ""), str(facts.get("detail") or "")
     return reason_words(reason, detail) if reason else detail
+
+
+def _late(one: Happening) -> Late | None:
+    """What the job is late with; None for another event."""
+    facts, since = one.facts, _instant(one.facts.get("since"))
+    if one.event != "late" or facts.get("kind") not in set(LateKind) or since is None:
+        return None
+    limit = facts.get("limit_seconds")
+    length = timedelta(seconds=limit) if isinstance(limit, (int, float)) else None
+    return Late(one.job, LateKind(str(facts["kind"])), "", since, limit=length)
+
+
+def _why_late(one: Happening) -> str:
+    found = _late(one)
+    return "" if found is None else late_words(found, zone=one.zone, now=one.at).removeprefix("late: ")
 
 
 def _about_engine(one: Happening) -> str:
@@ -270,10 +325,16 @@ def _tries(one: Happening) -> str:
 
 def _expected(one: Happening) -> str:
     """What was expected: as the fact says, or the schedule in words."""
-    if given := one.facts.get("expected"):
-        return str(given)
+    found = _late(one)
+    if found is not None and found.kind is LateKind.DONE_BY:
+        return f"a success by {instant_text(found.since, one.zone)}"
+    if found is not None and found.limit is not None:
+        limit = seconds_text(found.limit.total_seconds())
+        return (
+            f"a success every {limit}" if found.kind is LateKind.SUCCESS_EVERY else f"to take at most {limit}"
+        )
     schedule = one.spec.schedule if one.spec is not None else ()
-    return "; ".join(describe(entry) for entry in schedule)
+    return "; ".join(describe(entry, has_clocks=False) for entry in schedule)
 
 
 def _params(run: Run | None) -> str:

@@ -6,18 +6,19 @@ the channel, and more may be known by then.
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
 from engine.core.due import NotRun
 from engine.core.lateness import Late
 from engine.core.lifecycle import Run, RunState
-from engine.core.notices import TROUBLE, notices
+from engine.core.notices import STARTED, TROUBLE, end_pings, notices, ping_channel
 from engine.core.occurrences import deciding, is_over, newest_of_each
 from engine.core.records import Owed
 from engine.ledger.event_ports import Outbox
 from engine.ledger.past_ports import Past
 from engine.ledger.store_ports import Notifications
+from engine.notifications.digests import DIGEST, DueDigest
 from engine.notifications.system_channels import (
     CHANNELS_FACT,
     KnownChannel,
@@ -41,7 +42,7 @@ def owe_for_run(store: Notifications, run: Run, spec: JobSpec, *, now: datetime)
     A success also ends what its job was late with.
     """
     is_recovery = run.state is RunState.SUCCEEDED and _end_late(store, run, now=now)
-    if not spec.notify:
+    if not spec.notify and not spec.ping:
         return
     if run.occurrence:
         runs = store.runs_of(run.occurrence)
@@ -55,6 +56,18 @@ def owe_for_run(store: Notifications, run: Run, spec: JobSpec, *, now: datetime)
     found = notices(spec, run.state, previous=TROUBLE[0] if is_trouble else "")
     facts = facts_of_run(run, previous=before)
     _owe(store, spec.name, found, facts, key=run.id, run_id=run.id, now=now)
+    _owe(store, spec.name, end_pings(spec, run.state), facts, key=run.id, run_id=run.id, now=now)
+
+
+def owe_for_start(store: "_Noting", run: Run, spec: JobSpec, *, now: datetime) -> None:
+    """Note the ping about the start of a run; for a matrix, one about the first of its runs."""
+    if not spec.ping or run.attempt:
+        return
+    facts = {"run": run.id, "scheduled_for": run.scheduled_for.isoformat(), "state": STARTED}
+    found = {STARTED: (ping_channel(spec.name),)}
+    # A turn settles ends before it starts what they kept from starting: the times must have that order, too.
+    at = now + timedelta.resolution
+    _owe(store, spec.name, found, facts, key=run.occurrence or run.id, run_id=run.id, now=at)
 
 
 def facts_of_run(run: Run, *, previous: RunState | None) -> Facts:
@@ -74,21 +87,26 @@ def facts_of_run(run: Run, *, previous: RunState | None) -> Facts:
 
 def owe_for_late(store: Notifications, late: Late, spec: JobSpec, *, now: datetime) -> None:
     """Note the notifications that a job is late."""
-    facts = {
+    facts = facts_of_late(late)
+    key = f"{late.job}/{late.kind.value}/{late.about}"
+    channels = {LATE: tuple(one.name for one in spec.notify.get(LATE, ()))}
+    _owe(store, late.job, channels, facts, key=key, run_id=late.run_id, now=now)
+
+
+def facts_of_late(late: Late) -> Facts:
+    """The facts about a job that is late."""
+    return {
         "kind": late.kind.value,
         "since": late.since.isoformat(),
         "limit_seconds": None if late.limit is None else late.limit.total_seconds(),
         "scheduled_for": None if late.scheduled_for is None else late.scheduled_for.isoformat(),
         "run": late.run_id or None,
     }
-    key = f"{late.job}/{late.kind.value}/{late.about}"
-    channels = {LATE: tuple(one.name for one in spec.notify.get(LATE, ()))}
-    _owe(store, late.job, channels, facts, key=key, run_id=late.run_id, now=now)
 
 
 def owe_for_gap(store: Notifications, not_run: NotRun, spec: JobSpec, *, now: datetime) -> None:
     """Note one notification for many occurrences that did not run."""
-    if not spec.notify:
+    if not spec.notify and not spec.ping:
         return
     first_at = not_run.first.isoformat()
     facts = {
@@ -99,7 +117,9 @@ def owe_for_gap(store: Notifications, not_run: NotRun, spec: JobSpec, *, now: da
         "reason": not_run.reason,
     }
     found = notices(spec, not_run.state)
-    _owe(store, spec.name, found, facts, key=f"{spec.name}/{first_at}", run_id="", now=now)
+    key = f"{spec.name}/{first_at}"
+    _owe(store, spec.name, found, facts, key=key, run_id="", now=now)
+    _owe(store, spec.name, end_pings(spec, not_run.state), facts, key=key, run_id="", now=now)
 
 
 class EngineNotes(Protocol):
@@ -120,6 +140,13 @@ def owe_for_hold(store: EngineNotes, kind: str, *, begins: bool, detail: str, no
     """Note that the engine starts nothing from now on, or that it starts runs again."""
     event = "held" if begins else "released"
     owe_for_engine(store, ENGINE_CHANNEL, event, {"kind": str(kind), "detail": detail}, now=now)
+
+
+def owe_for_digest(store: EngineNotes, due: DueDigest, facts: Facts, *, now: datetime) -> None:
+    """Note a digest: its id follows from its channel and its time, so that it is the same however often."""
+    facts = {**facts, "since": due.since.isoformat(), "until": due.until.isoformat()}
+    key = f"{DIGEST}/{due.until.isoformat()}"
+    _owe(store, due.lane, {DIGEST: (due.channel,)}, facts, key=key, run_id="", now=now)
 
 
 def note_channels(store: EngineNotes, channels: Mapping[str, KnownChannel]) -> None:

@@ -1,5 +1,5 @@
 """Sends a notification with the library Apprise: `python apprise_send.py`, with the order as JSON on its
-standard input: `url`, `title`, `body`, `type`.
+standard input: `url`, `title`, `body`, `html`, `type`. A mail has both forms, everything else gets `body`.
 
 The exit code is 0 when it was delivered. Otherwise the last line of the errors says why, without any part of
 the URL: each may be a token or a password.
@@ -16,6 +16,11 @@ from urllib.parse import unquote
 
 INSTALL = "install it with  pip install 'jobfile[notify]'"
 MAX_WHY = 300
+MENTION = re.compile(r"@(?=(?:everyone|here|channel|all|room)\b)|<(?=[!@#])", re.IGNORECASE)
+NO_SPACE = "\u200b"
+"""A space without width."""
+CONVERTER = "convert_between"
+"""What the library makes the text of a mail with."""
 MIN_PART = 3
 """Shorter parts of a URL are not removed from what the library says: they would hide half of it."""
 
@@ -35,14 +40,40 @@ def main() -> int:
     if not sender.add(order["url"]):
         return fail(f"apprise does not understand this URL{said_by(said, order['url'])}; its secret is wrong")
     try:
+        is_html = mails_html(sender[0], text=order["body"])
         is_sent = sender.notify(
-            body=order["body"], title=order["title"], notify_type=order["type"], body_format="text"
+            body=order["html"] if is_html else calm(order["body"]),
+            title=order["title"] if is_html else calm(order["title"]),
+            notify_type=order["type"],
+            body_format="html" if is_html else "text",
         )
     except Exception as error:
         return fail(hide(f"apprise failed: {type(error).__name__}: {error}", order["url"]))
     if not is_sent:
         return fail(f"{hide(scheme, '')}: it was not delivered{said_by(said, order['url'])}")
     return 0
+
+
+def mails_html(service: object, *, text: str) -> bool:
+    """Whether a service is a mail with two forms, of which `text` is the other one.
+
+    Apprise would make the text from the page, where each cell of a table becomes a line.
+    """
+    try:
+        from apprise.plugins.email import base  # noqa: PLC0415  an extra of jobfile
+
+        is_mail = isinstance(service, base.NotifyEmail) and service.resolve_format("html") == "html"
+        if is_mail and CONVERTER in vars(base):
+            setattr(base, CONVERTER, lambda *_, **__: text)
+            return True
+    except (ImportError, AttributeError):  # another version: the mail is a text
+        pass
+    return False
+
+
+def calm(text: str) -> str:
+    """A text in which a chat program finds no name to call: an output must not wake a whole channel."""
+    return MENTION.sub(lambda found: f"{found[0]}{NO_SPACE}", text)
 
 
 def said_by(said: io.StringIO, url: str) -> str:

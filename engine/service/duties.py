@@ -1,6 +1,6 @@
 """The loops of one session: the same for the engine, `jobfile run`, `jobfile test` and the tests."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -8,10 +8,11 @@ from engine.channels.courier import Courier
 from engine.channels.pool import Pool
 from engine.config import EngineConfig
 from engine.core.lifecycle import Run
-from engine.core.records import Session
+from engine.core.records import Owed, Session
 from engine.ledger.ports import View
 from engine.ledger.store_ports import Store
 from engine.loops.clock_guard import ClockGuard
+from engine.loops.digester import Digester
 from engine.loops.follower import Follower
 from engine.loops.heartbeat import Heartbeat
 from engine.loops.housekeeper import Housekeeper
@@ -21,6 +22,7 @@ from engine.loops.rescuer import Rescuer
 from engine.loops.scheduler import Scheduler
 from engine.loops.sender import Delivering, Sender
 from engine.loops.worker import Worker
+from engine.notifications.quiet import LOUD, Quiet
 from engine.ports import Clock, Journal, Launcher
 from engine.service.holds import Holds
 from jobfile.schedule.occurrences import TZDATA_VERSION
@@ -58,7 +60,7 @@ class Parts:
     on_recorded: Callable[[], None] = _nothing
     on_beat: Callable[[], None] = _nothing
     open_view: Callable[[], View] | None = None
-    """Opens the ledger for reading; None for a command, which looks for no late jobs."""
+    """Opens the ledger for reading; None for a command, which looks for no late jobs and makes no digest."""
     on_delivered: Callable[[], None] = _nothing
     pool: Delivering | None = None
     """Delivers notifications; None for threads and real receivers."""
@@ -78,6 +80,7 @@ class Duties:
     quarantine: Quarantine
     late_watch: LateWatch | None
     sender: Sender
+    digester: Digester | None
     follower: Follower
 
     def settle_and_start(self) -> None:
@@ -163,10 +166,29 @@ def _make_worker(parts: Parts, holds: Holds) -> Worker:
     )
 
 
-def _make_sender(parts: Parts) -> Sender:
+def _make_sender(parts: Parts, guard: ClockGuard) -> Sender:
     courier = Courier(parts.store, parts.config)
+
+    def quiet(channel: str, owed: Sequence[Owed], now: datetime) -> Quiet:
+        """A channel is quiet at hours of a clock that is believed."""
+        return LOUD if guard.is_held else courier.quiet(channel, owed, now)
+
     pool = parts.pool or Pool(courier.deliver, on_done=parts.on_delivered)
-    return Sender(store=parts.store, clock=parts.clock, journal=parts.journal, pool=pool)
+    pings = parts.pool or Pool(courier.deliver, on_done=parts.on_delivered)
+    return Sender(
+        store=parts.store, clock=parts.clock, journal=parts.journal, pool=pool, pings=pings, quiet=quiet
+    )
+
+
+def _make_digester(parts: Parts, holds: Holds) -> Digester | None:
+    if parts.open_view is None:
+        return None
+    return Digester(
+        store=parts.store,
+        clock=parts.clock,
+        open_view=parts.open_view,
+        is_held=lambda: bool(holds.on_time) or parts.is_restored,
+    )
 
 
 def make_loops(parts: Parts) -> Duties:
@@ -207,6 +229,7 @@ def make_loops(parts: Parts) -> Duties:
         heartbeat=_make_heartbeat(parts, holds),
         quarantine=quarantine,
         late_watch=_make_late_watch(parts, holds),
-        sender=_make_sender(parts),
+        sender=_make_sender(parts, guard),
+        digester=_make_digester(parts, holds),
         follower=_make_follower(parts, holds),
     )

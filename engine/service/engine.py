@@ -14,8 +14,10 @@ from engine.host.run_ids import new_run_id
 from engine.host.systemd import Manager
 from engine.journal.audit_tail import note_stop
 from engine.loops.arrivals import Arrivals
+from engine.loops.outside_watch import OutsideWatch
 from engine.loops.scheduler import LONGEST_SLEEP_SECONDS
 from engine.ports import Clock, Journal
+from engine.service.outside_watch import Teller, heartbeat_target
 from engine.service.running import Running
 from engine.service.session import OpenSession
 from engine.service.threads import Threads
@@ -68,6 +70,7 @@ class EngineService:
             on_change=lambda: self.threads.wake(FILES), left_alone=os.path.realpath(session.config.state_dir)
         )
         self._arrivals = self._make_arrivals()
+        self._outside_watch = self._make_outside_watch()
 
     def _make_arrivals(self) -> Arrivals:
         base = self._session.config.main_file.absolute().parent
@@ -81,6 +84,24 @@ class EngineService:
             is_held=lambda: bool(self._duties.holds.on_retention) or self._duties.holds.is_ending,
             on_recorded=lambda: self.threads.wake("worker"),
         )
+
+    def _make_outside_watch(self) -> OutsideWatch | None:
+        config = self._session.config
+        if not heartbeat_target(config):
+            return None
+        return OutsideWatch(
+            clock=self._clock,
+            journal=self._journal,
+            tell=Teller(config, self._clock).tell,
+            covered_until=lambda: self._duties.scheduler.covered_until,
+            hold=self._hold_words,
+            on_told=lambda: self.threads.wake("outside watch"),
+        )
+
+    def _hold_words(self) -> str:
+        if self.threads.ledger.is_unwritable:
+            return "the ledger cannot be written"
+        return self._duties.holds.by_trouble
 
     @property
     def trouble(self) -> BaseException | None:
@@ -112,6 +133,10 @@ class EngineService:
         self.threads.add("watcher", self._watched.look)
         assert self._duties.late_watch is not None
         self.threads.add("late watch", self._watch_late)
+        if self._outside_watch is not None:
+            self.threads.add("outside watch", self._outside_watch.tick)
+        assert self._duties.digester is not None
+        self.threads.add("digester", self._duties.digester.tick)
         self.threads.add(FILES, self._arrivals.tick)
         compiled = self._watched.settle()
         self.threads.start()

@@ -33,8 +33,9 @@ class Holds:
     @property
     def on_starts(self) -> str:
         """Why no run starts, and no generation is applied."""
-        if words := self.on_retention:
-            return words
-        if self._is_disk_low():
-            return "disk space is low"
-        return "the engine is ending its jobs" if self.is_ending else ""
+        return self.by_trouble or ("the engine is ending its jobs" if self.is_ending else "")
+
+    @property
+    def by_trouble(self) -> str:
+        """Why no run starts, unless a user has ended the engine."""
+        return self.on_retention or ("disk space is low" if self._is_disk_low() else "")

@@ -7,6 +7,10 @@ So a flood of output keeps its start and its end, and the files are complete aft
 import os
 import stat
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # without typing: for the start-up time of the shim
+    from collections.abc import Iterator
+
 HEAD_BYTES = 4 * 1024 * 1024
 SEGMENT_BYTES = 4 * 1024 * 1024
 SEGMENTS_KEPT = 3
@@ -27,18 +31,21 @@ class OutputTail:
 
     def read(self) -> bytes:
         """The output stored since the last call, with a line where a part was dropped."""
-        parts = []
+        return b"".join(self.parts())
+
+    def parts(self) -> "Iterator[bytes]":
+        """The same in parts of at most READ_BYTES, so that it never has to be in memory as a whole."""
         while True:
             part = self._read_file()
-            parts.append(part)
             if part:
+                yield part
                 continue
             following = self._next_number()
             if following is None:
-                return b"".join(parts)
+                return
             missing = following - self._number - 1
             if missing:
-                parts.append(f"\n[{missing * SEGMENT_BYTES} bytes of output were dropped here]\n".encode())
+                yield f"\n[{missing * SEGMENT_BYTES} bytes of output were dropped here]\n".encode()
             self._number, self._offset = following, 0
 
     def _read_file(self) -> bytes:

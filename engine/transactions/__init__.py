@@ -1,6 +1,7 @@
 """Single changes to the ledger, each inside the transaction of the caller."""
 
 __all__ = [
+    "access",
     "account",
     "apply",
     "backfill",

@@ -131,6 +131,15 @@ def retry_run(
     return _queued_run(occurrence, spec, part, Origin(digest, generation, now), id=id)
 
 
+class Requested(NamedTuple):
+    """The result of a request."""
+
+    runs: tuple[Run, ...]
+    """Its runs, as the overlap policy decided. Of a duplicate, the earlier ones whose records still exist."""
+    earlier: tuple[str, ...] = ()
+    """Of a duplicate, the ids of the earlier runs: nothing was recorded."""
+
+
 def request_runs(
     store: Accounting,
     runs: Sequence[Run],
@@ -138,18 +147,18 @@ def request_runs(
     moment: Moment,
     *,
     policy: OverlapPolicy | None = None,
-) -> tuple[tuple[Run, ...], tuple[Event, ...]]:
-    """Record the runs of a request; returns them as the overlap policy decided, and the events.
+) -> Requested:
+    """Record the runs of a request, unless each is a duplicate of an earlier run.
 
-    The policy is that of the job, unless another is given. If each is a duplicate of an earlier run, nothing
-    is recorded, and the earlier ones are returned, as far as their records still exist.
+    The policy is that of the job, unless another is given.
     """
-    if earlier := earlier_ids(store, runs, now=moment.now):
-        return _runs_with(store, earlier), ()
-    events = tuple(record_runs(store, runs, spec, moment, policy=policy))
-    recorded = tuple(found for run in runs if (found := store.run(run.id)) is not None)
-    assert len(recorded) == len(runs)
-    return recorded, events
+    holders = _holders(store, runs, moment.now)
+    if earlier := _earlier(holders):
+        return Requested(_runs_with(store, earlier), earlier)
+    recorded: dict[str, Run] = {}
+    for _ in _record(store, runs, holders, spec, moment, policy=policy, recorded=recorded):
+        pass
+    return Requested(tuple(recorded[run.id] for run in runs))
 
 
 def earlier_ids(store: Accounting, runs: Sequence[Run], *, now: datetime) -> tuple[str, ...]:
@@ -157,8 +166,16 @@ def earlier_ids(store: Accounting, runs: Sequence[Run], *, now: datetime) -> tup
 
     Of a matrix, the first run. A record may be deleted before its key expires, so such a run may be gone.
     """
-    found = [duplicate_of(store, run, now=now) for run in runs]
-    return tuple(dict.fromkeys(found)) if all(found) else ()
+    return _earlier(_holders(store, runs, now))
+
+
+def _holders(store: Accounting, runs: Sequence[Run], now: datetime) -> dict[str, str]:
+    """For each run the earlier one that has its key, or nothing."""
+    return {run.id: duplicate_of(store, run, now=now) for run in runs}
+
+
+def _earlier(holders: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(holders.values())) if all(holders.values()) else ()
 
 
 def _runs_with(store: Accounting, ids: Sequence[str]) -> tuple[Run, ...]:
@@ -171,7 +188,7 @@ def record_not_run(
 ) -> Iterator[Event]:
     """Record the runs of one occurrence as skipped, for a reason that is known before any decision."""
     for run in runs:
-        event = _record_skip(store, run, spec, moment, reason=reason, detail=detail)
+        event = _record_skip(store, _skipped(run, moment, reason=reason, detail=detail), spec, moment)
         if run is runs[0]:
             yield event
 
@@ -300,15 +317,31 @@ def record_runs(
     policy: OverlapPolicy | None = None,
 ) -> Iterator[Event]:
     """Record the runs of one occurrence, or one run."""
-    earlier = {run.id: duplicate_of(store, run, now=moment.now) for run in runs}
+    holders = _holders(store, runs, moment.now)
+    yield from _record(store, runs, holders, spec, moment, policy=policy, recorded={})
+
+
+def _record(
+    store: Accounting,
+    runs: Sequence[Run],
+    holders: Mapping[str, str],
+    spec: JobSpec,
+    moment: Moment,
+    *,
+    policy: OverlapPolicy | None,
+    recorded: dict[str, Run],
+) -> Iterator[Event]:
+    """Record the runs of one occurrence, and enter in `recorded` what was decided about each."""
     for run in runs:
-        if earlier[run.id]:
-            yield _record_skip(store, run, spec, moment, reason=Reason.DUPLICATE, detail=earlier[run.id])
-    runs = [run for run in runs if not earlier[run.id]]
+        if holders[run.id]:
+            recorded[run.id] = _skipped(run, moment, reason=Reason.DUPLICATE, detail=holders[run.id])
+            yield _record_skip(store, recorded[run.id], spec, moment)
+    runs = [run for run in runs if not holders[run.id]]
     if not runs:
         return
 
     def record(run: Run) -> None:
+        recorded[run.id] = run
         store.add_run(run)
         take_key(store, run, now=moment.now)
 
@@ -319,16 +352,23 @@ def record_runs(
     yield from _decide(store, runs, spec, moment, record=record, policy=policy)
 
 
-def _record_skip(
-    store: Accounting, run: Run, spec: JobSpec, moment: Moment, *, reason: str, detail: str
-) -> Event:
-    """Record that a run is skipped."""
-    skipped = replace(run, state=RunState.SKIPPED, reason=reason, detail=detail, ended_at=moment.now)
+def _skipped(run: Run, moment: Moment, *, reason: str, detail: str) -> Run:
+    return replace(run, state=RunState.SKIPPED, reason=reason, detail=detail, ended_at=moment.now)
+
+
+def _record_skip(store: Accounting, skipped: Run, spec: JobSpec, moment: Moment) -> Event:
+    """Record a run that is skipped."""
     store.add_run(skipped)
     owe_for_run(store, skipped, spec, now=moment.now)
-    at = run.scheduled_for
+    at = skipped.scheduled_for
     return NotRunTold(
-        job=run.job, first_at=at, last_at=at, count=1, state=skipped.state, reason=reason, detail=detail
+        job=skipped.job,
+        first_at=at,
+        last_at=at,
+        count=1,
+        state=skipped.state,
+        reason=skipped.reason,
+        detail=skipped.detail,
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
+from jobfile.checks.channels import check_digests, check_quiet
 from jobfile.checks.clock_reads import check_reads_no_clock
 from jobfile.checks.containers import check_container
 from jobfile.checks.crowding import check_crowds
@@ -60,7 +61,7 @@ from jobfile.checks.references import (
     check_webhook_path,
     check_webhook_paths,
 )
-from jobfile.checks.requests import check_headers, check_no_pointers, check_pointers, check_url
+from jobfile.checks.requests import check_headers, check_no_pointers, check_ping, check_pointers, check_url
 from jobfile.checks.schedules import check_schedules
 from jobfile.checks.sections import check_calendars, check_channels, check_unused, check_vars
 from jobfile.checks.shells import check_bash_in_sh, check_failures_are_seen
@@ -132,6 +133,7 @@ JOB_CHECKS: tuple[Callable[[JobText], Iterator[Diagnostic]], ...] = (
     check_calendar_names,
     check_queue_name,
     check_channel_names,
+    check_ping,
     check_triggers,
     check_after_keys,
     check_watched_files,
@@ -179,6 +181,8 @@ SECTION_CHECKS: tuple[Callable[[FileSet], Iterator[Diagnostic]], ...] = (
     check_vars,
     check_calendars,
     check_channels,
+    check_quiet,
+    check_digests,
     check_file_secrets,
 )
 """Rules about the sections beside the jobs."""

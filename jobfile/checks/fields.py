@@ -77,7 +77,7 @@ def check_durations(payload: Payload) -> Iterator[Diagnostic]:
         parsed = parse_duration(text)
         key = setting.path[-1]
         if parsed is None and "{{" not in text and not (key == "timeout" and text == "none"):
-            yield _no_duration(setting, key)
+            yield no_duration(setting, key)
         elif parsed is not None and key == "start_deadline" and parsed.total_seconds() < MIN_START_DEADLINE:
             yield finding(
                 setting,
@@ -102,7 +102,8 @@ _NEVER_ZERO: Final[Mapping[str, tuple[str, str]]] = {
 """Keys where 0 makes no sense: its effect, and what to write."""
 
 
-def _no_duration(setting: Setting, key: str | int) -> Diagnostic:
+def no_duration(setting: Setting, key: str | int) -> Diagnostic:
+    """JF110 for a text that should be a duration."""
     text = setting.text
     meant = meant_duration(text)
     why, expected = why_no_duration(text)

@@ -93,18 +93,24 @@ def _circle(edges: Mapping[str, list[str]]) -> list[str]:
 
 def check_calendar_names(job: JobText) -> Iterator[Diagnostic]:
     """JF203: the calendar of a schedule exists."""
-    known = map_at(job.files.main, ("calendars",))
     for entry in entries_of(job):
         name = entry.part("calendar") if isinstance(entry.value, Mapping) else None
-        if name is not None and name.text not in known and not job.files.is_unknown("calendars", name.text):
-            yield unknown_name(
-                name,
-                "JF203",
-                "calendar",
-                known,
-                label="not among the calendars of the main file",
-                known="declare it:  calendars: {NAME: {weekdays: [mon, tue, wed, thu, fri]}}",
-            )
+        if name is not None:
+            yield from check_calendar_name(job.files, name)
+
+
+def check_calendar_name(files: FileSet, name: Setting) -> Iterator[Diagnostic]:
+    """JF203: a calendar exists."""
+    known = map_at(files.main, ("calendars",))
+    if name.text not in known and not files.is_unknown("calendars", name.text):
+        yield unknown_name(
+            name,
+            "JF203",
+            "calendar",
+            known,
+            label="not among the calendars of the main file",
+            known="declare it:  calendars: {NAME: {weekdays: [mon, tue, wed, thu, fri]}}",
+        )
 
 
 def check_queue_name(job: JobText) -> Iterator[Diagnostic]:

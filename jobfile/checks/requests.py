@@ -9,6 +9,7 @@ from jobfile.checks.finding import finding
 from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.files.fileset import JobText, Payload
 from jobfile.files.merged_settings import Setting
+from jobfile.model.pinging import ping_problem
 from jobfile.model.requests import header_problem, is_header_name, is_ours, url_problem
 
 _AUTHORITY: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*+://[^/?#]*+[/?#]")
@@ -29,6 +30,16 @@ def check_url(payload: Payload) -> Iterator[Diagnostic]:
     if problem is not None:
         code = "JF438" if problem.is_about_address else "JF437"
         yield finding(url, code, problem.message, label="no request goes there", help=(problem.help,))
+
+
+def check_ping(job: JobText) -> Iterator[Diagnostic]:
+    """JF437: what is pinged is a URL, or a place that one is read from. Its author may name any host."""
+    target = job.settings.get("ping")
+    if target is None or "{{" in target.text:
+        return
+    if problem := ping_problem(target.text):
+        message, _, help_ = problem.partition("; ")
+        yield finding(target, "JF437", message, label="nothing is pinged there", help=(help_,))
 
 
 def check_headers(payload: Payload) -> Iterator[Diagnostic]:

@@ -10,6 +10,7 @@ from jobfile.checks.references import no_such_secret
 from jobfile.checks.schedules import calendar_days, not_a_date
 from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.diagnostics.suggest import suggest
+from jobfile.files.digests import digests_of
 from jobfile.files.fileset import FileSet
 from jobfile.files.merged_settings import Setting, map_at, merged_by_name
 from jobfile.schedule.dates import parse_date
@@ -141,17 +142,27 @@ def names_read(head: str, texts: Iterable[str]) -> set[str]:
     return {found for text in texts for found in pattern.findall(text)}
 
 
+def _calendars_of(schedule: Setting | None) -> Iterator[str]:
+    for entry in () if schedule is None else schedule.entries():
+        name = entry.part("calendar") if isinstance(entry.value, Mapping) else None
+        if name is not None:
+            yield name.text
+
+
 def _names_used(files: FileSet) -> Mapping[str, set[str]]:
     """The calendars, queues and channels that jobs use, including disabled jobs."""
     used: dict[str, set[str]] = {"calendars": set(), "queues": set(), "channels": set()}
+    for name in files.section("channels"):
+        calendar = map_at(files.main, ("channels", name, "quiet")).get("calendar")
+        used["calendars"] |= {calendar} if isinstance(calendar, str) else set()
+    for digest in digests_of(files):
+        used["channels"].add(digest.name)
+        used["calendars"] |= set(_calendars_of(digest.settings.get("schedule")))
     for job in files.jobs.values():
         if "queue" in job.settings:
             used["queues"].add(job.settings["queue"].text)
         schedule, notify = job.settings.get("schedule"), job.settings.get("notify")
-        for entry in () if schedule is None else schedule.entries():
-            name = entry.part("calendar") if isinstance(entry.value, Mapping) else None
-            if name is not None:
-                used["calendars"].add(name.text)
+        used["calendars"] |= set(_calendars_of(schedule))
         for event in () if notify is None else notify.parts():
             used["channels"] |= {one.text for one in event.parts()}
     hidden = {word for one in files.documents for text in one.lost_texts(()) for word in _WORD.findall(text)}

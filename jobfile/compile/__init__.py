@@ -9,6 +9,7 @@ from jobfile.compile.actions import (
     action_of,
     channel_of,
     container_of,
+    digest_of,
     env_files_of,
     named_texts,
     retry_of,
@@ -17,6 +18,7 @@ from jobfile.compile.actions import (
 )
 from jobfile.compile.expecting import expect_of
 from jobfile.compile.timing import duration_of, duration_or, schedule_of, triggers_of, zone_of
+from jobfile.files.digests import digests_of
 from jobfile.files.fileset import FileSet, JobText
 from jobfile.files.merged_settings import Setting, Settings
 from jobfile.model.catalog import CompiledJob
@@ -27,6 +29,7 @@ from jobfile.model.jobs import (
     CatchupSpec,
     ChannelSpec,
     ConcurrencySpec,
+    DigestSpec,
     DiskPriority,
     JobSpec,
     LimitsSpec,
@@ -37,7 +40,15 @@ from jobfile.model.jobs import (
 from jobfile.model.size import NO_LIMIT, format_size, parse_size
 from jobfile.model.values import Value
 
-__all__ = ["DEFAULT_QUEUE", "actions", "again", "compile_channels", "compile_jobs", "timing"]
+__all__ = [
+    "DEFAULT_QUEUE",
+    "actions",
+    "again",
+    "compile_channels",
+    "compile_digests",
+    "compile_jobs",
+    "timing",
+]
 
 _WORD: Final = re.compile("[a-z0-9_]+")
 UMASK_DIGITS = 3
@@ -55,6 +66,11 @@ def compile_channels(files: FileSet) -> dict[str, tuple[ChannelSpec, dict[str, V
     """The channels of files without errors, each with the constants that it reads."""
     found = {name: channel_of(files, name) for name in files.section("channels")}
     return {name: (one, _vars_used(files.vars, texts_in_channel(one))) for name, one in found.items()}
+
+
+def compile_digests(files: FileSet) -> dict[str, DigestSpec]:
+    """The digests of files without errors, by their channels."""
+    return {digest.name: digest_of(digest) for digest in digests_of(files)}
 
 
 def _compile_job(job: JobText) -> CompiledJob:
@@ -111,6 +127,7 @@ def _compile_job(job: JobText) -> CompiledJob:
         outputs=job.outputs,
         artifacts=texts_of(settings.get("artifacts")),
         notify=notify,
+        ping=_text(settings, "ping"),
         renamed_from=_text(settings, "renamed_from") or None,
     )
     origin = Origin(file=job.document.source.name, line=job.document.line(job.path))

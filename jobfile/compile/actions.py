@@ -4,20 +4,21 @@ from collections.abc import Mapping
 
 from jobfile.actions.http import request_of
 from jobfile.actions.registry import compiled_action, texts_in
-from jobfile.compile.timing import duration_of, duration_or
+from jobfile.compile.timing import DEFAULT_ZONE, calendar_of, duration_of, duration_or, schedule_of
+from jobfile.files.digests import DigestText
 from jobfile.files.fileset import FileSet, JobText, StepText
 from jobfile.files.merged_settings import Setting, Settings, merged_by_name
+from jobfile.model.containers import ContainerSpec, Pull, Runtime
 from jobfile.model.jobs import (
     DEFAULT_MAX_PARALLEL,
     Action,
     Backoff,
     ChannelSpec,
-    ContainerSpec,
+    DigestSpec,
     EnvFile,
     Jitter,
-    Pull,
+    QuietSpec,
     RetrySpec,
-    Runtime,
     StepsAction,
     StepSpec,
 )
@@ -113,6 +114,30 @@ def channel_of(files: FileSet, name: str) -> ChannelSpec:
         http=None if http is None else request_of(http, method="POST"),
         command=() if command is None else texts_of(command),
         secrets=named_texts(secrets),
+        quiet=_quiet(files, setting.part("quiet")),
+    )
+
+
+def _quiet(files: FileSet, setting: Setting | None) -> QuietSpec | None:
+    if setting is None:
+        return None
+    calendar, zone = setting.part("calendar"), setting.part("timezone")
+    return QuietSpec(
+        hours=setting.value.get("hours"),
+        calendar=None if calendar is None else calendar_of(files, calendar.text),
+        timezone=DEFAULT_ZONE if zone is None else zone.text,
+        spared=tuple(sorted(set(texts_of(setting.part("except"))))),
+        repeat=duration_of(setting.part("repeat")),
+    )
+
+
+def digest_of(digest: DigestText) -> DigestSpec:
+    """The digest of a channel of the main file."""
+    tags, owner = digest.here.part("tags"), digest.here.part("owner")
+    return DigestSpec(
+        schedule=schedule_of(digest),
+        tags=tuple(sorted(set(texts_of(tags)))),
+        owner="" if owner is None else owner.text,
     )
 
 

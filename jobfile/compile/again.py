@@ -84,6 +84,9 @@ def _calendars(spec: JobSpec) -> Iterator[str]:
     for one in spec.schedule:
         if isinstance(one, (CronEntry, BusinessDayEntry)) and one.calendar is not None:
             yield one.calendar.name
+    for channel in (channel for found in spec.notify.values() for channel in found):
+        if channel.quiet is not None and channel.quiet.calendar is not None:
+            yield channel.quiet.calendar.name
 
 
 def _steps(spec: JobSpec) -> tuple[StepSpec, ...]:

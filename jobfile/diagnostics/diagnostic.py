@@ -199,6 +199,7 @@ CODES: dict[str, Code] = {
         JF213 a webhook's path has a part that is not a name
         JF214 name reserved by jobfile
         JF215 two params with the same variable
+        JF216 no job has this tag or owner
         JF301 not a cron expression
         JF302 cron field out of range
         JF303 day of month and day of week both set

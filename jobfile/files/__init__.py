@@ -1,3 +1,12 @@
 """A main file, its includes, defaults, overrides and matrices as one set of jobs."""
 
-__all__ = ["declarations", "fileset", "following", "include", "matrix", "merged_settings", "overrides"]
+__all__ = [
+    "declarations",
+    "digests",
+    "fileset",
+    "following",
+    "include",
+    "matrix",
+    "merged_settings",
+    "overrides",
+]

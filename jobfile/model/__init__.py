@@ -3,6 +3,7 @@
 __all__ = [
     "canonical",
     "catalog",
+    "containers",
     "counts",
     "dataclass",
     "environment",
@@ -12,6 +13,7 @@ __all__ = [
     "keys",
     "name_patterns",
     "names",
+    "pinging",
     "regex",
     "requests",
     "size",

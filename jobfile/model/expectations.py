@@ -55,6 +55,11 @@ class ExpectSpec(Shown):
     """True or None."""
 
     @property
+    def has_checks(self) -> bool:
+        """Whether a process that exits with 0 can still have failed."""
+        return bool(self.files or self.outputs or self.min_duration) or self.log != LogCheck()
+
+    @property
     def looks_at_disk(self) -> bool:
         """Whether an end can only be judged with files: those of the job, or its log."""
         return bool(self.files) or self.log.contains is not None or self.log.matches is not None

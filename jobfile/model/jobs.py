@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import ClassVar
 
+from jobfile.model.containers import ContainerSpec
 from jobfile.model.dataclass import dataclass
 from jobfile.model.expectations import ExpectSpec
 from jobfile.model.values import Scalar, Shown, Value
@@ -302,34 +303,6 @@ class LimitsSpec(Shown):
     core: str | None = None
 
 
-class Runtime(StrEnum):
-    """The program that runs a container; `auto` is the first of the others that is there."""
-
-    AUTO = "auto"
-    DOCKER = "docker"
-    PODMAN = "podman"
-
-
-class Pull(StrEnum):
-    """When an image is fetched."""
-
-    MISSING = "missing"
-    ALWAYS = "always"
-    NEVER = "never"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class ContainerSpec(Shown):
-    """The container in which an action runs. `args` are further options of the runtime's `run`."""
-
-    image: str
-    runtime: Runtime = Runtime.AUTO
-    pull: Pull = Pull.MISSING
-    network: str | None = None
-    mounts: tuple[str, ...] = ()
-    args: tuple[str, ...] = ()
-
-
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class ScriptAction(Shown):
     """A script for a shell.
@@ -420,6 +393,28 @@ Action = ScriptAction | CommandAction | PythonAction | HttpAction | StepsAction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class QuietSpec(Shown):
+    """When a channel waits: in these local hours of each day (`22:00-07:00`), and on closed days."""
+
+    hours: str | None = None
+    calendar: CalendarSpec | None = None
+    timezone: str = "UTC"
+    spared: tuple[str, ...] = ()
+    """Events that do not wait."""
+    repeat: timedelta | None = None
+    """How long the same event of a job is not sent again; None: the built-in time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class DigestSpec(Shown):
+    """When a channel gets a report about the time since the last one: of all jobs, or of those chosen."""
+
+    schedule: tuple[ScheduleEntry, ...]
+    tags: tuple[str, ...] = ()
+    owner: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class ChannelSpec(Shown):
     """Where notifications go: exactly one of Apprise's URLs (names of secrets), a request or a command."""
 
@@ -428,6 +423,7 @@ class ChannelSpec(Shown):
     http: HttpAction | None = None
     command: tuple[str, ...] = ()
     secrets: Mapping[str, str] = field(default_factory=dict)
+    quiet: QuietSpec | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -488,4 +484,6 @@ class JobSpec(Shown):
     outputs: tuple[ParamSpec, ...] = ()
     artifacts: tuple[str, ...] = ()
     notify: Mapping[str, tuple[ChannelSpec, ...]] = field(default_factory=dict)
+    ping: str = ""
+    """The URL of a check of an outside watchdog, or where it is read from."""
     renamed_from: str | None = None

@@ -7,7 +7,7 @@ _KEYS: Final = {
     **{"condition": "if", "item_type": "items", "is_required": "required", "catchup.limit": "max"},
     **{"min_length": "minLength", "max_length": "maxLength", "max_items": "maxItems"},
     **{"exclusive_minimum": "exclusiveMinimum", "exclusive_maximum": "exclusiveMaximum"},
-    **{"from_day": "from", "until_day": "until", "arguments": "with", "closed": "except"},
+    **{"from_day": "from", "until_day": "until", "arguments": "with", "closed": "except", "spared": "except"},
     "pointer": "from",
 }
 """Fields, alone or with the key above them, and their keys."""

@@ -16,7 +16,7 @@ KINDS: Final[Mapping[str, str]] = {
             *("job", "defaults", "step", "schedule", "trigger", "webhook", "files", "after"),
             *("param", "items", "retry", "concurrency", "catchup", "limits", "container", "env_file"),
             *("expect", "made", "http"),
-            *("calendar", "channel"),
+            *("calendar", "channel", "quiet", "digest"),
         )
     },
     "queue": "pool",

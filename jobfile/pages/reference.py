@@ -28,6 +28,8 @@ WHERE: Final[Mapping[str, str]] = {
     "http": "Under `http` of a job, a step or a channel.",
     "calendar": "Each calendar under `calendars`.",
     "channel": "Each channel under `channels`. It has exactly one of `apprise`, `http` and `command`.",
+    "quiet": "Under `quiet` of a channel: it waits in these hours, and on the closed days of the calendar.",
+    "digest": "Under `digest` of a channel.",
     "queue": "Each queue under `queues`.",
 }
 """Where a kind of map is written."""

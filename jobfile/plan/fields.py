@@ -32,7 +32,8 @@ _ORDER: Final = (
     *("container", "user", "umask", "new_privileges", "nice", "io", "limits"),
     *("timeout", "kill_grace", "retry", "concurrency", "start_deadline", "deadline"),
     *("queue", "priority", "idempotent"),
-    *("idempotency_key", "pause_on_failure", "skip_exit", "outputs", "artifacts", "notify", "renamed_from"),
+    *("idempotency_key", "pause_on_failure", "skip_exit", "outputs", "artifacts", "notify"),
+    *("ping", "renamed_from"),
 )
 """The order of a job's fields."""
 _SETS: Final = frozenset(

@@ -36,6 +36,13 @@ def parse_time(text: str) -> time | None:
     return time(int(found[1]), int(found[2])) if found else None
 
 
+def parse_hours(text: str) -> tuple[str, str] | None:
+    """The begin and the end of a part of each day, written HH:MM-HH:MM; None for anything else."""
+    begin, dash, end = text.partition("-")
+    is_valid = bool(dash) and _TIME.fullmatch(begin) and _TIME.fullmatch(end)
+    return (begin, end) if is_valid else None
+
+
 def parse_moment(text: str, zone: str) -> datetime | str:
     """The instant (UTC) that a text means in a zone, or why it means none.
 

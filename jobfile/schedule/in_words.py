@@ -37,24 +37,26 @@ _MOST_TIMES = 6
 """Maximum times of day listed; more are shown as minutes past hours."""
 
 
-def describe(entry: ScheduleEntry) -> str:
-    """The meaning of an entry in one line: times, days, time zone."""
-    return ", ".join([_when(entry), *_limits(entry)])
+def describe(entry: ScheduleEntry, *, has_clocks: bool = True) -> str:
+    """The meaning of an entry in one line: times, days, time zone and what a change of the clocks does."""
+    return ", ".join([_when(entry, has_clocks=has_clocks), *_limits(entry)])
 
 
-def _when(entry: ScheduleEntry) -> str:
+def _when(entry: ScheduleEntry, *, has_clocks: bool) -> str:
     if isinstance(entry, EveryEntry):
         return f"every {_period(entry.every)}"
     if isinstance(entry, AtEntry):
         return _moments(entry)
     if isinstance(entry, BusinessDayEntry):
         which = f"{_open_day(entry.business_day)} of each month ({_calendar(entry.calendar)})"
-        return f"at {entry.time} on the {which}, {_clock_class(entry.timezone, is_fixed=True, is_once=True)}"
+        clock = _clock_class(entry.timezone, is_fixed=True, is_once=True) if has_clocks else entry.timezone
+        return f"at {entry.time} on the {which}, {clock}"
     expression = parse_cron(entry.cron, days=entry.days)
     assert isinstance(expression, CronExpression), f"cron expression {entry.cron} was checked"
     days, months = _days(expression), _months(expression)
     when = [_time(expression, is_every_day=not days and not months), days, months]
-    return f"{' '.join(part for part in when if part)}, {_cron_clock(entry.timezone, expression)}"
+    clock = _cron_clock(entry.timezone, expression) if has_clocks else entry.timezone
+    return f"{' '.join(part for part in when if part)}, {clock}"
 
 
 def _moments(entry: AtEntry) -> str:

@@ -64,7 +64,12 @@ def _unset_defaults(tree: dict[str, Any]) -> Iterator[Violation]:
 @cache
 def schema_text(form: Form = JOB_FILE) -> str:
     """The JSON Schema of a kind of file, as text."""
-    name = f"{form.schema}.schema.json"
+    return schema_named(form.schema)
+
+
+def schema_named(name: str) -> str:
+    """A JSON Schema of this project, as text: that of a kind of file, or of what a command prints."""
+    name = f"{name}.schema.json"
     try:
         data = pkgutil.get_data("jobfile", f"{_IN_A_WHEEL}/{name}")
     except FileNotFoundError:

@@ -15,7 +15,7 @@ from engine.supervisor.evidence import NAME, RESULT_AT, beside
 from tests.acceptance.engines import SOAK_MINUTES, until
 from tests.engine.real import KEY
 
-ROUNDS = 100_000 if SOAK_MINUTES else 2_000
+ROUNDS = 100_000 if SOAK_MINUTES else 400
 AT_ONCE = 8
 
 

@@ -16,6 +16,7 @@ import pytest
 from engine.cli.main import COMMANDS
 from tests.acceptance.engines import JOBFILE, engine, generation, until
 from tests.acceptance.warm import Jobfile
+from tests.soak import IS_SOAK
 
 ODD = b"non\xe9utf8"
 JOBS = """\
@@ -35,7 +36,6 @@ tests:
     given: {at: 2026-03-06T02:00, attempts: [exit 3]}
     expect: {state: failed}
 """
-IS_SOAK = bool(os.environ.get("JOBFILE_SOAK"))
 Words = Sequence[str | bytes]
 
 ASKED: dict[str, list[Words]] = {
@@ -55,6 +55,7 @@ ASKED: dict[str, list[Words]] = {
     "rollback": [["rollback", "1", "--yes"], ["rollback", "1"]],
     "generations": [["generations"], ["generations", "--json"]],
     "status": [["status"], ["status", "--json"]],
+    "metrics": [["metrics"]],
     "doctor": [["doctor"], ["doctor", "--json"]],
     "list": [["list"], ["list", "--json"]],
     "did": [["did", "hello"], ["did", "bad", "--json"]],
@@ -71,13 +72,15 @@ ASKED: dict[str, list[Words]] = {
     "backfill": [["backfill"], ["backfill", "hello", "--json"]],
     "pause": [["pause", "hello", "--why", b"caf\xe9"], ["pause", "bad", "--json", "--why", b"\xff\xfe"]],
     "resume": [["resume", "hello"], ["resume", "bad", "--json"]],
+    "token": [["token", "list"], ["token", "add", "deploy"], ["token", "list", "--json"]],
+    "ui": [["ui"], ["ui", "--json"]],
     "audit": [["audit", "verify"], ["audit"], ["audit", "--json"], ["audit", "verify", "--json"]],
     "clock": [["clock"], ["clock", "--json"]],
     "schema": [["schema"]],
     "completion": [["completion", "bash"], ["completion", "zsh", "--", "did", ""]],
     "explain": [["explain", "JF101"], ["explain", "keys"]],
 }
-WITHOUT_A_FOLDER = {"lsp"}
+WITHOUT_A_FOLDER = {"lsp", "mcp", "serve"}
 RESTARTED = ("up", "run", "show", "plan", "status", "doctor")
 """Asked under a locale that is not UTF-8, too. There every command executes itself again in UTF-8 mode: these
 show that its words, its folder and what it prints come through. `JOBFILE_SOAK=1` asks all."""

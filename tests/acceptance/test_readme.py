@@ -39,7 +39,15 @@ def test_the_first_minute_goes_as_the_readme_says(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "document",
-    ["docs/time.md", "docs/testing.md", "docs/review.md", "docs/client.md", "docs/notifications.md"],
+    [
+        "docs/time.md",
+        "docs/testing.md",
+        "docs/review.md",
+        "docs/client.md",
+        "docs/notifications.md",
+        "docs/report.md",
+        "docs/page.md",
+    ],
 )
 def test_a_document_says_what_its_commands_say(document: str, tmp_path: Path) -> None:
     """The YAML blocks above a command are its files: what has tests is a case file."""
@@ -106,6 +114,7 @@ def test_the_file_shown_is_the_file_that_init_writes(tmp_path: Path) -> None:
         "docs/time.md",
         "docs/operations.md",
         "docs/answers.md",
+        "docs/report.md",
         "docs/events.md",
     ],
 )

@@ -23,6 +23,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from tests.soak import examples
+
 SHOP = Path(__file__).parents[2] / "samples" / "shop"
 PHOTO = "Kari's garden.jpg"
 TODAY = date(2026, 11, 24)
@@ -267,7 +269,7 @@ def test_a_week_without_orders_is_a_report_and_an_unknown_account_is_not(shop):
 
 
 @given(st.dates(date(2020, 1, 1), date(2040, 12, 31)))
-@settings(max_examples=200)
+@settings(max_examples=examples(100))
 def test_the_newest_shipped_order_always_falls_in_the_last_full_week(today):
     newest = date(2026, 11, 22)
     moved = newest + build_shop.weeks_to_move("2026-11-22T20:00:00Z", today)
@@ -390,7 +392,7 @@ def test_the_whole_batch_is_complete():
 
 
 @given(st.integers(0, len(BATCH) - 1))
-@settings(max_examples=300)
+@settings(max_examples=examples(150))
 def test_a_batch_cut_anywhere_is_not_complete(length):
     with pytest.raises(nightly_orders.NotYetError):
         nightly_orders.read_batch(BATCH[:length], make_data.BATCH_DAY)
@@ -401,7 +403,7 @@ def test_a_batch_cut_anywhere_is_not_complete(length):
         st.binary(max_size=200), st.binary(max_size=30).map(lambda part: BATCH[:60] + part + b"\nT,2\n")
     )
 )
-@settings(max_examples=300)
+@settings(max_examples=examples(150))
 def test_no_bytes_are_read_with_anything_but_an_answer(content):
     with contextlib.suppress(nightly_orders.NotYetError, nightly_orders.BadBatchError):
         nightly_orders.read_batch(content, make_data.BATCH_DAY)

@@ -39,7 +39,7 @@ from tests.acceptance.engines import (
     view,
 )
 
-WANTED_RUNS = 5_000 if SOAK_MINUTES else 1_200
+WANTED_RUNS = 5_000 if SOAK_MINUTES else 600
 KINDS = ("engine", "launcher", "supervisor", "job")
 """Of processes, each of which has to be killed."""
 LONGEST_SECONDS = 240.0

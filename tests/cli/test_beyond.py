@@ -9,6 +9,7 @@ from engine.actions.unsupported import UNABLE, needs_of
 from jobfile.pipeline import compile_files
 from tests.cli.conftest import Jobfile
 from tests.cli.test_files import fits
+from tests.together import together
 
 PLAIN = "version: 1\njobs:\n  plain: {run: echo hello}\n"
 HEAD = (
@@ -63,7 +64,7 @@ def test_check_speaks_of_what_the_engine_refuses(key: str, keys: str) -> None:
     assert told == [key]
 
 
-@pytest.mark.parametrize("keys", FINE)
+@together("keys", FINE)
 def test_check_is_silent_about_what_the_engine_runs(keys: str) -> None:
     assert both(keys) == ((), [])
 

@@ -29,6 +29,13 @@ jobs:
     run: |
       rm -rf /srv/scratch
       echo done
+  dump:
+    retry: {attempts: 3, delay: 1m, when: [expectation]}
+    expect: {min_duration: 30s}
+    run: dump
+  dump-in-steps:
+    expect: {files: [{path: out}]}
+    steps: {one: {run: x}, two: {run: x}}
   later:
     schedule: {cron: "0 4 * * *", spread: 30m}
     start_deadline: 2h
@@ -190,6 +197,21 @@ HOLDS = {
     job: nightly-report
     given: {attempts: [lost]}
     expect: {state: lost, notify: {failed: [ops]}}
+""",
+    "it exits with 0 and leaves nothing": """\
+    job: dump
+    given: {attempts: [expectation, expectation, succeeds]}
+    expect: {state: succeeded, attempts: 3, retried_after: [1m, 2m]}
+""",
+    "it never leaves anything": """\
+    job: dump
+    given: {attempts: [expectation, expectation, expectation]}
+    expect: {state: failed, reason: expectation, attempts: 3}
+""",
+    "steps leave nothing": """\
+    job: dump-in-steps
+    given: {steps: {two: [expectation]}}
+    expect: {state: failed, reason: expectation, steps: {one: succeeded, two: succeeded}}
 """,
     "killed": """\
     job: tidy
@@ -399,6 +421,9 @@ CANNOT = {
     ),
     "    job: in-steps\n    given: {steps: {one: [connect]}}\n    expect: {state: failed}\n": (
         "step `one` sends no request, so an attempt of it cannot end with `connect`"
+    ),
+    "    job: tidy\n    given: {attempts: [expectation]}\n    expect: {state: failed}\n": (
+        "`tidy` has no `files`, `log`, `outputs` or `min_duration` in `expect`"
     ),
     "    job: tidy\n    expect: {fires: {from: 2026-01-01, until: 9000-01-01, count: 0}}\n": "",
 }

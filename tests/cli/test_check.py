@@ -9,12 +9,12 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import jsonschema
 import pytest
 
 from engine.core.errors import JobfileError
 from engine.host.atomic_write import replace_file
 from tests.cli.conftest import JOBS, Jobfile
+from tests.known import check_fits
 
 DATA = Path(__file__).parents[1] / "data"
 BAD = JOBS.replace("retry:", "retrry:").replace("kill_grace: 1s", "kill_grace: 5 seconds")
@@ -145,11 +145,11 @@ def test_gitlab_and_sarif_get_reports_with_paths_from_the_top(
     monkeypatch.chdir(tmp_path / "a b")
     monkeypatch.setenv("CI_PROJECT_DIR", str(tmp_path))
     said = jobfile("check", "--format", "gitlab", "./jobs.yaml")
-    jsonschema.validate(said.json, json.loads((DATA / "gitlab-codequality.schema.json").read_text()))
+    check_fits(said.json, DATA / "gitlab-codequality.schema.json")
     assert said.code == 1
     assert {one["location"]["path"] for one in said.json} == {"a b/jobs.yaml"}
     log = jobfile("check", "--format", "sarif", "../a b/jobs.yaml").json
-    jsonschema.validate(log, json.loads((DATA / "sarif-schema-2.1.0.json").read_text()))
+    check_fits(log, DATA / "sarif-schema-2.1.0.json")
     [place] = {
         json.dumps(one["locations"][0]["physicalLocation"]["artifactLocation"])
         for one in log["runs"][0]["results"]

@@ -26,6 +26,7 @@ from engine.ports import Stop
 from jobfile.syntax.document import PARSER, read_quickly
 from tests.cli.conftest import Jobfile
 from tests.known import known_files
+from tests.together import together
 
 ROOT = Path(__file__).parents[2]
 
@@ -86,7 +87,7 @@ def offered(line: str) -> list[str]:
     return [one.value for one in complete(line.split(" "), lambda file, state: Somewhere())]
 
 
-@pytest.mark.parametrize(
+@together(
     ("line", "expected"),
     [
         ("ex", ["explain", "explain-schedule"]),
@@ -122,7 +123,7 @@ def offered(line: str) -> list[str]:
         ("plan --from ", ["engine", "worktree"]),
         ("explain JF101", ["JF101"]),
         ("explain k", ["keys"]),
-        ("explain keys q", ["queue"]),
+        ("explain keys q", ["quiet", "queue"]),
         ("explain-schedule x --timezone Europe/Os", ["Europe/Oslo"]),
         ("completion f", ["fish"]),
         ("check a", [FILES]),

@@ -21,6 +21,7 @@ from tests.cli.conftest import JOBS, Jobfile
 from tests.cli.test_files import SCHEMAS, fits
 from tests.doctor.conftest import SOUND
 from tests.known import known_files
+from tests.together import together
 
 NAMES_OF_ARGUMENTS = {
     "JOB",
@@ -39,6 +40,7 @@ NAMES_OF_ARGUMENTS = {
     "[TIME]...",
     "[STEP]",
     "[PATTERN]",
+    "[NAME]",
     "EXPRESSION",
     "[GENERATION]",
     "[DIR]",
@@ -82,8 +84,11 @@ NOT_THESE = re.compile(
 PRINTS_NO_ANSWER = {
     "schema": "its output is JSON",
     "lsp": "speaks to an editor",
+    "mcp": "speaks to an agent",
     "completion": "prints a script",
     "comment": "passes a text on",
+    "metrics": "prints the form of another tool",
+    "serve": "answers over HTTP",
 }
 HAS_NO_PLACE = {"init", "explain", "explain-schedule", "schema", "lsp", "completion", "comment"}
 """Commands that read neither a job file nor a ledger."""
@@ -139,14 +144,14 @@ def test_there_is_one_word_for_how_many_for_not_asking_and_for_a_reason() -> Non
             assert option.opts == ["--limit"], name
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@together("name", COMMANDS)
 def test_a_command_that_answers_has_json_and_one_that_reads_has_a_place(name: str) -> None:
     opts = long_names(name)
     assert ("--json" in opts) != (name in PRINTS_NO_ANSWER)
     assert ({"--file", "--state"} <= opts) != (name in HAS_NO_PLACE)
 
 
-CHANGES = ("run", "retry", "backfill", "apply", "rollback", "pause", "resume", "cancel", "clock")
+CHANGES = ("token", "run", "retry", "backfill", "apply", "rollback", "pause", "resume", "cancel", "clock")
 """The commands that change something in the ledger for a user, at once."""
 
 
@@ -233,6 +238,7 @@ ASKED: dict[str, tuple[str, ...]] = {
     "pause": ("JOB",),
     "resume": ("JOB",),
     "status": (),
+    "metrics": (),
     "list": (),
     "did": ("JOB or RUN",),
     "why": ("JOB or RUN",),

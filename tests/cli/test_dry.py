@@ -4,13 +4,12 @@ import os
 import re
 import shutil
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.acceptance import warm
-from tests.acceptance.engines import say
+from tests.acceptance.engines import say, until
 from tests.cli.conftest import Jobfile
 from tests.cli.test_files import fits
 
@@ -169,9 +168,7 @@ def test_a_condition_decides_about_the_exit_code(jobfile: Jobfile) -> None:
 def test_a_run_in_the_way_is_named(jobfile: Jobfile, tmp_path: Path) -> None:
     slow = warm.Jobfile([warm.JOBFILE, "run", "waits"], cwd=tmp_path, stdout=subprocess.DEVNULL)
     try:
-        end = time.monotonic() + 20
-        while ": running since" not in dry(jobfile, "waits"):
-            assert time.monotonic() < end
+        until(lambda: ": running since" in dry(jobfile, "waits"), "the run")
         listed = jobfile("runs", "--json")
         assert listed.code == 0, listed
         run = listed.json["runs"][0]["id"][:8]
@@ -226,9 +223,7 @@ def test_nothing_is_started_read_or_written(tmp_path: Path, job: str, ledger: st
         say(tmp_path, "run", "after", "-f", "other.yaml", *state).check_returncode()
     if ledger == "with an engine":
         engine = warm.Jobfile([warm.JOBFILE, "up", "-f", "other.yaml", *state], cwd=tmp_path)
-        end = time.monotonic() + 20
-        while not (tmp_path / "state" / "ledger.db-shm").exists():
-            assert time.monotonic() < end
+        until(lambda: (tmp_path / "state" / "ledger.db-shm").exists(), "an engine")
     try:
         before = picture(tmp_path)
         params = ("-p", "name=x") if job == "simple" else ()

@@ -13,13 +13,14 @@ from jobfile.pages.reference import WHERE, reference
 from jobfile.schema.validator import schema_text
 from jobfile.syntax.document import PARSER, decode_source, parse_document, read_quickly
 from tests.cli.conftest import Jobfile
+from tests.together import together
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference.md"
 SCHEMA = json.loads(schema_text())
-KEYS = [pytest.param(kind, key, id=f"{kind}.{key.name}") for kind in KINDS for key in keys_of(kind)]
+KEYS = [(kind, key) for kind in KINDS for key in keys_of(kind)]
 
 
-@pytest.mark.parametrize("code", CODES)
+@together("code", CODES)
 def test_a_page_keeps_its_lines_and_loses_its_marks(code: str) -> None:
     page = page_of(code)
     text = page_to_text(page)
@@ -57,7 +58,7 @@ def schema_of(kind: str, key: str) -> dict[str, Any]:
     return SCHEMA["definitions"]["job"]["properties"][key] if "$ref" in found else found
 
 
-@pytest.mark.parametrize(("kind", "key"), KEYS)
+@together(("kind", "key"), KEYS)
 def test_each_key_has_a_type_a_default_and_an_example_that_a_file_can_have(kind: str, key: Key) -> None:
     assert key.type
     assert key.means

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.cli.showing import last_part
+from engine.execution.output_text import last_part
 from tests.cli.conftest import Jobfile
 from tests.cli.test_answers import BEGAN, DUE, a_past
 from tests.cli.test_files import fits

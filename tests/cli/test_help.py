@@ -15,6 +15,7 @@ from engine.cli.help_pages import PAGES
 from engine.cli.main import COMMANDS, GROUPS, group
 from tests.cli.conftest import Jobfile
 from tests.known import known_files
+from tests.together import together
 
 FOLDER = Path(commands.__file__).parent
 DEFAULT = re.compile(r"\[default: \S[^\]]*\]|\bRepeatable\b|\b[Rr]equired\b")
@@ -52,7 +53,7 @@ def test_the_help_lists_each_group_with_its_commands_in_their_order(jobfile: Job
     assert len(starts) == 1, "the descriptions of all groups begin in one column"
 
 
-@pytest.mark.parametrize(("name", "option"), [pytest.param(*one, id=one[0]) for one in options()])
+@together(("name", "option"), [*options()])
 def test_each_option_says_what_it_sets(name: str, option: click.Option) -> None:
     about = option.help or ""
     assert len(about.split()) >= 3, f"{name}: what does it set?"
@@ -76,7 +77,7 @@ def calls_of(example: str) -> Iterator[list[str]]:
         yield words[1:]
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@together("name", COMMANDS)
 def test_each_example_is_a_call_of_the_command_that_parses(name: str) -> None:
     assert PAGES[name].examples
     for example in PAGES[name].examples:
@@ -99,7 +100,7 @@ def test_the_help_ends_with_examples_and_exit_codes(jobfile: Jobfile, name: str)
     assert exit_codes.GOOD in page.exits
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@together("name", COMMANDS)
 def test_the_exit_codes_that_a_command_names_are_reported(name: str) -> None:
     tree = ast.parse((FOLDER / f"{name.replace('-', '_')}.py").read_text())
     named = {

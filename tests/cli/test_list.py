@@ -97,6 +97,11 @@ def test_a_word_of_another_tool_and_an_unknown_state_say_what_to_write(jobfile: 
     said = jobfile("ls")
     assert said.code == 64
     assert "There is no command 'ls': the command is 'list'." in said.err
+    said = jobfile("run", "a", "user_id=5")
+    assert said.code == 64
+    assert "(user_id=5); the value of a param follows -p:  -p user_id=5\n" in said.err
+    assert "-p" not in jobfile("run", "a", "-q=5").err
+    assert "-p" not in jobfile("logs", "a", "user_id=5").err
     said = jobfile("list", "--in", "broken")
     assert said.code == 64
     assert "'broken' is not a state; the states are queued, running" in said.err

@@ -1,13 +1,12 @@
 """`jobfile next` for schedules of every kind."""
 
-import json
 import re
 from pathlib import Path
 
-import jsonschema
 import pytest
 
 from tests.cli.conftest import Jobfile
+from tests.known import check_fits
 
 SCHEMA = Path(__file__).parents[2] / "schemas" / "next.schema.json"
 NOW = ("--now", "2026-10-01T00:00Z")
@@ -141,13 +140,13 @@ Mon 2026-10-05 18:00 CEST  16:00Z  third
 """
     )
     found = jobfile("next", *NOW, "--until", "2027-12-31", "--json").json
-    jsonschema.validate(found, json.loads(SCHEMA.read_text()))
+    check_fits(found, SCHEMA)
     assert found["is_all"]
     listed = [(fire["utc"], fire["job"]) for fire in found["fires"]]
     assert listed == sorted(listed)
     for name in KINDS:
         own = jobfile("next", name, *NOW, "--json").json
-        jsonschema.validate(own, json.loads(SCHEMA.read_text()))
+        check_fits(own, SCHEMA)
         assert own["fires"] == [fire for fire in found["fires"] if fire["job"] == name][:5]
 
 
@@ -223,7 +222,7 @@ def test_an_expression_is_explained_to_programs(
     jobfile: Jobfile, asked: tuple[str, ...], kind: str, effects: list[str]
 ) -> None:
     found = jobfile("explain-schedule", *asked, *FROM, "--json").json
-    jsonschema.validate(found, json.loads(SCHEMA.with_name("explain-schedule.schema.json").read_text()))
+    check_fits(found, SCHEMA.with_name("explain-schedule.schema.json"))
     assert (found["kind"], [one["kind"] for one in found["effects"]]) == (kind, effects)
     assert len(found["fires"]) == 4
 

@@ -1,5 +1,7 @@
 """`jobfile notify`: a test message reaches a channel, and a preview shows a message without sending it."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -65,3 +67,50 @@ def test_a_mistake_is_explained(jobfile: Jobfile, words: tuple[str, ...], text: 
     found = jobfile("notify", *words)
     assert found.code == 64
     assert text in found.err
+
+
+def test_a_preview_of_another_event_says_nothing_that_is_only_true_of_the_run(
+    jobfile: Jobfile, tmp_path: Path
+) -> None:
+    expects = "bad:\n    expect: {success_every: 26h}\n    owner: anna"
+    (tmp_path / "jobs.yaml").write_text(WITH_CHANNELS.replace("bad:\n    owner: anna", expects))
+    jobfile("run", "bad")
+    missed = jobfile("notify", "preview", "bad", "missed").out
+    assert missed.startswith("bad did not run\n")
+    assert "exit code" not in missed
+    assert "trouble" not in missed
+    late = jobfile("notify", "preview", "bad", "late").out
+    assert late.startswith("bad is late: no success for 1d2h (limit 1d2h)\n")
+    assert "expected  a success every 1d2h" in late
+    jobfile("run", "good")
+    never = jobfile("notify", "preview", "good", "late")
+    assert (never.code, "never late" in never.err) == (64, True)
+
+
+def test_the_preview_of_a_digest_is_the_report_until_now(jobfile: Jobfile, tmp_path: Path) -> None:
+    with_digest = WITH_CHANNELS.replace('got.json"]}', 'got.json"], digest: {schedule: "@daily"}}')
+    (tmp_path / "jobs.yaml").write_text(with_digest)
+    jobfile("run", "bad")
+    found = jobfile("notify", "preview", "good", "digest")
+    assert found.code == 0
+    assert found.out.startswith("report: 1 of 1 expected run needs attention\n")
+    fits(jobfile("notify", "preview", "good", "digest", "--json").json, "notify-preview")
+    without = jobfile("notify", "preview", "bad", "digest")
+    assert (without.code, "has no `digest`" in without.err) == (64, True)
+
+
+@pytest.mark.parametrize("is_installed", [True, False])
+def test_check_says_that_the_library_of_a_channel_is_missing(tmp_path: Path, is_installed: bool) -> None:
+    """So do a dry run, and the test of the channel."""
+    channel = 'team: {apprise: [URL], secrets: {URL: "env:URL"}}'
+    (tmp_path / "jobs.yaml").write_text(
+        f"version: 1\nchannels: {{{channel}}}\njobs: {{a: {{run: echo, notify: {{failed: [team]}}}}}}\n"
+    )
+    missing = "" if is_installed else "sys.modules['apprise'] = None; "
+    for command, words in (("check", "[JF631]"), ("run a --dry-run", "channel `team` needs the library")):
+        program = f"import sys; {missing}from engine.cli.main import main; main({command.split()!r})"
+        done = subprocess.run(
+            [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert (words in " ".join(done.stdout.split())) is not is_installed, done
+        assert ("pip install 'jobfile[notify]'" in done.stdout) is not is_installed

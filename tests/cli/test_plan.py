@@ -6,14 +6,14 @@ import pty
 import subprocess
 from pathlib import Path
 
-import jsonschema
 import pytest
 
 from tests.cli.conftest import JOBS, Jobfile
 from tests.cli.test_files import fits
+from tests.known import check_fits
 
 ROOT = Path(__file__).parents[2]
-SCHEMA = json.loads((ROOT / "schemas" / "plan.schema.json").read_text())
+SCHEMA = ROOT / "schemas" / "plan.schema.json"
 NOW = ("--now", "2026-03-05T12:00Z")
 OTHER = JOBS.replace('"0 4 * * *"', '"30 4 * * *"')
 
@@ -66,7 +66,7 @@ def test_every_pair_of_sides_gives_the_same_change(
     for before in ("engine", "engine:1", "HEAD~1", "old.yaml"):
         for after in ("worktree", "HEAD", "jobs.yaml", "p.jfplan"):
             plan = jobfile("plan", *NOW, "--from", before, "--to", after, "--json").json
-            jsonschema.validate(plan, SCHEMA)
+            check_fits(plan, SCHEMA)
             fields.append((plan["jobs"][0]["fields"], plan["jobs"][0]["schedule"], plan["summary"]))
     assert len(fields) == 16
     assert all(one == fields[0] for one in fields)
@@ -138,7 +138,7 @@ def test_without_engine_and_git_there_is_nothing_to_compare_with(jobfile: Jobfil
 def test_errors_are_reported_in_the_form_that_was_asked_for(jobfile: Jobfile, repository: Path) -> None:
     put(repository, "version: 1\njobs: {a: {command: 7}}\n")
     told = jobfile("plan", "--json").json
-    jsonschema.validate(told, SCHEMA)
+    check_fits(told, SCHEMA)
     assert told["valid"] is False
     comment = jobfile("plan", "--format", "markdown").out
     assert comment.startswith(
@@ -161,7 +161,7 @@ def test_a_part_of_a_plan_says_what_it_leaves_out_and_exit_codes_are_about_the_w
     said = jobfile("plan", rest, "--fail-on", "risk")
     assert (said.code, "1 changed job left out." in said.out) == (3, True)
     part = jobfile("plan", rest, "--json").json
-    jsonschema.validate(part, SCHEMA)
+    check_fits(part, SCHEMA)
     assert (part["jobs"], part["filter"]["jobs"], part["filter"]["left_out"]["jobs"]) == ([], [rest], 1)
     said = jobfile("plan", "--summary")
     assert said.out.rstrip().endswith("plan: 1 to change.  2 risks, 0 warnings.")

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from engine.cli.times import parse_instant
+from engine.asking.times import parse_instant
 from jobfile.schedule.occurrences import load_zone
 from tests.builders import DAY
 from tests.cli.conftest import Jobfile

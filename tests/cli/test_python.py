@@ -16,6 +16,7 @@ from engine.actions.python import Python, interpreter_of
 from engine.programs import CALL_FUNCTION
 from jobfile.model.jobs import PythonAction
 from tests.cli.conftest import Jobfile
+from tests.soak import examples
 
 FUNCTIONS = """\
 import asyncio, os, signal, sys
@@ -155,7 +156,7 @@ VALUES = (
 )
 
 
-@settings(max_examples=12)
+@settings(max_examples=examples(12))
 @given(st.dictionaries(st.from_regex(r"[a-z]{1,6}", fullmatch=True), VALUES | st.lists(VALUES), min_size=1))
 def test_every_value_arrives_as_it_was(tmp_path_factory: pytest.TempPathFactory, values: dict) -> None:
     folder = tmp_path_factory.mktemp("echo")

@@ -19,6 +19,8 @@ from engine.core.reasons import OF_A_REQUEST
 from engine.programs import http_request
 from engine.supervisor.masking import forms
 from tests.cli.conftest import Jobfile, Said
+from tests.soak import examples
+from tests.together import together
 from tests.web_servers import Certificates, Got, Server, make_certificates, reply, serving
 
 SECRET = "s3cret/t+ken&%"
@@ -98,7 +100,9 @@ def job_with_params(server: Server) -> None:
     put(server, http, more, url="/p/{{ params.b }}?q={{ params.b }}")
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(12), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(body=TEXT, header=TEXT)
 def test_any_text_arrives_byte_for_byte(web: Jobfile, good: Server, body: str, header: str) -> None:
     job_with_params(good)
@@ -352,7 +356,7 @@ def test_a_slow_server_is_ended_by_the_timeout(web: Jobfile, certificates: Certi
 # Where it may go
 
 
-@pytest.mark.parametrize(
+@together(
     ("address", "is_allowed", "is_open"),
     [
         ("93.184.216.34", False, True),

@@ -17,6 +17,7 @@ from engine.planning.sealing import seal_of
 from engine.supervisor.evidence import KEY_BYTES
 from jobfile.model.canonical import canonical_json, digest
 from tests.cli.conftest import JOBS, Jobfile
+from tests.soak import examples
 
 OTHER = JOBS.replace('"0 4 * * *"', '"30 4 * * *"').replace("run: |", "secrets: {A: env:A}\n    run: |")
 CHANGED = "it was changed after it was made"
@@ -81,7 +82,9 @@ VALUES = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(30), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(data=st.data())
 def test_a_plan_with_any_value_changed_is_refused(saved: Path, tmp_path: Path, data: st.DataObject) -> None:
     whole = json.loads(saved.read_text())
@@ -109,7 +112,9 @@ def read_or_why(path: Path, here: Ledger) -> SavedPlan | str:
         return str(error)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(30), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(data=st.data())
 def test_a_plan_with_any_byte_changed_is_refused(saved: Path, tmp_path: Path, data: st.DataObject) -> None:
     whole = saved.read_bytes()
@@ -256,7 +261,9 @@ def test_what_is_no_plan_is_refused_in_words(jobfile: Jobfile, saved: Path, tmp_
 
 @given(st.binary(max_size=99))
 @example(b'{"seal":"' + b"0" * 64 + b'","plan":{"from":{"lineage":"x"}}}')
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(50), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 def test_no_bytes_are_a_bug(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / NAME
     path.write_bytes(content)

@@ -32,6 +32,7 @@ from engine.ledger.sqlite.view import SqliteView
 from tests.builders import NOON
 from tests.engine.world import World
 from tests.known import known_files
+from tests.together import together
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent / "screens"
@@ -107,7 +108,14 @@ SCREENS = {
     "outputs": ("outputs cleanup",),
     "pause": ("pause cleanup --why 'the disk is full'", "pause cleanup", "pause invoices --until 2h"),
     "plan": ("plan", "plan --summary"),
-    "report": ("report", "report invoices"),
+    "report": (
+        "report",
+        "report invoices",
+        "report --since 2h --compare",
+        "report --since 2h --format markdown --compare",
+        "report --since 2h --format junit",
+        "report --on yesterday --since 3h",
+    ),
     "resume": ("resume heartbeat", "resume heartbeat"),
     "retry": ("retry --failed --dry-run", "retry --failed --yes"),
     "rollback": ("rollback --yes",),
@@ -131,8 +139,10 @@ SCREENS = {
 }
 LIVE = "up"
 """Runs until it is stopped, so its screen comes from a process on a terminal."""
-SILENT = "lsp"
-"""Speaks to an editor, and shows nothing to a person."""
+SILENT = ("lsp", "mcp")
+"""For editors and agents: they show nothing to a person."""
+FOR_PROGRAMS = ("metrics",)
+"""For monitoring systems: what they print is tested there."""
 
 SICK = Machine(
     python="3.13.1",
@@ -383,9 +393,10 @@ def test_an_engine_shows_the_screen_that_was_looked_at(
     as_looked_at(LIVE, screen(LIVE, narrow, wide), is_update=request.config.getoption("--update"))
 
 
-def test_the_server_of_an_editor_shows_nothing_to_a_person() -> None:
+@pytest.mark.parametrize("name", SILENT)
+def test_a_server_of_programs_shows_nothing_to_a_person(name: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "engine.cli.main", "lsp"],
+        [sys.executable, "-m", "engine.cli.main", name],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         cwd=ROOT,
@@ -395,11 +406,11 @@ def test_the_server_of_an_editor_shows_nothing_to_a_person() -> None:
 
 
 def test_every_command_has_a_screen() -> None:
-    assert SCREENS.keys() | {LIVE, SILENT} == COMMANDS.keys() | {"errors"}
+    assert SCREENS.keys() | {LIVE, *SILENT, *FOR_PROGRAMS} == COMMANDS.keys() | {"errors"}
     assert {path.stem for path in known_files(HERE, "*.txt")} == SCREENS.keys() | {LIVE}
 
 
-@pytest.mark.parametrize("name", SCREENS)
+@together("name", SCREENS)
 def test_no_row_of_a_table_is_wider_than_the_terminal(name: str) -> None:
     """Sentences are longer, and a terminal wraps them."""
     written = (HERE / f"{name}.txt").read_text()

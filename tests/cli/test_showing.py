@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.cli.showing import NeutralText
+from engine.execution.output_text import NeutralText
 
 JOBFILE = str(Path(sys.executable).parent / "jobfile")
 

@@ -11,8 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.asking.times import (
+    FORMS,
+    WEEKDAYS,
+    named_day,
+    named_days,
+    parse_coming,
+    parse_days,
+    parse_instant,
+)
 from engine.cli.main import COMMANDS, group
-from engine.cli.times import FORMS, WEEKDAYS, named_day, named_days, parse_coming, parse_days, parse_instant
+from engine.core.errors import WrongUsageError
 from engine.core.vocabulary import instant_text
 from jobfile.schedule.occurrences import load_zone
 from jobfile.schedule.zones import EPOCH, HORIZON, clock_changes, zone_names
@@ -172,7 +181,7 @@ def test_an_abbreviation_of_several_zones_is_that_of_the_job_then_of_the_host() 
     text = "2026-11-28 18:04 CST"
     assert parse_instant(text, zone("Asia/Shanghai"), now=NOW).hour == 10
     assert parse_instant(text, zone("America/Chicago"), now=NOW).hour == 0
-    with pytest.raises(click.UsageError, match=r"'CST' means more than one zone .*Asia.*America"):
+    with pytest.raises(WrongUsageError, match=r"'CST' means more than one zone .*Asia.*America"):
         parse_instant(text, OSLO, now=NOW)
     assert parse_instant("2026-07-01 18:04 EDT", OSLO, now=NOW).hour == 22
 
@@ -197,7 +206,7 @@ def test_an_abbreviation_of_several_zones_is_that_of_the_job_then_of_the_host() 
     ],
 )
 def test_what_is_no_time_is_refused_with_words(text: str, told: str) -> None:
-    with pytest.raises(click.UsageError, match=told):
+    with pytest.raises(WrongUsageError, match=told):
         parse_instant(text, OSLO, now=NOW)
 
 
@@ -205,7 +214,7 @@ def test_what_is_no_time_is_refused_with_words(text: str, told: str) -> None:
 def test_any_text_is_a_time_or_is_refused(text: str) -> None:
     try:
         at = parse_instant(text, OSLO, now=NOW)
-    except click.UsageError:
+    except WrongUsageError:
         return
     assert EPOCH <= at < HORIZON
 

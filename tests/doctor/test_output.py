@@ -1,12 +1,11 @@
 """What people and programs are shown: the exact text, and JSON that its schema describes."""
 
-import pytest
-
 from engine.answers.findings import CODES, MAX_LISTED, Examined, Finding, limited
 from engine.cli.output import PIPE_WIDTH
 from engine.doctor.reporting import diagnosis_to_json, diagnosis_to_text
 from tests.cli.test_files import fits
 from tests.doctor.conftest import Patient
+from tests.together import together
 
 HEALTHY = (
     Examined(area="ledger", looked_at="1.2 MiB, tables of version 4"),
@@ -91,8 +90,8 @@ def test_every_code_is_in_the_form_that_the_schema_promises() -> None:
         fits(diagnosis_to_json((Examined(area="engine", looked_at="", findings=(finding,)),)), "doctor")
 
 
-@pytest.mark.parametrize("count", [0, 1, MAX_LISTED, MAX_LISTED + 1, MAX_LISTED + 1234])
-@pytest.mark.parametrize("total", [0, 5, MAX_LISTED + 1, 20_000])
+@together("count", [0, 1, MAX_LISTED, MAX_LISTED + 1, MAX_LISTED + 1234])
+@together("total", [0, 5, MAX_LISTED + 1, 20_000])
 def test_of_many_findings_of_a_kind_ten_are_reported_and_how_many_more_there_are(
     count: int, total: int
 ) -> None:

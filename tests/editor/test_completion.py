@@ -9,6 +9,7 @@ from jobfile.pipeline import check_file
 from tests.editor.conftest import CURSOR, Editor
 from tests.editor.places import DEFINITIONS, KEYS, PLACES, branches
 from tests.language.test_schema import SCHEMA
+from tests.together import together
 
 KEY_KIND = 10
 WAYS = pytest.mark.parametrize("by_settings", [False, True], ids=["modeline", "settings"])
@@ -51,7 +52,7 @@ def test_the_keys_of_a_schedule_are_offered_in_a_list_too(editor: Editor) -> Non
     assert keys_offered(editor, place.text(f"schedule:\n      - {CURSOR}")) == PLACES["schedule"].keys.keys()
 
 
-@pytest.mark.parametrize(("name", "key"), KEYS)
+@together(("name", "key"), KEYS)
 def test_a_key_that_is_there_is_not_offered_again(editor: Editor, name: str, key: str) -> None:
     place = PLACES[name]
     there = {key, *place.needed}
@@ -59,7 +60,7 @@ def test_a_key_that_is_there_is_not_offered_again(editor: Editor, name: str, key
     assert keys_offered(editor, text) == place.keys.keys() - there
 
 
-@pytest.mark.parametrize(("name", "key"), KEYS)
+@together(("name", "key"), KEYS)
 def test_a_key_is_offered_with_its_text(editor: Editor, name: str, key: str) -> None:
     items = editor.completions(PLACES[name].text(CURSOR))
     texts = [item["documentation"]["value"] for item in items if item["label"] == key]

@@ -2,17 +2,12 @@
 
 import json
 
-import pytest
-
 from tests.editor.conftest import CURSOR, Editor
 from tests.editor.places import KEYS, PLACES
 from tests.language.test_schema import examples_of
+from tests.together import together
 
-EXAMPLES = [
-    pytest.param(name, key, example, id=f"{name}-{key}-{n}")
-    for name, key in KEYS
-    for n, example in enumerate(examples_of(PLACES[name].keys[key]))
-]
+EXAMPLES = [(name, key, example) for name, key in KEYS for example in examples_of(PLACES[name].keys[key])]
 
 
 def at_key(text: str) -> str:
@@ -22,7 +17,7 @@ def at_key(text: str) -> str:
     return f"{above}{line_end}{line[: -len(key)]}{key[:1]}{CURSOR}{key[1:]}\n"
 
 
-@pytest.mark.parametrize(("name", "key", "example"), EXAMPLES)
+@together(("name", "key", "example"), EXAMPLES)
 def test_a_key_shows_its_text_whatever_its_value(
     editor: Editor, name: str, key: str, example: object
 ) -> None:
@@ -32,7 +27,7 @@ def test_a_key_shows_its_text_whatever_its_value(
     assert part["markdownDescription"] in editor.hover(at_key(text))
 
 
-@pytest.mark.parametrize("key", PLACES["job"].keys)
+@together("key", PLACES["job"].keys)
 def test_settings_that_name_the_schema_do_as_well(editor: Editor, key: str) -> None:
     part = PLACES["job"].keys[key]
     text = PLACES["job"].good(key, json.dumps(examples_of(part)[0]))

@@ -41,9 +41,10 @@ from engine.execution.run_folders import make_runs_dir
 from engine.host.high_water_mark import find_rewind, note_high_water
 from engine.host.lock import EngineLock, file_system, is_engine_running, make_private_file, make_state_dir
 from engine.host.wake import MANY_WAKES, PAUSE_SECONDS, WakePipe, poke
+from engine.journal.ecs import action_of, event_to_ecs
 from engine.journal.file import LogFile
 from engine.journal.lines import event_json, event_text
-from engine.journal.shown import Shown, lost_line
+from engine.journal.shown import Form, Shown, lost_line
 from engine.journal.stream import EventStream
 from engine.testing import FakeClock
 from tests.builders import HOUR, NOON, a_run
@@ -242,6 +243,43 @@ def test_events_are_reported_in_one_line_and_as_json(event: Event, line: str) ->
     assert (told["event"], told["at"]) == (type(event).__name__, NOON.isoformat())
 
 
+@pytest.mark.parametrize("event", [event for event, _ in TOLD], ids=[str(n) for n in range(len(TOLD))])
+def test_a_collector_gets_the_line_the_fields_and_what_it_is_about(event: Event) -> None:
+    found = json.loads(json.dumps(event_to_ecs(event, at=NOON)))
+    plain = json.loads(json.dumps(event_json(event, at=NOON)))
+    assert found["jobfile"] == {name: value for name, value in plain.items() if name not in ("at", "event")}
+    assert found["@timestamp"] == NOON.isoformat()
+    assert found["message"] == " ".join(event_text(event).split())
+    assert found["log.level"] in ("info", "warn", "error")
+    assert re.fullmatch("[a-z]+(-[a-z]+)*", found["event.action"])
+    run = plain.get("run")
+    if isinstance(run, dict):
+        assert found["labels"] == {"job": run["job"], "run_id": run["id"]}
+        assert found["trace.id"] == run["id"]
+
+
+def test_the_end_of_a_run_has_its_outcome_and_its_length() -> None:
+    def ecs(state: RunState) -> dict[str, object]:
+        return event_to_ecs(RunSettled(run=a_run(state=state), number=1, seconds=1.5), at=NOON)
+
+    good, bad, neither = ecs(RunState.SUCCEEDED), ecs(RunState.FAILED), ecs(RunState.CANCELLED)
+    assert [one["event.outcome"] for one in (good, bad, neither)] == ["success", "failure", "unknown"]
+    assert [one["log.level"] for one in (good, bad, neither)] == ["info", "warn", "info"]
+    assert good["event.duration"] == 1_500_000_000
+
+
+def test_the_fields_for_collectors_are_documented_and_no_two_events_share_an_action() -> None:
+    page = (ROOT / "docs" / "metrics.md").read_text().partition("## Logs")[2]
+    documented = set(
+        re.findall(r"`([a-z@_.]+)`", "".join(re.findall(r"^\| (`.*?`) \| ", page, re.MULTILINE)))
+    )
+    events = [event_to_ecs(event, at=NOON) for event, _ in TOLD]
+    used = {name for one in events for name in one} - {"jobfile", "labels"}
+    assert used <= documented
+    kinds = get_args(Event)
+    assert len({action_of(one.__name__) for one in kinds}) == len(kinds)
+
+
 def test_every_event_is_documented_with_its_fields() -> None:
     page = (ROOT / "docs" / "events.md").read_text()
     rows = re.findall(r"^\| `(\w+)` \| .*\S.* \| (.*) \|$", page, re.MULTILINE)
@@ -250,11 +288,11 @@ def test_every_event_is_documented_with_its_fields() -> None:
     assert documented == {one.__name__: list(one.__dataclass_fields__) for one in get_args(Event)}
 
 
-@pytest.mark.parametrize("as_json", [False, True])
-def test_a_console_says_itself_how_many_lines_it_lost(as_json: bool) -> None:
+@pytest.mark.parametrize("form", get_args(Form))
+def test_a_console_says_itself_how_many_lines_it_lost(form: Form) -> None:
     shown: list[str] = []
-    Shown(shown.append, as_json=as_json).take([NotShown(count=7)], NOON)
-    assert lost_line(7, NOON, as_json=as_json) == shown[0]
+    Shown(shown.append, form=form).take([NotShown(count=7)], NOON)
+    assert lost_line(7, NOON, form=form) == shown[0]
 
 
 def test_foreign_text_cannot_steer_the_terminal(tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 from engine.answers.did import Answer, did, did_to_json
 from engine.answers.listing import list_jobs, list_to_json
 from engine.answers.presence import Presence
-from engine.answers.report import make_report, report_to_json
+from engine.answers.report import make_report
+from engine.answers.report_json import report_to_json
 from engine.answers.status import make_status, status_to_json
 from engine.answers.why import story_to_json, why
 from tests.builders import HOUR, NOON

@@ -21,6 +21,7 @@ from engine.triggers.registry import trigger_of
 from jobfile.schedule.occurrences import load_zone
 from tests.builders import HOUR, MINUTE, NOON
 from tests.engine.world import World
+from tests.soak import examples
 
 HOURLY = """version: 1
 jobs:
@@ -225,7 +226,7 @@ def asked(world: World, *, at: datetime | None = None, on: tuple[date, date] | N
     return did(world.view, "hello", zone=zone, params={}, on=on, at=at, now=now, presence=RUNNING)
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(13), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), at_once=st.integers(1, 3), limit=st.integers(1, 2))
 def test_whatever_crashes_each_occurrence_runs_once(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, at_once: int, limit: int

@@ -70,7 +70,7 @@ COLUMNS: Final = {
 }
 WITHOUT_ROWID: Final = {
     *("attempt", "output", "step", "meta", "definition", "job_version", "outbox", "pruned_request"),
-    *("late", "odd"),
+    *("late", "odd", "access_grant"),
     *("trigger_event", "idempotency_key", "followed"),
 }
 ROUNDS: Final = max(map(len, COLUMNS.values()))
@@ -150,6 +150,9 @@ def fill(ledger: Path) -> None:
         )
         db.execute("insert into odd select id, 'duration', 1, 1, 1 from run where job = 'victim'")
         db.execute("insert into idempotency_key values ('victim', 'x', 'x', ?)", (2 * at,))
+        db.execute(
+            "insert into access_grant values ('x', 'token', 'x', 'viewer', '*', '', 1, 'x', null, null, null)"
+        )
         db.execute("insert into audit (at, actor, action, object, hash) values (1, 'x', 'x', 'victim', 'x')")
     db.close()
 

@@ -1,14 +1,13 @@
 """Each kind of channel delivers to real receivers, and says why when it cannot; no secret ever goes out."""
 
-import importlib
 import json
 import os
+import re
 import socket
+import subprocess
+import sys
 import threading
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from email import message_from_bytes, policy
-from email.message import EmailMessage
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -20,9 +19,11 @@ from engine.config import EngineConfig
 from engine.core.records import Parcel
 from engine.notifications.message import Happening, Message, make_message
 from engine.notifications.system_channels import KnownChannel, channels_from_text, channels_to_text
+from engine.programs.apprise_send import calm
 from jobfile.model.jobs import ChannelSpec, HttpAction
 from tests.acceptance.engines import until
 from tests.builders import NOON, a_job, a_run
+from tests.mail_servers import CUT, mail_server, mail_url, part_of
 from tests.web_servers import Got, serving
 
 SECRET = "s3cret-token-value"
@@ -199,34 +200,9 @@ def is_gone(pid: int) -> bool:
 # apprise
 
 
-@contextmanager
-def mail_server(*, refuses: bool = False) -> Iterator[tuple[int, list[EmailMessage]]]:
-    """A real SMTP server."""
-    controller = importlib.import_module("aiosmtpd.controller")
-    got: list[EmailMessage] = []
-
-    class Handler:
-        async def handle_DATA(self, server: object, session: object, envelope: object) -> str:
-            content = envelope.content  # type: ignore[attr-defined]
-            got.append(message_from_bytes(content, policy=policy.default))
-            return "550 no such mailbox" if refuses else "250 ok"
-
-    running = controller.Controller(Handler(), hostname="127.0.0.1", port=0)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        running.port = free.getsockname()[1]
-    running.start()
-    try:
-        yield running.port, got
-    finally:
-        running.stop()
-
-
 def mail(config: EngineConfig, *ports: int) -> tuple[EngineConfig, ChannelSpec]:
     names = [f"MAIL_{n}" for n, _ in enumerate(ports)]
-    urls = {
-        name: f"mailto://127.0.0.1:{port}?from=jobfile@example.com&to=ops@example.com&smtp=127.0.0.1&mode=insecure"
-        for name, port in zip(names, ports, strict=True)
-    }
+    urls = {name: mail_url(port) for name, port in zip(names, ports, strict=True)}
     spec = ChannelSpec(name="mail", apprise=tuple(names), secrets={name: f"env:{name}" for name in names})
     known = EngineConfig(
         main_file=config.main_file, state_dir=config.state_dir, environ={**config.environ, **urls}
@@ -234,28 +210,85 @@ def mail(config: EngineConfig, *ports: int) -> tuple[EngineConfig, ChannelSpec]:
     return known, spec
 
 
-def test_a_mail_arrives_with_title_text_tail_and_id(config: EngineConfig) -> None:
-    with mail_server() as (port, got):
-        known, spec = mail(config, port)
-        result = deliver(known, spec)
+def test_a_mail_is_a_page_and_the_same_as_text_with_its_id(config: EngineConfig) -> None:
+    tail = ("line one", "{{ event.title }}", "<script>alert(1)</script> & <b>bold</b>", "  two   spaces")
+    message = a_message(tail=tail)
+    with mail_server() as server:
+        known, spec = mail(config, server.port)
+        result = send_message(message, KnownChannel(spec, {}), known)
     assert result == Delivered(done=("MAIL_0",))
-    (received,) = got
-    assert received["subject"] == "hello failed: exit code 3"
-    body = received.get_body(("plain",))
-    assert body is not None
-    assert "line one" in body.get_content()
-    assert f"event {IDS[0]}" in body.get_content()
+    (received,) = server.got
+    assert received["subject"] == message.title == "hello failed: exit code 3"
+    assert received.get_content_type() == "multipart/alternative"
+    assert [part.get_content_type() for part in received.iter_parts()] == ["text/plain", "text/html"]
+    assert part_of(received, "plain").strip() == f"{message.text}\n\nevent {IDS[0]}"
+    page = part_of(received, "html")
+    assert page.strip() == message.html
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; &lt;b&gt;bold&lt;/b&gt;\n  two   spaces" in page
+    assert "<script" not in page
+    assert f"event {IDS[0]}" in page
+
+
+def test_a_mail_server_that_refuses_or_cuts_is_described_without_its_address(config: EngineConfig) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with mail_server(CUT) as server:
+        known, spec = mail(config, port, server.port)
+        result = deliver(known, spec)
+    refused, cut = result.error.split("; mailto: ")
+    assert refused.startswith("mailto: it was not delivered: Connection error")
+    assert cut.startswith("it was not delivered")
+    assert "example.com" not in result.error
+    assert server.got
 
 
 def test_of_two_destinations_only_the_one_that_failed_is_tried_again(config: EngineConfig) -> None:
-    with mail_server() as (good, got), mail_server(refuses=True) as (bad, refused):
-        known, spec = mail(config, good, bad)
+    with mail_server() as good, mail_server("550 no such mailbox") as bad:
+        known, spec = mail(config, good.port, bad.port)
         result = deliver(known, spec)
         assert result.done == ("MAIL_0",)
         assert result.error.startswith("mailto: it was not delivered")
         again = deliver(known, spec, done=result.done)
-    assert (len(got), len(refused)) == (1, 2)
+    assert (len(good.got), len(bad.got)) == (1, 2)
     assert again.error
+
+
+def test_nobody_is_called_by_a_mention_in_an_output() -> None:
+    said = "@everyone <!channel> <@U123> @here, mail anna@here.example; a < b, @reboot"
+    calmed = calm(said)
+    assert calmed.replace("\u200b", "") == said
+    assert not re.search("@everyone|<!|<@|@here,", calmed)
+    assert "a < b, @reboot" in calmed
+
+
+PLUGINS = {
+    "e-mail": "NotifyEmail",
+    "Slack": "NotifySlack",
+    "Teams": "NotifyWorkflows",
+    "PagerDuty": "NotifyPagerDuty",
+    "ntfy": "NotifyNtfy",
+}
+SAY = """
+import json, sys, apprise
+from engine.programs.apprise_send import mails_html
+for url in json.load(sys.stdin):
+    found = apprise.Apprise.instantiate(url)
+    print(type(found).__name__, mails_html(found, text=""))
+"""
+
+
+def test_each_documented_url_is_for_its_service_and_only_a_mail_is_a_page() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "notifications.md").read_text()
+    services = re.findall(r"^\| ([^|]+) \| [^|`]*`([a-z]+://\S+)` \|$", page, re.MULTILINE)
+    assert {name for name, _ in services} == PLUGINS.keys()
+    mail = dict(services)["e-mail"]
+    urls = [*(url for _, url in services), f"{mail}&format=text"]
+    command = [sys.executable, "-W", "ignore", "-c", SAY]
+    said = subprocess.run(command, input=json.dumps(urls), capture_output=True, text=True, check=True).stdout
+    assert said.splitlines() == [
+        *(f"{PLUGINS[name]} {name == 'e-mail'}" for name, _ in services),
+        "NotifyEmail False",
+    ]
 
 
 def test_an_apprise_url_is_never_shown(config: EngineConfig) -> None:

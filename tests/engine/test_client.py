@@ -34,6 +34,7 @@ from jobfile.client import (
     submit_many,
 )
 from tests.engine.world import World
+from tests.soak import examples
 
 JOBS = """\
 version: 1
@@ -189,7 +190,9 @@ def test_a_new_generation_is_noticed(world: World, client: Client) -> None:
         client.submit("hello", {"user_id": 5})
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(
+    max_examples=examples(30), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+)
 @given(
     asked=st.lists(st.tuples(st.integers(1, 3), st.sampled_from([None, "a", "b", "é\udcff"])), max_size=8),
     together=st.booleans(),

@@ -29,6 +29,8 @@ from jobfile.schedule.occurrences import load_zone
 from tests.builders import DAY, HOUR, MINUTE, NOON, a_job, a_run, every
 from tests.engine.test_faults import a_file, down
 from tests.engine.world import World
+from tests.soak import examples
+from tests.together import together
 
 UTC_ZONE = load_zone("UTC")
 assert UTC_ZONE is not None
@@ -490,7 +492,9 @@ def test_a_day_that_is_half_over_is_not_over(tmp_path: Path) -> None:
     assert of_day(world, NOON + DAY).line.endswith("not yet due, expected at 2026-03-06 00:00 UTC")
 
 
-@settings(deadline=None, max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, max_examples=examples(10), suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(seed=st.integers(0, 10**6))
 def test_the_items_of_any_window_are_what_the_report_counts(
     tmp_path_factory: pytest.TempPathFactory, seed: int
@@ -531,9 +535,9 @@ def test_the_items_of_any_window_are_what_the_report_counts(
 REASONS_OF_A_RUN = (*sorted(START_REASONS), "exit(1)", "signal(9)", "oom", "stopped", "")
 
 
-@pytest.mark.parametrize("state", [*RunState])
-@pytest.mark.parametrize("reason", REASONS_OF_A_RUN)
-@pytest.mark.parametrize("attempt", [0, 1, 2, 3])
+@together("state", [*RunState])
+@together("reason", REASONS_OF_A_RUN)
+@together("attempt", [0, 1, 2, 3])
 def test_one_rule_says_whether_a_command_was_executed(state: RunState, reason: str, attempt: int) -> None:
     run = a_run(state=state, reason=reason, attempt=attempt)
     could_not_start = state is RunState.FAILED and reason in START_REASONS

@@ -24,6 +24,7 @@ from engine.supervisor.evidence import CONTROL, NAME, NEW, RESULT_AT, beside, pa
 from engine.supervisor.evidence import _seal as seal
 from tests.acceptance.engines import is_gone, number_in, supervisor_of, until
 from tests.engine.real import KEY, PATH, WAYS, Holder, Real, real_world
+from tests.together import together
 
 GOOD = {
     "started_at": 1,
@@ -272,7 +273,7 @@ def test_whatever_is_there_is_a_record_or_none_and_never_an_error(
             found.detail.encode()
 
 
-@pytest.mark.parametrize(
+@together(
     ("name", "value"),
     [("exit_code", value) for value in ("x", -1, 256, True, 2**70, [0], 0.0)]
     + [(name, value) for name in ("ended_at", "started_at") for value in ("now", -1, 10**30, None, 1.5)]

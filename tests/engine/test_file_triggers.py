@@ -22,6 +22,7 @@ from engine.host.mounts import Mount
 from engine.loops.arrivals import EVENTS_A_LOOK, POLL_SECONDS, SCAN_SECONDS, TROUBLE_SECONDS
 from engine.sources import file_scan
 from tests.engine.file_world import FileWorld
+from tests.soak import examples
 
 
 def text(trigger: str = "path: in", *keys: str) -> str:
@@ -493,7 +494,9 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(
+    max_examples=examples(12), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+)
 @given(steps=STEPS)
 def test_whatever_happens_each_content_of_a_file_is_handled_once(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, str]]

@@ -15,6 +15,7 @@ from engine.ledger.sqlite.store import SqliteStore
 from engine.ports import Stop
 from tests.builders import HOUR, NOON
 from tests.engine.world import World
+from tests.soak import examples
 
 FREE = "concurrency: {limit: none}"
 HOURLY = "schedule: '0 * * * *'"
@@ -444,7 +445,9 @@ ACTS = ("finish", "fail", "hour", "crash", "kill", "retry", "cancel", "lose")
     graph=graphs(),
     acts=st.lists(st.tuples(st.sampled_from(ACTS), st.integers(0, 9)), min_size=3, max_size=14),
 )
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(13), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 def test_whatever_happens_each_job_has_what_its_rule_says(
     tmp_path_factory: pytest.TempPathFactory,
     graph: dict[str, tuple[str, str, tuple[str, ...]]],

@@ -40,6 +40,7 @@ from engine.loops.overseer import STANDS_STILL, Overseer
 from engine.testing import FakeClock, KeptJournal
 from tests.builders import NOON, a_job, compiled
 from tests.engine.world import World
+from tests.together import together
 
 HOURLY = "version: 1\njobs:\n  hello: {schedule: '0 * * * *', command: ['true']}\n"
 
@@ -96,8 +97,8 @@ AROUND = tuple(
 )
 
 
-@pytest.mark.parametrize("loop", ["worker", "scheduler", "rescuer", "heartbeat", "watcher", "housekeeper"])
-@pytest.mark.parametrize("seconds", AROUND)
+@together("loop", ["worker", "scheduler", "rescuer", "heartbeat", "watcher", "housekeeper"])
+@together("seconds", AROUND)
 def test_a_loop_that_is_in_one_turn_for_too_long_is_seen_and_one_that_sleeps_is_not(
     loop: str, seconds: float
 ) -> None:

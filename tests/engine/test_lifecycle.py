@@ -27,6 +27,7 @@ from engine.core.lifecycle import (
 )
 from engine.core.reasons import Reason
 from tests.builders import NOON, a_run
+from tests.together import together
 
 OVER = {"succeeded", "failed", "timed_out", "cancelled", "lost"}
 MOVES: dict[str, set[str]] = {
@@ -123,7 +124,7 @@ def test_the_end_of_a_lost_run_counts_when_it_was_found_later() -> None:
     assert a_run(state=RunState.LOST, resolved="succeeded").verdict is RunState.SUCCEEDED
 
 
-@pytest.mark.parametrize("reason", Reason)
+@together("reason", Reason)
 def test_a_start_error_has_a_reason_that_says_that_nothing_ran(reason: Reason) -> None:
     nothing_ran = {"start_error", "template_error", "working_dir_missing", "secret not available"}
     nothing_ran |= {"env_file", "deadline"}

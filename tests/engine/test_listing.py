@@ -35,6 +35,7 @@ from jobfile.pipeline import compile_files
 from tests.builders import HOUR, MINUTE, NOON, a_catalog, a_job, every
 from tests.engine.test_did import ask
 from tests.engine.world import World
+from tests.soak import examples
 
 FILE = """\
 version: 1
@@ -98,7 +99,7 @@ def live(world: World, act: str, job: str) -> None:
     world.pass_time(seconds=1800)
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(15), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lives, st.booleans())
 def test_the_newest_result_of_each_job_is_the_one_that_did_answers_with(
     tmp_path: Path, life: list[tuple[str, str]], is_dead: bool

@@ -25,6 +25,7 @@ from engine.core.reasons import Reason
 from engine.ports import LaunchOrder
 from tests.builders import DAY, HOUR, MINUTE, NOON
 from tests.engine.world import World
+from tests.soak import examples
 
 FILE = """
 version: 1
@@ -426,7 +427,7 @@ def test_an_occurrence_is_notified_once_when_all_its_runs_are_over(tmp_path: Pat
 ENDS = st.sampled_from([0, 1, None])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(13), deadline=None)
 @given(ends=st.lists(st.tuples(ENDS, ENDS, ENDS), min_size=1, max_size=3), retries=st.booleans())
 def test_every_answer_has_the_same_verdict(
     tmp_path_factory: pytest.TempPathFactory, ends: Sequence[tuple[int | None, ...]], retries: bool

@@ -1,5 +1,6 @@
 """The message of a notification says what, when, why, and where to look."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 
@@ -110,7 +111,7 @@ GAP = {
             "hello timed out: it ran longer than its timeout",
         ),
         (happening("failed", state="lost", reason="oom"), "hello was lost: the system was out of memory"),
-        (happening("late", expected="by 09:00"), "hello is late"),
+        (happening("late"), "hello is late"),
         (happening("late", detail="not done by 09:00"), "hello is late: not done by 09:00"),
         (happening("recovered", state="succeeded", reason="exit(0)"), "hello has recovered"),
         (happening("succeeded", state="succeeded"), "hello succeeded"),
@@ -146,9 +147,32 @@ def test_a_gap_has_its_first_and_last_time_and_a_command_that_finds_it() -> None
     assert 'look  jobfile why hello "2026-03-05 12:00 UTC"' in text
 
 
-def test_what_was_expected_comes_from_the_fact_if_it_has_it() -> None:
-    text = make_message(ID, [WHOLE._replace(event="late", facts={"expected": "a success by 09:00"})]).text
-    assert "expected  a success by 09:00" in text
+@pytest.mark.parametrize(
+    ("facts", "why", "expected"),
+    [
+        (
+            {"kind": "done_by", "since": NOON.isoformat()},
+            "no success by 13:00 CET",
+            "a success by 2026-03-05 13:00 CET",
+        ),
+        (
+            {"kind": "success_every", "since": NOON.isoformat(), "limit_seconds": 93_600},
+            "no success for 1d2h (limit 1d2h)",
+            "a success every 1d2h",
+        ),
+        (
+            {"kind": "max_duration", "since": NOON.isoformat(), "limit_seconds": 3600},
+            "runs since 1h (limit 1h)",
+            "to take at most 1h",
+        ),
+    ],
+)
+def test_a_late_job_says_with_what_and_what_was_expected(
+    facts: Mapping[str, object], why: str, expected: str
+) -> None:
+    message = make_message(ID, [WHOLE._replace(event="late", facts=facts, tail=())])
+    assert message.title == f"hello is late: {why}"
+    assert f"\nexpected  {expected}\n" in message.text
 
 
 def test_repetitions_are_counted_with_their_beginning() -> None:

@@ -22,6 +22,7 @@ from tests.builders import DAY, HOUR, MINUTE, NOON
 from tests.engine.test_did import ask
 from tests.engine.test_faults import a_file
 from tests.engine.world import World
+from tests.soak import examples
 
 UTC_ZONE = load_zone("UTC")
 assert UTC_ZONE is not None
@@ -257,7 +258,9 @@ def test_a_run_whose_process_is_gone_is_not_called_running_without_a_word(tmp_pa
     assert (alive.unsettled, alive.is_well) == (0, True), "it goes on under its supervisor"
 
 
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, max_examples=examples(13), suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(data=st.data())
 def test_the_report_of_any_window_adds_up_while_no_engine_runs(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

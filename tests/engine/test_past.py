@@ -12,7 +12,8 @@ import pytest
 
 from engine.answers.did import Answer, Did, did
 from engine.answers.presence import RUNNING
-from engine.answers.report import make_report, report_to_json
+from engine.answers.report import make_report
+from engine.answers.report_json import report_to_json
 from engine.answers.why import why
 from engine.config import EngineConfig, limits
 from engine.core.events import DiskHeld, OutputsDropped, RunResolved, RunsPruned

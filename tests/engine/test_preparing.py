@@ -18,6 +18,7 @@ from engine.ports import LaunchOrder
 from engine.testing import FakeClock, KeptJournal
 from tests.builders import NOON, a_job, a_run
 from tests.engine.world import World
+from tests.soak import examples
 
 GOOD = "    command: ['true']\n"
 BAD: dict[str, tuple[str, str]] = {
@@ -62,7 +63,7 @@ def a_world(folder: Path, text: str) -> World:
     return world
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=examples(8), deadline=None)
 @given(bad=st.lists(st.sampled_from(sorted(BAD)), min_size=1, max_size=8))
 def test_what_cannot_be_prepared_ends_alone(tmp_path_factory: pytest.TempPathFactory, bad: list[str]) -> None:
     world = a_world(tmp_path_factory.mktemp("world"), a_file(*bad))
@@ -92,7 +93,7 @@ def test_a_secret_that_is_not_utf8_is_given_as_it_is(tmp_path: Path) -> None:
     assert order.secrets == {"S": raw}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(75), deadline=None)
 @given(folder=st.text(max_size=400), value=st.text(max_size=40))
 def test_preparing_never_raises_whatever_the_values_are(folder: str, value: str) -> None:
     spec = a_job(working_dir="{{ params.folder }}", env={"X": "{{ params.value }}"})

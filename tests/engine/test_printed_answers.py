@@ -55,6 +55,7 @@ from engine.core.step_states import StepRun, StepState
 from jobfile.diagnostics.diagnostic import CODES
 from jobfile.pages.keys import KINDS
 from tests.builders import HOUR, MINUTE, NOON, a_job, a_run, compiled, every
+from tests.together import together
 
 WIDE = 200
 TOKYO = ZoneInfo("Asia/Tokyo")
@@ -451,7 +452,7 @@ when  How its run ended
     }
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@together("kind", KINDS)
 def test_the_keys_of_a_kind_are_those_of_its_text_each_with_its_meaning(kind: str) -> None:
     found = explained.keys_to_json(kind)
     assert (found["format"], found["kind"]) == (1, kind)

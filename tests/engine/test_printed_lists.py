@@ -31,7 +31,7 @@ from engine.answers.retryable import (
 )
 from engine.answers.runs import Runs, runs_to_text
 from engine.answers.upcoming import Upcoming
-from engine.core.lifecycle import Run, RunState
+from engine.core.lifecycle import Run, RunState, TriggerKind
 from engine.core.records import Applied, Audited, Definition, Gap, Generation, Output, Pause
 from jobfile.model.canonical import spec_to_json
 from jobfile.model.jobs import ParamSpec, ParamType
@@ -483,20 +483,22 @@ LONG = "a-job-whose-name-is-so-long-that-it-is-cut-in-its-middle-and-ends-in-z"
 WORDS = " ".join(f"word-{number}" for number in range(20))
 LATER = replace(FAILED, job=LONG)
 FOUND = replace(RETRYABLE, runs=(LATER,), words=(WORDS,), zones={LONG: TOKYO})
+
+
+def listed_run(run: Run, words: str) -> Runs:
+    return Runs(
+        runs=(run,),
+        words=(words,),
+        artifacts=((),),
+        lines=(None,),
+        gaps=(),
+        zones={run.job: TOKYO},
+        is_limited=False,
+    )
+
+
 TABLES: Mapping[str, Callable[[int, Style], str]] = {
-    "runs": lambda width, style: runs_to_text(
-        Runs(
-            runs=(LATER,),
-            words=(WORDS,),
-            artifacts=((),),
-            lines=(None,),
-            gaps=(),
-            zones={LONG: TOKYO},
-            is_limited=False,
-        ),
-        width=width,
-        style=style,
-    ),
+    "runs": lambda width, style: runs_to_text(listed_run(LATER, WORDS), width=width, style=style),
     "audit": lambda width, _: records_to_text(
         [(1, Audited(NOON, "anna", "pause", LONG, WORDS))], width=width
     ),
@@ -534,6 +536,22 @@ def test_a_narrow_table_cuts_a_name_in_its_middle_and_shows_each_reason_whole(na
     assert "\n" in text.rstrip()
     shown = [word for word in text.split() if word.startswith("word-")]
     assert shown == WORDS.split()
+
+
+@pytest.mark.parametrize(
+    ("words", "path", "why"),
+    [
+        ("", "/in/a.jpg", "file a.jpg"),
+        ("exit code 3", "/in/a\nb.jpg", "exit code 3; file a\\nb.jpg"),
+        ("exit code 3", None, "exit code 3"),
+    ],
+)
+def test_a_run_for_a_file_names_it(words: str, path: str | None, why: str) -> None:
+    trigger = TriggerKind.MANUAL if path is None else TriggerKind.FILE
+    run = a_run(
+        id=A, state=RunState.FAILED, trigger=trigger, trigger_values={} if path is None else {"path": path}
+    )
+    assert runs_to_text(listed_run(run, words), width=WIDE).endswith(f"  {why}")
 
 
 PAINTED: Mapping[str, str] = {

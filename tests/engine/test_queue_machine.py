@@ -17,6 +17,7 @@ from engine.core.lifecycle import Run, TriggerEvent, TriggerKind
 from engine.ports import Stop
 from tests.builders import MINUTE, NOON
 from tests.engine.world import World
+from tests.soak import examples
 
 QUEUES = ("", "narrow", "wide")
 KEYS = ("", "one", "two")
@@ -264,5 +265,5 @@ class Queues(RuleBasedStateMachine):
         self.folder.cleanup()
 
 
-Queues.TestCase.settings = settings(max_examples=15, stateful_step_count=25, deadline=None)
+Queues.TestCase.settings = settings(max_examples=examples(8), stateful_step_count=25, deadline=None)
 TestQueues: Any = Queues.TestCase

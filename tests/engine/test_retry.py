@@ -11,6 +11,7 @@ from engine.core.lifecycle import LEGAL_MOVES, AttemptState, Ended, Lost, Outcom
 from engine.core.retry import retry_delay, settle, state_after
 from jobfile.model.jobs import Backoff, Jitter, RetrySpec, ScriptAction
 from tests.builders import NOON, a_job, a_run
+from tests.together import together
 
 
 def ended(exit_code: int | None = 0, **fields: object) -> Ended:
@@ -186,8 +187,8 @@ NAMED = {
 }
 
 
-@pytest.mark.parametrize("condition", NAMED)
-@pytest.mark.parametrize("end", ENDS)
+@together("condition", NAMED)
+@together("end", ENDS)
 def test_an_end_is_retried_when_it_is_named(condition: str, end: str) -> None:
     for when in ((condition,), ("exit:250", condition), (condition, "exit:250")):
         spec = a_job(retry=RetrySpec(attempts=2, when=when))

@@ -16,17 +16,20 @@ from engine.core.records import Notification, Owed, Parcel, Told
 from engine.notifications.batches import (
     GATHER,
     GIVE_UP_AFTER,
+    LEAST_TRIES,
     LONGEST_RETRY,
     PACE,
-    REPEAT,
     SEPARATE_JOBS,
+    is_too_old,
     make_batch,
     next_parcel,
     retry_after,
 )
 from engine.notifications.message import Message
+from engine.notifications.quiet import REPEAT
 from tests.builders import DAY, HOUR, MINUTE, NOON
 from tests.engine.world import World
+from tests.soak import examples
 
 SECOND = timedelta(seconds=1)
 ONE_JOB = """
@@ -180,7 +183,11 @@ def test_a_message_that_fails_for_a_day_is_given_up_and_that_is_recorded(world: 
     end(world, 1)
     world.send(seconds=600)
     world.clock.advance(seconds=GIVE_UP_AFTER.total_seconds())
-    world.send(seconds=3600)
+    while world.store.outbox.channels() and len(world.receiver.tries) < LEAST_TRIES + 1:
+        world.clock.advance(seconds=LONGEST_RETRY.total_seconds())
+        world.loops.sender.tick()
+    world.loops.sender.tick()
+    assert len(world.receiver.tries) == LEAST_TRIES
     assert world.store.outbox.channels() == ()
     given_up = world.view.soundness.given_up()
     assert (given_up.given_up, given_up.newest is not None) == (1, True)
@@ -247,6 +254,17 @@ def test_a_channel_that_is_gone_says_so_and_holds_up_no_other(world: World) -> N
     assert error == "channel `gone` is no longer in the job files"
 
 
+def test_a_message_that_was_old_before_its_first_try_is_not_given_up_for_hours() -> None:
+    """It has waited for an engine or for the end of quiet hours, and the channel is down just then."""
+    now, tries = NOON + 3 * DAY, 0
+    parcel = Parcel("a", ("hello",), NOON, 0, NOON)
+    while not is_too_old(parcel._replace(tries=tries), now):
+        tries += 1
+        now += retry_after(tries)
+    assert tries + 1 == LEAST_TRIES
+    assert now - (NOON + 3 * DAY) > 3 * HOUR
+
+
 WAITING = Notification("failed", "mail", NOON, 0, NOON, None, None, "")
 
 
@@ -290,7 +308,7 @@ def test_a_failure_after_a_success_is_news_even_if_the_recovery_was_not_told() -
     assert found.messages == {"a": {"hello": now}}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(
     st.lists(
         st.tuples(

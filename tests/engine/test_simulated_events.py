@@ -26,6 +26,7 @@ from tests.engine.test_simulation import (
     simulated,
 )
 from tests.engine.world import World
+from tests.soak import examples
 
 NAMES = ("a.csv", "b.csv", "c.csv")
 CALLS = "triggers: [{webhook: {path: call, public: true}}]"
@@ -205,7 +206,7 @@ def a_setting(text: str, lengths: list[int], failing: float, events: tuple[Given
     )
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=examples(12), deadline=None)
 @given(
     job_files(),
     st.lists(st.sampled_from([1, 25, 60, 130]), min_size=3, max_size=3),

@@ -20,6 +20,7 @@ from engine.simulation.tally import Outcome
 from jobfile.pipeline import compile_files
 from tests.builders import HOUR, MINUTE, NOON
 from tests.engine.world import World
+from tests.soak import examples
 
 INSTANT = timedelta.resolution
 SCHEDULES = (
@@ -99,7 +100,7 @@ given_worlds = st.builds(
 UNTIL = NOON + 40 * MINUTE
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=examples(12), deadline=None)
 @example(
     Given(  # what is caught up keeps its place among the runs that wait
         "version: 1\njobs:\n  job-0:\n    schedule: {every: 3m}\n"
@@ -114,7 +115,7 @@ def test_a_simulation_is_what_the_engine_does(given: Given) -> None:
     assert_alike(given, max_running=MAX_RUNNING)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=examples(12), deadline=None)
 @given(
     job_texts_with(st.sampled_from(AXES)),
     st.sampled_from([1, 25, 59, 61, 130, 600]),
@@ -182,7 +183,7 @@ def worlds_of_followers(draw: st.DrawFn) -> tuple[str, dict[str, Assumed]]:
     return "version: 1\njobs:\n" + "".join(lines), assumed
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=examples(12), deadline=None)
 @given(worlds_of_followers())
 def test_a_simulation_starts_the_followers_that_the_engine_starts(
     world_: tuple[str, dict[str, Assumed]],
@@ -251,7 +252,7 @@ def worlds_with_steps(draw: st.DrawFn) -> tuple[str, dict[str, Assumed]]:
 STEP = "      {}:\n        command: ['true']\n        needs: []\n"
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=examples(12), deadline=None)
 @example(  # a step of a run that is replaced had failed before: the run has failed
     (
         HEAD.format("3m", 1, "cancel_running", "") + STEP.format("s0") + STEP.format("s1"),

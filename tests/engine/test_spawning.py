@@ -21,8 +21,10 @@ from engine.supervisor import evidence_guard, plain, spawn
 from tests.acceptance.engines import children_of
 from tests.engine.real import KEY
 from tests.engine.supervisors import ROOT, SUPERVISOR
+from tests.soak import IS_SOAK
 
 SOURCE = SUPERVISOR / "plain.c"
+ROUNDS = 300 if IS_SOAK else 40
 LOOK = b"/bin/cat"
 CONTENT = b"marker".ljust(4096, b"\0")
 PR_GET_DUMPABLE = 3
@@ -240,7 +242,7 @@ def test_a_supervisor_that_is_signalled_meanwhile_goes_on_and_its_jobs_are_whole
     before = signal.signal(signal.SIGALRM, lambda _number, _frame: heard.append(os.getpid()))
     signal.setitimer(signal.ITIMER_REAL, 0.0002, 0.0002)
     try:
-        ended = [bench.said_by(call(nothing, b"/bin/true"))[1] for _ in range(300)]
+        ended = [bench.said_by(call(nothing, b"/bin/true"))[1] for _ in range(ROUNDS)]
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)

@@ -26,6 +26,7 @@ from engine.core.records import (
 from jobfile import __version__
 from tests.builders import DAY, HOUR, MINUTE, NOON
 from tests.engine.test_status import APPLIED, REJECTION, WELL, hold
+from tests.together import together
 
 SESSION = Session(7, "boot", 42, __version__, NOON - HOUR, NOON, None, "")
 CALM = replace(
@@ -63,7 +64,7 @@ def test_a_calm_system_has_five_lines() -> None:
     assert status_to_text(CALM, width=80) == TEXT
 
 
-@pytest.mark.parametrize(
+@together(
     ("fields", "label", "texts"),
     [
         ({"session": None}, "engine", ["starting"]),
@@ -329,7 +330,7 @@ NO_ENGINE = {"running": False, "pid": None, "epoch": None, "started_at": None, "
 OF_GIT = {"ref": "main", "commit": "d" * 40, "waits_for_apply": False, "trouble": None}
 
 
-@pytest.mark.parametrize(
+@together(
     ("fields", "data"),
     [
         ({}, {}),

@@ -21,6 +21,7 @@ from engine.transactions.stop import (
 )
 from tests.builders import NOON, a_run
 from tests.engine.world import World
+from tests.together import together
 
 
 class Waiting(threading.Event):
@@ -113,7 +114,7 @@ def test_an_engine_that_is_asked_again_waits_no_longer(tmp_path: Path) -> None:
     assert waiting.looks == 2
 
 
-@pytest.mark.parametrize(
+@together(
     ("trigger", "state", "attempt", "by_command"),
     list(
         product(TriggerKind, (RunState.QUEUED, RunState.RUNNING, RunState.RETRY_WAIT), (0, 1), (False, True))

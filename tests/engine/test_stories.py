@@ -14,7 +14,8 @@ import pytest
 
 from engine.answers.did import did
 from engine.answers.presence import RUNNING, Presence
-from engine.answers.report import make_report, report_to_json
+from engine.answers.report import make_report
+from engine.answers.report_json import report_to_json
 from engine.answers.status import make_status
 from engine.answers.why import Story, why_day, why_newest, why_run
 from engine.core.lifecycle import AttemptKey, Ended

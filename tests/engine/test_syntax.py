@@ -9,6 +9,7 @@ from engine.execution.launcher_client import ask
 from engine.sources.shell_syntax import SyntaxChecker, shell_syntax
 from jobfile.shell.syntax_errors import read_complaint, syntax_problem
 from tests.language.shell_generators import BASH_CONTEXTS, CONTEXTS
+from tests.together import together
 
 
 @pytest.mark.parametrize("dialect", ["sh", "bash"])
@@ -30,7 +31,7 @@ def test_a_script_that_no_shell_can_read_is_complained_about(
     assert problem.label == message
 
 
-@pytest.mark.parametrize("script", CONTEXTS)
+@together("script", CONTEXTS)
 def test_a_good_script_is_read_by_both(script: str) -> None:
     text = script.replace("{{v}}", '"${JF_1}"')
     assert shell_syntax(text, "sh") is None

@@ -11,6 +11,7 @@ from engine.loops.housekeeper import BATCH, MORE_SECONDS
 from engine.transactions.templates import template_values
 from tests.builders import DAY, MINUTE, NOON, a_job, a_run
 from tests.engine.world import World
+from tests.soak import examples
 
 FREE = "concurrency: {limit: none}"
 
@@ -138,7 +139,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(20), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS)
 def test_whatever_happens_each_event_has_one_record(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, str]]

@@ -17,6 +17,7 @@ from engine.core.lifecycle import Run, RunState, TriggerEvent, TriggerKind
 from engine.ports import Stop
 from engine.transactions.account import Moment, request_runs, requested_runs
 from tests.engine.world import World
+from tests.soak import examples
 
 SLOTS = {"narrow": 1, "wide": 2}
 MAX_WAITING = 2
@@ -310,5 +311,5 @@ class Triggers(RuleBasedStateMachine):
         self.folder.cleanup()
 
 
-Triggers.TestCase.settings = settings(max_examples=20, stateful_step_count=20, deadline=None)
+Triggers.TestCase.settings = settings(max_examples=examples(10), stateful_step_count=20, deadline=None)
 TestTriggers: Any = Triggers.TestCase

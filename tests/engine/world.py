@@ -11,6 +11,8 @@ from engine.answers.invariants.checking import check_invariants
 from engine.answers.presence import RUNNING
 from engine.answers.report import Report, make_report
 from engine.channels.courier import Courier, Delivered
+from engine.channels.kind import Failure
+from engine.channels.ping import Ping
 from engine.channels.pool import Report as Receipt
 from engine.config import CATCHUP_STARTS, EngineConfig
 from engine.core.lifecycle import OPEN_STATES, Run, RunState, TriggerEvent
@@ -44,6 +46,7 @@ class Receiver:
         self.channels: list[ChannelSpec] = []
         self._reports: list[Receipt] = []
         self.courier: Courier
+        self.pinged: list[Ping] = []
 
     def send(
         self, message: Message, channel: KnownChannel, config: EngineConfig, *, done: tuple[str, ...] = ()
@@ -53,6 +56,11 @@ class Receiver:
         if not self.error:
             self.got.append((channel.spec.name, message))
         return Delivered(self.error, done)
+
+    def ping(self, target: str, ping: Ping, config: EngineConfig) -> Failure | None:
+        if not self.error:
+            self.pinged.append(ping)
+        return Failure(self.error) if self.error else None
 
     def hand_over(self, channel: str, parcel: Parcel) -> bool:
         self._reports.append(Receipt(channel, parcel, self.courier.deliver(channel, parcel)))
@@ -114,7 +122,9 @@ class World:
         self.view = SqliteView.open(self.config.ledger)
         self.epoch, before = start_session(self.store, self.clock, boot_id=self.boot_id)
         self.receiver.forget()
-        self.receiver.courier = Courier(self.store, self.config, send=self.receiver.send)
+        self.receiver.courier = Courier(
+            self.store, self.config, send=self.receiver.send, ping=self.receiver.ping
+        )
         self.loops = make_loops(
             Parts(
                 store=self.store,

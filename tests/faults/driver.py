@@ -24,8 +24,8 @@ from tests.faults import plots
 from tests.faults.disk import KINDS, Disk, read_log
 from tests.faults.life import FolderLauncher, Life, Plot
 from tests.faults.preload import Inside, Kind, Mode
+from tests.soak import IS_SOAK
 
-IS_SOAK = bool(os.environ.get("JOBFILE_SOAK"))
 inside = Inside()
 at_act = mmap.mmap(-1, 4096)
 """The number of the current act of a life, in memory that all forked processes share."""
@@ -216,9 +216,11 @@ FAULTS = {
     "eio-sync-from": (Mode.FAIL_FROM, errno.EIO, Kind.SYNC),
 }
 """Faults of a disk: one error, one short write, no space for a while, no sync for a while."""
+TURNS = ("eio-once", "enospc-from")
+"""Faults that take turns: each step meets one of them. `make soak` tests each step with both."""
 
 
-def edges(runs: Runs, kinds: Kind) -> Iterator[int]:
+def edges(runs: Runs, fault: str) -> Iterator[int]:
     """The numbers of the steps to test: of consecutive writes to one file, only the first and the last.
 
     A commit writes many pages in a row. An error at any of them aborts the same statement in the same way, so
@@ -235,11 +237,14 @@ def edges(runs: Runs, kinds: Kind) -> Iterator[int]:
     assert in_child(live, runs.report) == 0, runs.report.read_text()
     shutil.rmtree(place)
     steps = [(KINDS.get(one.kind, Kind.NAME), one.path) for one in read_log(log)]
-    number = 0
+    _, _, kinds = FAULTS[fault]
+    number, turns = 0, itertools.cycle(TURNS)
     for before, step, after in zip([None, *steps], steps, [*steps[1:], None], strict=False):
+        is_edge = before != step or after != step
+        turn = next(turns) if is_edge else ""
         if step[0] & kinds:
             number += 1
-            if IS_SOAK or before != step or after != step:
+            if IS_SOAK or (is_edge and (fault not in TURNS or fault == turn)):
                 yield number
     yield from itertools.count(number + 1)
 
@@ -247,7 +252,7 @@ def edges(runs: Runs, kinds: Kind) -> Iterator[int]:
 def errors(runs: Runs, fault: str, only: int | None = None) -> int:
     """Let the k-th step fail, for every k; the engine must continue to the same end."""
     mode, error, kinds = FAULTS[fault]
-    for k in [only] if only else edges(runs, kinds):
+    for k in [only] if only else edges(runs, fault):
         name = f"{fault} step {k}"
         place = runs.place(name)
 

@@ -1,11 +1,12 @@
 """YAML's accidents: the right code at the place of the mistake, not where a parser stumbles."""
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobfile.diagnostics.source import Source
 from jobfile.syntax.document import PARSER, PurePythonParser, decode_source, parse_document
+from tests.soak import examples
+from tests.together import together
 
 JOB = "jobs:\n  a:\n    run: echo hi\n"
 
@@ -99,12 +100,12 @@ def places(text, parser=PARSER):
     return [(one.code, one.span.start.line, one.span.start.column) for one in problems]
 
 
-@pytest.mark.parametrize(("text", "code", "line", "column"), CASES)
+@together(("text", "code", "line", "column"), CASES)
 def test_an_accident_is_one_error_at_its_place(text, code, line, column):
     assert places(text) == [(code, line, column)]
 
 
-@pytest.mark.parametrize(("text", "code", "line", "column"), CASES)
+@together(("text", "code", "line", "column"), CASES)
 def test_line_ends_a_byte_order_mark_and_an_emoji_above_move_no_column(text, code, line, column):
     assert places(text.replace("\n", "\r\n")) == [(code, line, column)]
     if not text.startswith("%"):
@@ -112,12 +113,12 @@ def test_line_ends_a_byte_order_mark_and_an_emoji_above_move_no_column(text, cod
         assert places("# 😀 é\n" + text) == [(code, line + 1, column)]
 
 
-@pytest.mark.parametrize(("text", "code", "line", "column"), CASES)
+@together(("text", "code", "line", "column"), CASES)
 def test_a_parser_without_libyaml_says_the_same(text, code, line, column):
     assert places(text, PurePythonParser) == [(code, line, column)]
 
 
-@pytest.mark.parametrize(("text", "code", "line", "column"), CASES)
+@together(("text", "code", "line", "column"), CASES)
 def test_an_accident_is_reported_in_our_own_words(text, code, line, column):
     (one,) = parse_document(Source("jobs.yaml", text))[1]
     words = " ".join((one.message, one.label, *one.help))
@@ -125,7 +126,7 @@ def test_an_accident_is_reported_in_our_own_words(text, code, line, column):
     assert one.help or one.label or one.code == "JF001"
 
 
-@pytest.mark.parametrize(("text", "code", "line", "column"), [case for case in CASES if case[1] != "JF001"])
+@together(("text", "code", "line", "column"), [case for case in CASES if case[1] != "JF001"])
 def test_a_safe_fix_does_what_it_says(text, code, line, column):
     source = Source("jobs.yaml", text)
     for fix in (fix for one in parse_document(source)[1] for fix in one.fixes if fix.safe):
@@ -163,7 +164,7 @@ PIECES = [
 ]
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=examples(150))
 @given(text=st.lists(st.sampled_from(PIECES), max_size=25).map("".join))
 def test_every_text_that_is_almost_yaml_gets_a_tree_or_an_error_in_the_file(text):
     for parser in (PARSER, PurePythonParser):

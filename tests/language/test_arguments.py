@@ -12,6 +12,7 @@ from jobfile.expressions.template import render_items
 from jobfile.pipeline import check_files
 from jobfile.shell.arguments import argument_problems
 from jobfile.shell.payload import compiled_script
+from tests.together import together
 
 STRING = Type(Kind.STRING)
 SCOPE = Scope(
@@ -86,7 +87,7 @@ CODE = [
 ]
 
 
-@pytest.mark.parametrize("wrapper", WRAPPERS)
+@together("wrapper", WRAPPERS)
 def test_code_for_an_interpreter_is_found_behind_any_wrapper(wrapper: str) -> None:
     for code in CODE:
         items = [*wrapper.split(), *code]
@@ -136,7 +137,7 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("items", "index"), REFUSED)
+@together(("items", "index"), REFUSED)
 def test_an_item_that_may_become_code_is_refused(items: list[str], index: int) -> None:
     assert (index, "JF421") in found(items)
 

@@ -13,6 +13,8 @@ from jobfile.fixing.edits import apply_fixes
 from jobfile.pipeline import check_files
 from jobfile.shell.bashisms import BASHISMS, find_bashisms
 from jobfile.shell.lexer import read_script
+from tests.soak import examples
+from tests.together import together
 
 SH = shutil.which("dash") or "sh"
 
@@ -178,7 +180,7 @@ def test_each_construct_has_a_row_here() -> None:
     assert {what for what, _ in TABLE} == BASHISMS.keys()
 
 
-@pytest.mark.parametrize(("what", "script"), TABLE)
+@together(("what", "script"), TABLE)
 def test_each_construct_is_found(what: str, script: str) -> None:
     assert what in constructs(script)
 
@@ -231,7 +233,7 @@ QUOTED = (
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.sampled_from(TABLE), st.lists(st.sampled_from(POSITIONS), min_size=1, max_size=3))
 def test_a_construct_is_found_wherever_a_command_may_be(row: tuple[str, str], around: list[str]) -> None:
     what, script = row
@@ -240,7 +242,7 @@ def test_a_construct_is_found_wherever_a_command_may_be(row: tuple[str, str], ar
     assert what in constructs(script)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.sampled_from(TABLE), st.sampled_from(QUOTED), st.lists(st.sampled_from(POSITIONS), max_size=2))
 def test_nothing_is_found_in_comments_and_quotes(
     row: tuple[str, str], quoted: str, around: list[str]
@@ -251,12 +253,12 @@ def test_nothing_is_found_in_comments_and_quotes(
     assert constructs(script) == set()
 
 
-@pytest.mark.parametrize("script", [one for _, one in TABLE if "'" not in one])
+@together("script", [one for _, one in TABLE if "'" not in one])
 def test_nothing_is_found_in_an_argument_in_single_quotes(script: str) -> None:
     assert constructs(f"awk '{script}' f; ssh host '{script}'") == set()
 
 
-@pytest.mark.parametrize(("what", "script"), TABLE)
+@together(("what", "script"), TABLE)
 def test_a_script_for_bash_is_left_alone(what: str, script: str) -> None:
     assert not codes_of(script, shell="bash") & {"JF428", "JF429"}
     assert not codes_of(script, shell="[bash, -eu]") & {"JF428", "JF429"}
@@ -326,7 +328,7 @@ def test_the_other_fix_is_bash(job: str, fixed: str) -> None:
     assert apply_fixes(looked.sources["jobs.yaml"], told, unsafe=True)[0] == f"version: 1\njobs:\n{fixed}\n"
 
 
-@pytest.mark.parametrize(("what", "script"), [row for row in TABLE if "\\" not in row[1]])
+@together(("what", "script"), [row for row in TABLE if "\\" not in row[1]])
 def test_a_construct_is_found_in_backticks(what: str, script: str) -> None:
     assert what in constructs(f"x=`\n{script}\n`")
     assert what in constructs(f'echo "a `{script}\n`"; echo b')

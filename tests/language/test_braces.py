@@ -11,6 +11,7 @@ from jobfile.expressions.template import as_literal, evaluate_source, find_slots
 from jobfile.fixing.fix_loop import fix_file
 from jobfile.model.jobs import CommandAction, JobSpec, ScriptAction
 from jobfile.pipeline import check_files, compile_files
+from tests.together import together
 
 THEIRS = [
     "{{.Names}}",
@@ -46,8 +47,8 @@ def test_a_literal_gives_back_the_braces(inner: str) -> None:
     assert render_text(literal, {}) == "{{" + inner + "}}"
 
 
-@pytest.mark.parametrize("braces", THEIRS[:-1])
-@pytest.mark.parametrize(
+@together("braces", THEIRS[:-1])
+@together(
     "form",
     [
         "run: |\n      printf '%s' '{}'",

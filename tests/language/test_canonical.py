@@ -2,16 +2,15 @@
 
 from pathlib import Path
 
-import pytest
-
 from jobfile.model.canonical import spec_from_json, spec_to_json, to_plain
 from jobfile.model.jobs import CommandAction, ConcurrencySpec, JobSpec
 from tests.language.test_cases import OK, compiled
+from tests.together import together
 
 MINIMAL = JobSpec(name="a", action=CommandAction(argv=("true",)))
 
 
-@pytest.mark.parametrize("path", OK, ids=lambda path: path.stem)
+@together("path", OK)
 def test_every_good_job_comes_back_as_it_was(path: Path) -> None:
     catalog = compiled(path.read_bytes()).catalog
     assert catalog is not None

@@ -2,12 +2,11 @@
 
 from typing import Literal
 
-import pytest
-
 from jobfile.expressions.expression import Problem
 from jobfile.shell.script import compile_script
 from tests.language.shell_cases import CARRIED
 from tests.language.shell_generators import V, offsets
+from tests.together import together
 
 OUTSIDE = frozenset({"JOBFILE_PARAM_P"})
 
@@ -20,7 +19,7 @@ def problems(script: str, kind: str = "string", dialect: Literal["sh", "bash"] =
     return list(found)
 
 
-@pytest.mark.parametrize("script", CARRIED)
+@together("script", CARRIED)
 def test_a_value_that_comes_as_code_by_a_detour_is_refused(script: str) -> None:
     found = problems(script)
     assert "JF421" in {one.code for one in found}, found
@@ -29,6 +28,6 @@ def test_a_value_that_comes_as_code_by_a_detour_is_refused(script: str) -> None:
         assert one.label
 
 
-@pytest.mark.parametrize("script", [one for one in CARRIED if "JOBFILE" not in one])
+@together("script", [one for one in CARRIED if "JOBFILE" not in one])
 def test_a_number_that_comes_there_is_one_however_often_it_is_read(script: str) -> None:
     assert {one.code for one in problems(script, "integer")} <= {"JF426", "JF427"}

@@ -15,6 +15,7 @@ from jobfile.schema.forms import CASE_FILE
 from jobfile.schema.validator import schema_text, validate
 from jobfile.syntax.document import parse_document
 from tests.language.test_schema import JOB, parts, types_of
+from tests.together import together
 
 SCHEMA = json.loads(schema_text(CASE_FILE))
 PARTS = dict(parts(SCHEMA))
@@ -58,7 +59,7 @@ def test_each_map_with_fixed_keys_is_known_to_the_messages() -> None:
         assert key in MAPS[holder]["properties"], (holder, key)
 
 
-@pytest.mark.parametrize("path", KEYS)
+@together("path", KEYS)
 def test_every_key_is_explained_with_an_example_that_is_valid(path: str) -> None:
     schema = {**KEYS[path], "definitions": SCHEMA["definitions"]}
     validator = jsonschema_rs.Draft7Validator(schema)
@@ -158,7 +159,8 @@ SAID = {
     a_case("expect: {state: failed}\n    given: {attempts: [exit 1, exit]}"): (
         "JF104",
         "`exit` is not something that an attempt does",
-        "one of succeeds, exit 1, signal 9, http 503, connect, times out, lost; or {exit: 0, after: 90s}",
+        "one of succeeds, exit 1, signal 9, expectation, http 503, connect, times out, lost; "
+        "or {exit: 0, after: 90s}",
     ),
     a_case("expect: {notify: {fialed: [ops]}}"): (
         "JF104",

@@ -18,6 +18,7 @@ from jobfile.pipeline import Compiled, compile_files
 from jobfile.render.redact import without_secrets
 from jobfile.render.text import render_text
 from tests.known import known_files
+from tests.together import together
 
 CASES = Path(__file__).parent / "cases"
 BAD = known_files(CASES / "bad", "*.yaml")
@@ -57,7 +58,7 @@ def same_or_updated(path: Path, text: str, request: pytest.FixtureRequest) -> No
     assert path.read_text() == text
 
 
-@pytest.mark.parametrize("path", BAD, ids=lambda path: path.stem)
+@together("path", BAD)
 def test_a_bad_file_gets_its_expected_findings(path: Path, request: pytest.FixtureRequest) -> None:
     code = path.stem.split("-")[0].upper()
     text, diagnostics = said_about(path.read_bytes(), code=code)
@@ -66,14 +67,14 @@ def test_a_bad_file_gets_its_expected_findings(path: Path, request: pytest.Fixtu
     assert diagnostics[0].code == code, "the case is named for the code that comes first"
 
 
-@pytest.mark.parametrize("path", OK, ids=lambda path: path.stem)
+@together("path", OK)
 def test_a_good_file_is_silent_and_compiles(path: Path) -> None:
     text, diagnostics = said_about(path.read_bytes())
     assert [one for one in diagnostics if one.severity is not Severity.INFO] == [], text
     assert compiled(path.read_bytes()).catalog is not None
 
 
-@pytest.mark.parametrize("path", BAD, ids=lambda path: path.stem)
+@together("path", BAD)
 def test_line_ends_and_a_byte_order_mark_move_nothing(path: Path) -> None:
     content = path.read_bytes()
     if b"\r" in content or content.startswith(b"\xef\xbb\xbf"):
@@ -89,7 +90,7 @@ def test_every_code_has_a_bad_case() -> None:
     assert shown == CODES.keys() - NO_FILE_CAN_SHOW
 
 
-@pytest.mark.parametrize("code", CODES)
+@together("code", CODES)
 def test_every_code_has_a_page_whose_examples_are_true(code: str, request: pytest.FixtureRequest) -> None:
     page = page_text(code)
     assert page is not None, f"jobfile/pages/{code}.md is missing"

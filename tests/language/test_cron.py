@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from jobfile.model.jobs import DayRule
 from jobfile.schedule.cron import CronExpression, CronProblem, parse_cron
+from tests.soak import examples
+from tests.together import together
 
 
 def parsed(text: str, days: DayRule = DayRule.CRON) -> CronExpression:
@@ -32,7 +34,7 @@ def days_in(expression: CronExpression, year: int, month: int) -> list[int]:
     return members(expression.days(length, (first + 1) % 7))
 
 
-@pytest.mark.parametrize(
+@together(
     ("text", "field", "values"),
     [
         ("5 * * * *", "minute", [5]),
@@ -201,7 +203,7 @@ def test_an_uneven_step_is_reported(text: str, label: str | None) -> None:
     assert parsed(text).uneven_step == label
 
 
-@pytest.mark.parametrize(
+@together(
     ("text", "code", "marked", "says"),
     [
         ("", "JF301", "", "the cron expression is empty"),
@@ -345,7 +347,7 @@ CRON_SIGNS = st.text(alphabet="0123456789 */-,?LW#@HhTZ=~\tabdefjlmnoprstuvwy\u0
 
 
 @given(text=st.one_of(st.text(max_size=140), CRON_SIGNS), rule=st.sampled_from(DayRule))
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=examples(200))
 def test_any_text_is_an_expression_or_a_problem_inside_the_text(text: str, rule: DayRule) -> None:
     found = parse_cron(text, days=rule)
     if isinstance(found, CronProblem):
@@ -415,7 +417,7 @@ def week_matches(text: str, day: date, length: int) -> bool:
 
 
 @given(day=DAY_TEXTS, month=MONTH_TEXTS, week=WEEK_TEXTS, data=st.data())
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=examples(75))
 def test_the_days_of_a_month_follow_the_definitions(
     day: str, month: str, week: str, data: st.DataObject
 ) -> None:
@@ -434,9 +436,9 @@ def test_the_days_of_a_month_follow_the_definitions(
         assert number not in MONTHS[month] or expected == []
 
 
-@pytest.mark.parametrize("week", ["*", "mon", "mon#5", "6L"])
-@pytest.mark.parametrize("month", ["*", "2", "4,6,9,11"])
-@pytest.mark.parametrize("day", ["1", "29", "30", "31", "30W", "31W", "1W", "L", "*/30"])
+@together("week", ["*", "mon", "mon#5", "6L"])
+@together("month", ["*", "2", "4,6,9,11"])
+@together("day", ["1", "29", "30", "31", "30W", "31W", "1W", "L", "*/30"])
 def test_never_fires_is_said_exactly_when_400_years_have_no_such_day(day: str, month: str, week: str) -> None:
     some_day = any(
         day_matches(day, date(year, number, n), length) and week_matches(week, date(year, number, n), length)

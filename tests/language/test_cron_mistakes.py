@@ -6,6 +6,7 @@ import pytest
 
 from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.pipeline import compile_files
+from tests.together import together
 
 LAYOUTS = {
     # lines before, and the text before the expression on its own line
@@ -136,8 +137,8 @@ def test_seconds_may_come_first_or_last_and_with_a_year_only_first(
     assert [one for one in shown if one] == readings
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("row", MISTAKES, ids=lambda row: row.split("|")[0].strip())
+@together("layout", LAYOUTS)
+@together("row", MISTAKES)
 def test_a_wrong_expression_is_reported_with_its_field_its_place_and_a_correction(
     row: str, layout: str
 ) -> None:

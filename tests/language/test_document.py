@@ -31,6 +31,8 @@ from jobfile.syntax.located_reader import (
     read_carefully,
 )
 from tests.known import known_files
+from tests.soak import examples
+from tests.together import together
 
 SHOP = """# yaml-language-server: $schema=.jobfile.schema.json
 version: 1
@@ -123,7 +125,7 @@ def test_a_file_has_a_size_limit():
 # The tree
 
 
-@pytest.mark.parametrize(
+@together(
     ("plain", "value"),
     [
         ("true", True),
@@ -197,7 +199,7 @@ values = st.recursive(
 ).filter(lambda value: "\xa0" not in json.dumps(value, ensure_ascii=False))
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=examples(50))
 @given(content=st.dictionaries(st.text("abcxyz", max_size=3), values, max_size=4))
 def test_json_is_read_as_json_and_both_readers_and_both_parsers_agree(content):
     source = Source("jobs.yaml", json.dumps(content, ensure_ascii=False))
@@ -327,7 +329,7 @@ LINES = st.text("ab{}' \"\\é😀:#", max_size=30).filter(lambda line: line == l
 STYLES = st.sampled_from(["|", ">", "'", '"', None])
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=examples(75))
 @given(
     lines=st.lists(LINES, min_size=1, max_size=6),
     style=STYLES,
@@ -385,7 +387,7 @@ def test_each_key_given_twice_is_reported_with_the_first_and_the_tree_stays():
     assert written(document, document.span(("a",))) == "3"
 
 
-@pytest.mark.parametrize(
+@together(
     ("text", "expected"),
     [
         ("a: !x b\n", [("JF011", 1, 4)]),
@@ -555,7 +557,7 @@ def check(text):
             document.key_span(path)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=examples(100))
 @given(text=st.text(max_size=80))
 def test_no_text_raises(text):
     check(text)
@@ -567,7 +569,7 @@ SIGNS = st.sampled_from(
 )
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=examples(100))
 @given(
     text=st.sampled_from(EXAMPLES),
     edits=st.lists(

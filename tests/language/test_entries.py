@@ -45,6 +45,8 @@ from tests.language.test_occurrences import (
     zone_of,
 )
 from tests.language.test_words import clock_effects_text
+from tests.soak import examples
+from tests.together import together
 
 OSLO = "Europe/Oslo"
 NEW_YORK = "America/New_York"
@@ -246,7 +248,7 @@ def walked(
 
 
 @given(situation=situations())
-@settings(deadline=None, max_examples=250)
+@settings(deadline=None, max_examples=examples(125))
 def test_fires_equal_a_walk_by_day_and_minute(
     situation: tuple[str, list[Named | EveryEntry | AtEntry], datetime, datetime],
 ) -> None:
@@ -266,7 +268,7 @@ def test_fires_equal_a_walk_by_day_and_minute(
 
 
 @given(situation=situations(), part=st.integers(0, 100))
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=examples(75))
 def test_what_fires_does_not_depend_on_where_a_search_begins(
     situation: tuple[str, list[Named | EveryEntry | AtEntry], datetime, datetime], part: int
 ) -> None:
@@ -300,7 +302,7 @@ def years(draw: st.DrawFn) -> tuple[Named, date]:
 
 
 @given(drawn=years())
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=examples(100))
 def test_the_days_of_months_equal_a_walk_by_day(drawn: tuple[Named, date]) -> None:
     named, near = drawn
     zone = zone_of(named.entry.timezone)
@@ -315,7 +317,7 @@ def test_the_days_of_months_equal_a_walk_by_day(drawn: tuple[Named, date]) -> No
 # --- dates that were looked up by hand
 
 
-@pytest.mark.parametrize(
+@together(
     ("entry", "days"),
     [
         (
@@ -589,7 +591,7 @@ def test_a_date_is_read(text: str) -> None:
     assert parse_date(text) == date.fromisoformat(text)
 
 
-@pytest.mark.parametrize("text", HOSTILE_DATES)
+@together("text", HOSTILE_DATES)
 def test_an_invalid_date_is_none(text: str) -> None:
     assert parse_date(text) is None
 
@@ -609,7 +611,7 @@ GAP = "this local time does not exist in {}: the clock skips it when it is set f
 FORM = "expected YYYY-MM-DDTHH:MM, with optional seconds and Z or an offset"
 
 
-@pytest.mark.parametrize(
+@together(
     ("text", "zone", "found"),
     [
         ("2026-07-01T08:00", "UTC", "2026-07-01T08:00:00"),
@@ -714,7 +716,7 @@ NEARLY = st.from_regex(
     text=st.one_of(st.text(max_size=40), DIGITS, NEARLY),
     zone=st.sampled_from([OSLO, "Pacific/Apia", "", "x"]),
 )
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=examples(200))
 def test_no_text_breaks_the_reading_of_dates(text: str, zone: str) -> None:
     parse_date(text)
     parse_time(text)
@@ -806,7 +808,7 @@ def test_an_entry_is_described_as_a_person_would(entry: ScheduleEntry, words: st
 
 
 @given(situation=situations(), spread=st.none() | st.integers(1, 200_000))
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=examples(100))
 def test_every_entry_has_words(
     situation: tuple[str, list[Named | EveryEntry | AtEntry], datetime, datetime], spread: int | None
 ) -> None:

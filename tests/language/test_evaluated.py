@@ -8,6 +8,7 @@ import pytest
 
 from jobfile.pipeline import check_files
 from jobfile.shell.evaluated import evaluated_by
+from tests.together import together
 
 NAMES = """
 LD_PRELOAD LD_LIBRARY_PATH LD_AUDIT DYLD_INSERT_LIBRARIES GCONV_PATH TERMINFO PATH IFS ENV BASH_ENV
@@ -27,12 +28,12 @@ PROMPTLY RESTIC_REPOSITORY KUBECONFIG
 """.split()  # noqa: SIM905  words
 
 
-@pytest.mark.parametrize("name", NAMES)
+@together("name", NAMES)
 def test_a_name_that_something_evaluates_is_known_with_its_reason(name: str) -> None:
     assert evaluated_by(name).endswith((" it", "commands"))
 
 
-@pytest.mark.parametrize("name", ORDINARY)
+@together("name", ORDINARY)
 def test_an_ordinary_name_is_free(name: str) -> None:
     assert evaluated_by(name) == ""
 
@@ -94,8 +95,8 @@ def codes(place: str, name: str, value: str) -> set[str]:
     return {one.code for one in found if one.is_error}
 
 
-@pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("name", ["LD_PRELOAD", "PATH", "GIT_SSH_COMMAND"])
+@together("place", PLACES)
+@together("name", ["LD_PRELOAD", "PATH", "GIT_SSH_COMMAND"])
 def test_such_a_name_takes_no_value_of_a_stranger_in_any_form(place: str, name: str) -> None:
     for value in ("{{ params.x }}", '{{ trigger.outputs.o if run.trigger == "after" else "" }}'):
         assert codes(place, name, value) == {"JF439"}, value

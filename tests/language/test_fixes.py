@@ -1,6 +1,5 @@
 """The fixes that findings offer, applied to a text."""
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,6 +9,7 @@ from jobfile.fixing.edits import apply_fixes
 from jobfile.fixing.fix_loop import fix_file
 from jobfile.pipeline import check_file
 from tests.known import known_files
+from tests.together import together
 
 CASES = known_files("tests/language/cases/bad", "*.yaml")
 TEXT = "0123456789"
@@ -125,8 +125,8 @@ def test_a_good_file_and_one_that_is_no_text_stay_as_they_are():
     assert fix_file("jobs.yaml", b"\xff\xfe").content == b"\xff\xfe"
 
 
-@pytest.mark.parametrize("unsafe", [False, True], ids=["safe", "all"])
-@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+@together("unsafe", [False, True])
+@together("path", CASES)
 def test_fixing_ends_and_makes_no_file_worse(path, unsafe):
     before = path.read_bytes()
     once = fix_file("jobs.yaml", before, unsafe=unsafe)
@@ -138,7 +138,7 @@ def test_fixing_ends_and_makes_no_file_worse(path, unsafe):
     assert errors[1] <= errors[0] or old.document is None
 
 
-@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+@together("path", CASES)
 def test_every_offered_fix_is_applied_or_known_not_to_be(path):
     found = check_file("jobs.yaml", path.read_bytes()).diagnostics
     offered = [one.code for one in found if one.fixes]

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from jobfile.diagnostics.source import Source
 from jobfile.fixing.format import Formatted, format_source
 from jobfile.syntax.document import parse_document
-from tests.known import ROOT, known_files
+from tests.known import known_files
+from tests.soak import examples
+from tests.together import together
 
 PAIRS = known_files("tests/language/fmt", "*.before.yaml")
 GOOD = [*known_files("samples", "*.yaml"), *known_files("tests/language/cases/ok", "*.yaml")]
@@ -38,7 +40,7 @@ def test_a_text_is_laid_out_as_agreed(path: Path) -> None:
     assert done.text == path.with_name(path.name.replace(".before.", ".after.")).read_text()
 
 
-@pytest.mark.parametrize("path", GOOD, ids=lambda path: str(path.relative_to(ROOT)))
+@together("path", GOOD)
 def test_good_files_keep_their_meaning(path: Path) -> None:
     text = path.read_text().split("# file: ")[0]
     done = laid_out(text)
@@ -105,7 +107,7 @@ def values(draw: st.DrawFn, least: int, indent: int, depth: int, after_key: bool
     return f"{space}{text}{draw(COMMENT)}\n"
 
 
-@settings(deadline=None, max_examples=400, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, max_examples=examples(200), suppress_health_check=list(HealthCheck))
 @given(blocks(0, 0), st.sampled_from(["\n", "\r\n"]))
 def test_any_layout_becomes_the_one_and_means_the_same(text: str, line_end: str) -> None:
     text = text.replace("\n", line_end)
@@ -121,7 +123,7 @@ def test_any_layout_becomes_the_one_and_means_the_same(text: str, line_end: str)
     assert done.text.count("#") == text.count("#"), "no comment is lost"
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=examples(150))
 @given(st.text(alphabet=st.sampled_from("ab:- \n#[]{}|>'\"&*?,!\t")))
 def test_nothing_raises_and_no_meaning_changes(text: str) -> None:
     done = laid_out(text)

@@ -22,9 +22,10 @@ from jobfile.foreign.recogniser import recognise
 from jobfile.foreign.registry import FORMATS
 from jobfile.pipeline import Looked, check_files
 from jobfile.render.text import render_text
-from tests.known import ROOT, known_files
+from tests.known import known_files
 from tests.language.schema_generator import Generator, dumped
 from tests.language.test_cases import same_or_updated
+from tests.together import together
 
 FOLDER = Path(__file__).parent / "foreign"
 FILES = [path for path in known_files(FOLDER, "*") if path.suffix != ".out"]
@@ -76,7 +77,7 @@ def test_there_are_files_of_every_format() -> None:
     assert len(FILES) >= 60
 
 
-@pytest.mark.parametrize("path", FILES, ids=named)
+@together("path", FILES)
 def test_a_file_of_another_tool_is_named_in_one_message(path: Path, request: pytest.FixtureRequest) -> None:
     found = looked(path)
     assert [one.code for one in found.diagnostics] == ["JF024"]
@@ -87,7 +88,7 @@ def test_a_file_of_another_tool_is_named_in_one_message(path: Path, request: pyt
     same_or_updated(path.with_name(f"{path.name}.out"), text, request)
 
 
-@pytest.mark.parametrize("path", FILES, ids=named)
+@together("path", FILES)
 def test_its_first_job_as_a_job_file_has_no_error(path: Path) -> None:
     (found,) = looked(path).diagnostics
     text = example_in(found)
@@ -98,8 +99,8 @@ def test_its_first_job_as_a_job_file_has_no_error(path: Path) -> None:
         assert len(text.splitlines()) < 32
 
 
-@pytest.mark.parametrize("path", FILES, ids=named)
-@pytest.mark.parametrize("unsafe", [False, True], ids=["safe", "unsafe"])
+@together("path", FILES)
+@together("unsafe", [False, True])
 def test_no_fix_changes_it(path: Path, *, unsafe: bool) -> None:
     content = path.read_bytes()
     assert fix_file(path.name, content, unsafe=unsafe).content == content
@@ -109,7 +110,7 @@ def test_no_fix_changes_it(path: Path, *, unsafe: bool) -> None:
     assert [one.code for one in done.diagnostics] == ["JF024"]
 
 
-@pytest.mark.parametrize("path", FILES, ids=named)
+@together("path", FILES)
 def test_line_ends_and_a_byte_order_mark_and_comments_above_change_nothing(path: Path) -> None:
     content = path.read_bytes().removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n")
     (found,) = looked(path, content).diagnostics
@@ -119,7 +120,7 @@ def test_line_ends_and_a_byte_order_mark_and_comments_above_change_nothing(path:
         assert (again.message, again.help) == (found.message, found.help)
 
 
-@pytest.mark.parametrize("path", JOB_FILES, ids=lambda path: str(path.relative_to(ROOT)))
+@together("path", JOB_FILES)
 def test_no_job_file_is_taken_for_another_tools(path: Path) -> None:
     text = path.read_bytes().decode(errors="replace").removeprefix("\ufeff")
     assert bool(format_of(text, path.name)) == path.name.startswith("jf024")

@@ -21,6 +21,7 @@ from jobfile.pipeline import check_files
 from jobfile.schema.foreign_advice import Word
 from jobfile.schema.foreign_words import ROWS, advice_for, words
 from jobfile.schema.validator import schema_text
+from tests.together import together
 
 LINES = [line.split("\t") for line in (Path(__file__).parent / "foreign_words.tsv").read_text().splitlines()]
 SCHEMA = json.loads(schema_text())
@@ -85,7 +86,7 @@ def followed(said: str, then: str) -> dict[str, Any]:
     return made
 
 
-@pytest.mark.parametrize("line", LINES, ids=["-".join(line[:2])[:60] for line in LINES])
+@together("line", LINES)
 def test_the_help_for_a_key_of_another_tool_leads_to_a_valid_file(line: list[str]) -> None:
     kind, given, part, *rest = line
     then = rest[0] if rest else ""

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from jobfile.files.include import leaves_folder, matches
 from jobfile.pipeline import Compiled, compile_files
+from tests.together import together
 
 MAIN = (
     "version: 1\ninclude: [jobs/*.yaml]\ndefaults: {timezone: Europe/Oslo, owner: main, env: {A: m, B: m}}\n"
@@ -24,7 +25,7 @@ def codes(found: Compiled) -> list[tuple[str, str]]:
     return [(one.code, one.file) for one in found.diagnostics if one.is_error]
 
 
-@pytest.mark.parametrize(
+@together(
     ("pattern", "name", "is_meant"),
     [
         ("a.yaml", "a.yaml", True),

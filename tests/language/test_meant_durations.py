@@ -3,12 +3,12 @@
 from datetime import timedelta
 from fractions import Fraction
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from jobfile.pipeline import check_file
 from jobfile.schedule.duration import meant_duration, parse_duration, why_no_duration
+from tests.together import together
 
 SECONDS = {
     **dict.fromkeys(("ns", "nanoseconds"), Fraction(1, 10**9)),
@@ -56,7 +56,7 @@ OTHER = {
 }
 
 
-@pytest.mark.parametrize("text", OTHER)
+@together("text", OTHER)
 def test_an_invalid_duration_is_refused_with_its_equal_or_with_the_reason(text: str) -> None:
     meant, reason = OTHER[text]
     content = f"version: 1\njobs:\n  a: {{run: echo, timeout: '{text}'}}\n".encode()

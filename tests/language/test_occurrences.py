@@ -28,6 +28,8 @@ from jobfile.schedule.occurrences import (
     zone_names,
 )
 from jobfile.schedule.zones import STEP_SECONDS, changes_of_year
+from tests.soak import examples
+from tests.together import together
 
 NEW_YORK = "America/New_York"
 MINUTE = timedelta(minutes=1)
@@ -72,7 +74,7 @@ def local_fires(entry: CronEntry, first: str, last: str) -> list[str]:
 # --- the table of clock changes
 
 
-@pytest.mark.parametrize(
+@together(
     ("text", "zone", "first", "last", "expected"),
     [
         # Forward by an hour: a fixed time in the gap fires once at its end, a wildcard's minutes are not.
@@ -302,7 +304,7 @@ def is_second_pass(at: datetime, zone: tzinfo) -> bool:
 
 
 @given(expression=EXPRESSIONS, window=AROUND_CHANGES)
-@settings(deadline=None, max_examples=120)
+@settings(deadline=None, max_examples=examples(60))
 def test_fires_equal_a_walk_minute_by_minute(
     expression: Expression, window: tuple[str, datetime, datetime]
 ) -> None:
@@ -333,7 +335,7 @@ STARTS = st.one_of(
 
 
 @given(entries=ENTRIES, after=STARTS)
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=examples(50))
 def test_the_fire_before_a_fire_is_the_one_from_which_it_was_found(
     entries: list[ScheduleEntry], after: datetime
 ) -> None:
@@ -351,7 +353,7 @@ def test_before_the_only_instant_of_a_schedule_there_is_none() -> None:
 
 
 @given(entries=ENTRIES, after=STARTS, minutes=st.integers(0, 3000))
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=examples(50))
 def test_fires_are_strictly_increasing_inside_the_window_and_the_union_of_their_entries(
     entries: list[ScheduleEntry], after: datetime, minutes: int
 ) -> None:
@@ -367,7 +369,7 @@ def test_fires_are_strictly_increasing_inside_the_window_and_the_union_of_their_
 
 
 @given(entries=ENTRIES, after=STARTS)
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=examples(50))
 def test_the_next_fire_is_the_first_one_and_is_found_again_from_a_second_before(
     entries: list[ScheduleEntry], after: datetime
 ) -> None:
@@ -381,7 +383,7 @@ def test_the_next_fire_is_the_first_one_and_is_found_again_from_a_second_before(
 
 
 @given(entries=ENTRIES, after=STARTS, cut=st.integers(0, 2000))
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(30))
 def test_a_window_cut_in_two_has_the_same_fires(
     entries: list[ScheduleEntry], after: datetime, cut: int
 ) -> None:
@@ -392,7 +394,7 @@ def test_a_window_cut_in_two_has_the_same_fires(
 
 
 @given(expression=EXPRESSIONS, change=st.sampled_from(CHANGES), minutes=st.integers(600, 1400))
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=examples(30))
 def test_cronsim_agrees_on_changes_by_an_hour_seen_from_before(
     expression: Expression, change: tuple[str, datetime], minutes: int
 ) -> None:

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.pipeline import check_files
+from tests.soak import examples
+from tests.together import together
 
 NOW: Final = datetime(2026, 11, 24, tzinfo=UTC)
 GOOD: Final[dict[str, Any]] = {
@@ -192,7 +194,7 @@ def test_the_good_file_is_good() -> None:
     assert {code for code, _ in at_first()} <= {"JF601", "JF609", "JF610", "JF619"}
 
 
-@pytest.mark.parametrize("name", MISTAKES)
+@together("name", MISTAKES)
 def test_one_mistake_gives_one_message(name: str) -> None:
     assert len(told_about(name)) == 1, told({MISTAKES[name][0]: MISTAKES[name][1]})
 
@@ -214,7 +216,7 @@ def independent(draw: st.DrawFn) -> list[str]:
     return chosen
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(75), deadline=None)
 @given(independent())
 def test_all_mistakes_are_found_in_one_pass(names: list[str]) -> None:
     changes = {MISTAKES[name][0]: MISTAKES[name][1] for name in names}
@@ -235,7 +237,7 @@ ODD = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(75), deadline=None)
 @given(st.dictionaries(st.sampled_from(paths_of(GOOD)), ODD, min_size=1, max_size=4), st.booleans())
 def test_nothing_that_is_left_makes_it_raise(changes: dict[Path, object], has_shells: bool) -> None:
     apart: dict[Path, object] = {}

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from jobfile.model.canonical import spec_from_json, spec_to_json
 from jobfile.model.catalog import Catalog
 from jobfile.pipeline import check_file, compile_files
+from tests.soak import examples
 
 TEXTS = """
 x|5m|1h30m|none|0 4 * * *|*/7 * * * *|61 * * * *|UTC|Europe/Oslo|Mars/Base|{{ params.a }}|{{ vars.v }}
@@ -84,7 +85,7 @@ def compile_tree(tree: object) -> Catalog | None:
     return compile_files([("jobs.yaml", json.dumps(tree).encode())]).catalog
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(150))
 @given(documents)
 def test_no_document_makes_it_raise(tree: dict[str, Any]) -> None:
     catalog = compile_tree(tree)

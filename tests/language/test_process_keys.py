@@ -3,7 +3,8 @@
 import pytest
 
 from jobfile.model.canonical import spec_from_json, spec_to_json, to_plain
-from jobfile.model.jobs import ContainerSpec, DiskPriority, JobSpec, LimitsSpec, Runtime, StepsAction
+from jobfile.model.containers import ContainerSpec, Runtime
+from jobfile.model.jobs import DiskPriority, JobSpec, LimitsSpec, StepsAction
 from jobfile.plan.fields import changed_fields
 from tests.language.test_cases import compiled
 

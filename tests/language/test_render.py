@@ -20,6 +20,7 @@ from jobfile.render.text import (
     to_json,
     to_json_line,
 )
+from tests.soak import examples
 
 SCHEMA = json.loads(Path(__file__, "../../../schemas/diagnostic.schema.json").resolve().read_text())
 NAME = "jobs.yaml"
@@ -350,7 +351,7 @@ anything = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(30))
 @given(found=st.lists(anything, max_size=3), text=st.text(max_size=200), width=st.integers(1, 130))
 def test_no_finding_and_no_text_breaks_a_form_or_reaches_the_terminal_raw(found, text, width):
     sources = {NAME: Source(NAME, text)}

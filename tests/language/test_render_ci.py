@@ -17,6 +17,8 @@ from jobfile.pipeline import check_file
 from jobfile.render.ci import render_github, render_gitlab, render_sarif, render_summary
 from tests.known import known_files
 from tests.language.test_render import NAME, anything, finding, unknown_step
+from tests.soak import examples
+from tests.together import together
 
 DATA = Path(__file__).parents[1] / "data"
 CASES = known_files("tests/language/cases/bad", "*.yaml")
@@ -207,13 +209,13 @@ def test_a_log_without_findings_is_one_too():
     assert render_github([]) == ""
 
 
-@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+@together("path", CASES)
 def test_every_bad_file_fits_the_forms(path):
     found = check_file("jobs.yaml", path.read_bytes()).diagnostics
     assert len(sarif(*found)["results"]) == len(gitlab(*found)) == len(found)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(20))
 @given(
     found=st.lists(anything.filter(lambda one: one.file.isprintable() and one.file), max_size=3),
     log=st.text(max_size=60),

@@ -11,6 +11,7 @@ from jobfile.pipeline import check_files, compile_files
 from jobfile.render.redact import without_secrets
 from jobfile.render.text import render_text, to_json
 from jobfile.schedule.zones import load_zone
+from tests.together import together
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
@@ -40,7 +41,7 @@ def test_a_known_form_of_secret_is_reported_everywhere(value: str) -> None:
     assert codes(f"vars: {{x: '{value}'}}\njobs: {{a: {{run: 'echo {{{{ vars.x }}}}'}}}}\n") == ["JF605"]
 
 
-@pytest.mark.parametrize(
+@together(
     ("name", "value", "is_reported"),
     [
         ("PASSWORD", "Xk39fj2LQz", True),
@@ -116,7 +117,7 @@ def test_a_secret_given_to_a_program_is_reported_in_scripts_and_lists(command: s
         ]
 
 
-@pytest.mark.parametrize(
+@together(
     "command",
     [
         'mysqldump -u likebike -p"$PW" shop',
@@ -244,7 +245,7 @@ def test_the_fix_for_a_crowd_gives_a_spread_that_fits(cron: str, message: str, s
     assert not [one.code for one in check_files([("jobs.yaml", fixed.encode())]).diagnostics if one.is_error]
 
 
-@pytest.mark.parametrize(
+@together(
     ("script", "is_reported"),
     [
         ("report --day $(date +%F)", True),
@@ -315,7 +316,7 @@ def test_an_expectation_can_hold(keys: str, told: list[str]) -> None:
     assert job(f"{keys}, run: echo") == told
 
 
-@pytest.mark.parametrize(
+@together(
     ("schedule", "told"),
     [
         ("{at: '2026-11-27T00:00'}", []),
@@ -447,8 +448,8 @@ def test_only_scripts_that_can_be_wrong_are_shown_to_a_shell(script: str, is_ask
     assert bool(asked) is is_asked
 
 
-@pytest.mark.parametrize("zero", ["0s", "0m", "0h0m0s", "0d"])
-@pytest.mark.parametrize(
+@together("zero", ["0s", "0m", "0h0m0s", "0d"])
+@together(
     ("key", "told"),
     [
         ("timeout: {}", ["JF106"]),
@@ -505,8 +506,8 @@ def test_many_tries_without_a_pause_are_reported(retry: str, is_reported: bool) 
     assert ("JF629" in codes(steps)) == is_reported
 
 
-@pytest.mark.parametrize("hours", range(1, 15))
-@pytest.mark.parametrize("sign", ["+", "-"])
+@together("hours", range(1, 15))
+@together("sign", ["+", "-"])
 def test_a_zone_with_a_turned_sign_is_explained(sign: str, hours: int) -> None:
     name = f"Etc/GMT{sign}{hours}"
     looked = check_files([("jobs.yaml", f"version: 1\njobs: {{a: {{run: x, timezone: {name}}}}}\n".encode())])

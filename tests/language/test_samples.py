@@ -28,7 +28,7 @@ from tests.language.cronwalk import (
     zone_of,
 )
 
-SAMPLES = int(os.environ.get("JOBFILE_SAMPLES", "20000"))
+SAMPLES = int(os.environ.get("JOBFILE_SAMPLES", "6000"))
 SEED = os.environ.get("JOBFILE_SEED", "1")
 PARTS = 4
 """The number of tests that share the samples, for the same number of cores."""

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from jobfile.fixing.edits import apply_fixes
 from jobfile.foreign.schedule_texts import as_written, entry_meant
 from jobfile.pipeline import check_files
+from tests.soak import examples
+from tests.together import together
 
 MEANT = [
     ("rate(5 minutes)", "{every: 5m}"),
@@ -86,7 +88,7 @@ def checked(schedule: str) -> tuple[list[str], tuple[str, ...], str]:
     return [one.code for one in errors], errors[0].help if errors else (), fixed
 
 
-@pytest.mark.parametrize(("text", "expected"), MEANT)
+@together(("text", "expected"), MEANT)
 def test_a_known_form_leads_to_a_valid_entry(text: str, expected: str) -> None:
     codes, help_, fixed = checked(f"'{text}'")
     assert codes == ["JF301"]
@@ -99,7 +101,7 @@ def test_a_known_form_leads_to_a_valid_entry(text: str, expected: str) -> None:
     assert advice[0].startswith(f'write `{key}: "{value}"' if key == "cron" else f"write `{key}: {value}`")
 
 
-@pytest.mark.parametrize("text", UNKNOWN)
+@together("text", UNKNOWN)
 def test_what_is_not_understood_is_not_guessed(text: str) -> None:
     assert entry_meant(text) is None
 
@@ -124,7 +126,7 @@ def test_a_period_of_go_has_a_fix() -> None:
 words = st.sampled_from(WORDS.split())
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=examples(75))
 @given(st.lists(words, max_size=7).map(" ".join) | st.text(max_size=90))
 def test_an_entry_that_is_suggested_is_always_valid(text: str) -> None:
     meant = entry_meant(text)

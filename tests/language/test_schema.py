@@ -14,6 +14,8 @@ from jobfile.diagnostics.source import Source
 from jobfile.pages.keys import KINDS
 from jobfile.schema.validator import schema_text, validate
 from jobfile.syntax.document import parse_document
+from tests.soak import examples
+from tests.together import together
 
 SCHEMA = json.loads(schema_text())
 JOB = SCHEMA["definitions"]["job"]["properties"]
@@ -118,9 +120,8 @@ def test_unknown_keys_are_refused_wherever_keys_are_fixed():
 def test_every_key_is_explained_with_an_example_and_a_page():
     assert len(PROPERTIES) > 50
     for path, schema in PROPERTIES.items():
-        assert schema["description"], path
         hover = schema["markdownDescription"]
-        assert hover.startswith(schema["description"]), path
+        assert "description" not in schema, f"{path}: editors show the hover; its first words say nothing"
         page = re.fullmatch(r".*\n\n`.+`\n\n`explain (keys [a-z]+|JF\d{3})`", hover, re.DOTALL)
         assert page is not None, path
         assert page[1] in CODES or page[1].split()[-1] in KINDS, path
@@ -132,7 +133,7 @@ def test_every_map_has_a_title():
             assert schema["title"], path
 
 
-@pytest.mark.parametrize("path", PROPERTIES)
+@together("path", PROPERTIES)
 def test_each_example_is_valid(path):
     schema = {**PROPERTIES[path], "definitions": SCHEMA["definitions"]}
     validator = jsonschema_rs.Draft7Validator(schema)
@@ -141,13 +142,13 @@ def test_each_example_is_valid(path):
         assert validator.is_valid(example)
 
 
-@pytest.mark.parametrize("path", PROPERTIES)
+@together("path", PROPERTIES)
 def test_no_example_is_shown_twice(path):
     first, *more = examples_of(PROPERTIES[path])
     assert first not in more
 
 
-@pytest.mark.parametrize("path", PROPERTIES)
+@together("path", PROPERTIES)
 def test_each_example_for_the_hover_is_valid(path):
     ((key, value),) = document_of(shown_example(PROPERTIES[path])).tree.items()
     name = path.rpartition("/")[2]
@@ -667,7 +668,7 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("text", "code", "line", "column", "message", "help"), BAD)
+@together(("text", "code", "line", "column", "message", "help"), BAD)
 def test_a_mistake_is_one_finding_at_its_place(text, code, line, column, message, help):
     (found,) = findings(text)
     assert (found.code, found.span.start.line, found.span.start.column) == (code, line, column)
@@ -676,14 +677,14 @@ def test_a_mistake_is_one_finding_at_its_place(text, code, line, column, message
         assert any(help in one for one in found.help), found.help
 
 
-@pytest.mark.parametrize("text", [row[0] for row in BAD])
+@together("text", [row[0] for row in BAD])
 def test_a_fix_removes_its_finding(text):
     for found in findings(text):
         for fix in found.fixes:
             assert findings(fixed(text, fix)) == ()
 
 
-@pytest.mark.parametrize("text", [row[0] for row in BAD])
+@together("text", [row[0] for row in BAD])
 def test_messages_stand_alone_and_keep_the_style(text):
     (found,) = findings(text)
     for said in (found.message, found.label, *found.notes, *found.help):
@@ -807,7 +808,7 @@ def unset_defaults(tree):
     return [key for one in maps if isinstance(one, dict) for key, value in one.items() if value is None]
 
 
-@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=examples(150), suppress_health_check=[HealthCheck.too_slow])
 @given(trees)
 def test_the_fast_yes_and_the_explained_no_agree_and_nothing_raises(tree):
     text = json.dumps(tree, ensure_ascii=False)
@@ -821,7 +822,7 @@ def test_the_fast_yes_and_the_explained_no_agree_and_nothing_raises(tree):
         assert 0 <= one.span.start.offset <= one.span.end.offset <= len(text)
 
 
-@pytest.mark.parametrize("text", [*GOOD.values(), *(row[0] for row in BAD)])
+@together("text", [*GOOD.values(), *(row[0] for row in BAD)])
 def test_the_two_validators_agree_over_the_corpus(text):
     tree = document_of(text).tree
     slow = jsonschema.Draft7Validator(SCHEMA)

@@ -16,6 +16,7 @@ import yaml
 from engine.sources.shell_syntax import SyntaxChecker
 from jobfile.diagnostics.diagnostic import Diagnostic, Severity
 from jobfile.pipeline import check_files
+from tests.together import together
 
 FOLDER = Path(__file__).parent.parent / "data" / "scripts"
 FINE = ("ordinary", "templates", "secrets", "more", "hard")
@@ -130,7 +131,7 @@ def test_what_a_reviewer_wants_of_a_fine_script_is_said(name: str) -> None:
     assert missing == {}
 
 
-@pytest.mark.parametrize("one", written("dangers"), ids=lambda one: one.name)
+@together("one", written("dangers"))
 def test_a_danger_is_reported(one: Written) -> None:
     _, said = codes("dangers")[one.name]
     assert one.wanted <= said

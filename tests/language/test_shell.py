@@ -23,6 +23,7 @@ from tests.language.shell_generators import (
     offsets,
     risky,
 )
+from tests.together import together
 
 SHELLS = (("dash", "sh"), ("bash", "bash"), ("bash --posix", "sh"))
 WARNINGS = {"JF426", "JF427"}
@@ -340,8 +341,8 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("script", "code"), REFUSED)
-@pytest.mark.parametrize("dialect", ["sh", "bash"])
+@together(("script", "code"), REFUSED)
+@together("dialect", ["sh", "bash"])
 def test_where_a_value_would_be_read_again_it_is_refused(
     script: str, code: str, dialect: Literal["sh", "bash"]
 ) -> None:
@@ -349,8 +350,8 @@ def test_where_a_value_would_be_read_again_it_is_refused(
     assert (compiled(script, dialect=dialect) is None) == (code not in WARNINGS)
 
 
-@pytest.mark.parametrize("program", ["sed", "awk", "gawk", "jq"])
-@pytest.mark.parametrize(
+@together("program", ["sed", "awk", "gawk", "jq"])
+@together(
     ("options", "is_program"),
     [
         ("", True),
@@ -473,7 +474,7 @@ def test_what_a_refusal_advises_works(bad: str, way: str, good: str, shell: str,
     assert not (tmp_path / "PWNED").exists()
 
 
-@pytest.mark.parametrize("bad", [script for script, code in REFUSED if code not in {*WARNINGS, "JF409"}])
+@together("bad", [script for script, code in REFUSED if code not in {*WARNINGS, "JF409"}])
 def test_every_refusal_marks_its_template_and_says_what_to_do(bad: str) -> None:
     slots = offsets(bad)
     _, problems = compile_script(bad, slots=slots, kinds=["string"] * len(slots), dialect="bash")
@@ -532,7 +533,7 @@ declare -rx V={{v}}
 """.strip().splitlines()
 
 
-@pytest.mark.parametrize("script", ORDINARY)
+@together("script", ORDINARY)
 def test_an_ordinary_script_is_accepted_without_a_word(script: str) -> None:
     script = script.replace("\\\\", "\\")
     assert codes(script) == codes(script, dialect="bash") == set()

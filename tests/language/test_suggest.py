@@ -8,13 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobfile.diagnostics.suggest import fold, suggest
+from tests.soak import examples
 
 KEYS = ("description", "enabled", "schedule", "timezone", "timeout", "retry", "run", "env", "kill_grace")
 
 words = st.text(alphabet="abcdeTZ_- ", min_size=1, max_size=12)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=examples(50))
 @given(words, st.lists(words, max_size=6))
 def test_what_is_suggested_is_a_candidate_and_never_more_than_two(word, candidates):
     found = suggest(word, candidates)
@@ -22,7 +23,7 @@ def test_what_is_suggested_is_a_candidate_and_never_more_than_two(word, candidat
     assert set(found) <= set(candidates)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=examples(50))
 @given(words, st.lists(words, max_size=6))
 def test_a_candidate_that_differs_only_in_case_and_joining_wins(word, candidates):
     twin = word.swapcase()
@@ -31,7 +32,7 @@ def test_a_candidate_that_differs_only_in_case_and_joining_wins(word, candidates
     assert set(found) == (same if len(same) <= 2 else set())
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=examples(50))
 @given(st.text(alphabet="abcdefgh", min_size=3, max_size=14), st.data())
 def test_one_typing_mistake_in_three_letters_or_more_is_recognised(word, data):
     at = data.draw(st.integers(0, len(word) - 2))

@@ -19,6 +19,7 @@ from jobfile.expressions.template import (
     render_text,
 )
 from jobfile.model.jobs import ParamSpec, ParamType
+from tests.together import together
 
 PARAMS = (
     ParamSpec(name="s", type=ParamType.STRING),
@@ -131,7 +132,7 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("text", "code"), BAD)
+@together(("text", "code"), BAD)
 def test_a_bad_template_is_reported_before_anything_runs(text: str, code: str) -> None:
     assert code in codes(text)
 

@@ -20,6 +20,7 @@ from jobfile.expressions.template import check_slot, evaluate_source, find_slots
 from jobfile.model.jobs import ParamSpec, ParamType
 from jobfile.pipeline import check_files
 from jobfile.shell.payload import compiled_script
+from tests.together import together
 
 HEAD = r"""version: 1
 vars: {name: shop, list: [a, b], odd: "a; $(b)"}
@@ -112,7 +113,7 @@ def codes(expression: str, script: str) -> set[str]:
     return {one.code for one in found if one.code.startswith("JF4")}
 
 
-@pytest.mark.parametrize("expression", CANNOT_BE_CODE)
+@together("expression", CANNOT_BE_CODE)
 def test_what_the_author_or_the_engine_chose_is_refused_nowhere(expression: str) -> None:
     for script in (
         "sh -c 'x {}'",
@@ -125,7 +126,7 @@ def test_what_the_author_or_the_engine_chose_is_refused_nowhere(expression: str)
         assert codes(expression, script) == set(), script
 
 
-@pytest.mark.parametrize("expression", MAY_BE_CODE)
+@together("expression", MAY_BE_CODE)
 def test_what_a_stranger_has_a_part_in_is_refused(expression: str) -> None:
     for script in ("sh -c 'x {}'", 'su - app -c "x {}"', "ssh {} up", 'eval "{}"'):
         assert codes(expression, script) == {"JF421"}, script

@@ -14,6 +14,7 @@ from jobfile.fixing.edits import apply_fixes
 from jobfile.model.environment import ABOUT_THE_RUN, GIVEN, PASSED_ON, SET_FOR_EACH_RUN
 from jobfile.pipeline import check_files
 from tests.builders import NOON, a_job, a_run
+from tests.together import together
 
 
 def found(keys: str, script: str, *codes: str) -> list[Diagnostic]:
@@ -27,7 +28,7 @@ def unknown(script: str, keys: str = "") -> list[str]:
     return [one.message.split("`")[1].lstrip("$") for one in found(keys, script)]
 
 
-@pytest.mark.parametrize(
+@together(
     "script",
     [
         "echo $X",
@@ -48,7 +49,7 @@ def unknown(script: str, keys: str = "") -> list[str]:
         'if [ -n "$X" ]; then echo; fi',
     ],
 )
-@pytest.mark.parametrize("shell", ["sh", "bash", "[sh, -eu]", "[bash, -e, -u]"])
+@together("shell", ["sh", "bash", "[sh, -eu]", "[bash, -e, -u]"])
 def test_a_variable_that_nothing_sets_is_reported_once(script: str, shell: str) -> None:
     assert unknown(f"{script}\necho $HOME $X", f"shell: {shell}") == ["X"]
 
@@ -66,7 +67,7 @@ def test_the_words_of_a_command_in_arithmetic_are_no_variables(script: str, shel
     assert unknown(script, f"shell: {shell}") == ["X"]
 
 
-@pytest.mark.parametrize(
+@together(
     "script",
     [
         "X=1; echo $X",
@@ -169,7 +170,7 @@ def test_what_is_listed_here_is_what_a_process_has() -> None:
     assert order.env.keys() >= {*PASSED_ON, *GIVEN, *SET_FOR_EACH_RUN}
 
 
-@pytest.mark.parametrize(
+@together(
     ("name", "value", "code"),
     [
         ("PATH", "/opt/x:$PATH", "JF432"),

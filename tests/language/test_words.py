@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime, timedelta
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -10,6 +9,8 @@ from jobfile.model.jobs import CronEntry, DayRule, EveryEntry, ScheduleEntry
 from jobfile.schedule.cron import CronExpression, parse_cron
 from jobfile.schedule.in_words import describe
 from jobfile.schedule.occurrences import clock_effects
+from tests.soak import examples
+from tests.together import together
 
 NEW_YORK = "America/New_York"
 
@@ -32,7 +33,7 @@ def clock_effects_text(entry: ScheduleEntry, *, after: datetime, days: int = 366
     return ", ".join([*(gaps or ["none in a gap"]), *(folds or ["none in a fold"])])
 
 
-@pytest.mark.parametrize(
+@together(
     ("entry", "words"),
     [
         (cron("30 2 * * *", NEW_YORK), "every day at 02:30, America/New_York (fixed: one run per local day)"),
@@ -91,7 +92,7 @@ def test_the_days_of_a_year_that_a_clock_change_affects_are_found() -> None:
     ),
     days=st.sampled_from(DayRule),
 )
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=examples(100))
 def test_every_expression_has_words(fields: tuple[str, ...], days: DayRule) -> None:
     text = " ".join(fields)
     if isinstance(parse_cron(text, days=days), CronExpression):

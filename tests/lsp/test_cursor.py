@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobfile.editor.cursor import find_cursor
+from tests.together import together
 
 TABLE: list[tuple[str, tuple[Any, ...], str, bool]] = [
     ("§", (), "", False),
@@ -50,7 +51,7 @@ TABLE: list[tuple[str, tuple[Any, ...], str, bool]] = [
 ]
 
 
-@pytest.mark.parametrize(("text", "path", "word", "is_value"), TABLE)
+@together(("text", "path", "word", "is_value"), TABLE)
 def test_a_cursor_is_found(text: str, path: tuple[Any, ...], word: str, is_value: bool) -> None:
     before, _, after = text.partition("§")
     cursor = find_cursor(before + after, len(before))

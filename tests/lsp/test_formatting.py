@@ -9,6 +9,7 @@ from jobfile.editor.outline import Entry, outline
 from jobfile.fixing.format import format_source
 from jobfile.syntax.document import parse_document
 from tests.known import known_files
+from tests.soak import examples
 
 FILES = [path.read_text().split("# file: ")[0] for path in known_files("tests/language/cases/ok", "*.yaml")]
 ODDER = [("\n", "\n\n\n"), (": ", ":   "), (" #", "    #"), ("\n", "\r\n"), ("", ""), ("run", "🚀 rum")]
@@ -23,7 +24,7 @@ def texts(draw: st.DrawFn) -> str:
     return draw(st.sampled_from(["", "\ufeff"])) + text[: draw(st.sampled_from([None, -7]))]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(30))
 @given(texts())
 def test_formatting_in_an_editor_is_fmt(text: str) -> None:
     mark = "\ufeff" if text.startswith("\ufeff") else ""
@@ -40,7 +41,7 @@ def every(entries: tuple[Entry, ...]) -> list[Entry]:
     return [one for entry in entries for one in (entry, *every(entry.children))]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(30))
 @given(texts())
 def test_the_outline_is_a_tree_of_places(text: str) -> None:
     source = Source("jobs.yaml", text.removeprefix("\ufeff"))

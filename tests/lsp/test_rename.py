@@ -14,6 +14,7 @@ from jobfile.files.fileset import FileSet
 from jobfile.fixing.edits import edited
 from jobfile.pipeline import compile_files
 from jobfile.syntax.document import parse_document
+from tests.soak import examples
 
 QUOTES = st.sampled_from(["day", '"day"', "'day'"])
 READS = st.sampled_from(
@@ -90,7 +91,7 @@ def meaning(text: str) -> Any:
     return {job.spec.name: json.loads(job.canonical) for job in catalog.jobs}
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(20))
 @given(files(), st.sampled_from(THINGS))
 def test_there_and_back_is_the_same_text_and_the_same_meaning(text: str, named: Named) -> None:
     new = "day_0"
@@ -106,7 +107,7 @@ def test_there_and_back_is_the_same_text_and_the_same_meaning(text: str, named: 
     assert restored == before
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(20))
 @given(files(), st.data())
 def test_what_is_named_is_found_at_each_of_its_places(text: str, data: st.DataObject) -> None:
     found = set_of(text)

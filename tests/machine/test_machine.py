@@ -13,6 +13,7 @@ from engine.answers.why import why
 from engine.core.lifecycle import ACTIVE_STATES, LEGAL_MOVES, OPEN_STATES, Ended, Lost, RunState
 from engine.ports import Stop
 from tests.engine.world import World
+from tests.soak import examples
 
 JOBS = ("one", "two")
 SCHEDULES = (
@@ -310,4 +311,4 @@ def _can_reach(before: RunState, after: RunState) -> bool:
 
 
 TestLife = Life.TestCase
-TestLife.settings = settings(max_examples=30, stateful_step_count=25, deadline=None)
+TestLife.settings = settings(max_examples=examples(15), stateful_step_count=25, deadline=None)

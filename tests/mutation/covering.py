@@ -24,6 +24,7 @@ _EDGES = ("tests/doctor/test_invariants.py",)
 _SCHEMAS = ("tests/cli/test_schemas.py",)
 _LISTING = ("tests/engine/test_listing.py", "tests/cli/test_list.py")
 _FILTERS = ("tests/cli/test_filters.py",)
+_REPORT = ("tests/engine/test_report.py",)
 _RUNS = ("tests/cli/test_runs.py",)
 _CLI = (*_RUNS, "tests/cli/test_doctor.py")
 _TIMES = ("tests/language/test_occurrences.py", "tests/language/test_cron.py")
@@ -36,9 +37,18 @@ COVERING: Mapping[str, tuple[Group, ...]] = {
     path: tuple(groups)
     for path, *groups in (
         ("engine/core/due.py", ("tests/engine/test_due.py",), _SMALL, _ENGINE, _SIMULATION),
+        ("engine/notifications/quiet.py", ("tests/engine/test_quiet.py",)),
+        ("engine/notifications/digests.py", ("tests/engine/test_digests.py",)),
+        ("engine/answers/digest.py", ("tests/engine/test_digests.py",)),
         ("engine/core/lateness.py", ("tests/engine/test_lateness.py",)),
         ("engine/core/usual.py", ("tests/engine/test_usual.py",)),
+        ("engine/answers/metrics.py", ("tests/engine/test_metrics.py",)),
+        ("engine/core/traces.py", ("tests/engine/test_traces.py",)),
+        ("engine/notifications/heartbeat.py", ("tests/engine/test_outside_watch.py",)),
         ("engine/answers/odd.py", ("tests/engine/test_usual.py",)),
+        ("engine/core/access.py", ("tests/web/test_access.py",)),
+        ("engine/transactions/access.py", ("tests/web/test_access.py",)),
+        ("engine/answers/tokens.py", ("tests/cli/test_token.py",), _SCHEMAS),
         ("engine/core/expectations.py", ("tests/engine/test_expectations.py",)),
         ("engine/answers/gone.py", ("tests/engine/test_past.py",)),
         ("engine/answers/lateness.py", ("tests/engine/test_lateness.py",), _DID),
@@ -117,7 +127,13 @@ COVERING: Mapping[str, tuple[Group, ...]] = {
         ("engine/answers/did.py", _DID, _SMALL, (*_WHY, "tests/engine/test_past.py"), _ANSWERS, _OVERDUE),
         ("engine/answers/why.py", _SMALL, _WHY, _ANSWERS),
         ("engine/answers/expected.py", _WHY, _DID, _OVERDUE, _ANSWERS),
-        ("engine/answers/report.py", (*_OVERDUE, "tests/engine/test_past.py"), _WHY, _ANSWERS),
+        ("engine/answers/report.py", _REPORT, (*_OVERDUE, "tests/engine/test_past.py"), _WHY, _ANSWERS),
+        ("engine/answers/counting.py", _REPORT, (*_OVERDUE, "tests/engine/test_past.py"), _WHY, _ANSWERS),
+        *((f"engine/answers/{one}.py", _REPORT) for one in ("days", "medians", "problems", "squares")),
+        *(
+            (f"engine/answers/report_{one}.py", _REPORT)
+            for one in ("compare", "csv", "json", "junit", "markdown", "page")
+        ),
         ("engine/answers/status.py", _STATUS, _WHY, _ANSWERS, _PRINTED),
         (
             "engine/answers/findings.py",
@@ -153,6 +169,7 @@ COVERING: Mapping[str, tuple[Group, ...]] = {
         ("engine/answers/steps.py", ("tests/engine/test_step_runs.py",), ("tests/cli/test_steps.py",)),
         ("engine/answers/combinations.py", ("tests/cli/test_matrix.py",), _VALUES, _SCHEMAS),
         ("engine/answers/formatted.py", ("tests/cli/test_fmt.py",), _SCHEMAS),
+        ("engine/answers/courses.py", ("tests/engine/test_courses.py",)),
         ("engine/answers/artifacts.py", ("tests/cli/test_artifacts.py",), _VALUES, _SCHEMAS),
         ("engine/answers/outputs.py", _VALUES, ("tests/cli/test_outputs.py",), _SCHEMAS),
         ("engine/answers/notify.py", ("tests/cli/test_notify.py",)),
@@ -163,7 +180,7 @@ COVERING: Mapping[str, tuple[Group, ...]] = {
             _SCHEMAS,
         ),
         ("engine/answers/cancelling.py", ("tests/cli/test_many.py",), _SCHEMAS),
-        ("engine/answers/report_text.py", _VALUES, _FILTERS, _ANSWERS, _OVERDUE),
+        ("engine/answers/report_text.py", _REPORT, _VALUES, _FILTERS, _ANSWERS, _OVERDUE),
         ("engine/answers/requested.py", _VALUES, ("tests/cli/test_keys.py",), _SCHEMAS),
         ("engine/answers/retryable.py", _VALUES, ("tests/cli/test_retry_failed.py",), _SCHEMAS),
         ("engine/answers/runs.py", _VALUES, _FILTERS, _RUNS, _ANSWERS),
@@ -184,6 +201,9 @@ COVERING: Mapping[str, tuple[Group, ...]] = {
             ("tests/cli/test_next_entries.py",),
             _SCHEMAS,
         ),
+        ("engine/answers/band.py", ("tests/engine/test_band.py",)),
+        ("engine/answers/timeline.py", ("tests/engine/test_timeline.py",)),
+        ("engine/answers/concerns.py", ("tests/engine/test_concerns.py",)),
         ("engine/answers/zones.py", _VALUES, _PRINTED, _ANSWERS),
         ("engine/answers/invariants/checking.py", _EDGES, _UNSOUND, _ENGINE),
         ("engine/answers/invariants/coverage.py", _EDGES, _UNSOUND, _ENGINE),

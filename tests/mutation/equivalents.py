@@ -118,7 +118,7 @@ EQUIVALENTS: tuple[Equivalent, ...] = (
         )
     ),
     Equivalent(
-        "engine/answers/report.py",
+        "engine/answers/counting.py",
         "if root is None:",
         "root is None -> False",
         "retention never removes a run that was retried; only the types do not express that",

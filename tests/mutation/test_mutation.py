@@ -11,6 +11,7 @@ from tests.mutation.covering import COVERING
 from tests.mutation.equivalents import EQUIVALENTS
 from tests.mutation.mutating import Mutant, drawn, mutants_of
 from tests.mutation.running import Copy, is_noticed, most_seconds
+from tests.together import together
 
 ALLOWED = '''\
 """How many are let in."""
@@ -30,7 +31,7 @@ def changes(text: str) -> set[str]:
     return {mutant.change for mutant in mutants_of(text)}
 
 
-@pytest.mark.parametrize(
+@together(
     ("text", "change"),
     [
         ("a == b", "a == b -> (a != b)"),

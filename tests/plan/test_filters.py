@@ -16,6 +16,7 @@ from jobfile.plan.values import Filter, Plan
 from tests.plan.test_groups import SET, many, text_of
 from tests.plan.test_outputs import the_plan
 from tests.plan.test_plan import jobs, plan_of
+from tests.soak import examples
 
 BEFORE = jobs(
     "a: {command: [x], tags: [night], owner: ann}",
@@ -63,7 +64,7 @@ def test_a_job_is_selected_by_its_version_on_either_side(
     assert ([one.name for one in found.jobs], list(found.same)) == (changed, same)
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(20))
 @given(SET, SET, FILTERS)
 def test_what_is_shown_and_what_is_left_out_is_everything(
     before: object, after: object, wanted: Filter

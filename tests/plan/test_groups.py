@@ -23,6 +23,7 @@ from jobfile.plan.values import FieldChange, Kind
 from jobfile.plan.wording import notes_of
 from tests.plan.test_outputs import SCHEMA
 from tests.plan.test_plan import NOON, hello, plan_of, side
+from tests.soak import examples
 
 CALENDAR = "calendars:\n  norway: {weekdays: [mon, tue, wed, thu, fri], except: [%s]}\n"
 
@@ -85,7 +86,7 @@ def item(job: str, field: FieldChange) -> tuple[str, str]:
     return job, canonical_json([field.path, to_plain(field.before), to_plain(field.after), field.kind])
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(30))
 @given(SET, SET)
 def test_groups_and_own_entries_say_what_the_jobs_say(before: Any, after: Any) -> None:
     plan = plan_of(text_of(before), text_of(after))
@@ -117,7 +118,7 @@ def test_groups_and_own_entries_say_what_the_jobs_say(before: Any, after: Any) -
     assert not any(one.is_hidden for group in grouped.groups for one in group.fields)
 
 
-@settings(max_examples=15)
+@settings(max_examples=examples(15))
 @given(SET)
 def test_a_set_and_itself_have_no_groups(one: Any) -> None:
     plan = plan_of(text_of(one), text_of(one))

@@ -30,6 +30,8 @@ from jobfile.syntax.document import parse_document
 from tests.builders import a_job, cron, every
 from tests.language.schema_generator import Generator
 from tests.language.test_examples import EXAMPLES, HERE, INCLUDED
+from tests.soak import examples
+from tests.together import together
 
 NOON = datetime(2026, 3, 5, 12, tzinfo=UTC)
 
@@ -161,8 +163,8 @@ def moved_to_defaults(files: list[File]) -> list[File]:
 REWRITINGS = (in_other_order, quoted_anew, commented, laid_out, moved_to_files, moved_to_defaults)
 
 
-@pytest.mark.parametrize("rewrite", REWRITINGS, ids=lambda one: one.__name__)
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+@together("rewrite", REWRITINGS)
+@together("path", EXAMPLES)
 def test_what_means_the_same_is_no_change(path: Path, rewrite: Callable[[list[File]], list[File]]) -> None:
     files = files_of(path)
     before, after = side(*files), side(*rewrite(files))
@@ -233,7 +235,7 @@ def straight(plan: Plan) -> list[object]:
     return sorted(told, key=str)
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(30))
 @given(st.integers(0, 10**6), st.integers(0, 10**6))
 def test_the_way_back_is_the_same_way(one: int, other: int) -> None:
     sides = []
@@ -251,7 +253,7 @@ def test_the_way_back_is_the_same_way(one: int, other: int) -> None:
     assert there.same == back.same
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(st.integers(0, 10**6))
 def test_a_set_and_itself_have_an_empty_plan_and_equal_input_gives_equal_bytes(seed: int) -> None:
     generator = Generator(seed)
@@ -731,7 +733,7 @@ def test_the_load_counts_every_start_of_both_sides() -> None:
     assert (load.before[2], load.after[2], load.after[5]) == (2, 1, 1)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=examples(30))
 @given(st.timedeltas(timedelta(), timedelta(days=2)), st.integers(0, 23))
 def test_a_start_is_counted_in_its_hour_at_whatever_second_the_plan_is_made(
     later: timedelta, hour: int

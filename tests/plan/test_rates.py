@@ -14,6 +14,8 @@ from jobfile.plan.rates import DAYS_IN_ALL, YEARS, runs_a_day
 from jobfile.plan.values import Side
 from jobfile.schedule.occurrences import fires
 from tests.builders import a_job, cron, every
+from tests.soak import examples
+from tests.together import together
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -66,7 +68,7 @@ def side(schedule: str, zone: str) -> Side:
     return Side(kind="file", name="x", catalog=compiled.catalog, diagnostics=compiled.diagnostics)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(
     SCHEDULE,
     SCHEDULE,
@@ -88,8 +90,8 @@ def test_a_risk_does_not_come_and_go_with_the_minute_of_the_plan(
     assert all(one == found[0] for one in found)
 
 
-@pytest.mark.parametrize(("minute", "hour"), [(6, 18), (11, 18), (20, 18), (0, 0), (59, 23)])
-@pytest.mark.parametrize("day", range(1, 31, 4))
+@together(("minute", "hour"), [(6, 18), (11, 18), (20, 18), (0, 0), (59, 23)])
+@together("day", range(1, 31, 4))
 def test_three_times_as_many_is_three_times_at_every_minute(minute: int, hour: int, day: int) -> None:
     one, other = side('"*/15 6-22 * * mon-fri"', "UTC"), side('"*/5 6-22 * * mon-fri"', "UTC")
     plan = make_plan(one, other, now=datetime(2026, 11, day, hour, minute, tzinfo=UTC))

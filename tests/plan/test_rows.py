@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jobfile.model.containers import ContainerSpec
 from jobfile.model.expectations import ExpectSpec
 from jobfile.model.jobs import (
     AtEntry,
     CatchupSpec,
     ConcurrencySpec,
-    ContainerSpec,
     JobSpec,
     LimitsSpec,
     ParamSpec,
@@ -30,6 +30,7 @@ from jobfile.plan.runs import NEXT_SHOWN, compare_runs, starts_of
 from jobfile.plan.text import render_text
 from jobfile.plan.values import Load
 from tests.plan.test_plan import NOON, SCHEDULED, hello, only, plan_of
+from tests.soak import examples
 
 END = NOON + timedelta(days=30)
 SCHEMA = json.loads((Path(__file__).parents[2] / "schemas" / "job.schema.json").read_text())
@@ -42,7 +43,7 @@ def lines_of(plan: Plan) -> list[str]:
 # Rows
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(30))
 @given(SCHEDULED, SCHEDULED)
 def test_each_row_is_a_run_and_its_counterpart(before: JobSpec | None, after: JobSpec | None) -> None:
     runs, back = (compare_runs(*pair, now=NOON) for pair in ((before, after), (after, before)))
@@ -61,7 +62,7 @@ def test_each_row_is_a_run_and_its_counterpart(before: JobSpec | None, after: Jo
         assert not all(row.is_same for row in runs.rows)
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(SCHEDULED.filter(bool))
 def test_a_schedule_that_stays_has_the_same_runs_as_one_that_is_compared(job: JobSpec) -> None:
     """The short way and the long way: an entry that adds no run makes the schedules differ."""

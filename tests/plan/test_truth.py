@@ -13,6 +13,7 @@ from jobfile.plan import Plan, Side, make_plan
 from jobfile.plan.values import DAYS, Action, Start
 from tests.builders import DAY, NOON
 from tests.engine.world import World
+from tests.soak import examples
 
 NAMES = ("one", "two", "three")
 SCHEDULES = (
@@ -115,7 +116,7 @@ def agrees(
         assert before[name].keys() == after[name].keys()
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=examples(8), deadline=None)
 @given(JOBS, JOBS)
 def test_the_plan_of_a_random_change_is_what_the_engine_then_records(
     first: dict[str, tuple[str, bool]], second: dict[str, tuple[str, bool]]

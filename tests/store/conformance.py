@@ -5,12 +5,12 @@ A store's test module defines a fixture `open_ledger` and imports all of this.
 
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import product, takewhile
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -41,6 +41,7 @@ from engine.core.records import (
     Tally,
 )
 from engine.ledger.ports import View
+from engine.ledger.slot_ports import SlotCount
 from engine.ledger.store_ports import Store
 from engine.ports import Stop
 from tests.builders import DAY, HOUR, MINUTE, NOON, a_job, a_run, compiled, every
@@ -359,6 +360,28 @@ def test_runs_are_counted_by_job_kind_and_state(open_ledger: OpenLedger) -> None
         (True, RunState.QUEUED, 1),
         (False, RunState.QUEUED, 1),
     }
+
+
+def test_the_times_of_runs_are_counted_by_bucket(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    bounds = [float(2**n) for n in range(10)]
+    seconds = {"1": 0.5, "2": 1.0, "3": 1.5, "4": 5000.0}
+    for digit, length in seconds.items():
+        run = queue(ledger.store, a_run(id=digit * 32, concurrency_key=digit))
+        started = start(ledger.store, run)
+        at = NOON + timedelta(seconds=length)
+        with ledger.store.transaction():
+            verdict = replace(SUCCEEDED, ended_at=at)
+            outcome = Ended(started_at=NOON, ended_at=at, exit_code=0)
+            assert ledger.store.settle(started, verdict, outcome)
+    queue(ledger.store, a_run(id="9" * 32, concurrency_key="9"))
+    window = {"since": NOON, "until": NOON + HOUR, "bounds": bounds}
+    found = {(one.job, one.number, one.runs, one.seconds) for one in ledger.view.durations_in(**window)}
+    assert found == {("hello", 0, 2, 1.5), ("hello", 1, 1, 1.5), ("hello", 10, 1, 5000.0)}
+    (late,) = ledger.view.lateness_in(**window)
+    assert (late.number, late.runs, late.seconds) == (0, 4, 0.0)
+    elsewhere = {**window, "since": NOON + HOUR, "until": NOON + 2 * HOUR}
+    assert ledger.view.durations_in(**elsewhere) == ledger.view.lateness_in(**elsewhere) == ()
 
 
 def test_runs_are_found_by_the_beginning_of_their_id(open_ledger: OpenLedger) -> None:
@@ -1199,6 +1222,39 @@ def test_the_runs_of_a_time_are_found_by_jobs_and_by_states(open_ledger: OpenLed
     assert found(RunState.FAILED, RunState.MISSED, jobs="ac", since=1) == "32"
 
 
+def test_runs_are_counted_by_slots_of_time_and_job(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    plain: dict[str, Any] = {"state": RunState.SUCCEEDED, "ended_at": NOON + 5 * HOUR}
+    for index, (job, hour, fields) in enumerate(
+        [
+            ("a", 0, plain),
+            ("a", 1, plain | {"state": RunState.FAILED}),
+            ("a", 1, plain),
+            ("b", 1, plain),
+            ("b", 1, plain | {"retry_of": "3" * 32}),
+            ("c", 3, plain),
+        ]
+    ):
+        spec = a_job(name=job)
+        at = NOON + hour * HOUR
+        queue(ledger.store, a_run(spec, id=str(index) * 32, scheduled_for=at, **fields))
+
+    def told(found: Sequence[SlotCount]) -> set[str]:
+        return {f"{one.job}{one.slot} {one.number} {one.state.value}" for one in found}
+
+    slots, window = ledger.view.slots, {"since": NOON, "until": NOON + 3 * HOUR, "length": HOUR}
+    assert told(slots.of_all(None, **window)) == {"0 1 succeeded", "1 1 failed", "1 2 succeeded"}
+    assert told(slots.of_all(["b"], **window)) == {"1 1 succeeded"}
+    assert told(slots.of_all([], **window)) == set()
+    each = slots.of_each(["b", "a"], **window)
+    assert told(each) == {"a0 1 succeeded", "a1 1 failed", "a1 1 succeeded", "b1 2 succeeded"}
+    assert [(one.job, one.slot) for one in each] == sorted((one.job, one.slot) for one in each)
+    about = {"since": NOON + 2 * HOUR, "until": NOON + 3 * HOUR}
+    assert slots.active("abc", **about, reach=NOON + 2 * HOUR) == ()
+    assert slots.active("abc", **about, reach=NOON + HOUR) == ("a", "b")
+    assert slots.active("abc", since=NOON, until=NOON + 4 * HOUR, reach=NOON) == ("a", "b", "c")
+
+
 def test_the_last_runs_of_a_job_are_those_of_its_schedule_without_retries(open_ledger: OpenLedger) -> None:
     ledger = open_ledger()
     apply(ledger.store, "planned")
@@ -1329,3 +1385,64 @@ def test_the_newest_runs_of_a_time_are_in_the_order_of_their_recording(open_ledg
     queue(store, a_run(id="d" * 32, job="other", schedule_key=None, scheduled_for=NOON + HOUR))
     found = store.following.runs_at("hello", NOON + HOUR, limit=2)
     assert [run.id[-1] for run in found] == ["1", "2"]
+
+
+def test_runs_of_some_jobs_are_counted_by_day_as_all_are_counted(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    for hour in range(-30, 60):
+        job, state = f"job-{hour % 3}", (RunState.SUCCEEDED, RunState.FAILED)[hour % 2]
+        key = None if hour % 5 else "default"
+        run = a_run(a_job(job), id=f"{hour + 99:032x}", scheduled_for=NOON + hour * HOUR, state=state)
+        queue(ledger.store, replace(run, schedule_key=key, ended_at=NOON + 99 * HOUR))
+    window = {"since": NOON - 7 * HOUR, "until": NOON + 50 * HOUR}
+    counted = [one for one in ledger.view.count_runs(**window) if one.job != "job-1"]
+    jobs, midnight = ("job-0", "job-2", "gone"), NOON - 12 * HOUR
+    by_day = ledger.view.totals.count_runs_of(jobs, midnight=midnight, day=24 * HOUR, **window)
+    sums: Counter[tuple[str, bool, RunState]] = Counter()
+    for one in by_day:
+        sums[one.job, one.is_scheduled, one.state] += one.count
+    assert sums == {(one.job, one.is_scheduled, one.state): one.count for one in counted}
+    of_days = Counter({day: sum(one.count for one in by_day if one.day == day) for day in range(3)})
+    hours = [hour for hour in range(-7, 50) if hour % 3 != 1]
+    assert of_days == Counter((hour + 12) // 24 for hour in hours)
+
+
+def test_how_long_runs_took_and_how_late_they_started_is_known_of_all_or_some_jobs(
+    open_ledger: OpenLedger,
+) -> None:
+    ledger = open_ledger()
+    of_runs = ((RunState.SUCCEEDED, "default"), (RunState.FAILED, "default"), (RunState.SUCCEEDED, None))
+    for number, (state, key) in enumerate(of_runs):
+        run = a_run(a_job("ab"[number % 2]), id=str(number) * 32, not_before=NOON - 2 * MINUTE)
+        started = start(ledger.store, queue(ledger.store, replace(run, schedule_key=key)))
+        with ledger.store.transaction():
+            assert ledger.store.settle(started, replace(SUCCEEDED, run_state=state), ENDED)
+    queue(ledger.store, a_run(a_job("never"), id="9" * 32))
+    window = {"since": NOON, "until": NOON + HOUR}
+    late, took = (minutes * MINUTE // timedelta.resolution for minutes in (2, 1))
+    known = {("a", took, late), ("b", None, late), ("a", took, None)}
+    assert set(ledger.view.totals.courses(None, **window)) == known
+    assert set(ledger.view.totals.courses(["b", "never"], **window)) == {("b", None, late)}
+    assert list(ledger.view.totals.courses(None, since=NOON - HOUR, until=NOON)) == []
+
+
+def test_the_newest_runs_in_some_states_are_those_of_each_job_without_a_retry(
+    open_ledger: OpenLedger,
+) -> None:
+    ledger = open_ledger()
+    for number in range(12):
+        state = RunState.SUCCEEDED if number == 11 else RunState.FAILED
+        run = a_run(a_job("ab"[number % 2]), id=f"{number:032x}", scheduled_for=NOON + number * MINUTE)
+        queue(ledger.store, replace(run, state=state, ended_at=NOON + HOUR, concurrency_key=str(number)))
+    queue(ledger.store, a_run(a_job("b"), id="f" * 32, retry_of=f"{9:032x}", scheduled_for=NOON + 9 * MINUTE))
+
+    def found(jobs: list[str] | None, *, of_each: int = 9, limit: int = 99, until: int = 60) -> list[int]:
+        window = {"since": NOON + MINUTE, "until": NOON + until * MINUTE, "of_each": of_each, "limit": limit}
+        states = (RunState.FAILED, RunState.LOST)
+        return [int(run.id, 16) for run in ledger.view.totals.newest_in_states(jobs, states, **window)]
+
+    assert found(None) == [10, 8, 7, 6, 5, 4, 3, 2, 1]
+    assert found(None, of_each=2) == [10, 8, 7, 5]
+    assert found(None, limit=3) == [10, 8, 7]
+    assert found(["b", "gone"]) == [7, 5, 3, 1]
+    assert found(["a"], of_each=1, until=9) == [8]

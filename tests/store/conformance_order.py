@@ -332,7 +332,11 @@ LISTINGS: dict[str, tuple[Callable[[Ledger], None], Listing]] = {
     ),
     "matrix_runs": (
         with_waiting(occurrence="1" * 32),
-        Listing(lambda one: ids(one.view.matrix_runs(**WINDOW)), RECORDED),
+        Listing(lambda one: ids(one.view.matrix_runs(None, **WINDOW)), FORWARD),
+    ),
+    "matrix_runs, in one moment": (
+        with_waiting(occurrence="1" * 32, scheduled_for=NOON),
+        Listing(lambda one: ids(one.view.matrix_runs("hello", **WINDOW)), RECORDED),
     ),
     "waiting_of_job": (
         with_waiting(),
@@ -713,7 +717,16 @@ LISTINGS: dict[str, tuple[Callable[[Ledger], None], Listing]] = {
 }
 """Each listing, in a ledger that was written in a different order."""
 
-IN_NO_ORDER = {"count_runs", "results_of", "pruned_requests", "crowded", "expire_waiting", "runs_with_prefix"}
+IN_NO_ORDER = {
+    "durations_in",
+    "lateness_in",
+    "count_runs",
+    "results_of",
+    "pruned_requests",
+    "crowded",
+    "expire_waiting",
+    "runs_with_prefix",
+}
 AS_GIVEN = {"prune", "set_aside", "unreadable"}
 """Methods whose results are in the order of their arguments, or of the rows as found."""
 BEYOND_A_STORE = {

@@ -14,10 +14,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from engine.core.errors import SupersededError
+from engine.core.lateness import Late, LateKind
 from engine.core.lifecycle import Artifact, AttemptKey, AttemptState, RunState, TriggerKind, Verdict
-from engine.core.records import CLOCK_HOLD, DISK_HOLD, Owed, Pause, Unreadable
+from engine.core.records import CLOCK_HOLD, DISK_HOLD, Odd, Owed, Pause, Unreadable
 from engine.core.step_states import StepKey, StepRun, StepState
-from engine.ledger import event_ports, past_ports, step_ports, store_ports
+from engine.ledger import event_ports, following_ports, late_ports, past_ports, step_ports, store_ports
 from engine.ledger.store_ports import Store
 from engine.ports import Stop
 from jobfile.model.jobs import Origin, QueueSpec
@@ -42,6 +43,11 @@ QUEUED, RUNNING, LOST, PRUNED, WITH_SPREAD, LATE, STEPPED = (str(number) * 32 fo
 def a_full_ledger(store: Store) -> None:
     """Write rows so that each writing method has something to change."""
     apply(store)
+    with store.transaction():
+        store.following.put("report", ["hello"], generation=1)
+        for job in ("hello", "other"):
+            store.lateness.add(a_late(job), now=NOON)
+        store.lateness.end("other", now=NOON)
     queue(store, a_run(id=QUEUED))
     start(store, queue(store, a_run(id=RUNNING)))
     lost = start(store, queue(store, a_run(id=LOST, concurrency_key="lost")))
@@ -93,6 +99,10 @@ def a_gap(store: Store) -> None:
 
 def a_schedule_id(store: Store) -> int:
     return store.schedules_in_force()[0].id
+
+
+def a_late(job: str, *, about: str = "2026-03-05") -> Late:
+    return Late(job, LateKind.DONE_BY, about, NOON, scheduled_for=NOON - HOUR)
 
 
 AN_ARTIFACT = Artifact(name="a.txt", size=3, sha256="ab" * 32, copy=1)
@@ -147,6 +157,12 @@ WRITES: dict[str, Callable[[Store], object]] = {
     "outbox.assign": lambda store: store.outbox.assign("failed", "failed", {"hello": NOON}),
     "outbox.give_up": lambda store: store.outbox.give_up("failed", error="x", **AT),
     "outbox.drop_sent": lambda store: store.outbox.drop_sent(before=NOON + DAY),
+    "lateness.add": lambda store: store.lateness.add(a_late("hello", about="2026-03-06"), **AT),
+    "lateness.end": lambda store: store.lateness.end("hello", **AT),
+    "lateness.drop": lambda store: store.lateness.drop(before=NOON + DAY),
+    "lateness.add_odd": lambda store: store.lateness.add_odd([Odd(RUNNING, "rows", 9.0, 1.5, 0.5)]),
+    "following.put": lambda store: store.following.put("third", ["hello", "other"], generation=1),
+    "following.done": lambda store: store.following.done(store.following.ends(limit=1)[0]),
     "past.resolve": lambda store: store.past.resolve(
         an_attempt(store, LOST), ENDED, state=RunState.SUCCEEDED, detail=""
     ),
@@ -185,6 +201,16 @@ READS = {
         "steps.next_wake",
         "steps.stopping",
     ),
+    *(
+        "lateness.open",
+        "lateness.between",
+        "lateness.active_runs",
+        "lateness.odd_of",
+        "lateness.last_success",
+    ),
+    *("lateness.durations", "lateness.numbers"),
+    *("following.upstream", "following.ends", "following.oldest_end"),
+    *("following.followers", "following.runs_at"),
     *("past.recorded_after", "past.newest_audit", "past.audit_after", "past.fact", "past.number"),
 }
 """The methods that only read, and `open_session`, which is a transaction of its own."""
@@ -201,6 +227,8 @@ def test_each_method_that_writes_is_tried_here() -> None:
         "pauses.": store_ports.Pauses,
         "incidents.": store_ports.Incidents,
         "outbox.": event_ports.Outbox,
+        "lateness.": late_ports.Lateness,
+        "following.": following_ports.Following,
         "past.": past_ports.Past,
         "artifacts.": past_ports.Artifacts,
         "steps.": step_ports.Steps,
@@ -241,6 +269,10 @@ def content(ledger: Ledger) -> Content:
                 (look.clock_epoch(), [look.hold(kind) for kind in (CLOCK_HOLD, DISK_HOLD)]),
                 (view.open_rejection(), view.rejections_between(**window)),
                 look.backlog(),
+                (view.lateness.open(None), view.lateness.between(None, **window)),
+                [view.lateness.odd_of(run.id) for run in runs],
+                view.following.ends(limit=99),
+                [dict(view.following.upstream(job)) for job in ("report", "third")],
                 sorted((one.job, one.state, one.count) for one in view.count_runs(**window)),
             )
         )

@@ -11,13 +11,15 @@ import pytest
 from engine.core.errors import StoreRefusedError, StoreUnavailableError
 from engine.host.lock import make_private_file
 from engine.ledger.sqlite.connection import objects_of, statement
-from engine.ledger.sqlite.migrate import MIGRATIONS, NEWEST_OBJECTS, digest_of
+from engine.ledger.sqlite.functions import FUNCTIONS
+from engine.ledger.sqlite.migrate import MIGRATIONS, NEWEST, NEWEST_OBJECTS, digest_of, known_version
 from engine.ledger.sqlite.store import SqliteStore
 from engine.ledger.sqlite.view import SqliteView
 from tests.builders import a_job, compiled
 from tests.known import known_files
 from tests.store.conformance import *  # noqa: F403  the suite
 from tests.store.conformance import Ledger, OpenLedger
+from tests.store.conformance_notices import *  # noqa: F403  the suite
 from tests.store.conformance_order import *  # noqa: F403  the suite
 from tests.store.conformance_transactions import *  # noqa: F403  the suite
 
@@ -190,7 +192,8 @@ OF_ONE_JOB = (
     "run.newest_run_of_job",
     "run.recent_runs_of_job",
     "run.has_many_runs",
-    "run.count_runs_of_jobs",
+    "run.count_runs_of",
+    "run.matrix_runs_of_job",
     "run.runs_with_prefix",
     "run.retries_of",
     "run.lengths",
@@ -239,23 +242,78 @@ def test_what_is_asked_about_one_job_reads_nothing_of_the_others(open_ledger: Op
     assert [line for line in plan if re.match(r"SCAN (?!\(|CONSTANT|named|json_each)", line)] == [], plan
 
 
-@pytest.mark.parametrize("query", ["run.runs_in", "run.last_runs", "gap.last_gaps", "run.retries_between"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "run.runs_in",
+        "run.last_runs",
+        "gap.last_gaps",
+        "run.retries_between",
+        "run.slots_of_all",
+        "run.slots_of_each",
+        "run.active_jobs",
+    ],
+)
 def test_what_is_asked_about_many_jobs_finds_each_row_by_an_index(
     open_ledger: OpenLedger, query: str
 ) -> None:
     text = statement(query)
     db = open_ledger().store._db._db
     db.execute("analyze")
-    plan = [row["detail"] for row in db.execute(f"explain query plan {text}", dict.fromkeys(NAMES, "[1]"))]
+    plan = [
+        row["detail"]
+        for row in db.execute(f"explain query plan {text}", dict.fromkeys((*NAMES, "length", "reach"), "[1]"))
+    ]
     assert [
         line for line in plan if re.match(r"SCAN (run|one|g|gap)\b(?! USING INDEX run_retry_of)", line)
     ] == []
 
 
-def test_the_digest_of_the_newest_objects_is_that_of_all_steps(tmp_path: Path) -> None:
-    """It spares taking the steps at each start; who adds a step writes it anew."""
+ABOUT_NEWEST = """\
+-- What all steps make, for a new ledger: `pytest tests/store/test_sqlite.py --update` writes it from them.
+"""
+
+
+@pytest.fixture
+def by_steps() -> Iterator[sqlite3.Connection]:
+    """A ledger that took all steps."""
+    with contextlib.closing(sqlite3.connect(":memory:")) as made:
+        for name, function in FUNCTIONS.items():
+            made.create_function(name, -1, function, deterministic=True)
+        for step in known_files(MIGRATIONS, "0*.sql"):
+            made.executescript(step.read_text())
+        yield made
+
+
+def test_a_new_ledger_is_made_at_once_as_all_steps_would_make_it(
+    by_steps: sqlite3.Connection, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    if request.config.getoption("update"):
+        found = by_steps.execute(
+            "select sql from sqlite_schema where sql is not null and name not like 'sqlite~_%' escape '~' "
+            "order by rowid"  # the planner may prefer the older of two indexes
+        )
+        firsts = [
+            line
+            for step in known_files(MIGRATIONS, "0*.sql")
+            for line in step.read_text().splitlines()
+            if line.startswith("insert or ignore into meta")
+        ]
+        made = "".join(f"\n{text};\n" for (text,) in found) + "\n" + "\n".join(firsts) + "\n"
+        (MIGRATIONS / NEWEST).write_text(ABOUT_NEWEST + made)
     path = tmp_path / "ledger.db"
     make_private_file(path)
     SqliteStore.open(path).close()
-    with contextlib.closing(sqlite3.connect(path)) as made:
-        assert digest_of(objects_of(made)) == NEWEST_OBJECTS
+    with contextlib.closing(sqlite3.connect(path)) as new:
+        assert new.execute("pragma user_version").fetchone() == (known_version(),)
+        assert dict(objects_of(new)) == dict(objects_of(by_steps))
+        for (table,) in by_steps.execute("select name from sqlite_schema where type = 'table'").fetchall():
+            columns = f"select name, type, \"notnull\", dflt_value, pk from pragma_table_xinfo('{table}')"
+            assert new.execute(columns).fetchall() == by_steps.execute(columns).fetchall(), table
+            rows = f'select {"key, length(value)" if table == "meta" else "*"} from "{table}"'
+            assert new.execute(rows).fetchall() == by_steps.execute(rows).fetchall(), table
+
+
+def test_the_digest_of_the_newest_objects_is_that_of_all_steps(by_steps: sqlite3.Connection) -> None:
+    """It spares taking the steps at each start; who adds a step writes it anew."""
+    assert digest_of(objects_of(by_steps)) == NEWEST_OBJECTS

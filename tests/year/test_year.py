@@ -13,8 +13,10 @@ from tests.year.plot import SMALL, WHOLE
 IS_SOAK = bool(os.environ.get("JOBFILE_SOAK"))
 SIZE = WHOLE if IS_SOAK else SMALL
 SEEDS = (1, 2, 3) if IS_SOAK else (1,)
+PATIENCE = 7_200 if IS_SOAK else 600
 
 
+@pytest.mark.timeout(PATIENCE)
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_year_agrees_with_the_model(tmp_path: Path, seed: int) -> None:
     life = Life(tmp_path, seed, SIZE)

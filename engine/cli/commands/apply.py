@@ -4,16 +4,10 @@ from pathlib import Path
 
 import click
 
+from engine.asking.place import Place, refuse_unsafe_files
 from engine.cli.confirming import confirmed
 from engine.cli.exit_codes import GOOD
-from engine.cli.place import (
-    Place,
-    json_option,
-    place_options,
-    refuse_unsafe_files,
-    strict_option,
-    why_option,
-)
+from engine.cli.place import json_option, place_options, strict_option, why_option
 from engine.cli.planning import (
     apply_and_print,
     open_store,

@@ -5,11 +5,13 @@ from pathlib import Path
 import click
 
 from engine.answers.artifacts import RunArtifacts, artifacts_of_run, artifacts_to_json, artifacts_to_text
+from engine.asking.naming import subject
+from engine.asking.place import Place
+from engine.asking.which import Which, run_of
 from engine.cli.exit_codes import GOOD, NOT_WELL
-from engine.cli.naming import subject
 from engine.cli.output import print_json, row_width
-from engine.cli.place import Place, json_option, place_options
-from engine.cli.which import Which, run_of, which_options
+from engine.cli.place import json_option, place_options
+from engine.cli.which import which_options
 from engine.execution.artifact_files import CopyGoneError, read_copy
 from engine.host.new_files import write_below
 from jobfile.model.counts import many

@@ -3,9 +3,10 @@
 import click
 
 from engine.answers.audit import records_to_json, records_to_text, verified_to_json, verified_to_text, verify
+from engine.asking.place import Place
 from engine.cli.exit_codes import GOOD, NOT_WELL
 from engine.cli.output import print_json, print_text, row_width, style_of
-from engine.cli.place import Place, json_option, place_options
+from engine.cli.place import json_option, place_options
 
 SHORTEST_HASH = 12
 """Minimum number of digits of a hash to search for: fewer could match by chance."""

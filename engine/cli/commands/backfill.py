@@ -14,16 +14,16 @@ from engine.answers.backfills import (
     wanted_to_json,
     wanted_to_text,
 )
+from engine.asking.naming import Subject, job_named
+from engine.asking.place import Place
+from engine.asking.times import parse_instant
 from engine.cli.confirming import confirmed
 from engine.cli.exit_codes import GOOD
-from engine.cli.naming import Subject, job_named
 from engine.cli.output import print_json, print_text, row_width, style_of
-from engine.cli.place import Place, json_option, place_options, why_option
-from engine.cli.times import parse_instant
+from engine.cli.place import json_option, place_options, why_option
 from engine.core.errors import JobfileError
 from engine.core.lifecycle import RunState
 from engine.core.records import Backfill
-from engine.host.environment import user_name
 from engine.host.lock import is_engine_running
 from engine.host.wake import poke
 from engine.ledger.opening import open_ledger
@@ -100,7 +100,7 @@ def command(
     if as_json and not (is_sure or is_dry):
         raise click.UsageError("--json does not ask: add --yes, or --dry-run to see the occurrences")
     named, now = job_named(place, job), place.now()
-    wanted, begun = _asked(named, window, now=now)
+    wanted, begun = _asked(place, named, window, now=now)
     if not as_json:
         style = style_of()
         print_text(wanted_to_text(wanted, style=style), style)
@@ -116,7 +116,7 @@ def command(
     return GOOD
 
 
-def _asked(named: Subject, window: _Window, *, now: datetime) -> tuple[Wanted, Backfill]:
+def _asked(place: Place, named: Subject, window: _Window, *, now: datetime) -> tuple[Wanted, Backfill]:
     """The occurrences that a backfill is about, and the backfill, not recorded yet."""
     view, zone = named.view, named.zone
     assert window.since is not None
@@ -162,7 +162,7 @@ def _asked(named: Subject, window: _Window, *, now: datetime) -> tuple[Wanted, B
         covered_until=before,
         at_once=wanted.at_once,
         again=window.again,
-        requested_by=user_name(),
+        requested_by=place.user,
         begun_at=now,
     )
     return wanted, backfill
@@ -183,7 +183,7 @@ def _stop(place: Place, job: str, *, why: str, as_json: bool) -> int:
     named = job_named(place, job)
     store = open_ledger(place.config.ledger_url)
     with store.transaction():
-        stopped = stop_backfill(store, job, by=user_name(), why=why, now=place.now())
+        stopped = stop_backfill(store, job, by=place.user, why=why, now=place.now())
     store.close()
     if as_json:
         print_json(progress_to_json(progress_of(named.view, job, limit=1)))

@@ -1,8 +1,5 @@
 """`jobfile cancel`: end a run, or all that are chosen."""
 
-import threading
-import time
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import click
@@ -10,25 +7,22 @@ import click
 from engine.answers.as_json import one_run_to_json
 from engine.answers.cancelling import cancellable, cancellable_to_text, cancelled_to_json, cancelled_to_text
 from engine.answers.choice import Choice
-from engine.cli.asking import ask_to_stop
+from engine.asking.choosing import chosen_jobs
+from engine.asking.naming import job_named
+from engine.asking.place import Place
+from engine.asking.requests import ask_to_stop
+from engine.asking.stops import end_without_engine, stop_run
 from engine.cli.confirming import confirmed
 from engine.cli.exit_codes import GOOD
-from engine.cli.filters import choice_options, chosen_jobs
-from engine.cli.naming import find_run, job_named
+from engine.cli.filters import choice_options
 from engine.cli.output import print_json, print_text, row_width, style_of
-from engine.cli.place import Place, json_option, place_options, why_option
-from engine.core.lifecycle import Run, RunState
+from engine.cli.place import json_option, place_options, why_option
+from engine.core.lifecycle import Run
 from engine.core.vocabulary import short
 from engine.host.lock import lock_holder
-from engine.ledger.ports import View
 from engine.ports import Stop
 from engine.service.presence import presence_at
-from jobfile.model.canonical import spec_from_json
 from jobfile.model.counts import many
-
-SLACK_SECONDS = 5.0
-"""How long to wait for a cancelled run to end, beyond its grace."""
-LOOK_SECONDS = 0.05
 
 
 class _Many(NamedTuple):
@@ -89,11 +83,7 @@ def command(
         raise click.UsageError(
             "name one RUN; or choose several with --job, --tag, --owner, --queued or --all"
         )
-    view = place.view()
-    found = find_run(view, run)
-    (after,) = ask_to_stop(place, [found], how, why=why, now=place.now())
-    if after.state is RunState.CANCELLING and lock_holder(place.state_dir) is None:
-        (after,) = _end_without_engine(place, view, [after])
+    found, after = stop_run(place, run, how, why=why)
     if as_json:
         print_json(one_run_to_json(after))
     else:
@@ -126,32 +116,9 @@ def _cancel_many(
     if is_done:
         runs = ask_to_stop(place, runs, how, why=why, now=place.now(), only_queued=options.is_queued)
         if lock_holder(place.state_dir) is None:
-            runs = _end_without_engine(place, view, runs)
+            runs = end_without_engine(place, view, runs)
     if as_json:
         print_json(cancelled_to_json(runs))
     elif is_done:
         click.echo(cancelled_to_text(runs))
     return GOOD
-
-
-def _end_without_engine(place: Place, view: View, runs: Sequence[Run]) -> tuple[Run, ...]:
-    """Notify the supervisors and record the ends here, because no engine is running; wait at most for the
-    longest grace.
-    """
-    ending = [run for run in runs if run.state is RunState.CANCELLING]
-    if not ending:
-        return tuple(runs)
-    from engine.cli.alone import Alone  # noqa: PLC0415  start-up time: only without an engine
-
-    texts = [view.definition_text(run.digest) for run in ending]
-    grace = max(spec_from_json(text).kill_grace.total_seconds() if text else 0.0 for text in texts)
-    pause = threading.Event()
-    until = time.monotonic() + grace + SLACK_SECONDS
-    with Alone(place, "jobfile cancel", lambda _: False) as alone:
-        while any(not run.state.is_final for run in runs) and time.monotonic() < until:
-            alone.look()
-            pause.wait(LOOK_SECONDS)
-            runs = [view.run(run.id) or run for run in runs]
-            if all(run.state is not RunState.CANCELLING for run in runs):
-                break
-    return tuple(runs)

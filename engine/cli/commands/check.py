@@ -5,12 +5,13 @@ from collections.abc import Mapping
 
 import click
 
+from engine.asking.params import split_params
+from engine.asking.place import Place
 from engine.cli.checking import check_sets
 from engine.cli.exit_codes import GOOD, NOT_WELL, UNREADABLE
 from engine.cli.findings import print_diagnostics
 from engine.cli.lints import project_lints, read_lints
-from engine.cli.params import split_params
-from engine.cli.place import Place, place_options
+from engine.cli.place import place_options
 from engine.core.errors import UnreadableFileError
 from jobfile.diagnostics.escapes import message
 from jobfile.render.redact import without_secrets

@@ -9,9 +9,10 @@ from engine.answers.clock import (
     clock_to_text,
     look_at_clock,
 )
+from engine.asking.place import Place
 from engine.cli.exit_codes import GOOD, NOT_WELL
 from engine.cli.output import print_json, print_text, style_of, width
-from engine.cli.place import Place, json_option, place_options, why_option
+from engine.cli.place import json_option, place_options, why_option
 from engine.host.clock import is_synchronized
 from engine.host.environment import user_name
 from engine.host.wake import poke

@@ -1,4 +1,4 @@
-"""`jobfile comment`: put a plan on its pull or merge request, as one comment that is updated."""
+"""`jobfile comment`: put a plan or a report on its pull or merge request, as one comment that is updated."""
 
 import json
 import sys
@@ -36,7 +36,7 @@ MAX_EVENT_BYTES = 64 * 1024 * 1024
     help="Number of the pull request on GitHub [default: that of the CI event].",
 )
 def command(service: str | None, number: int | None) -> int:
-    """Post the plan on standard input, or update the comment that was posted before.
+    """Post the plan or report on standard input, or update the comment that was posted before.
 
     For CI. Exactly one of --github and --gitlab is required.
     """

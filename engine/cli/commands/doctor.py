@@ -2,9 +2,10 @@
 
 import click
 
+from engine.asking.place import Place
 from engine.cli.exit_codes import GOOD, NOT_WELL
 from engine.cli.output import print_json, print_text, style_of, width
-from engine.cli.place import Place, json_option, place_options
+from engine.cli.place import json_option, place_options
 from engine.doctor.checking import diagnose
 from engine.doctor.reporting import diagnosis_to_json, diagnosis_to_text
 from engine.host.machine import read_machine

@@ -3,11 +3,11 @@
 import click
 
 from engine.answers.upcoming import explained_to_json, explained_to_text, next_fires
+from engine.asking.expressions import entry_of, zone_named
+from engine.asking.times import parse_instant
 from engine.cli.exit_codes import GOOD
-from engine.cli.expressions import entry_of, zone_named
 from engine.cli.output import print_json, width
 from engine.cli.place import json_option
-from engine.cli.times import parse_instant
 from engine.host.clock import SystemClock
 from jobfile.model.jobs import DayRule
 

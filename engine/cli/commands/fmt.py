@@ -5,10 +5,11 @@ from pathlib import Path
 import click
 
 from engine.answers.formatted import FileFormat, Outcome, formats_to_json
+from engine.asking.place import Place
 from engine.cli.exit_codes import GOOD, NOT_WELL, UNREADABLE
 from engine.cli.findings import print_diagnostics
 from engine.cli.output import print_json, print_text, style_of
-from engine.cli.place import Place, json_option, place_options
+from engine.cli.place import json_option, place_options
 from engine.core.errors import UnreadableFileError
 from engine.host.atomic_write import replace_file
 from engine.sources.file_reader import read_job_files, read_limited

@@ -3,9 +3,10 @@
 import click
 
 from engine.answers.generations import generations_to_json, generations_to_text
+from engine.asking.place import Place
 from engine.cli.exit_codes import GOOD
 from engine.cli.output import print_json, print_text, row_width, style_of
-from engine.cli.place import Place, json_option, place_options
+from engine.cli.place import json_option, place_options
 
 
 @click.command("generations")

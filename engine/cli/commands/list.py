@@ -5,11 +5,13 @@ import click
 from engine.answers.choice import Choice
 from engine.answers.listing import NO_STATE, STATES, list_to_json
 from engine.answers.listing_text import list_to_text
+from engine.asking.choosing import named_states
+from engine.asking.findings import refuse_invalid
+from engine.asking.place import Place
 from engine.cli.exit_codes import GOOD
-from engine.cli.filters import choice_options, named_states
-from engine.cli.findings import refuse_invalid
+from engine.cli.filters import choice_options
 from engine.cli.output import print_json, print_text, row_width, style_of
-from engine.cli.place import Place, json_option, place_options
+from engine.cli.place import json_option, place_options
 from engine.service.listing import list_at
 from jobfile.pipeline import Compiled
 

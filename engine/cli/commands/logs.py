@@ -1,24 +1,25 @@
 """`jobfile logs`: print the output of a run."""
 
 import threading
-from typing import NamedTuple
 
 import click
 
 from engine.answers.asked import Asked
 from engine.answers.combinations import has_values
-from engine.answers.logs import Logs, about_run, all_logs_to_json, logs_of, logs_to_json, why_no_output
-from engine.answers.steps import attempts_in_order, steps_of_run
+from engine.answers.logs import about_run, all_logs_to_json, logs_to_json, why_no_output
+from engine.asking.logs import Options, logs, one_run
+from engine.asking.naming import Subject, subject
+from engine.asking.place import Place
+from engine.asking.times import LATEST, parse_instant
+from engine.asking.which import Which, matrix_of
 from engine.cli.exit_codes import GOOD
-from engine.cli.naming import Subject, UnknownRunError, subject
 from engine.cli.output import print_json
-from engine.cli.place import Place, json_option, place_options
-from engine.cli.showing import OutputShown, last_part
+from engine.cli.place import json_option, place_options
+from engine.cli.showing import OutputShown
 from engine.cli.step_output import StepsShown
-from engine.cli.times import LATEST, parse_instant
-from engine.cli.which import Which, matrix_of, run_of, which_options
-from engine.core.lifecycle import Attempt, AttemptKey, Run
-from engine.core.vocabulary import place_text, short
+from engine.cli.which import which_options
+from engine.core.lifecycle import AttemptKey, Run
+from engine.core.vocabulary import place_text
 from engine.ledger.ports import View
 from engine.service.presence import presence_at
 from engine.supervisor.output import OutputTail
@@ -27,24 +28,6 @@ from jobfile.diagnostics.escapes import printable
 LOOK_SECONDS = 0.1
 MAX_RUNS = 1_000
 """Maximum number of runs that --since shows."""
-
-
-class _Options(NamedTuple):
-    """What to show of each run."""
-
-    step: str | None
-    attempt: int | None
-    tail: int | None
-    is_followed: bool = False
-
-    def attempts(self, view: View, run: Run) -> tuple[Attempt, ...]:
-        """The attempts to show, in the order of the steps."""
-        return tuple(
-            one
-            for one in attempts_in_order(view, run, view.attempts(run.id))
-            if self.step in (None, one.step, place_text(one.step, one.item))
-            and self.attempt in (None, one.number)
-        )
 
 
 @click.command("logs")
@@ -82,15 +65,15 @@ def command(
     Which run it is, and why there is nothing to show, goes to standard error. With --since, the runs come
     oldest first.
     """
-    options = _Options(step, attempt, tail, is_followed)
+    options = Options(step, attempt, tail, is_followed)
     if since is not None and (is_followed or attempt or which.time):
         raise click.UsageError("--since is about several runs; --follow, --attempt and --at are about one")
     named = subject(place, run_or_job)
     if since is not None:
         return _show_since(place, named, since, which, options, as_json=as_json)
-    run = _one_run(place, named, which, options)
+    run = one_run(place, named, which, options)
     if as_json:
-        print_json(logs_to_json(_logs(place, named.view, run, options)))
+        print_json(logs_to_json(logs(place, named.view, run, options)))
     else:
         _show_run(place, named, run, options)
     return GOOD
@@ -101,7 +84,7 @@ def _show_since(
     named: Subject,
     since: str,
     which: Which,
-    options: _Options,
+    options: Options,
     *,
     as_json: bool,
 ) -> int:
@@ -116,7 +99,7 @@ def _show_since(
         )
     runs = tuple(run for run in runs if has_values(run.matrix, matrix_of(named, which)))
     if as_json:
-        print_json(all_logs_to_json([_logs(place, named.view, run, options) for run in reversed(runs)]))
+        print_json(all_logs_to_json([logs(place, named.view, run, options) for run in reversed(runs)]))
         return GOOD
     for run in reversed(runs):
         _show_run(place, named, run, options)
@@ -125,7 +108,7 @@ def _show_since(
     return GOOD
 
 
-def _show_run(place: Place, named: Subject, run: Run, options: _Options) -> None:
+def _show_run(place: Place, named: Subject, run: Run, options: Options) -> None:
     """Print which run it is on standard error, and what it wrote."""
     view, now = named.view, place.now()
     presence = presence_at(place.config, view, now=now)
@@ -135,7 +118,7 @@ def _show_run(place: Place, named: Subject, run: Run, options: _Options) -> None
         click.echo(why_no_output(view.run(run.id) or run, options.attempts(view, run)), err=True)
 
 
-def _show(place: Place, view: View, run: Run, options: _Options) -> bool:
+def _show(place: Place, view: View, run: Run, options: Options) -> bool:
     """Print the output as it comes; return whether there was any."""
     if run.begun_at is not None:
         return _show_steps(place, view, run, options)
@@ -155,7 +138,7 @@ def _show(place: Place, view: View, run: Run, options: _Options) -> bool:
     return has_shown
 
 
-def _show_steps(place: Place, view: View, run: Run, options: _Options) -> bool:
+def _show_steps(place: Place, view: View, run: Run, options: Options) -> bool:
     """Print the output of steps: of all as it comes, or else of one after the other."""
     if options.is_followed and options.step is None:
         following = StepsShown(view, run.id, place.config.attempt_dir)
@@ -180,23 +163,3 @@ def _show_steps(place: Place, view: View, run: Run, options: _Options) -> bool:
 def _is_going(view: View, run_id: str, number: int) -> bool:
     run = view.run(run_id)
     return run is not None and not run.state.is_final and run.attempt == number
-
-
-def _one_run(place: Place, named: Subject, which: Which, options: _Options) -> Run:
-    """The named run, or the newest run of the named job, or that of a time and a combination."""
-    run, attempt = run_of(place, named, which), options.attempt
-    known = dict.fromkeys(one.step for one in steps_of_run(named.view, run))
-    if options.step is not None and options.step.partition("[")[0] not in known:
-        has = f"its steps are {', '.join(known)}" if known else "its job has no steps"
-        raise UnknownRunError(f"run {short(run.id)} has no step `{options.step}`; {has}")
-    if attempt is not None and not known and attempt > run.attempt:
-        has = "1 attempt" if run.attempt == 1 else f"{run.attempt or 'no'} attempts"
-        raise UnknownRunError(f"run {short(run.id)} has {has}; there is no attempt {attempt}")
-    return run
-
-
-def _logs(place: Place, view: View, run: Run, options: _Options) -> Logs:
-    def read(attempt: AttemptKey) -> bytes:
-        return last_part(OutputTail(place.config.attempt_dir(attempt)).read(), options.tail)
-
-    return logs_of(run, options.attempts(view, run), read)

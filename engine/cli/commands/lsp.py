@@ -3,14 +3,8 @@
 import click
 
 from engine.cli.exit_codes import GOOD
-from engine.core.errors import ErrorCode, JobfileError
+from engine.cli.extras import not_installed
 from engine.host.clock import SystemClock
-
-
-class NotInstalledError(JobfileError):
-    """The extra that the server needs is not installed."""
-
-    code = ErrorCode.USAGE
 
 
 @click.command("lsp")
@@ -23,8 +17,6 @@ def command() -> int:
     try:
         from engine.integrations.lsp import make_server  # noqa: PLC0415  start-up time, and an extra that may be missing
     except ModuleNotFoundError as error:
-        raise NotInstalledError(
-            f"the language server needs {error.name}; install it with  pip install 'jobfile[lsp]'"
-        ) from error
+        raise not_installed("the language server needs", error, extra="lsp") from error
     make_server(SystemClock()).start_io()
     return GOOD

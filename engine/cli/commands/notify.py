@@ -2,37 +2,39 @@
 
 import json
 from collections.abc import Mapping
+from datetime import timedelta
+from typing import Final
 
 import click
 
+from engine.answers.digest import make_digest
 from engine.answers.notify import message_to_text, tested_to_json, tested_to_text
+from engine.asking.findings import refuse_invalid
+from engine.asking.naming import subject
+from engine.asking.place import Place, refuse_unsafe_files
+from engine.asking.which import run_of
 from engine.channels.courier import send_message
 from engine.channels.events import event_to_json
 from engine.channels.gathering import gather
 from engine.cli.exit_codes import GOOD, NOT_WELL
-from engine.cli.findings import refuse_invalid
-from engine.cli.naming import subject
 from engine.cli.output import print_json, print_text, style_of, width
-from engine.cli.place import (
-    Place,
-    json_option,
-    place_options,
-    refuse_unsafe_files,
-    strict_option,
-)
-from engine.cli.which import run_of
+from engine.cli.place import json_option, place_options, strict_option
 from engine.core.lifecycle import Run
 from engine.core.records import Owed
 from engine.host.clock import SystemClock
 from engine.host.run_ids import new_run_id
 from engine.ledger.ports import View
+from engine.notifications.digests import DIGEST, last_digest
+from engine.notifications.examples import NOT_EXECUTED, example_facts
 from engine.notifications.message import EVENTS, Happening, Message, make_message
-from engine.notifications.noting import facts_of_run
 from engine.notifications.system_channels import KnownChannel, known_channels
 from engine.sources.folder import FolderTree
 from jobfile.diagnostics.suggest import suggest
 from jobfile.model.canonical import spec_from_json
 from jobfile.pipeline import compile_files
+
+WITHOUT_SCHEDULE: Final = timedelta(days=1)
+"""What the preview of a digest is about that was never due."""
 
 
 @click.command("notify")
@@ -46,7 +48,8 @@ def command(what: str, about: tuple[str, ...], *, is_strict: bool, as_json: bool
 
     A test takes the channel from the job files, applied or not, and says whether the message was delivered. A
     preview sends nothing: it prints the message about RUN, or about the newest run of JOB, as the event would
-    send it: failed, missed, late, recovered, succeeded, skipped.
+    send it: failed, missed, late, recovered, succeeded, skipped. With CHANNEL digest, it prints the report
+    that the channel would get now.
     """
     if what == "test":
         if len(about) != 1:
@@ -98,12 +101,15 @@ def _channel(channels: Mapping[str, KnownChannel], name: str) -> KnownChannel:
     raise click.UsageError(f"the job file has no channel `{name}`; {hint}")
 
 
-def _preview(place: Place, run_or_job: str, event: str, *, as_json: bool) -> int:
-    """Print the message about a run that the event would send."""
-    if event not in EVENTS:
-        raise click.UsageError(f"`{event}` is not an event; the events are {', '.join(EVENTS)}")
-    found = subject(place, run_or_job)
-    message = _message(place, found.view, run_of(place, found), event)
+def _preview(place: Place, about: str, event: str, *, as_json: bool) -> int:
+    """Print the message about a run, or the report of a channel, that the event would send."""
+    if event not in (*EVENTS, DIGEST):
+        raise click.UsageError(f"`{event}` is not an event; the events are {', '.join((*EVENTS, DIGEST))}")
+    if event == DIGEST:
+        message = _digest_message(place, about)
+    else:
+        found = subject(place, about)
+        message = _message(place, found.view, run_of(place, found), event)
     if as_json:
         print_json(event_to_json(message))
     else:
@@ -112,17 +118,28 @@ def _preview(place: Place, run_or_job: str, event: str, *, as_json: bool) -> int
     return GOOD
 
 
+def _digest_message(place: Place, name: str) -> Message:
+    """The report that a channel would get now, about the time since it was due last."""
+    digest = _channel(_channels(place), name).digest
+    if digest is None:
+        raise click.UsageError(f'channel `{name}` has no `digest`; add  digest: {{schedule: "0 7 * * mon"}}')
+    now = place.now()
+    since = last_digest(digest, upto=now) or now - WITHOUT_SCHEDULE
+    facts = make_digest(place.view(), digest, since=since, until=now, now=now)
+    id = new_run_id()
+    return make_message(id, [Happening(id=id, event=DIGEST, job="", at=now, facts=facts)])
+
+
 def _message(place: Place, view: View, run: Run, event: str) -> Message:
+    text = view.definition_text(run.digest)
+    spec = None if text is None else spec_from_json(text)
+    now = run.ended_at or place.now()
     ends = view.recent_runs(job=run.job, state=None, limit=2)
     previous = next((one.state for one in ends if one.id != run.id and one.state.is_final), None)
-    facts = {"event": event, "job": run.job, **facts_of_run(run, previous=previous)}
-    owed = Owed(run.id, run.ended_at or place.now(), event, "", run.job, run.id, json.dumps(facts))
-    text = view.definition_text(run.digest)
-    happening = gather(
-        owed,
-        run=run,
-        spec=None if text is None else spec_from_json(text),
-        attempts=view.attempts(run.id),
-        config=place.config,
-    )
+    facts = example_facts(event, run, spec, previous=previous, now=now)
+    if facts is None:
+        raise click.UsageError(f"job {run.job} is never late: it has no `expect` with a time")
+    attempts = () if event in NOT_EXECUTED else view.attempts(run.id)
+    owed = Owed(run.id, now, event, "", run.job, run.id, json.dumps(facts))
+    happening = gather(owed, run=run, spec=spec, attempts=attempts, config=place.config)
     return make_message(owed.id, [happening])

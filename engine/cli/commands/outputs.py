@@ -3,11 +3,13 @@
 import click
 
 from engine.answers.outputs import outputs_of_run, outputs_to_json, outputs_to_text
+from engine.asking.naming import subject
+from engine.asking.place import Place
+from engine.asking.which import Which, run_of
 from engine.cli.exit_codes import GOOD
-from engine.cli.naming import subject
 from engine.cli.output import print_json, width
-from engine.cli.place import Place, json_option, place_options
-from engine.cli.which import Which, run_of, which_options
+from engine.cli.place import json_option, place_options
+from engine.cli.which import which_options
 
 
 @click.command("outputs")

@@ -1,25 +1,17 @@
 """`jobfile pause`: stop jobs from running on their schedules, for a while or until they are resumed."""
 
-from datetime import datetime
-from zoneinfo import ZoneInfo
-
 import click
 
 from engine.answers.choice import Choice
-from engine.answers.pauses import Paused, paused_to_json, paused_to_text
+from engine.answers.pauses import paused_to_json, paused_to_text
+from engine.asking.pauses import end_of, pause_job, pause_of
+from engine.asking.place import Place
 from engine.cli.exit_codes import GOOD
 from engine.cli.filters import choice_options
-from engine.cli.naming import job_named
 from engine.cli.output import print_json
 from engine.cli.pausing import change_many, refuse_unclear_choice
-from engine.cli.place import Place, json_option, place_options, why_option
-from engine.cli.times import parse_coming
-from engine.core.records import Pause
-from engine.host.environment import user_name
-from engine.host.wake import poke
-from engine.ledger.opening import open_ledger
-from engine.service.presence import presence_at
-from engine.transactions.pause import BY_HAND, pause_by_hand
+from engine.cli.place import json_option, place_options, why_option
+from engine.transactions.pause import pause_by_hand
 from jobfile.schedule.zones import load_zone
 
 
@@ -61,54 +53,19 @@ def command(
     if job is None:
         utc = load_zone("UTC")
         assert utc is not None
-        end = _end(until, utc, now=now) if until is not None else None
+        end = end_of(until, utc, now=now) if until is not None else None
         return change_many(
             place,
             choice,
-            lambda store, name: pause_by_hand(store, _pause(name, why, end, now)),
+            lambda store, name: pause_by_hand(store, pause_of(place, name, why, end, now)),
             is_pause=True,
             is_sure=is_sure,
             as_json=as_json,
             now=now,
         )
-    named = job_named(place, job)
-    pause = _pause(job, why, _end(until, named.zone, now=now) if until is not None else None, now)
-    store = open_ledger(place.config.ledger_url)
-    with store.transaction():
-        in_force = pause_by_hand(store, pause)
-    store.close()
-    poke(place.state_dir)
-    still_open = tuple(run for run in named.view.open_runs() if run.job == job)
-    paused = Paused(
-        pause=in_force,
-        was_paused=in_force is not pause,
-        zone=named.zone,
-        still_open=still_open,
-        presence=presence_at(place.config, named.view, now=now),
-    )
+    paused = pause_job(place, job, until=until, why=why)
     if as_json:
         print_json(paused_to_json(paused))
     else:
         click.echo(paused_to_text(paused))
     return GOOD
-
-
-def _pause(job: str, why: str, until: datetime | None, now: datetime) -> Pause:
-    return Pause(
-        job=job,
-        source=BY_HAND,
-        actor=user_name(),
-        reason=why,
-        paused_at=now,
-        until=until,
-        ended_at=None,
-        ended_by="",
-    )
-
-
-def _end(until: str, zone: ZoneInfo, *, now: datetime) -> datetime:
-    """When the pause ends by itself."""
-    end = parse_coming(until, zone, now=now)
-    if end <= now:
-        raise click.UsageError(f"--until {until} is not in the future")
-    return end

@@ -6,22 +6,24 @@ from pathlib import Path
 import click
 
 from engine.answers.choice import Choice
+from engine.asking.choosing import refuse_choice_of_one
+from engine.asking.place import Place
+from engine.asking.plan import chosen_of, sides_of
+from engine.asking.times import parse_instant
 from engine.cli.exit_codes import CHANGES, GOOD, NOT_WELL, RISKS
-from engine.cli.filters import choice_options, refuse_choice_of_one
+from engine.cli.filters import choice_options
 from engine.cli.output import print_json
-from engine.cli.place import Place, UnknownJobError, place_options
+from engine.cli.place import place_options
 from engine.cli.planning import planned, print_plan, save_plan
-from engine.cli.times import parse_instant
 from engine.ledger.ports import View
 from engine.planning.drift import drift_of
 from engine.planning.invalid import Invalid, invalid_of, invalid_to_json, invalid_to_markdown, invalid_to_text
-from engine.planning.sides import InvalidSideError, default_base, side_named
+from engine.planning.sides import InvalidSideError
 from jobfile import __version__
 from jobfile.diagnostics.escapes import printable
 from jobfile.model.dataclass import dataclass
 from jobfile.plan import Plan
 from jobfile.plan.as_json import text_of, to_json
-from jobfile.plan.filters import filtered, unknown_to
 from jobfile.plan.markdown import render_markdown
 from jobfile.plan.page import render_page
 from jobfile.plan.text import render_text
@@ -134,12 +136,7 @@ def command(  # noqa: PLR0917  click hands over the options by name
     _refuse_mixed(wanted, form, out=out, is_summary=is_summary)
     shown = _View(form=form, name=str(place.main_file), links=links, is_full=is_full, is_summary=is_summary)
     try:
-        target = side_named(after, main_file=place.main_file, state_dir=place.state_dir, view=view)
-        base = (
-            default_base(main_file=place.main_file, view=view, is_saved=out is not None)
-            if before is None
-            else side_named(before, main_file=place.main_file, state_dir=place.state_dir, view=view)
-        )
+        base, target = sides_of(place, view, before, after, is_saved=out is not None)
     except InvalidSideError as error:
         _print_invalid(invalid_of(error), shown)
         return NOT_WELL
@@ -147,7 +144,7 @@ def command(  # noqa: PLR0917  click hands over the options by name
     if out is not None:
         text = render_text(plan, is_full=is_full)
         save_plan(Path(out), plan, place=place, text=text)
-    _print(_filtered(plan, wanted), shown)
+    _print(chosen_of(plan, wanted), shown)
     if out is not None:
         click.echo(printable(f"saved to {out}; to apply it:  jobfile apply {out}"), err=form != "text")
     is_drifted = detect_drift and _print_drift(plan, view, form=form, now=place.now())
@@ -164,14 +161,6 @@ def _refuse_mixed(wanted: Filter, form: str, *, out: str | None, is_summary: boo
         )
     if is_summary and form != "text":
         raise click.UsageError(f"--summary is a text; remove it, or --format {form}")
-
-
-def _filtered(plan: Plan, wanted: Filter) -> Plan:
-    """The selected jobs; raises for a name, tag or owner that no job has."""
-    problem = unknown_to(plan, wanted)
-    if problem:
-        raise UnknownJobError(problem)
-    return filtered(plan, wanted)
 
 
 def _instant(text: str | None, place: Place) -> datetime:

@@ -3,16 +3,14 @@
 import click
 
 from engine.answers.choice import Choice
-from engine.answers.pauses import Resumed, resumed_to_json, resumed_to_text
+from engine.answers.pauses import resumed_to_json, resumed_to_text
+from engine.asking.pauses import resume_job
+from engine.asking.place import Place
 from engine.cli.exit_codes import GOOD
 from engine.cli.filters import choice_options
-from engine.cli.naming import job_named
 from engine.cli.output import print_json
 from engine.cli.pausing import change_many, refuse_unclear_choice
-from engine.cli.place import Place, json_option, place_options, why_option
-from engine.host.environment import user_name
-from engine.host.wake import poke
-from engine.ledger.opening import open_ledger
+from engine.cli.place import json_option, place_options, why_option
 from engine.transactions.pause import resume_by_hand
 
 
@@ -37,19 +35,13 @@ def command(
         return change_many(
             place,
             choice,
-            lambda store, name: resume_by_hand(store, name, by=user_name(), why=why, now=now),
+            lambda store, name: resume_by_hand(store, name, by=place.user, why=why, now=now),
             is_pause=False,
             is_sure=is_sure,
             as_json=as_json,
             now=now,
         )
-    job_named(place, job)
-    store = open_ledger(place.config.ledger_url)
-    with store.transaction():
-        was_paused = resume_by_hand(store, job, by=user_name(), why=why, now=now)
-    store.close()
-    poke(place.state_dir)
-    resumed = Resumed(job=job, was_paused=was_paused)
+    resumed = resume_job(place, job, why=why)
     if as_json:
         print_json(resumed_to_json(resumed))
     else:

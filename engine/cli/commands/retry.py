@@ -1,6 +1,6 @@
 """`jobfile retry`: run a job's run again, or all that did not end well."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import NamedTuple
 
 import click
@@ -16,35 +16,27 @@ from engine.answers.retryable import (
     retryable_to_json,
     retryable_to_text,
 )
-from engine.cli.asking import hand_over, hand_over_all, new_retry
+from engine.asking.choosing import chosen_jobs, refuse_choice_of_one, window_of
+from engine.asking.naming import job_named
+from engine.asking.place import Place
+from engine.asking.requests import hand_over, hand_over_all
+from engine.asking.retries import How, job_again, run_again, run_to_retry
+from engine.asking.which import NEWEST, Which
 from engine.cli.confirming import confirmed
 from engine.cli.exit_codes import GOOD
-from engine.cli.filters import choice_options, chosen_jobs, refuse_choice_of_one, window_of
+from engine.cli.filters import choice_options
 from engine.cli.following import attend, tell_kept
-from engine.cli.naming import find_run, is_run_id, job_named, subject
 from engine.cli.output import print_json, print_text, row_width, style_of
-from engine.cli.place import Place, json_option, place_options, why_option
-from engine.cli.which import NEWEST, Which, combinations_of, runs_of, which_options
-from engine.core.errors import JobfileError, UnreadableDefinitionError
-from engine.core.lifecycle import Run, RunState
+from engine.cli.place import json_option, place_options, why_option
+from engine.cli.which import which_options
+from engine.core.lifecycle import Run
 from engine.host.lock import is_engine_running
 from engine.ledger.ports import View
 from engine.service.presence import presence_at
-from jobfile.model.canonical import spec_from_json
-from jobfile.model.catalog import CompiledJob
 from jobfile.model.counts import many
-from jobfile.model.jobs import JobSpec, Origin, OverlapPolicy
+from jobfile.model.jobs import OverlapPolicy
 
 DEFAULT_WINDOW = timedelta(hours=24)
-
-_NOT_TRIED_AGAIN = (RunState.SUCCEEDED,)
-
-
-class _How(NamedTuple):
-    """How a run is repeated."""
-
-    all_steps: bool
-    is_current: bool
 
 
 class _Many(NamedTuple):
@@ -117,7 +109,7 @@ def command(
     retried, oldest first. It shows them, asks, requests the new runs and does not wait. If a job's
     concurrency does not allow them at once, they run one after another, whatever its overlap policy is.
     """
-    options, how = _Many(since, until, choice, is_sure, is_dry), _How(not only_failed, is_current)
+    options, how = _Many(since, until, choice, is_sure, is_dry), How(not only_failed, is_current)
     if is_many:
         if detach or force:
             raise click.UsageError(
@@ -128,37 +120,15 @@ def command(
         return _retry_many(place, run, options, how, why=why, as_json=as_json)
     if run is None or not options.is_empty:
         raise click.UsageError("name one RUN; or add --failed, for all that did not end well")
-    view, old = _one_run(place, run, which)
-    if not old.state.is_final:
-        raise JobfileError(f"run {old.id[:8]} is not over: {old.state.value}")
-    if old.state in _NOT_TRIED_AGAIN and not force:
-        raise JobfileError(f"run {old.id[:8]} succeeded; to retry it anyway: --force")
+    view, old = run_to_retry(place, run, which, is_forced=force)
     how = how._replace(all_steps=how.all_steps or force)
     return _retry_one(place, view, old, how, detach=detach, why=why, as_json=as_json)
 
 
-def _one_run(place: Place, text: str, which: Which) -> tuple[View, Run]:
-    """The run that was named, by its id, or by its job and time; and the ledger that knows it."""
-    if which == NEWEST and is_run_id(text):
-        view = place.view()
-        return view, find_run(view, text)
-    named = subject(place, text)
-    job = named.job
-    if named.run is None and which.time is None:
-        raise click.UsageError(f"which run of {job}? Add --at TIME, or name a run:  jobfile runs {job}")
-    runs = runs_of(place, named, which)
-    if len(runs) > 1:
-        known = combinations_of(runs)
-        raise click.UsageError(f"{job} had {len(runs)} runs then; add --matrix for one of {known}")
-    return named.view, runs[0]
-
-
-def _retry_one(
-    place: Place, view: View, old: Run, how: _How, *, detach: bool, why: str, as_json: bool
-) -> int:
+def _retry_one(place: Place, view: View, old: Run, how: How, *, detach: bool, why: str, as_json: bool) -> int:
     now = place.now()
-    job = _job_of(view, old, how)
-    new = _again(view, old, job, now=now)
+    job = job_again(view, old, how)
+    new = run_again(place, view, old, job, now=now)
     if not detach:
         return attend(place, [new], job, why=why, as_json=as_json, all_steps=how.all_steps)
     (recorded,) = hand_over(place, [new], job, why=why, now=now, all_steps=how.all_steps)
@@ -173,7 +143,7 @@ def _retry_one(
     return GOOD
 
 
-def _retry_many(place: Place, job: str | None, options: _Many, how: _How, *, why: str, as_json: bool) -> int:
+def _retry_many(place: Place, job: str | None, options: _Many, how: How, *, why: str, as_json: bool) -> int:
     """Show the runs that did not end well, ask, and retry them."""
     if as_json and not (options.is_sure or options.is_dry):
         raise click.UsageError("--json does not ask: add --yes, or --dry-run to see the runs")
@@ -214,37 +184,16 @@ def _failed(place: Place, job: str | None, options: _Many) -> tuple[View, Retrya
     )
 
 
-def _retry_all(place: Place, view: View, found: Retryable, how: _How, *, why: str) -> tuple[Retried, ...]:
+def _retry_all(place: Place, view: View, found: Retryable, how: How, *, why: str) -> tuple[Retried, ...]:
     """Hand over a new run for each; none if the job of one cannot be read.
 
     They queue: with the overlap policy of their job they could end or skip each other.
     """
     now = place.now()
-    jobs = [_job_of(view, old, how) for old in found.runs]
-    requests = [([_again(view, old, job, now=now)], job) for old, job in zip(found.runs, jobs, strict=True)]
+    jobs = [job_again(view, old, how) for old in found.runs]
+    requests = [
+        ([run_again(place, view, old, job, now=now)], job) for old, job in zip(found.runs, jobs, strict=True)
+    ]
     policy = OverlapPolicy.QUEUE
     new = hand_over_all(place, requests, why=why, now=now, policy=policy, all_steps=how.all_steps)
     return tuple(map(Retried, found.runs, new))
-
-
-def _job_of(view: View, old: Run, how: _How) -> CompiledJob:
-    version = view.job_in_force(old.job)
-    origin = Origin(file=version.file, line=version.line) if version else Origin(file="", line=0)
-    found = _definition(view, old, version.digest if version and how.is_current else old.digest)
-    if old.matrix not in (found.matrix or ({},)):  # its combination is gone: only the old one knows it
-        found = _definition(view, old, old.digest)
-    return CompiledJob(found, origin)
-
-
-def _definition(view: View, old: Run, digest: str) -> JobSpec:
-    text = view.definition_text(digest)
-    if text is None:
-        raise UnreadableDefinitionError(old.job)
-    return spec_from_json(text)
-
-
-def _again(view: View, old: Run, job: CompiledJob, *, now: datetime) -> Run:
-    generation = view.current_generation()
-    return new_retry(
-        job.spec, old, digest=job.digest, generation=generation.number if generation else None, now=now
-    )

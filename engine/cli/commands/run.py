@@ -1,67 +1,26 @@
 """`jobfile run`: run a job now and follow it."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Sequence
 
 import click
 
-from engine.actions.beyond_host import beyond_host_of
-from engine.actions.unsupported import beyond_engine_of
 from engine.answers.requested import requested_to_json
-from engine.cli.asking import hand_over, is_duplicate, new_runs
-from engine.cli.axes import chosen_combinations, matrix_option, split_axes
+from engine.asking.axes import split_axes
+from engine.asking.params import split_params
+from engine.asking.place import Place
+from engine.asking.requested import Wanted, ask_dry_run, bound_to, job_to_run, runs_of_request
+from engine.asking.requests import hand_over, is_duplicate
+from engine.cli.axes import matrix_option
 from engine.cli.exit_codes import GOOD, WOULD_NOT_RUN
-from engine.cli.findings import refuse_invalid
 from engine.cli.following import attend, tell_duplicate
-from engine.cli.naming import unknown_job
 from engine.cli.output import print_json, width
-from engine.cli.params import split_params
-from engine.cli.place import (
-    Place,
-    json_option,
-    place_options,
-    refuse_unsafe_files,
-    strict_option,
-    why_option,
-)
-from engine.cli.times import parse_instant
-from engine.core.errors import JobfileError, UnreadableDefinitionError, UnreadableFileError
+from engine.cli.place import json_option, place_options, strict_option, why_option
 from engine.core.lifecycle import Run, RunState
 from engine.core.vocabulary import short
-from engine.dryrun.before import Preview, look_before
-from engine.dryrun.describing import given_outputs
+from engine.dryrun.before import DryRun
 from engine.dryrun.rendering import dry_run_to_json, dry_run_to_text
 from engine.host.lock import is_engine_running
-from engine.transactions.account import bound_params
 from engine.transactions.keys import key_trouble
-from jobfile.expressions.params import bind_params
-from jobfile.model.canonical import spec_from_json
-from jobfile.model.catalog import CompiledJob
-from jobfile.model.jobs import JobSpec, Origin
-from jobfile.model.values import Scalar, Value
-from jobfile.pipeline import compile_files
-from jobfile.schedule.occurrences import load_zone
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Found:
-    """The job to run, and its generation, if it has one."""
-
-    job: CompiledJob
-    generation: int | None
-    jobs: tuple[JobSpec, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Asked:
-    """What the options say about the run."""
-
-    params: Mapping[str, Value]
-    at: datetime
-    now: datetime
-    chosen: tuple[Mapping[str, Scalar], ...]
-    key: str
 
 
 @click.command("run")
@@ -130,63 +89,18 @@ def command(
     so and is about the run of the first one. With --json --wait, it prints one JSON object and nothing else.
     """
     _refuse_contradictions(outputs, key, is_dry=is_dry, detach=detach, is_waiting=is_waiting)
-    is_running = is_engine_running(place.state_dir)
-    if not is_running and not is_dry:
-        refuse_unsafe_files(place, is_strict=is_strict)
-    found = _from_engine(place, job) if is_running and not is_dry else _from_file(place, job, is_dry=is_dry)
-    asked = _asked(found, given, axes, instant, key=key or "", now=place.now())
+    wanted = Wanted(params=split_params(given), matrix=split_axes(axes), at=instant, key=key or "")
     if is_dry:
-        return _look_only(_preview(found, asked, given, outputs), place, as_json=as_json)
-    runs = new_runs(
-        found.job.spec,
-        digest=found.job.digest,
-        generation=found.generation,
-        params=asked.params,
-        at=asked.at,
-        now=asked.now,
-        chosen=asked.chosen,
-        key=asked.key,
-    )
+        return _look_only(ask_dry_run(place, job, wanted, split_params(outputs)), as_json=as_json)
+    is_running = is_engine_running(place.state_dir)
+    found = job_to_run(place, job, is_running=is_running, is_strict=is_strict)
+    asked = bound_to(found, wanted, now=place.now())
+    runs = runs_of_request(place, found, asked)
     if not detach:
         return attend(place, runs, found.job, why=why, as_json=as_json, shows_output=not is_waiting)
     recorded = hand_over(place, runs, found.job, why=why, now=asked.now)
     is_repeated = is_duplicate(recorded, runs)
     return _detached(place, recorded, as_json=as_json, is_running=is_running, is_repeated=is_repeated)
-
-
-def _asked(
-    found: _Found,
-    given: tuple[str, ...],
-    axes: tuple[str, ...],
-    instant: str | None,
-    *,
-    key: str,
-    now: datetime,
-) -> _Asked:
-    spec = found.job.spec
-    zone = load_zone(spec.timezone)
-    assert zone is not None
-    return _Asked(
-        params=_bound(found, split_params(given)),
-        at=parse_instant(instant, zone, now=now) if instant else now,
-        now=now,
-        chosen=chosen_combinations(spec, split_axes(axes)),
-        key=key,
-    )
-
-
-def _preview(found: _Found, asked: _Asked, given: tuple[str, ...], outputs: tuple[str, ...]) -> Preview:
-    spec = found.job.spec
-    return Preview(
-        job=replace(found.job, spec=replace(spec, matrix=asked.chosen)),
-        params=asked.params,
-        given=frozenset(split_params(given)),
-        at=asked.at,
-        jobs=found.jobs,
-        outputs=_outputs(spec, split_params(outputs)),
-        now=asked.now,
-        key=asked.key,
-    )
 
 
 def _refuse_contradictions(
@@ -200,66 +114,13 @@ def _refuse_contradictions(
         raise click.UsageError(f"--key: {trouble}")
 
 
-def _from_engine(place: Place, name: str) -> _Found:
-    """The job with its definition in force in the running engine, not that of the file."""
-    view = place.view()
-    version = view.job_in_force(name)
-    generation = view.current_generation()
-    if version is None or generation is None:
-        where = f"in generation {generation.number}" if generation else "in the running engine"
-        raise unknown_job(name, where, known=[one.job for one in view.jobs_in_force()])
-    text = view.definition_text(version.digest)
-    if text is None:
-        raise UnreadableDefinitionError(name)
-    compiled = CompiledJob(spec_from_json(text), Origin(file=version.file, line=version.line))
-    return _Found(job=compiled, generation=generation.number)
-
-
-def _from_file(place: Place, name: str, *, is_dry: bool = False) -> _Found:
-    from engine.sources.folder import FolderTree  # noqa: PLC0415  start-up time: only without an engine
-
-    snapshot = FolderTree(place.main_file).snapshot()
-    if snapshot.problem:
-        raise UnreadableFileError(snapshot.trouble)
-    compiled = compile_files(snapshot.files, outside=snapshot.outside)
-    if compiled.catalog is None:
-        refuse_invalid(compiled)
-    found = compiled.catalog.job(name)
-    if found is None:
-        raise unknown_job(name, f"in {place.main_file}", known=compiled.catalog.names)
-    beyond = beyond_engine_of(found) or beyond_host_of(found, place.config, is_engine=True)
-    if beyond and not is_dry:
-        raise JobfileError(beyond)
-    return _Found(job=found, generation=None, jobs=tuple(one.spec for one in compiled.catalog.jobs))
-
-
-def _outputs(spec: JobSpec, given: Mapping[str, str]) -> Mapping[str, Mapping[str, Value]]:
-    try:
-        return given_outputs(spec, given)
-    except ValueError as error:
-        raise click.UsageError(f"--output: {error}") from error
-
-
-def _look_only(preview: Preview, place: Place, *, as_json: bool) -> int:
+def _look_only(dry: DryRun, *, as_json: bool) -> int:
     """Print the dry run."""
-    view = place.trace_free_view()
-    dry = look_before(preview, view, place.config)
-    if view is not None:
-        view.close()
     if as_json:
         print_json(dry_run_to_json(dry))
     else:
         click.echo(dry_run_to_text(dry, width=width()))
     return WOULD_NOT_RUN if dry.would_run is False else GOOD
-
-
-def _bound(preview: _Found, given: Mapping[str, str]) -> dict[str, Value]:
-    spec = preview.job.spec
-    bound, problems = bind_params(spec.params, given, from_text=True)
-    if problems:
-        lines = "\n".join(f"  {problem.name}: {problem.message}" for problem in problems)
-        raise click.UsageError(f"params of {spec.name}:\n{lines}")
-    return bound_params(spec, bound)
 
 
 def _detached(

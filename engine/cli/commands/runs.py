@@ -1,33 +1,15 @@
 """`jobfile runs`: the newest runs."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
-
 import click
 
 from engine.answers.choice import Choice
-from engine.answers.runs import BAD, Runs, newest_runs, one_run, runs_in, runs_to_json, runs_to_text
+from engine.answers.runs import BAD, runs_to_json, runs_to_text
+from engine.asking.place import Place
+from engine.asking.runs import Options, ask_runs, states_of
 from engine.cli.exit_codes import GOOD
-from engine.cli.filters import choice_options, chosen_jobs, named_states, refuse_choice_of_one, window_of
-from engine.cli.naming import subject
+from engine.cli.filters import choice_options
 from engine.cli.output import print_json, print_text, row_width, style_of
-from engine.cli.place import Place, json_option, place_options
-from engine.core.lifecycle import RunState
-from engine.service.presence import presence_at
-
-
-class _Options(NamedTuple):
-    """Which runs to list."""
-
-    since: str | None
-    until: str | None
-    choice: Choice
-    states: tuple[RunState, ...]
-    limit: int
-
-    @property
-    def has_window(self) -> bool:
-        return bool(self.since or self.until) or not self.choice.is_all
+from engine.cli.place import json_option, place_options
 
 
 @click.command("runs")
@@ -63,42 +45,11 @@ def command(
     scheduled time. Each time is in the zone of its job. --since and --until are read in the zone of JOB, or
     else in UTC.
     """
-    options = _Options(since, until, choice, _states(given, not_ok=not_ok), limit)
-    found = _runs(place, run_or_job, options)
+    options = Options(since, until, choice, states_of(given, not_ok=not_ok), limit)
+    found = ask_runs(place, run_or_job, options)
     if as_json:
         print_json(runs_to_json(found))
     else:
         style = style_of()
         print_text(runs_to_text(found, width=row_width(), style=style), style)
     return GOOD
-
-
-def _runs(place: Place, name: str | None, options: _Options) -> Runs:
-    refuse_choice_of_one(name, options.choice)
-    named = subject(place, name) if name else None
-    view, now = named.view if named else place.view(), place.now()
-    presence = presence_at(place.config, view, now=now)
-    if named and named.run:
-        if options.has_window:
-            raise click.UsageError("--since and --until are about a job; a RUN is one already")
-        return one_run(view, named.run, now=now, presence=presence)
-    if not options.has_window:
-        job = named.job if named else None
-        return newest_runs(view, job, states=options.states, limit=options.limit, now=now, presence=presence)
-    window = window_of(options.since, options.until, named.zone if named else None, now=now)
-    return runs_in(
-        view,
-        {named.job} if named else chosen_jobs(view, options.choice),
-        since=window.since,
-        until=window.until,
-        states=options.states,
-        limit=options.limit,
-        now=now,
-        presence=presence,
-    )
-
-
-def _states(given: Sequence[str], *, not_ok: bool) -> tuple[RunState, ...]:
-    """The states of the options; () for all."""
-    named = (RunState(name) for name in named_states(given, list(RunState)))
-    return tuple(dict.fromkeys([*named, *(BAD if not_ok else ())]))

@@ -6,14 +6,13 @@ from datetime import datetime
 import click
 
 from engine.actions.unsupported import beyond_engine
+from engine.asking.place import Place
+from engine.asking.simulate import catalog_of, setting_of, specs_of
+from engine.asking.simulating import MAX_DAYS, Options
 from engine.cli.exit_codes import GOOD
-from engine.cli.findings import refuse_invalid
 from engine.cli.output import print_json, width
-from engine.cli.place import Place, json_option, place_options
-from engine.cli.simulating import MAX_DAYS, Options, Reader
-from engine.core.errors import UnreadableFileError
+from engine.cli.place import json_option, place_options
 from engine.host.given_files import write_output
-from engine.ports import Snapshot
 from engine.simulation.comparing import compare_to_json, compare_to_text
 from engine.simulation.core import simulate
 from engine.simulation.drawing import Days, draw
@@ -21,9 +20,6 @@ from engine.simulation.printing import EventLines, outcome_to_json, outcome_to_t
 from engine.simulation.subject import Setting, SimRun
 from engine.sources.folder import FolderTree
 from engine.sources.git_revisions import snapshot_at
-from jobfile.model.catalog import Catalog
-from jobfile.model.jobs import JobSpec
-from jobfile.pipeline import compile_files
 
 
 @click.command("simulate")
@@ -88,10 +84,10 @@ def command(  # noqa: PLR0917  click hands over the options by name
         events=events,
         seed=seed,
     )
-    catalog = _catalog_of(FolderTree(place.main_file).snapshot())
-    jobs, beyond = _specs(catalog), beyond_engine(catalog)
+    catalog = catalog_of(FolderTree(place.main_file).snapshot())
+    jobs, beyond = specs_of(catalog), beyond_engine(catalog)
     now = place.now()
-    setting = _setting(options, jobs, place, now=now)
+    setting = setting_of(options, jobs, place, now=now)
     if compare is not None:
         return _compare(setting, options, place, compare, now=now, as_json=as_json)
     by_day, lines = Days(), EventLines()
@@ -108,34 +104,12 @@ def command(  # noqa: PLR0917  click hands over the options by name
     return GOOD
 
 
-def _specs(catalog: Catalog) -> tuple[JobSpec, ...]:
-    return tuple(one.spec for one in catalog.jobs)
-
-
-def _catalog_of(snapshot: Snapshot) -> Catalog:
-    """The jobs of a set of files; when it has mistakes, prints them and raises."""
-    if snapshot.problem:
-        raise UnreadableFileError(snapshot.trouble)
-    compiled = compile_files(snapshot.files, outside=snapshot.outside)
-    if compiled.catalog is None:
-        refuse_invalid(compiled)
-    return compiled.catalog
-
-
-def _setting(options: Options, jobs: Sequence[JobSpec], place: Place, *, now: datetime) -> Setting:
-    config = place.config
-    view = place.view_if_any()
-    return Reader(options, jobs, now=now, base=place.main_file.parent).setting(
-        view, max_running=config.max_running, catchup_starts=config.catchup_starts
-    )
-
-
 def _compare(
     setting: Setting, options: Options, place: Place, revision: str, *, now: datetime, as_json: bool
 ) -> int:
-    catalog = _catalog_of(snapshot_at(place.main_file, revision))
-    jobs = _specs(catalog)
-    before_setting = _setting(options, jobs, place, now=now)
+    catalog = catalog_of(snapshot_at(place.main_file, revision))
+    jobs = specs_of(catalog)
+    before_setting = setting_of(options, jobs, place, now=now)
     before, after = simulate(before_setting), simulate(setting)
     if as_json:
         print_json(compare_to_json(before, before_setting, after, setting))

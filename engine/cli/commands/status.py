@@ -4,9 +4,10 @@ import click
 
 from engine.answers.status import status_to_json
 from engine.answers.status_text import status_to_text
+from engine.asking.place import Place
 from engine.cli.exit_codes import GOOD, NOT_WELL
 from engine.cli.output import print_json, print_text, style_of, width
-from engine.cli.place import Place, json_option, place_options
+from engine.cli.place import json_option, place_options
 from engine.service.status import status_at
 
 

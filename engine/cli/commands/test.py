@@ -5,17 +5,27 @@ from collections.abc import Sequence
 
 import click
 
+from engine.asking.findings import refuse_invalid
+from engine.asking.place import Place
 from engine.casetests.cases import CaseFile
 from engine.casetests.reporting import Results, is_well, junit, summary_line, text_lines, to_json
 from engine.casetests.suite import ReadFile, find_files, judge_files, read_files
 from engine.cli.exit_codes import GOOD, NOT_WELL
-from engine.cli.findings import InvalidFilesError, print_beside, refuse_invalid
+from engine.cli.findings import print_beside
 from engine.cli.output import print_json, print_text, style_of
-from engine.cli.place import Place, json_option, place_options
+from engine.cli.place import json_option, place_options
+from engine.core.errors import ErrorCode, JobfileError
 from engine.host.given_files import write_output
 from jobfile.model.counts import many
 from jobfile.pipeline import Compiled
 from jobfile.render.style import Tone
+
+
+class InvalidCasesError(JobfileError):
+    """Files of cases have errors, which were printed."""
+
+    code = ErrorCode.INVALID_FILES
+    is_reported = True
 
 
 @click.command("test")
@@ -39,7 +49,7 @@ def command(
     read = [_shown(one) for one in read_files(find_files(paths, main_file=place.main_file))]
     files = [one for one in read if one is not None]
     if len(files) < len(read):
-        raise InvalidFilesError(f"{many(len(read) - len(files), 'file')} of cases cannot be used")
+        raise InvalidCasesError(f"{many(len(read) - len(files), 'file')} of cases cannot be used")
     results = judge_files(files, word=word)
     if isinstance(results, Compiled):
         refuse_invalid(results)

@@ -1,22 +1,28 @@
 """`jobfile up`: the engine in the foreground."""
 
+import contextlib
 import os
 import signal
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
+from engine.asking.place import Place, refuse_unsafe_files
+from engine.asking.times import parse_length
 from engine.cli.exit_codes import GOOD
 from engine.cli.output import style_of
-from engine.cli.place import Place, place_options, refuse_unsafe_files, strict_option
-from engine.cli.times import parse_length
+from engine.cli.place import place_options, strict_option
+from engine.cli.serving import page_beside
 from engine.config import EngineConfig, link_before
 from engine.core.errors import JobfileError, StoreUnwritableError
+from engine.core.traces import is_traced
 from engine.host.clock import SystemClock
 from engine.host.console import Console
 from engine.host.lock import lock_holder
@@ -24,10 +30,15 @@ from engine.host.ownership import refuse_foreign_state
 from engine.host.systemd import Manager
 from engine.host.wake import YIELD, poke
 from engine.journal.file import LogFile
-from engine.journal.shown import Shown, lost_line
+from engine.journal.shown import Form, Shown, lost_line
 from engine.journal.stream import EventStream
+from engine.ledger.opening import open_view
 from engine.service.engine import EngineService
+from engine.service.outside_watch import heartbeat_problem
 from engine.service.session import OpenSession, open_session
+
+if TYPE_CHECKING:
+    from engine.service.tracing import Sender, Tracing
 
 STDOUT, STDERR = 1, 2
 GIVE_UP_SECONDS = 30.0
@@ -80,7 +91,18 @@ LOOK_SECONDS = 0.05
     is_flag=True,
     help="When the engine ends, cancel the running jobs [default: they continue].",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print events as JSON, one object on each line.")
+@click.option(
+    "--serve",
+    "served_at",
+    metavar="HOST:PORT",
+    help="Also serve the page and the API at this address, in a process of its own: 127.0.0.1:8420.",
+)
+@click.option(
+    "--json", "form", flag_value="json", default="text", help="Print events as JSON, one object on each line."
+)
+@click.option(
+    "--ecs", "form", flag_value="ecs", help="The same, with the names of the Elastic Common Schema (ECS)."
+)
 @strict_option
 @place_options
 def command(
@@ -88,12 +110,13 @@ def command(
     how: str,
     ref: str,
     git_signers: str | None,
+    served_at: str | None,
     *,
     accept_rewind: bool,
     mark_missed: bool,
     allows_removals: bool,
     stop_jobs: bool,
-    as_json: bool,
+    form: Form,
     is_strict: bool,
     place: Place,
 ) -> int:
@@ -118,36 +141,54 @@ def command(
         git_ref=ref,
         git_signers=_signers_file(git_signers, ref),
     )
-    _look_who_may_change_it(place, config)
+    _look_at_surroundings(place, config)
     # Resolved once: a link on the path that is switched later must not lead to a different state folder.
     config = replace(config, state_dir=config.state_dir.resolve())
     clock = SystemClock()
     manager = Manager(place.config.environ, pid=os.getpid())
-    console = Console(STDOUT, when_lost=lambda count: lost_line(count, clock.now(), as_json=as_json))
-    log = LogFile(config.state_dir / "engine.log")
-    journal = EventStream(log, Shown(console.write, as_json=as_json, style=style_of()), clock=clock)
+    outlets = _outlets(config, clock, form)
     signals = _Signals(manager, clock)
     signals.obey()  # first: once the lock is taken, others may signal its holder
-    session = _open(config, journal, clock)
+    page = page_beside(served_at, place, clock)
+    session = _open(config, outlets.journal, clock)
     alarm = _alarm(manager, config)
-    service = EngineService(session, journal, clock, ended=signals.ended, manager=manager, alarm=alarm)
+    service = EngineService(
+        session, outlets.journal, clock, ended=signals.ended, manager=manager, alarm=alarm
+    )
     signals.reload = service.wake
     service.start()
     manager.ready(f"runs {config.main_file}")
-    signals.ended.wait(duration.total_seconds() if duration else None)
+    with page:
+        signals.ended.wait(duration.total_seconds() if duration else None)
     manager.stopping()
-    if stop_jobs and not service.trouble and not _stop_jobs(service):
-        click.echo(
-            "warning: not every job has ended; running jobs continue under their supervisors", err=True
-        )
-    _end(service, console)
+    if stop_jobs and not service.trouble:
+        _stop_jobs(service)
+    _end(service, outlets)
     return GOOD
 
 
-def _end(service: EngineService, console: Console) -> None:
+class _Outlets(NamedTuple):
+    """Where events go: the stream, and those of its sinks that are closed at the end."""
+
+    journal: EventStream
+    console: Console
+    tracing: "Tracing | None"
+
+
+def _outlets(config: EngineConfig, clock: SystemClock, form: Form) -> _Outlets:
+    """Events go to the log, to standard output, and as spans to a collector if the environment names one."""
+    console = Console(STDOUT, when_lost=lambda count: lost_line(count, clock.now(), form=form))
+    log = LogFile(config.state_dir / "engine.log")
+    journal = EventStream(log, Shown(console.write, form=form, style=style_of()), clock=clock)
+    return _Outlets(journal, console, _trace(journal, config))
+
+
+def _end(service: EngineService, outlets: "_Outlets") -> None:
     """Stop cleanly. Raises the error that ended the engine, or one that names the loops that did not end."""
     standing = service.stop()
-    console.close()
+    if outlets.tracing is not None:
+        outlets.tracing.close()
+    outlets.console.close()
     if service.trouble is not None:
         raise service.trouble
     if standing:
@@ -157,8 +198,26 @@ def _end(service: EngineService, console: Console) -> None:
         )
 
 
-def _look_who_may_change_it(place: Place, config: EngineConfig) -> None:
-    """Refuse files with which other users could control the engine, or warn about them."""
+def _trace(journal: EventStream, config: EngineConfig) -> "Tracing | None":
+    """Send the spans of runs to a collector, if the environment names one."""
+    if not is_traced(config.environ):
+        return None
+    from engine.service.tracing import Tracing  # noqa: PLC0415  start-up time: only with a collector
+
+    def make_sender() -> "Sender":
+        from engine.integrations.otel import SpanSender  # noqa: PLC0415  the same, and an extra that may be missing
+
+        return SpanSender()
+
+    tracing = Tracing(partial(open_view, config.ledger_url), make_sender, report=journal.report)
+    journal.add(tracing)
+    return tracing
+
+
+def _look_at_surroundings(place: Place, config: EngineConfig) -> None:
+    """Refuse a setting of no use, and files with which other users could control the engine; or warn."""
+    if problem := heartbeat_problem(config):
+        raise click.UsageError(problem)
     refuse_foreign_state(config.state_dir)
     if not config.git_ref:
         refuse_unsafe_files(place, is_strict=config.is_strict)
@@ -201,12 +260,12 @@ def _warn_of_links(place: Place, config: EngineConfig) -> None:
         )
 
 
-def _stop_jobs(service: EngineService) -> bool:
-    """End running jobs; return whether all have ended. On a full disk the requests cannot be written."""
-    try:
-        return service.stop_jobs(why="the engine ended with --stop-jobs")
-    except StoreUnwritableError:
-        return False
+def _stop_jobs(service: EngineService) -> None:
+    """End running jobs; say if not all have ended. On a full disk the requests cannot be written."""
+    with contextlib.suppress(StoreUnwritableError):
+        if service.stop_jobs(why="the engine ended with --stop-jobs"):
+            return
+    click.echo("warning: not every job has ended; running jobs continue under their supervisors", err=True)
 
 
 def _alarm(manager: Manager, config: EngineConfig) -> Callable[[str], None]:

@@ -6,15 +6,15 @@ import time
 import click
 
 from engine.answers.requested import waited_to_json, worst_answer
-from engine.cli.alone import Alone
+from engine.asking.alone import Alone
+from engine.asking.naming import find_run
+from engine.asking.place import Place
+from engine.asking.times import parse_length
+from engine.asking.waits import is_stuck, stuck_words
 from engine.cli.following import LOOK_SECONDS, EndingSignals, print_end
-from engine.cli.naming import find_run
 from engine.cli.output import print_json
-from engine.cli.place import Place, json_option, place_options
-from engine.cli.times import parse_length
-from engine.core.lifecycle import Run, RunState
-from engine.core.vocabulary import short
-from engine.execution.attendance import is_attended
+from engine.cli.place import json_option, place_options
+from engine.core.lifecycle import Run
 from engine.ledger.ports import View
 
 
@@ -61,19 +61,8 @@ def _until_over(place: Place, view: View, ids: list[str], *, seconds: float, is_
             if not waiting or time.monotonic() >= until or signals.take():
                 return runs
             alone.look()  # records runs that ended without an engine
-            if alone.is_in_place and all(_is_stuck(place, run) for run in waiting):
+            if alone.is_in_place and all(is_stuck(place, run) for run in waiting):
                 for run in waiting:
-                    click.echo(_stuck_words(run), err=True)
+                    click.echo(stuck_words(run), err=True)
                 return runs
             pause.wait(LOOK_SECONDS)
-
-
-def _is_stuck(place: Place, run: Run) -> bool:
-    """Whether a run needs an engine to start it and none is running."""
-    waits = run.state in (RunState.QUEUED, RunState.RETRY_WAIT)
-    return waits and not is_attended(place.state_dir, run.id)
-
-
-def _stuck_words(run: Run) -> str:
-    what = "waits for its retry" if run.state is RunState.RETRY_WAIT else "has not started"
-    return f"run {short(run.id)} of {run.job} {what}, and no engine is running; start one with  jobfile up"

@@ -1,23 +1,13 @@
 """`jobfile why`: everything known about one expected run."""
 
-from collections.abc import Sequence
-from dataclasses import replace
-
 import click
 
-from engine.answers.asked import Asked
-from engine.answers.why import Story, story_to_json, story_to_text, why, why_day, why_newest, why_run
+from engine.answers.why import story_to_json, story_to_text
+from engine.asking.place import Place
+from engine.asking.why import ask_why
 from engine.cli.exit_codes import GOOD
-from engine.cli.naming import Subject, subject
 from engine.cli.output import print_json, print_text, style_of, width
-from engine.cli.place import Place, json_option, place_options
-from engine.cli.showing import last_lines
-from engine.cli.times import named_day, parse_instant
-from engine.core.lifecycle import Attempt, AttemptState
-from engine.service.presence import presence_at
-
-LINES = 10
-"""Number of lines of the run's output at the end of its story."""
+from engine.cli.place import json_option, place_options
 
 
 @click.command("why")
@@ -32,48 +22,10 @@ def command(run_or_job: str, time: tuple[str, ...], *, as_json: bool, place: Pla
     (2026-11-23, yesterday) for its worst run; in the job's zone unless it names another. A RUN is named by
     the beginning of its id, and needs no TIME. To see whether it succeeded: jobfile did.
     """
-    named = subject(place, run_or_job)
-    if time and named.run is not None:
-        raise click.UsageError("a RUN needs no TIME")
-    story = _story(place, named, " ".join(time))
-    story = replace(story, last_lines=_last_lines(place, story))
+    story = ask_why(place, run_or_job, " ".join(time))
     if as_json:
         print_json(story_to_json(story))
     else:
         style = style_of()
         print_text(story_to_text(story, width=width(), style=style), style)
     return GOOD
-
-
-def _story(place: Place, named: Subject, time: str) -> Story:
-    view, job, zone = named.view, named.job, named.zone
-    now = place.now()
-    asked = Asked(view=view, job=job, zone=zone, now=now, presence=presence_at(place.config, view, now=now))
-    if named.run is not None:
-        return why_run(asked, named.run)
-    if not time:
-        return why_newest(asked)
-    day = named_day(time, zone, now=now)
-    if day is not None:
-        return why_day(asked, day)
-    at = parse_instant(time, zone, now=now)
-    return why(view, job, at, zone=zone, now=now, presence=asked.presence)
-
-
-def _last_lines(place: Place, story: Story) -> tuple[str, ...]:
-    """The last lines of the output, if it is still kept; with several runs, of the last one."""
-    attempts = [one for details in story.details for one in details.attempts]
-    if not attempts:
-        return ()
-    return last_lines(place.config.attempt_dir(_shown_attempt(attempts).key), count=LINES)
-
-
-def _shown_attempt(attempts: Sequence[Attempt]) -> Attempt:
-    """The attempt whose output matters most: of several steps, one that did not succeed, or the last."""
-    last = attempts[-1].run_id
-    own = [one for one in attempts if one.run_id == last]
-    if not own[0].step:
-        return own[-1]
-    newest = {(one.step, one.item): one for one in own}.values()
-    bad = [one for one in newest if one.ended_at is not None and one.state is not AttemptState.SUCCEEDED]
-    return max(bad or own, key=lambda one: one.created_at)

@@ -61,7 +61,7 @@ class NamesHere:
 
     def runs(self, command: str, prefix: str) -> Iterator[Candidate]:
         """The runs that a command can be about, the newest first."""
-        from engine.cli.place import Place  # noqa: PLC0415  start-up time: only for names of the ledger
+        from engine.asking.place import Place  # noqa: PLC0415  start-up time: only for names of the ledger
         from engine.core.vocabulary import SHORT_ID  # noqa: PLC0415  start-up time: only for runs
 
         is_open = True if command in _OPEN_ONLY else False if command == "retry" else None
@@ -103,7 +103,7 @@ class NamesHere:
 
     @cached_property
     def _view(self) -> "View | None":
-        from engine.cli.place import Place  # noqa: PLC0415  start-up time: only for names of the ledger
+        from engine.asking.place import Place  # noqa: PLC0415  start-up time: only for names of the ledger
 
         try:
             return Place.named(self._file, self._state).trace_free_view()

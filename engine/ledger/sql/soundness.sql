@@ -230,6 +230,10 @@ select * from outbox;
 -- Every row of the table, to check each.
 select * from pruned_request;
 
+-- name: all_access_grant
+-- Every token, session and code.
+select * from access_grant;
+
 -- name: all_late
 -- Everything that a job is, or was, late with.
 select * from late;

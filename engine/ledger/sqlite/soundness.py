@@ -54,6 +54,7 @@ EVERY_ROW = (
     "soundness.all_odd",
     "soundness.all_trigger_event",
     "soundness.all_idempotency_key",
+    "soundness.all_access_grant",
     "soundness.all_followed",
     "soundness.all_ended",
     "soundness.all_definition",

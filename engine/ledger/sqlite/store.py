@@ -21,6 +21,7 @@ from engine.core.records import Generation, Schedule, Session, Unreadable
 from engine.ledger.cells import is_job
 from engine.ledger.record_rows import schedule_from_row, session_from_row
 from engine.ledger.rows import attempt_end_to_row, run_from_row, run_to_row, to_us
+from engine.ledger.sqlite.access import SqliteAccess
 from engine.ledger.sqlite.artifacts import SqliteArtifacts
 from engine.ledger.sqlite.backfills import SqliteBackfills
 from engine.ledger.sqlite.connection import Connection
@@ -49,6 +50,7 @@ from jobfile.model.catalog import CompiledJob
 from jobfile.model.jobs import JobSpec, Origin, QueueSpec, ScheduleEntry
 
 if TYPE_CHECKING:
+    from engine.ledger.access_ports import Granting
     from engine.ledger.event_ports import Backfills, Keys, Outbox, TriggerEvents
     from engine.ledger.following_ports import Following
     from engine.ledger.late_ports import Lateness
@@ -80,6 +82,7 @@ class SqliteStore(SqliteCurrent, SqliteStanding):
         self.backfills: Backfills = SqliteBackfills(connection)
         self.keys: Keys = SqliteKeys(connection)
         self.lateness: Lateness = SqliteLateness(connection)
+        self.access: Granting = SqliteAccess(connection)
         self._specs: dict[str, JobSpec] = {}
         self._gone: set[str] = set()
         """Digests without a definition in the ledger: an empty one is added with the next run that refers

@@ -17,6 +17,7 @@ from engine.core.records import (
     Applied,
     Audited,
     Backfill,
+    Bucket,
     Definition,
     Gap,
     Generation,
@@ -49,6 +50,7 @@ from engine.ledger.record_rows import (
 )
 from engine.ledger.rows import artifact_from_row, attempt_from_row, output_from_row, run_from_row, to_us
 from engine.ledger.source_fact import source_from_text
+from engine.ledger.sqlite.access import SqliteAccess
 from engine.ledger.sqlite.connection import Connection
 from engine.ledger.sqlite.current import SqliteCurrent
 from engine.ledger.sqlite.following import SqliteFollowing
@@ -58,13 +60,17 @@ from engine.ledger.sqlite.migrate import MIGRATIONS, refuse_older
 from engine.ledger.sqlite.pauses import SqlitePauses
 from engine.ledger.sqlite.soundness import SqliteSoundness
 from engine.ledger.sqlite.steps import SqliteSteps
+from engine.ledger.sqlite.totals import SqliteTotals
 from engine.ledger.sqlite.trigger_events import SqliteKeys
 from engine.ledger.watched_fact import watched_from_text
 
 if TYPE_CHECKING:
+    from engine.ledger.access_ports import Granted
     from engine.ledger.following_ports import Followed
     from engine.ledger.late_ports import LateHistory
+    from engine.ledger.slot_ports import Slots
     from engine.ledger.soundness_ports import Soundness
+    from engine.ledger.total_ports import Totals
 
 
 FEW_RUNS: Final = 50_000
@@ -80,6 +86,8 @@ class SqliteView(SqliteCurrent):
         self.soundness: Soundness = SqliteSoundness(connection)
         self.lateness: LateHistory = SqliteLateness(connection)
         self.following: Followed = SqliteFollowing(connection)
+        self.access: Granted = SqliteAccess(connection)
+        self.totals: Totals = SqliteTotals(connection)
 
     @classmethod
     def open(cls, path: Path) -> "SqliteView":
@@ -110,6 +118,12 @@ class SqliteView(SqliteCurrent):
 
     def close(self) -> None:
         self._db.close()
+
+    @property
+    def slots(self) -> "Slots":
+        from engine.ledger.sqlite.slots import SqliteSlots  # noqa: PLC0415  start-up time: only pages ask
+
+        return SqliteSlots(self._db)
 
     @property
     def unreadable(self) -> Sequence[Unreadable]:
@@ -187,14 +201,8 @@ class SqliteView(SqliteCurrent):
     def outputs(self, run_id: str) -> tuple[Output, ...]:
         return self._db.all(output_from_row, "output.outputs", {"run_id": run_id})
 
-    def count_runs(
-        self, *, since: datetime, until: datetime, jobs: Collection[str] | None = None
-    ) -> tuple[StateCount, ...]:
-        values: dict[str, object] = {"since": to_us(since), "until": to_us(until)}
-        if jobs is None:
-            rows = self._db.rows("run.count_runs", values)
-        else:
-            rows = self._db.rows("run.count_runs_of_jobs", values | {"jobs": json.dumps(sorted(jobs))})
+    def count_runs(self, *, since: datetime, until: datetime) -> tuple[StateCount, ...]:
+        rows = self._db.rows("run.count_runs", {"since": to_us(since), "until": to_us(until)})
         return tuple(
             StateCount(
                 job=row["job"],
@@ -205,11 +213,28 @@ class SqliteView(SqliteCurrent):
             for row in rows
         )
 
+    def durations_in(
+        self, *, since: datetime, until: datetime, bounds: Sequence[float]
+    ) -> tuple[Bucket, ...]:
+        return self._buckets("run.durations_in", since, until, bounds)
+
+    def lateness_in(self, *, since: datetime, until: datetime, bounds: Sequence[float]) -> tuple[Bucket, ...]:
+        return self._buckets("run.lateness_in", since, until, bounds)
+
+    def _buckets(
+        self, query: str, since: datetime, until: datetime, bounds: Sequence[float]
+    ) -> tuple[Bucket, ...]:
+        values = {f"b{number}": round(bound * 1e6) for number, bound in enumerate(bounds)}
+        rows = self._db.rows(query, {"since": to_us(since), "until": to_us(until), **values})
+        return tuple(Bucket(row["job"], row["bucket"], row["runs"], row["length"] / 1e6) for row in rows)
+
     def key_holder(self, job: str, key: str, *, now: datetime) -> str:
         return SqliteKeys(self._db).holder(job, key, now=now)
 
-    def matrix_runs(self, *, since: datetime, until: datetime) -> tuple[Run, ...]:
-        return self._db.all(run_from_row, "run.matrix_runs", {"since": to_us(since), "until": to_us(until)})
+    def matrix_runs(self, job: str | None, *, since: datetime, until: datetime) -> Iterator[Run]:
+        values = {"job": job, "since": to_us(since), "until": to_us(until)}
+        rows = self._db.each("run.matrix_runs" if job is None else "run.matrix_runs_of_job", values)
+        return (self._db.read(run_from_row, row) for row in rows)
 
     def pruned_requests(self, job: str, *, since: datetime, until: datetime) -> dict[RunState, int]:
         values = {"job": job, "since": to_us(since), "until": to_us(until)}

@@ -96,16 +96,40 @@ select run.* from json_each(:jobs) as named join run on run.seq in (
 order by run.job, run.scheduled_for, run.seq;
 
 -- name: matrix_runs
--- The runs of jobs with a matrix with a nominal time in a window, in the order of their recording.
+-- The runs of jobs with a matrix with a nominal time in a window, in the order of these times, then as recorded.
 select * from run indexed by run_matrix
 where scheduled_for >= :since and scheduled_for < :until and occurrence is not null
-order by seq;
+order by scheduled_for, seq;
+
+-- name: matrix_runs_of_job
+-- The same of one job.
+select * from run indexed by run_of_job
+where job = :job and scheduled_for >= :since and scheduled_for < :until and occurrence is not null
+order by scheduled_for, seq;
 
 -- name: retries_between
 -- Manual retries with a nominal time in a window.
 select * from run indexed by run_retry_of
 where retry_of is not null and scheduled_for >= :since and scheduled_for < :until
 order by seq;
+
+-- name: durations_in
+-- How long the ended runs in a window took, by job and bucket: the number of bounds that they exceed.
+select job, (length > :b0) + (length > :b1) + (length > :b2) + (length > :b3) + (length > :b4) + (length > :b5)
+       + (length > :b6) + (length > :b7) + (length > :b8) + (length > :b9) as bucket,
+       count(*) as runs, total(length) as length
+from (select job, ended_at - started_at as length from run indexed by run_scheduled_for
+      where scheduled_for >= :since and scheduled_for < :until and started_at is not null and ended_at is not null)
+group by 1, 2;
+
+-- name: lateness_in
+-- The same of how much later than planned runs started; a clock that was set back makes none early.
+select job, (length > :b0) + (length > :b1) + (length > :b2) + (length > :b3) + (length > :b4) + (length > :b5)
+       + (length > :b6) + (length > :b7) + (length > :b8) + (length > :b9) as bucket,
+       count(*) as runs, total(length) as length
+from (select job, max(0, started_at - not_before) as length from run indexed by run_scheduled_for
+      where scheduled_for >= :since and scheduled_for < :until and started_at is not null)
+group by 1, 2;
 
 -- name: count_runs
 -- Runs with a nominal time in a window, counted by job, kind and state; pruned manual runs are included. Runs of a
@@ -123,21 +147,100 @@ select job, is_scheduled, state, sum(count) as count from (
     and count between 0 and 9007199254740992
 ) group by 1, 2, 3;
 
--- name: count_runs_of_jobs
--- The same of some jobs.
-select job, is_scheduled, state, sum(count) as count from (
-  select job, schedule_key is not null as is_scheduled,
+-- name: slots_of_all
+-- Runs with a nominal time in a window, of some jobs or of all together, counted by slots and state, as `count_runs`
+-- counts them; without manual retries.
+select '' as job, slot, state, sum(count) as count from (
+  select (scheduled_for - :since) / :length as slot,
+         case when case when json_valid(params) then json_type(params) end is not 'object'
+                   or max(queued_at, not_before, coalesce(started_at, 0), coalesce(ended_at, 0),
+                          coalesce(start_by, 0), coalesce(retry_at, 0)) > 221845392000000000 then 'lost'
+              when resolved = '' then state else resolved end as state,
+         count(*) as count
+  from run indexed by run_scheduled_for
+  where scheduled_for >= :since and scheduled_for < :until and occurrence is null and retry_of is null
+    and (:jobs is null or job in (select value from json_each(:jobs)))
+  group by 1, 2
+  union all
+  select (quarter - :since) / :length, state, count from pruned_request
+  where quarter >= :since and quarter < :until and count between 0 and 9007199254740992
+    and (:jobs is null or job in (select value from json_each(:jobs)))
+) group by 2, 3;
+
+-- name: slots_of_each
+-- All runs with a nominal time in a window of each of these jobs, counted by slots and state.
+select run.job, (scheduled_for - :since) / :length as slot,
+       case when resolved = '' then state else resolved end as state, count(*) as count
+from json_each(:jobs) as named
+join run indexed by run_of_job on run.job = named.value and scheduled_for >= :since and scheduled_for < :until
+group by 1, 2, 3 order by 1, 2, 3;
+
+-- name: active_jobs
+-- Those of these jobs that have a run with a nominal time in a window, or from `:reach` on one that ended in it or later.
+select named.value as job from json_each(:jobs) as named
+where exists (select 1 from run indexed by run_of_job
+              where run.job = named.value and scheduled_for >= :reach and scheduled_for < :until
+                and (scheduled_for >= :since or coalesce(ended_at, :until) >= :since))
+order by 1;
+-- name: count_runs_of
+-- The same of some jobs, and by day: the first day begins at `:midnight`, and each is as long as `:day`.
+select job, day, is_scheduled, state, sum(count) as count from (
+  select run.job, (scheduled_for - :midnight) / :day as day, schedule_key is not null as is_scheduled,
          case when case when json_valid(params) then json_type(params) end is not 'object'
                    or max(queued_at, not_before, coalesce(started_at, 0), coalesce(ended_at, 0),
                           coalesce(start_by, 0), coalesce(retry_at, 0)) > 221845392000000000 then 'lost'
               when resolved = '' then state else resolved end as state, count(*) as count
-  from json_each(:jobs) as named cross join run indexed by run_of_job
-  where job = named.value and scheduled_for >= :since and scheduled_for < :until and occurrence is null group by 1, 2, 3
+  from json_each(:jobs) as named
+  join run indexed by run_of_job
+    on run.job = named.value and scheduled_for >= :since and scheduled_for < :until and occurrence is null
+  group by 1, 2, 3, 4
   union all
-  select job, 0, state, count from pruned_request
-  where job in (select value from json_each(:jobs)) and quarter >= :since and quarter < :until
+  select pruned_request.job, (quarter - :midnight) / :day, 0, state, count
+  from json_each(:jobs) as named
+  join pruned_request on pruned_request.job = named.value and quarter >= :since and quarter < :until
     and count between 0 and 9007199254740992
-) group by 1, 2, 3;
+) group by 1, 2, 3, 4;
+
+-- name: courses
+-- How long each run took that succeeded, from its first start to its end, and how long after its time each run of a
+-- schedule started, of the runs with a nominal time in a window.
+select job, case when state = 'succeeded' then ended_at - started_at end as duration,
+       case when schedule_key is not null and retry_of is null then max(started_at - not_before, 0) end as lateness
+from run indexed by run_scheduled_for
+where scheduled_for >= :since and scheduled_for < :until and started_at is not null;
+
+-- name: courses_of
+-- The same of some jobs.
+select job, case when state = 'succeeded' then ended_at - started_at end as duration,
+       case when schedule_key is not null and retry_of is null then max(started_at - not_before, 0) end as lateness
+from run indexed by run_of_job
+where job in (select value from json_each(:jobs)) and scheduled_for >= :since and scheduled_for < :until
+  and started_at is not null;
+
+-- name: newest_in_states
+-- The newest runs in some states with a nominal time in a window, newest first, at most `:of_each` of each job. A run
+-- with a manual retry is left out.
+select * from run where seq in (
+  select seq from (
+    select seq, row_number() over (partition by job order by scheduled_for desc, seq desc) as place
+    from run as one indexed by run_scheduled_for
+    where scheduled_for >= :since and scheduled_for < :until
+      and case resolved when '' then state else resolved end in (select value from json_each(:states))
+      and not exists (select 1 from run as retry where retry.retry_of = one.id))
+  where place <= :of_each)
+order by scheduled_for desc, seq desc limit :limit;
+
+-- name: newest_in_states_of
+-- The same of some jobs.
+select * from run where seq in (
+  select seq from (
+    select seq, row_number() over (partition by job order by scheduled_for desc, seq desc) as place
+    from run as one indexed by run_of_job
+    where job in (select value from json_each(:jobs)) and scheduled_for >= :since and scheduled_for < :until
+      and case resolved when '' then state else resolved end in (select value from json_each(:states))
+      and not exists (select 1 from run as retry where retry.retry_of = one.id))
+  where place <= :of_each)
+order by scheduled_for desc, seq desc limit :limit;
 
 -- name: glance
 -- The ids of the newest runs that are open, that are not, or all; with a prefix, of those that begin with it. `g` is

@@ -1,0 +1,210 @@
+"""Answers of `metrics`: what a monitoring system collects, as values. Every number comes from another answer.
+
+Sums and histograms are about the last day, so they are gauges: nothing has to be kept between two
+collections, and a restart or retention changes no number.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+from engine.answers.listing import JobList, ListedJob
+from engine.answers.presence import HOLDS
+from engine.answers.report import VERDICTS, Report
+from engine.answers.status import Status
+from engine.core.lifecycle import Run, RunState
+from engine.core.records import Bucket
+from engine.ledger.ports import View
+from jobfile.model.dataclass import dataclass
+
+WINDOW: Final = timedelta(days=1)
+"""The time that sums and histograms are about."""
+MAX_JOBS: Final = 500
+"""Maximum number of jobs with labels of their own; the sums of the others have the label OTHERS."""
+OTHERS: Final = "(others)"
+DURATIONS: Final = (1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 14400.0, 43200.0, 86400.0)
+"""Upper bounds of the buckets of durations, in seconds."""
+LATENESS: Final = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0)
+"""The same of how late runs start."""
+
+Labels = tuple[tuple[str, str], ...]
+
+
+class Sample(NamedTuple):
+    """One value, with its labels. A sample of a histogram has `counts`."""
+
+    labels: Labels
+    value: float = 0.0
+    counts: tuple[int, ...] = ()
+    """Of each bucket alone; `value` is the sum of what was measured."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """A metric with all its samples. With `bounds` it is a histogram, else a gauge."""
+
+    name: str
+    help: str
+    samples: tuple[Sample, ...]
+    bounds: tuple[float, ...] = ()
+
+
+def make_metrics(
+    view: View, *, status: Status, listed: JobList, report: Report, version: str, now: datetime
+) -> tuple[Family, ...]:
+    """Everything that is collected at one moment; `listed` and `report` are about all jobs."""
+    named = {one.job for one in listed.jobs[:MAX_JOBS]}
+    since, until = report.since, report.until
+    durations = view.durations_in(since=since, until=until, bounds=DURATIONS)
+    lateness = view.lateness_in(since=since, until=until, bounds=LATENESS)
+    return (
+        *_engine(status, version=version, now=now),
+        *_waiting(status, view.open_runs(), now),
+        *_outbox(status, now),
+        *_jobs(view, listed.jobs[:MAX_JOBS], beyond=max(0, len(listed.jobs) - MAX_JOBS), now=now),
+        *_sums(report, named),
+        _histogram(
+            "run_duration_seconds",
+            "How long the runs of the last day took, from the first start to the end",
+            durations,
+            DURATIONS,
+            named,
+        ),
+        _histogram(
+            "start_lateness_seconds",
+            "How much later than planned the runs of the last day started",
+            [one._replace(job="") for one in lateness],
+            LATENESS,
+            named,
+        ),
+    )
+
+
+def _gauge(name: str, help_: str, *samples: Sample) -> Family:
+    return Family(name=f"jobfile_{name}", help=help_, samples=samples)
+
+
+def _one(name: str, help_: str, value: float | None) -> Family:
+    """A gauge without labels; it has no sample if there is no value."""
+    return _gauge(name, help_, *([] if value is None else [Sample((), float(value))]))
+
+
+def _instant(at: datetime | None) -> float | None:
+    return None if at is None else at.timestamp()
+
+
+def _engine(status: Status, *, version: str, now: datetime) -> Iterator[Family]:
+    session, generation = status.session, status.generation
+    held = {one.kind for one in status.holds}
+    yield _gauge("build_info", "The version of jobfile", Sample((("version", version),), 1))
+    yield _one("collected_timestamp_seconds", "When these numbers were collected", now.timestamp())
+    yield _one("up", "Whether an engine is running", status.is_running)
+    yield _one("well", "Whether `jobfile status` finds nothing that needs attention", status.is_well)
+    seen = _instant(session.last_seen_at) if session is not None else None
+    yield _one("engine_last_seen_timestamp_seconds", "The last heartbeat of the last engine", seen)
+    yield _one("engine_silent", "Whether an engine is running but has no heartbeat", status.is_silent)
+    is_stuck = bool(status.stuck or status.bug)
+    yield _one("engine_stuck", "Whether a loop of the engine is stuck, or repeats a bug", is_stuck)
+    help_ = "Whether nothing starts, because of the clock, a restored ledger or a full disk"
+    yield _gauge("hold", help_, *(Sample((("kind", str(kind)),), kind in held) for kind in HOLDS))
+    yield _one("ledger_writable", "Whether the engine can write its ledger", not status.trouble)
+    yield _one("unreadable_rows", "Rows of the ledger that cannot be read", len(status.unreadable))
+    yield _one("disk_free_bytes", "Free space where the state folder is", status.free_bytes)
+    number = None if generation is None else generation.number
+    yield _one("generation", "The number of the generation in force", number)
+    at = None if generation is None else _instant(generation.applied_at)
+    yield _one("generation_applied_timestamp_seconds", "When it was put in force", at)
+    is_rejected = status.rejection is not None
+    yield _one("config_rejected", "Whether the newest job files were refused", is_rejected)
+
+
+def _waiting(status: Status, opened: Sequence[Run], now: datetime) -> Iterator[Family]:
+    yield _gauge(
+        "runs",
+        "Runs that are not over",
+        Sample((("state", "running"),), status.running),
+        Sample((("state", "waiting"),), status.waiting),
+    )
+    due = [run.not_before for run in opened if run.state is RunState.QUEUED and run.not_before <= now]
+    oldest = (now - min(due)).total_seconds() if due else 0.0
+    yield _one("oldest_waiting_run_seconds", "How long the oldest run has waited that could start", oldest)
+    yield _one("overdue_runs", "Runs that were due and that nothing has started", status.overdue)
+    yield _one("unsettled_runs", "Runs whose end no engine has recorded", status.unsettled)
+    queues = [((("queue", one.queue),), one) for one in status.queues]
+    yield _gauge(
+        "queue_slots",
+        "Slots of a queue in which runs wait",
+        *(Sample(label, one.slots) for label, one in queues),
+    )
+    yield _gauge("queue_held_slots", "Its slots in use", *(Sample(label, one.held) for label, one in queues))
+    yield _gauge("queue_waiting_runs", "Its runs", *(Sample(label, one.waiting) for label, one in queues))
+
+
+def _outbox(status: Status, now: datetime) -> Iterator[Family]:
+    oldest = status.backlog.oldest
+    age = 0.0 if oldest is None else max(0.0, (now - oldest).total_seconds())
+    yield _one("notifications_waiting", "Notifications and pings to send", status.backlog.owed)
+    yield _one("notifications_oldest_seconds", "The age of the oldest of them", age)
+    yield _one("notifications_failing", "Whether they do not arrive", status.is_mute)
+    yield _one("notifications_given_up", "Those that could not be delivered", status.given_up.given_up)
+
+
+def _jobs(view: View, jobs: Sequence[ListedJob], *, beyond: int, now: datetime) -> Iterator[Family]:
+    yield _one("jobs", "Jobs in force", len(jobs) + beyond)
+    yield _one("jobs_beyond_limit", f"Jobs without labels of their own: more than {MAX_JOBS:,}", beyond)
+
+    def each(name: str, help_: str, values: Mapping[str, float | None]) -> Family:
+        found = [Sample((("job_name", job),), value) for job, value in values.items() if value is not None]
+        return _gauge(name, help_, *found)
+
+    states = [Sample((("job_name", one.job), ("state", one.state)), 1) for one in jobs]
+    yield _gauge("job_state", "1 for the state of the last expected run of a job", *states)
+    successes = {one.job: _instant(view.lateness.last_success(one.job, before=now)) for one in jobs}
+    yield each("job_last_success_timestamp_seconds", "When a job last succeeded", successes)
+    coming = {one.job: _instant(one.next_at) for one in jobs}
+    yield each("job_next_run_timestamp_seconds", "When its schedule has the next run", coming)
+    yield each("job_late", "Whether it does not meet `expect`", {one.job: bool(one.late) for one in jobs})
+    paused = {one.job: one.pause is not None for one in jobs}
+    yield each("job_paused", "Whether it does not run on its schedule", paused)
+
+
+def _sums(report: Report, named: set[str]) -> Iterator[Family]:
+    expected: dict[str, int] = defaultdict(int)
+    verdicts: dict[tuple[str, str], int] = defaultdict(int)
+    for row in report.rows:
+        job = row.job if row.job in named else OTHERS
+        expected[job] += row.expected
+        for verdict in VERDICTS:
+            verdicts[job, verdict] += row.verdicts.get(verdict, 0)
+    yield _gauge(
+        "expected_runs",
+        "Runs of the last day that a schedule expected or a user requested",
+        *(Sample((("job_name", job),), count) for job, count in expected.items()),
+    )
+    yield _gauge(
+        "accounted_runs",
+        "The verdicts on them; their sum is jobfile_expected_runs",
+        *(
+            Sample((("job_name", job), ("verdict", verdict)), count)
+            for (job, verdict), count in verdicts.items()
+            if count
+        ),
+    )
+    yield _one("adds_up", "Whether each expected run has exactly one verdict", not report.wrong)
+
+
+def _histogram(
+    name: str, help_: str, found: Sequence[Bucket], bounds: tuple[float, ...], named: set[str]
+) -> Family:
+    counts: dict[str, list[int]] = defaultdict(lambda: [0] * (len(bounds) + 1))
+    seconds: dict[str, float] = defaultdict(float)
+    for one in found:
+        job = one.job if one.job in named or not one.job else OTHERS
+        counts[job][one.number] += one.runs
+        seconds[job] += one.seconds
+    samples = (
+        Sample((("job_name", job),) if job else (), seconds[job], tuple(counts[job]))
+        for job in sorted(counts)
+    )
+    return Family(name=f"jobfile_{name}", help=help_, samples=tuple(samples), bounds=bounds)

@@ -1,0 +1,150 @@
+"""The operations that change something: the same steps and the same audit as the commands."""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Final
+
+from engine.answers.as_json import one_run_to_json
+from engine.answers.pauses import paused_to_json, resumed_to_json
+from engine.answers.requested import requested_to_json
+from engine.asking.pauses import pause_job, resume_job
+from engine.asking.requested import Wanted, WrongParamsError, bound_to, job_to_run, runs_of_request
+from engine.asking.requests import ask_to_stop, hand_over, is_duplicate
+from engine.asking.retries import How, job_again, run_again, run_to_retry
+from engine.asking.which import NEWEST
+from engine.core.errors import WrongUsageError
+from engine.core.lifecycle import Run
+from engine.ports import Stop
+from engine.transactions.keys import key_trouble
+from engine.web.access import Access
+from engine.web.api.operations import WHY, Answered, Given, Operation
+from engine.web.api.reading import seen_run
+from engine.web.refusing import RefusedError
+from engine.web.visits import Visit
+from jobfile.model.values import Value
+
+
+def run(visit: Visit) -> Answered:
+    """Run a job now, with the definition in force. The answer comes when the run is recorded."""
+    body, place = visit.body, visit.place
+    key = _text(body, "key")
+    if trouble := key_trouble(key) if key else "":
+        raise WrongUsageError(f"`key`: {trouble}")
+    wanted = Wanted(_params(body), _texts(body, "matrix"), _text(body, "at") or None, key, from_text=False)
+    found = job_to_run(place, visit.values["job"], is_running=True, is_strict=True)
+    try:
+        asked = bound_to(found, wanted, now=visit.now)
+    except WrongParamsError as error:
+        fields = {f"params.{one.name}": one.message for one in error.problems}
+        status = HTTPStatus.UNPROCESSABLE_ENTITY
+        raise RefusedError(status, "the params do not fit the job", code="usage", fields=fields) from error
+    runs = runs_of_request(place, found, asked)
+    recorded = hand_over(place, runs, found.job, why=_text(body, "why"), now=visit.now)
+    return _requested(visit, recorded, is_duplicate=is_duplicate(recorded, runs))
+
+
+def retry(visit: Visit) -> Answered:
+    """Run it again: a new run of the same job for the same time with the same params."""
+    place, is_forced = visit.place, _flag(visit, "force")
+    _, seen = seen_run(visit)
+    view, old = run_to_retry(place, seen.id, NEWEST, is_forced=is_forced)
+    how = How(_flag(visit, "all_steps") or is_forced, not _flag(visit, "original"))
+    job = job_again(view, old, how)
+    new = run_again(place, view, old, job, now=visit.now)
+    why = _text(visit.body, "why")
+    recorded = hand_over(place, [new], job, why=why, now=visit.now, all_steps=how.all_steps)
+    return _requested(visit, recorded, is_duplicate=False)
+
+
+def cancel(visit: Visit) -> Answered:
+    """End a run: SIGTERM to its processes, SIGKILL after its grace. One that is over stays as it is."""
+    _, found = seen_run(visit)
+    how = Stop.KILL if _flag(visit, "kill") else Stop.CANCEL
+    (after,) = ask_to_stop(visit.place, [found], how, why=_text(visit.body, "why"), now=visit.now)
+    return Answered(one_run_to_json(after))
+
+
+def pause(visit: Visit) -> Answered:
+    """Stop a job from running on its schedule, until it is resumed or until a time."""
+    until, why = _text(visit.body, "until") or None, _text(visit.body, "why")
+    return Answered(paused_to_json(pause_job(visit.place, visit.values["job"], until=until, why=why)))
+
+
+def resume(visit: Visit) -> Answered:
+    """Let a job run on its schedule again."""
+    return Answered(
+        resumed_to_json(resume_job(visit.place, visit.values["job"], why=_text(visit.body, "why")))
+    )
+
+
+def _requested(visit: Visit, runs: Sequence[Run], *, is_duplicate: bool) -> Answered:
+    view = visit.place.view()
+    body = requested_to_json(view, runs, is_duplicate=is_duplicate, is_followed=len(runs) > 1)
+    return Answered(
+        body,
+        status=HTTPStatus.OK if is_duplicate else HTTPStatus.ACCEPTED,
+        location=f"/runs/{runs[0].id}",
+    )
+
+
+def _text(body: Mapping[str, object], name: str) -> str:
+    return str(body.get(name, ""))
+
+
+def _flag(visit: Visit, name: str) -> bool:
+    return visit.body.get(name) is True
+
+
+def _params(body: Mapping[str, object]) -> dict[str, Value]:
+    """The params as values; a value that no param can have is refused with its name."""
+    found: dict[str, Value] = {}
+    given = body.get("params", {})
+    assert isinstance(given, dict)
+    for name, value in given.items():
+        if isinstance(value, list) and all(isinstance(one, str | int | float) for one in value):
+            found[name] = tuple(value)
+        elif isinstance(value, str | int | float):
+            found[name] = value
+        else:
+            raise WrongUsageError(f"`params.{name}`: expected text, a number, true, false, or a list of them")
+    return found
+
+
+def _texts(body: Mapping[str, object], name: str) -> dict[str, str]:
+    given = body.get(name, {})
+    assert isinstance(given, dict)
+    if not all(isinstance(value, str) for value in given.values()):
+        raise WrongUsageError(f"`{name}`: expected texts as values")
+    return dict(given)
+
+
+_RUN = (
+    Given("params", "The params of the job.", "object"),
+    Given("at", "The time that the run is for [default: now]."),
+    Given("matrix", "Only the combinations with these values.", "object"),
+    Given("key", "Start nothing if a request for the job had this key in the last 7 days."),
+    WHY,
+)
+_RETRY = (
+    Given("force", "Also if it succeeded.", "boolean"),
+    Given("all_steps", "Run all steps again, not only those that have not succeeded.", "boolean"),
+    Given("original", "Use the definition of the old run, not that in force.", "boolean"),
+    WHY,
+)
+_PAUSE = (Given("until", "A time, or a length from now."), WHY)
+_CANCEL = (Given("kill", "Send SIGKILL at once.", "boolean"), WHY)
+_OPERATE = Access.OPERATE
+OPERATIONS: Final[Sequence[Operation]] = (
+    Operation("POST", "/jobs/{job}/runs", _OPERATE, run, "run", body=_RUN),
+    Operation(
+        "POST",
+        "/jobs/{job}/pause",
+        _OPERATE,
+        pause,
+        "pause",
+        body=_PAUSE,
+    ),
+    Operation("POST", "/jobs/{job}/resume", _OPERATE, resume, "resume", body=(WHY,)),
+    Operation("POST", "/runs/{run}/retry", _OPERATE, retry, "run", body=_RETRY),
+    Operation("POST", "/runs/{run}/cancel", _OPERATE, cancel, "run", body=_CANCEL),
+)

@@ -1,0 +1,155 @@
+"""The OpenAPI document of the API, made from the operations and from schemas/."""
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any, Final
+
+from starlette.responses import Response
+
+from engine.web.access import Access
+from engine.web.api import acting, reading
+from engine.web.api.operations import PREFIX, Given, Operation
+from engine.web.refusing import PROBLEM
+from engine.web.routing import KINDS
+from engine.web.visits import Route, Visit
+from jobfile import __version__
+from jobfile.schema.validator import schema_named
+
+OPERATIONS: Final[Sequence[Operation]] = (*reading.OPERATIONS, *acting.OPERATIONS)
+_PROBLEM: Final = {
+    "type": "object",
+    "description": "Why there is no answer (RFC 9457).",
+    "required": ["type", "title", "status", "detail", "code"],
+    "properties": {
+        "type": {"const": "about:blank"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string", "description": "What was found, and what was expected."},
+        "code": {"type": "string", "description": "What kind of error it is: docs/api.md."},
+        "errors": {
+            "type": "object",
+            "description": "By field, what is wrong with it.",
+            "additionalProperties": {"type": "string"},
+        },
+    },
+}
+_REFUSALS: Final = {
+    "400": "The request is not well formed.",
+    "401": "No token, or one that is not valid.",
+    "403": "The token may not do this.",
+    "404": "There is no such job or run, or the token may not see it.",
+    "409": "It cannot be done now.",
+    "413": "The body is too large.",
+    "415": "The body is not JSON.",
+    "422": "A parameter or a field is wrong.",
+    "429": "Too many requests; try again after the time in Retry-After.",
+    "503": "The ledger cannot be used now.",
+}
+
+
+def show(_visit: Visit) -> Response:
+    """The document."""
+    return Response(_text(), media_type="application/json")
+
+
+@cache
+def _text() -> str:
+    return f"{json.dumps(document(), indent=2)}\n"
+
+
+def document() -> dict[str, Any]:
+    """The document as data."""
+    paths: dict[str, dict[str, Any]] = {}
+    for one in OPERATIONS:
+        paths.setdefault(f"{PREFIX}{one.path}", {})[one.method.lower()] = _operation(one)
+    names = sorted({one.schema for one in OPERATIONS})
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "jobfile",
+            "version": __version__,
+            "description": "What the commands print with --json, and what they do about runs and jobs.",
+        },
+        "paths": paths,
+        "security": [{"token": []}],
+        "components": {
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "schemas": {"problem": _PROBLEM, **{name: _schema(name) for name in names}},
+        },
+    }
+
+
+def _operation(one: Operation) -> dict[str, Any]:
+    parts = [part[1:-1] for part in one.path.split("/") if part.startswith("{")]
+    found: dict[str, Any] = {
+        "summary": one.about,
+        "operationId": f"{one.method.lower()}_{one.path.strip('/').replace('/', '_').translate(_NO_BRACES)}",
+        "parameters": [
+            *(_path_parameter(name) for name in parts),
+            *(_query_parameter(given) for given in one.query),
+        ],
+        "responses": {
+            **{status: _answer(one.schema) for status in _good(one)},
+            **{status: _refusal(about) for status, about in _REFUSALS.items()},
+        },
+    }
+    if one.body:
+        fields = {given.name: {"type": given.type, "description": given.about} for given in one.body}
+        schema = {"type": "object", "properties": fields, "additionalProperties": False}
+        found["requestBody"] = {"content": {"application/json": {"schema": schema}}}
+    if one.access is not Access.VIEW:
+        found["description"] = f"Needs the role {'operator' if one.access is Access.OPERATE else 'admin'}."
+    return found
+
+
+_NO_BRACES: Final = str.maketrans("", "", "{}")
+
+
+def _good(one: Operation) -> tuple[str, ...]:
+    return ("200", "202") if one.schema == "run" and one.body else ("200",)
+
+
+def _path_parameter(name: str) -> Mapping[str, Any]:
+    schema = {"type": "string", "pattern": f"^{KINDS[name].pattern}$"}
+    return {"name": name, "in": "path", "required": True, "schema": schema}
+
+
+def _query_parameter(given: Given) -> Mapping[str, Any]:
+    schema: dict[str, Any] = {"type": "string"}
+    if given.is_repeated:
+        schema = {"type": "array", "items": schema}
+    return {"name": given.name, "in": "query", "description": given.about, "schema": schema}
+
+
+def _answer(schema: str) -> Mapping[str, Any]:
+    where = {"$ref": f"#/components/schemas/{schema}"}
+    return {"description": "The answer.", "content": {"application/json": {"schema": where}}}
+
+
+def _refusal(about: str) -> Mapping[str, Any]:
+    where = {"$ref": "#/components/schemas/problem"}
+    return {"description": about, "content": {PROBLEM: {"schema": where}}}
+
+
+def _schema(name: str) -> Any:  # noqa: ANN401  JSON data
+    """A schema of schemas/, whose references lead to their new place."""
+    found = json.loads(schema_named(name))
+    del found["$schema"]
+    return _moved(found, name)
+
+
+def _moved(value: Any, name: str) -> Any:  # noqa: ANN401  JSON data
+    if isinstance(value, dict):
+        return {
+            key: f"#/components/schemas/{name}{one.removeprefix('#')}"
+            if key == "$ref" and isinstance(one, str)
+            else _moved(one, name)
+            for key, one in value.items()
+        }
+    return [_moved(one, name) for one in value] if isinstance(value, list) else value
+
+
+ROUTES: Final = (
+    Route("GET", f"{PREFIX}/openapi.json", Access.VIEW, show, is_for_limited=True, is_page=False),
+)

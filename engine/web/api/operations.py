@@ -1,0 +1,164 @@
+"""What an operation of the API is, and the way of a request to its answer: rates, names, ETag, waiting."""
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from hashlib import sha256
+from http import HTTPStatus
+from typing import Final, NamedTuple
+from urllib.parse import urlencode
+
+from starlette.responses import Response
+
+from engine.core.errors import ErrorCode
+from engine.web.access import Access
+from engine.web.limits import MAX_WAIT_SECONDS
+from engine.web.live import changed
+from engine.web.memory import ledger_mark
+from engine.web.refusing import RefusedError
+from engine.web.visits import Fields, Route, Visit, closing_after
+from jobfile.schedule.duration import parse_duration
+
+PREFIX: Final = "/api/v1"
+PER_REQUEST: Final = ("now",)
+"""Keys of an answer that differ each time, although nothing has changed."""
+_TYPES: Final[Mapping[str, type]] = {"string": str, "boolean": bool, "object": dict}
+
+
+class Answered(NamedTuple):
+    """The answer of an operation."""
+
+    body: Mapping[str, object]
+    status: HTTPStatus = HTTPStatus.OK
+    cursor: str = ""
+    """Where the next part begins; empty if this is the last one."""
+    is_over: bool = True
+    """Whether it can change no more; a request that waits gets it then."""
+    location: str = ""
+
+
+class Given(NamedTuple):
+    """One parameter of a query, or one field of a body."""
+
+    name: str
+    about: str
+    type: str = "string"
+    is_repeated: bool = False
+
+
+WAIT: Final = Given(
+    "wait", "Wait for this time, at most 60s, for the answer to be final, or to differ from If-None-Match."
+)
+WHY: Final = Given("why", "The reason, for the audit.")
+
+
+class Operation(NamedTuple):
+    """One operation. `schema` names a file of schemas/."""
+
+    method: str
+    path: str
+    access: Access
+    answer: Callable[[Visit], Answered]
+    schema: str
+    query: Sequence[Given] = ()
+    body: Sequence[Given] = ()
+    is_for_limited: bool = True
+
+    @property
+    def about(self) -> str:
+        """What it gives or does, in a sentence."""
+        return (self.answer.__doc__ or "").strip()
+
+    def route(self) -> Route:
+        """The route of this operation."""
+
+        async def answer(visit: Visit) -> Response:
+            return await _answer(self, visit)
+
+        return Route(
+            self.method,
+            f"{PREFIX}{self.path}",
+            self.access,
+            answer,
+            is_for_limited=self.is_for_limited,
+            is_page=False,
+            body="json" if self.body else "",
+        )
+
+
+def make_routes(operations: Sequence[Operation]) -> tuple[Route, ...]:
+    """The routes of all operations."""
+    return tuple(one.route() for one in operations)
+
+
+async def _answer(operation: Operation, visit: Visit) -> Response:
+    visit.identity.requests.check(visit.user.name)
+    visit.identity.requests.count(visit.user.name)
+    _check_query(operation, visit.query)
+    _check_body(operation, visit.body)
+    known = visit.headers.get("if-none-match", "")
+    seconds = _wait_seconds(visit.query.get("wait"))
+    ledger = visit.place.config.ledger
+    until = time.monotonic() + seconds
+    while True:
+        mark = ledger_mark(ledger)
+        answered = await visit.in_thread(closing_after(operation.answer), visit)
+        text = json.dumps(answered.body, indent=2)
+        tag = etag(answered.body)
+        left = until - time.monotonic()
+        is_waited_for = tag == known if known else not answered.is_over
+        if not is_waited_for or left <= 0:
+            break
+        await changed(partial(ledger_mark, ledger), mark, seconds=left)
+    headers = {"ETag": tag, "Content-Type": "application/json"}
+    if answered.cursor:
+        headers["Link"] = f'<{_next(visit, answered.cursor)}>; rel="next"'
+    if answered.location:
+        headers["Location"] = f"{PREFIX}{answered.location}"
+    if known == tag and operation.method == "GET":
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers={"ETag": tag})
+    return Response(f"{text}\n", status_code=answered.status, headers=headers)
+
+
+def etag(body: Mapping[str, object]) -> str:
+    """A mark of an answer: equal as long as nothing has changed but the time."""
+    plain = {name: value for name, value in body.items() if name not in PER_REQUEST}
+    return f'"{sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:32]}"'
+
+
+def _check_query(operation: Operation, query: Fields) -> None:
+    known = {one.name: one for one in operation.query}
+    for name, _ in query.pairs:
+        if name not in known:
+            raise _wrong(f"this takes no such parameter; it takes: {', '.join(known) or 'none'}")
+    for one in operation.query:
+        if not one.is_repeated and len(query.all(one.name)) > 1:
+            raise _wrong(f"`{one.name}` is given twice")
+
+
+def _check_body(operation: Operation, body: Mapping[str, object]) -> None:
+    known = {one.name: one for one in operation.body}
+    for name, value in body.items():
+        if name not in known:
+            raise _wrong(f"this takes no such field; it takes: {', '.join(known) or 'none'}")
+        if not isinstance(value, _TYPES[known[name].type]):
+            raise _wrong(f"`{name}`: expected {known[name].type}")
+
+
+def _wait_seconds(text: str) -> float:
+    if not text:
+        return 0.0
+    length = parse_duration(text)
+    if length is None or length.total_seconds() > MAX_WAIT_SECONDS:
+        raise _wrong(f"`wait`: expected a length of at most {MAX_WAIT_SECONDS:.0f}s, such as 30s")
+    return length.total_seconds()
+
+
+def _wrong(detail: str) -> RefusedError:
+    return RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, detail, code=ErrorCode.USAGE.value)
+
+
+def _next(visit: Visit, cursor: str) -> str:
+    pairs = [one for one in visit.query.pairs if one[0] != "cursor"]
+    return f"{visit.path}?{urlencode([*pairs, ('cursor', cursor)])}"

@@ -1,0 +1,236 @@
+"""The application: takes each request through the guard and the question who may to its handler."""
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
+from typing import Final, ParamSpec, TypeVar
+from urllib.parse import urlencode
+
+from starlette.responses import RedirectResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from engine.core.errors import ErrorCode, JobfileError
+from engine.web import bodies
+from engine.web.access import Access, Who
+from engine.web.guard import SECURITY, Request, check_origin, is_address, look_at
+from engine.web.identity import Identity
+from engine.web.limits import MAX_ANSWERS
+from engine.web.refusing import RefusedError, problem, words_of
+from engine.web.rendering import error_page, page
+from engine.web.routing import Found, Routes
+from engine.web.site import Site
+from engine.web.visit_place import VisitPlace
+from engine.web.visits import Fields, Visit, closing_after
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+LOG: Final = logging.getLogger("jobfile.web")
+_STATUS: Final[Mapping[ErrorCode, HTTPStatus]] = {
+    ErrorCode.USAGE: HTTPStatus.UNPROCESSABLE_ENTITY,
+    ErrorCode.UNKNOWN_JOB: HTTPStatus.NOT_FOUND,
+    ErrorCode.UNKNOWN_RUN: HTTPStatus.NOT_FOUND,
+    ErrorCode.UNKNOWN_GENERATION: HTTPStatus.NOT_FOUND,
+    ErrorCode.NOTHING_RECORDED: HTTPStatus.NOT_FOUND,
+    ErrorCode.LEDGER_UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
+    ErrorCode.ENGINE_RUNNING: HTTPStatus.CONFLICT,
+    ErrorCode.REFUSED: HTTPStatus.CONFLICT,
+}
+"""The status for an error of a question or an action; any other is 500."""
+
+
+class App:
+    """An ASGI application. Handlers run in a few threads, so a slow answer stops no other connection."""
+
+    def __init__(self, site: Site, routes: Routes) -> None:
+        """Serve this site."""
+        self._site = site
+        self._routes = routes
+        self._identity = Identity(site)
+        self._threads = ThreadPoolExecutor(MAX_ANSWERS, thread_name_prefix="answer")
+
+    def close(self) -> None:
+        """End the threads."""
+        self._threads.shutdown()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":  # no lifespan, and no WebSocket: `ws="none"` refuses those before
+            return
+        response = await self._answer(scope, receive)
+        for name, value in SECURITY.items():
+            response.headers.setdefault(name, value)
+        await response(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Response:
+        asked = _Asked()
+        try:
+            return await self._visited(scope, receive, asked)
+        except RefusedError as error:
+            return self._refusal(error, asked)
+        except JobfileError as error:
+            status = _STATUS.get(error.code, HTTPStatus.INTERNAL_SERVER_ERROR)
+            return self._refusal(RefusedError(status, words_of(error), code=error.code.value), asked)
+        except Exception:
+            LOG.exception("a bug in jobfile")
+            bug = RefusedError(HTTPStatus.INTERNAL_SERVER_ERROR, "a bug in jobfile; its log has more")
+            return self._refusal(bug, asked)
+
+    async def _visited(self, scope: Scope, receive: Receive, asked: "_Asked") -> Response:
+        request = asked.request = look_at(scope, self._site.hosts)
+        peer = scope["client"][0] if scope.get("client") else ""
+        # Signed out, every address but the open ones looks the same: 401, whether it exists or not.
+        found, missing = self._find(request)
+        asked.found = found
+        is_open = found is not None and found.route.access is Access.OPEN
+        who = await self._in_thread(self._identity.of, scope, request, peer)
+        if who is None and not is_open:
+            raise RefusedError(HTTPStatus.UNAUTHORIZED, "sign in first")
+        if found is None:
+            assert missing is not None
+            raise missing
+        check_origin(request, self._site.origins, is_browser=_is_browser(request, who))
+        if not is_open:
+            assert who is not None
+            _check_may(who, found)
+        visit = await self._visit(request, found, who, peer, receive)
+        asked.visit = visit
+        answer = found.route.answer
+        if inspect.iscoroutinefunction(answer):
+            response = await answer(visit)
+        else:
+            response = await self._in_thread(closing_after(answer), visit)
+        assert isinstance(response, Response)
+        if not request.is_safe:
+            self._site.memory.forget()
+        return response
+
+    def _find(self, request: Request) -> tuple[Found | None, RefusedError | None]:
+        try:
+            return self._routes.find(request.method, request.path), None
+        except RefusedError as error:
+            return None, error
+
+    async def _visit(
+        self, request: Request, found: Found, who: Who | None, peer: str, receive: Receive
+    ) -> Visit:
+        form, body = Fields(), {}
+        if not request.is_safe:
+            kind, raw = bodies.media_type(request.headers), await bodies.read_body(receive, request.headers)
+            wanted = {"form": bodies.FORM, "json": bodies.JSON}.get(found.route.body)
+            if raw and kind != wanted:
+                raise RefusedError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"expected a body of type {wanted}")
+            if kind == bodies.FORM:
+                form = bodies.parse_fields(raw.decode("utf-8", "replace"))
+            else:
+                body = dict(bodies.parse_object(raw))
+        csrf = self._identity.csrf(who)
+        if not request.is_safe and who is not None and who.session:
+            self._identity.check_csrf(who, form.get("csrf") or request.headers.get("x-csrf-token", ""))
+        return Visit(
+            site=self._site,
+            place=self._place(who),
+            identity=self._identity,
+            in_thread=self._in_thread,
+            is_own_page=self._is_own_page,
+            now=self._site.clock(),
+            path=request.path,
+            who=who,
+            values=found.values,
+            query=bodies.parse_fields(request.query),
+            form=form,
+            body=body,
+            headers=request.headers,
+            peer=peer,
+            csrf=csrf,
+        )
+
+    async def _in_thread(self, function: Callable[P, T], *arguments: P.args, **_none: P.kwargs) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
+
+    def _refusal(self, error: RefusedError, asked: "_Asked") -> Response:
+        """The error: a page for people, a problem for programs."""
+        request, found = asked.request, asked.found
+        is_page = found.route.is_page if found else request is None or _wants_page(request)
+        if not is_page or request is None or not _wants_page(request):
+            return problem(error)
+        visit = asked.visit or self._nobody(request)
+        if error.status is HTTPStatus.UNAUTHORIZED and request.is_safe:
+            return self._sign_in_first(visit, request)
+        return error_page(visit, error)
+
+    def _sign_in_first(self, visit: Visit, request: Request) -> Response:
+        """Lead to the sign-in page. A link on a different site made the browser hold its cookie back, so then
+        the page is loaded once more from here.
+        """
+        if request.headers.get("sec-fetch-site") == "cross-site":
+            return page(visit, "again.html", title="jobfile", values={})
+        wanted = f"{request.path}?{request.query}" if request.query else request.path
+        back = f"?{urlencode({'next': wanted})}" if self._is_own_page(wanted) and wanted != "/" else ""
+        return RedirectResponse(f"/login{back}", HTTPStatus.SEE_OTHER)
+
+    def _is_own_page(self, address: str) -> bool:
+        path, _, query = address.partition("?")
+        if not is_address(path, query):
+            return False
+        try:
+            found = self._routes.find("GET", path)
+        except RefusedError:
+            return False
+        return found.route.is_page and found.route.access is not Access.OPEN
+
+    def _place(self, who: Who | None) -> VisitPlace:
+        place, clock = self._site.place, self._site.clock
+        return VisitPlace(
+            main_file=place.main_file, state_dir=place.state_dir, clock=clock, who=who, opened=[]
+        )
+
+    def _nobody(self, request: Request) -> Visit:
+        """A visit of nobody, for an error before it is known who asks."""
+        return Visit(
+            site=self._site,
+            place=self._place(None),
+            identity=self._identity,
+            in_thread=self._in_thread,
+            is_own_page=self._is_own_page,
+            now=self._site.clock(),
+            path=request.path,
+            who=None,
+            values={},
+            query=Fields(),
+            form=Fields(),
+            body={},
+            headers=request.headers,
+            peer="",
+        )
+
+
+class _Asked:
+    """How far a request came, for the answer to one that is refused."""
+
+    request: Request | None = None
+    found: Found | None = None
+    visit: Visit | None = None
+
+
+def _check_may(who: Who, found: Found) -> None:
+    """Refuse what role and pattern do not allow. A job that may not be seen does not exist."""
+    if not who.may(found.route.access):
+        raise RefusedError(HTTPStatus.FORBIDDEN, f"this needs the role {found.route.access.name.lower()}")
+    if who.is_limited and not found.route.is_for_limited:
+        raise RefusedError(HTTPStatus.FORBIDDEN, "this is about all jobs, and your token is for some")
+    job = found.values.get("job")
+    if job is not None and not who.sees(job):
+        raise RefusedError(HTTPStatus.NOT_FOUND, "there is nothing at this address")
+
+
+def _is_browser(request: Request, who: Who | None) -> bool:
+    """Whether a browser sends the request, or may: nobody signed in it with a token or at the socket."""
+    return "authorization" not in request.headers and (who is None or bool(who.session))
+
+
+def _wants_page(request: Request) -> bool:
+    return "text/html" in request.headers.get("accept", "")

@@ -1,0 +1,126 @@
+"""Keeps answers for a moment, so that many tabs that ask the same cost as much as one."""
+
+import contextlib
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator
+from pathlib import Path
+from typing import Final, NamedTuple, TypeVar
+
+from engine.core.errors import JobfileError
+
+KEPT_SECONDS: Final = 5.0
+"""How long an answer is kept while the ledger does not change: some change with the time alone."""
+QUICK_SECONDS: Final = 0.1
+"""An answer that takes no longer is computed for each request."""
+LATE_SECONDS: Final = 15.0
+"""How old an answer may be while a new one is computed."""
+KEPT_ANSWERS: Final = 32
+SETTLED_NANOSECONDS: Final = 50_000_000
+
+T = TypeVar("T")
+Mark = tuple[tuple[int, ...] | None, ...]
+
+
+class _Kept(NamedTuple):
+    mark: Mark
+    at: float
+    seconds: float
+    """How long it took."""
+    value: object
+
+    def is_fresh(self, ledger: Path, *, is_rough: bool) -> bool:
+        """Whether nothing can have changed since."""
+        is_recent = time.monotonic() < self.at + KEPT_SECONDS
+        return is_recent and (is_rough or self.mark == ledger_mark(ledger))
+
+    def may_be_late(self) -> bool:
+        """Whether it is given while a new one is computed: nobody waits for an answer that takes long."""
+        return self.seconds > QUICK_SECONDS and time.monotonic() < self.at + LATE_SECONDS
+
+
+def ledger_mark(ledger: Path) -> Mark:
+    """What is different after each write to the ledger: of its file and its log the inode, size and time.
+
+    Never opens them: closing one would end the locks that SQLite holds on it in this process. The time of a
+    file is coarse, so one that is just now is followed by a mark that no other has: a write at the same time
+    could come later.
+    """
+    found = [_about(ledger), _about(ledger.with_name(f"{ledger.name}-wal"))]
+    now = time.clock_gettime_ns(time.CLOCK_REALTIME)
+    if any(one is not None and abs(now - one[-1]) < SETTLED_NANOSECONDS for one in found):
+        found.append((now,))
+    return tuple(found)
+
+
+def _about(name: Path) -> tuple[int, ...] | None:
+    try:
+        found = name.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+class Memory:
+    """Answers by their question. Several requests for one that is missing wait for a single computation.
+
+    An answer that takes long to compute is given once more while a thread computes the next one: with many
+    jobs the page answers at once, with what was true a moment ago. A change made here is never late.
+    """
+
+    def __init__(self, ledger: Path) -> None:
+        """Remember nothing yet."""
+        self._ledger = ledger
+        self._kept: OrderedDict[Hashable, _Kept] = OrderedDict()
+        self._locks: dict[Hashable, threading.Lock] = {}
+        self._own = threading.Lock()
+        self.late_answers = 0
+        """How many answers were computed after an older one was given."""
+
+    def recall(self, question: Hashable, answer: Callable[[], T], *, is_rough: bool = False) -> T:
+        """The answer: the one that is kept, or a new one. A rough one may be older than the ledger."""
+        with self._own:
+            lock = self._locks.setdefault(question, threading.Lock())
+            kept = self._kept.get(question)
+        if kept is None or not (kept.is_fresh(self._ledger, is_rough=is_rough) or kept.may_be_late()):
+            with lock:
+                kept = self._kept.get(question)
+                if kept is None or not kept.is_fresh(self._ledger, is_rough=is_rough):
+                    kept = self._compute(question, answer)
+        elif not kept.is_fresh(self._ledger, is_rough=is_rough) and lock.acquire(blocking=False):
+            threading.Thread(target=self._compute_later, args=(question, answer, lock), daemon=True).start()
+        return kept.value  # type: ignore[return-value]  # a question has one kind of answer
+
+    def forget(self) -> None:
+        """Forget all answers: something was changed through this server."""
+        with self._own:
+            self._kept.clear()
+
+    def _compute_later(self, question: Hashable, answer: Callable[[], object], lock: threading.Lock) -> None:
+        with lock_held(lock), contextlib.suppress(JobfileError):  # the next request gets the error
+            self._compute(question, answer)
+            self.late_answers += 1
+
+    def _compute(self, question: Hashable, answer: Callable[[], object]) -> _Kept:
+        began, mark = (
+            time.monotonic(),
+            ledger_mark(self._ledger),
+        )  # before: what is written meanwhile makes it old
+        value, now = answer(), time.monotonic()
+        kept = _Kept(mark, now, now - began, value)
+        with self._own:
+            self._kept[question] = kept
+            self._kept.move_to_end(question)
+            while len(self._kept) > KEPT_ANSWERS:
+                self._kept.popitem(last=False)
+        return kept
+
+
+@contextlib.contextmanager
+def lock_held(lock: threading.Lock) -> Iterator[None]:
+    """Give back a lock that is held already."""
+    try:
+        yield
+    finally:
+        lock.release()

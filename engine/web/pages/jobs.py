@@ -1,0 +1,167 @@
+"""The page of all jobs: last result, the last thirty as a row of marks, next time, owner, tags, pause.
+
+This is the model of a page: `answer` computes, from the engine's answers, frozen values that the template
+only has to lay out; `show` is the handler; `ROUTES` says who may see it.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, tzinfo
+from typing import Final
+from urllib.parse import urlencode
+
+from starlette.responses import Response
+
+from engine.answers.choice import Choice
+from engine.answers.listing import STATES, JobList, ListedJob, Mark
+from engine.asking.choosing import named_states
+from engine.core.errors import JobfileError
+from engine.service.listing import list_at
+from engine.web.access import Access
+from engine.web.rendering import page
+from engine.web.visits import Fields, Route, Visit
+from jobfile.model.dataclass import dataclass
+from jobfile.pipeline import Compiled
+from jobfile.render.style import WORDS, Tone
+from jobfile.schedule.zones import load_zone
+
+MARKS: Final = 30
+"""Number of last results of each job."""
+PAGE_JOBS: Final = 200
+"""Number of jobs on one page."""
+_LAST: Final = datetime.max.replace(tzinfo=UTC)
+_TONES: Final = (Tone.BAD, Tone.DOUBTFUL, Tone.ACTIVE, Tone.GOOD, Tone.FAINT)
+SORTS: Final[dict[str, Callable[[ListedJob], object]]] = {
+    "job": lambda one: one.job,
+    "state": lambda one: _TONES.index(WORDS.get(one.state, Tone.FAINT)),
+    "last": lambda one: -one.marks[-1].at.timestamp() if one.marks else 0.0,
+    "next": lambda one: one.next_at or _LAST,
+    "owner": lambda one: (not one.labels.owner, one.labels.owner),
+}
+"""The orders of the list; jobs that are equal in one are in the order of their names."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRow:
+    """One job, as the page shows it."""
+
+    job: str
+    title: str
+    state: str
+    marks: tuple[Mark, ...]
+    zone: tzinfo
+    next_at: datetime | None
+    starts: str
+    """What starts it besides its schedule."""
+    owner: str
+    tags: tuple[str, ...]
+    paused: str
+    """Who paused it, until when and why; empty if it is not paused."""
+    notes: tuple[str, ...]
+
+    @property
+    def last(self) -> Mark | None:
+        """The newest result."""
+        return self.marks[-1] if self.marks else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobsPage:
+    """The values of the page."""
+
+    rows: tuple[JobRow, ...]
+    count: int
+    """How many jobs fit the filter; the page has some of them."""
+    number: int
+    """Of this page, from 1."""
+    obstacle: str
+    """Why nothing starts; empty if everything that is due starts."""
+    trouble: str
+    """Why the list may be incomplete."""
+    tags: tuple[str, ...]
+    owners: tuple[str, ...]
+    states: tuple[str, ...]
+    query: Fields
+
+    @property
+    def pages(self) -> int:
+        """How many pages there are."""
+        return max(1, -(-self.count // PAGE_JOBS))
+
+    def link(self, **changes: str) -> str:
+        """The address of this list with other values in its query; an empty value is left out."""
+        kept = [one for one in self.query.pairs if one[0] not in {*changes, "page"}]
+        pairs = [(name, value) for name, value in (*kept, *changes.items()) if value]
+        return f"/jobs?{urlencode(pairs)}" if pairs else "/jobs"
+
+
+def show(visit: Visit) -> Response:
+    """The page."""
+    return page(visit, "jobs.html", title="Jobs", values={"found": answer(visit)})
+
+
+def answer(visit: Visit) -> JobsPage:
+    """The jobs that the query asks for."""
+    query, everything = visit.query, visit.recall("jobs", _all_jobs)
+    seen = [one for one in everything.jobs if visit.user.sees(one.job)]
+    choice = Choice(tags=query.all("tag"), owners=query.all("owner"))
+    states, text = named_states(query.all("in"), STATES), query.get("q").strip().lower()
+    fitting = [
+        one
+        for one in seen
+        if choice.fits(one.labels)
+        and (not states or one.state in states)
+        and (text in one.job or text in one.labels.title.lower())
+        and ("paused" not in query or one.pause is not None)
+    ]
+    fitting.sort(key=SORTS.get(query.get("sort"), SORTS["job"]))  # type: ignore[arg-type]  # comparable in one order
+    number = _page_number(query.get("page"))
+    shown = fitting[(number - 1) * PAGE_JOBS : number * PAGE_JOBS]
+    is_invalid = everything.has_file is False
+    return JobsPage(
+        rows=tuple(map(_row, shown)),
+        count=len(fitting),
+        number=number,
+        obstacle=everything.presence.obstacle(UTC),
+        trouble=f"{everything.main_file} cannot be read or has errors" if is_invalid else "",
+        tags=_words(tag for one in seen for tag in one.labels.tags),
+        owners=_words(one.labels.owner for one in seen),
+        states=tuple(state for state in STATES if any(one.state == state for one in seen)),
+        query=query,
+    )
+
+
+def _all_jobs(visit: Visit) -> JobList:
+    """Every job: the same answer serves all who ask."""
+    files, place = visit.site.files, visit.place
+    found = list_at(place.config, visit.view(), now=visit.now, marks=MARKS, compiled_from=files.of)
+    if isinstance(found, Compiled):
+        raise JobfileError("nothing is recorded yet, and the job files have errors:  jobfile check")
+    return found
+
+
+def _row(one: ListedJob) -> JobRow:
+    labels, zone = one.labels, load_zone(one.labels.timezone) or UTC
+    return JobRow(
+        job=one.job,
+        title=labels.title,
+        state=one.state,
+        marks=one.marks,
+        zone=zone,
+        next_at=one.next_at,
+        starts="; ".join(labels.starts),
+        owner=labels.owner,
+        tags=labels.tags,
+        paused=one.pause_words(zone),
+        notes=(*one.late, *one.notes),
+    )
+
+
+def _words(found: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted({one for one in found if one}))
+
+
+def _page_number(text: str) -> int:
+    return max(1, int(text)) if text.isascii() and text.isdigit() and len(text) < len("10000") else 1
+
+
+ROUTES: Final[Sequence[Route]] = (Route("GET", "/jobs", Access.VIEW, show, is_for_limited=True),)

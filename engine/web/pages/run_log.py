@@ -1,0 +1,272 @@
+"""The log of a run, a window of its lines at a time; and what it wrote and kept, to download.
+
+The address names the attempt, the first line and the text that is searched, so a line can be sent to a
+colleague. A log is read in parts: one of 100 MB costs no more memory than a short one.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from http import HTTPStatus
+from typing import Final, NamedTuple
+from urllib.parse import quote, urlencode
+
+from starlette.responses import Response, StreamingResponse
+
+from engine.answers.logs import why_no_output
+from engine.answers.steps import attempts_in_order
+from engine.asking.why import shown_attempt
+from engine.core.lifecycle import Attempt, AttemptKey, Run
+from engine.core.vocabulary import place_text
+from engine.execution.artifact_files import CopyGoneError, read_copy
+from engine.execution.output_windows import find_lines, read_window, stored_bytes
+from engine.ledger.ports import View
+from engine.supervisor.output import OutputTail
+from engine.web.access import Access
+from engine.web.ansi import Part, parts_of, plain_text
+from engine.web.api.reading import seen_run
+from engine.web.refusing import RefusedError
+from engine.web.rendering import page
+from engine.web.visits import Route, Visit
+from jobfile.model.dataclass import dataclass
+from jobfile.model.regex import regex
+
+LINES: Final = 500
+"""Number of lines of a window."""
+MAX_FOUND: Final = 200
+"""Number of lines with the text that is searched."""
+MAX_TEXT: Final = 200
+"""Maximum length of the text that is searched."""
+MAX_EXCERPT: Final = 200
+MAX_CHOICES: Final = 200
+"""Maximum number of attempts among which one is chosen."""
+_NUMBER: Final = regex(r"[1-9][0-9]{0,9}")
+_PLAIN: Final = regex(r"[^A-Za-z0-9._-]+")
+
+
+class Line(NamedTuple):
+    """A line of the log."""
+
+    number: int
+    parts: tuple[Part, ...]
+
+
+class Hit(NamedTuple):
+    """A line with the text that is searched."""
+
+    number: int
+    text: str
+    address: str
+
+
+class Choice(NamedTuple):
+    """An attempt whose log can be shown."""
+
+    words: str
+    address: str
+    is_it: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogPart:
+    """The values of the log."""
+
+    run: Run
+    attempt: Attempt | None
+    """None while nothing was started."""
+    choices: tuple[Choice, ...] = ()
+    why_none: str = ""
+    lines: tuple[Line, ...] = ()
+    first: int = 1
+    total: int = 0
+    is_end: bool = True
+    """Whether the address asks for the end, whatever is added to it."""
+    find: str = ""
+    hits: tuple[Hit, ...] = ()
+    is_all: bool = True
+    """Whether there are no more lines with that text."""
+    poll: str = ""
+    """The address of the next look at the log; empty when nothing more is added to it."""
+    trouble: str = ""
+
+    @staticmethod
+    def address_of(run: Run, key: AttemptKey | None, **more: str | int) -> str:
+        """The page of a run with the log of an attempt."""
+        return f"/runs/{run.id}{_query(key, more)}"
+
+    @property
+    def last(self) -> int:
+        """The number of the last line of the window."""
+        return self.first + len(self.lines) - 1
+
+    def at(self, first: int) -> str:
+        """The window from a line on."""
+        more: dict[str, str | int] = {"from": max(1, first)}
+        key = None if self.attempt is None else self.attempt.key
+        return self.address_of(self.run, key, **more)
+
+    @property
+    def end(self) -> str:
+        """The end of the log, and what is added to it."""
+        return self.address_of(self.run, None if self.attempt is None else self.attempt.key)
+
+    @property
+    def download(self) -> str:
+        """The whole log."""
+        return f"/runs/{self.run.id}/output{_query(None if self.attempt is None else self.attempt.key, {})}"
+
+
+def log_part(visit: Visit, view: View, run: Run) -> LogPart:
+    """The log that the address asks for."""
+    attempts = attempts_in_order(view, run, view.attempts(run.id))
+    attempt = chosen_attempt(visit, attempts)
+    if attempt is None:
+        poll = "" if run.state.is_final else f"/runs/{run.id}/log?seen=none"
+        return LogPart(run=run, attempt=None, why_none=why_no_output(run, attempts), poll=poll)
+    folder = visit.place.config.attempt_dir(attempt.key)
+    wanted, find = visit.query.get("from"), visit.query.get("find").strip()[:MAX_TEXT]
+    seen = stored_bytes(folder)
+    first = int(wanted) if _NUMBER.fullmatch(wanted) else None
+    window = read_window(folder, first=first, most=LINES)
+    found = find_lines(folder, find, most=MAX_FOUND) if find else None
+    is_end = first is None
+    is_named = "attempt" in visit.query
+    more: dict[str, str | int] = {"seen": f"{attempt.id}.{seen}"}
+    poll = f"/runs/{run.id}/log{_query(attempt.key if is_named else None, more)}"
+    is_live = not (attempt.ended_at and is_named) and not run.state.is_final
+    part = LogPart(
+        run=run,
+        attempt=attempt,
+        choices=tuple(_choice(run, one, attempt) for one in attempts[:MAX_CHOICES]),
+        why_none="" if window.total else why_no_output(run, [attempt]),
+        lines=tuple(
+            Line(number, parts_of(one)) for number, one in enumerate(window.lines, start=window.first)
+        ),
+        first=window.first,
+        total=window.total,
+        is_end=is_end,
+        find=find,
+        is_all=found is None or found.is_all,
+        poll=poll if is_live and is_end and not find else "",
+        trouble=f"the log has {window.total:,} lines" if first and first > window.total else "",
+    )
+    hits = () if found is None else tuple(_hit(part, number, line) for number, line in found.lines)
+    return replace(part, hits=hits)
+
+
+def chosen_attempt(visit: Visit, attempts: Sequence[Attempt]) -> Attempt | None:
+    """The attempt of the address; without one, the one that runs, or whose output matters most."""
+    query = visit.query
+    if "attempt" in query:
+        wanted = (query.get("step"), query.get("item") or "0", query.get("attempt"))
+        for one in attempts:
+            if (one.step, str(one.item), str(one.number)) == wanted:
+                return one
+        raise RefusedError(HTTPStatus.NOT_FOUND, "the run has no such attempt")
+    live = [one for one in attempts if one.ended_at is None]
+    return live[-1] if live else shown_attempt(attempts) if attempts else None
+
+
+def show(visit: Visit) -> Response:
+    """The log alone, for a page that follows it; nothing when nothing was added since."""
+    view, run = seen_run(visit)
+    attempts = attempts_in_order(view, run, view.attempts(run.id))
+    attempt = chosen_attempt(visit, attempts)
+    if attempt is None or attempt.ended_at is None:
+        now = "none" if attempt is None else f"{attempt.id}.{_stored(visit, attempt)}"
+        if visit.query.get("seen") == now and not run.state.is_final:
+            return Response(status_code=HTTPStatus.NO_CONTENT)
+    return page(visit, "log.html", title="Log", values={"log": log_part(visit, view, run), "window": LINES})
+
+
+def download(visit: Visit) -> Response:
+    """The whole output of an attempt, as it is stored."""
+    view, run = seen_run(visit)
+    attempt = chosen_attempt(visit, attempts_in_order(view, run, view.attempts(run.id)))
+    if attempt is None:
+        raise RefusedError(HTTPStatus.NOT_FOUND, "nothing was started, so there is no output")
+    parts = OutputTail(visit.place.config.attempt_dir(attempt.key)).parts()
+    place = f"{attempt.step}-{attempt.item}-" if attempt.item else f"{attempt.step}-" if attempt.step else ""
+    name = f"{run.job}-{run.id[:8]}-{place}{attempt.number}.log"
+    return StreamingResponse(parts, headers={"Content-Type": "text/plain; charset=utf-8", **_as_file(name)})
+
+
+def artifact(visit: Visit) -> Response:
+    """A file that the run kept."""
+    view, run = seen_run(visit)
+    kept, number = view.artifacts(run.id), int(visit.values["number"])
+    one = kept[number - 1] if number <= len(kept) else None
+    if one is None or not one.has_copy:
+        raise RefusedError(HTTPStatus.NOT_FOUND, "there is no such file")
+    parts = _held_back(read_copy(visit.place.config.attempt_dir(one.attempt), one.artifact))
+    try:
+        first = next(parts, b"")
+    except CopyGoneError as error:
+        raise RefusedError(HTTPStatus.GONE, str(error)) from error
+    name = one.artifact.name.rpartition("/")[2] or "file"
+    headers = {"Content-Type": "application/octet-stream", "Content-Length": str(one.artifact.size)}
+    return StreamingResponse(_whole(first, parts), headers={**headers, **_as_file(name)})
+
+
+def _held_back(parts: Iterator[bytes]) -> Iterator[bytes]:
+    """The parts, the last one only when the whole was compared with its digest."""
+    held = b""
+    for part in parts:
+        if held:
+            yield held
+        held = part
+    if held:
+        yield held
+
+
+def _whole(first: bytes, parts: Iterator[bytes]) -> Iterator[bytes]:
+    """What is sent. Of a copy that was changed the end is missing, so that the browser finds it broken."""
+    yield first
+    try:
+        yield from parts
+    except CopyGoneError:
+        return
+
+
+def _as_file(name: str) -> dict[str, str]:
+    """The headers of a download: no browser shows it as a page of this site."""
+    plain = _PLAIN.sub("_", name).strip("._") or "file"
+    return {
+        "Content-Disposition": f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}",
+        "Content-Security-Policy": "default-src 'none'; sandbox",
+    }
+
+
+def _stored(visit: Visit, attempt: Attempt) -> int:
+    return stored_bytes(visit.place.config.attempt_dir(attempt.key))
+
+
+def _choice(run: Run, one: Attempt, chosen: Attempt) -> Choice:
+    place = f"{place_text(one.step, one.item)} " if one.step else "attempt "
+    return Choice(f"{place}{one.number}", f"{LogPart.address_of(run, one.key)}#log", one is chosen)
+
+
+def _hit(part: LogPart, number: int, line: bytes) -> Hit:
+    """A line that was found, with the window around it."""
+    text = plain_text(line)
+    at = max(0, text.lower().find(part.find.lower()) - MAX_EXCERPT // 2)
+    shown = f"{'…' if at else ''}{text[at : at + MAX_EXCERPT]}{'…' if len(text) > at + MAX_EXCERPT else ''}"
+    first = max(1, number - LINES // 2)
+    return Hit(number, shown, f"{part.at(first)}#L{number}")
+
+
+def _query(key: AttemptKey | None, more: dict[str, str | int]) -> str:
+    pairs: dict[str, str | int] = {}
+    if key is not None:
+        pairs |= {"step": key.step} if key.step else {}
+        pairs |= {"item": key.item} if key.item else {}
+        pairs["attempt"] = key.number
+    pairs |= more
+    return f"?{urlencode(pairs)}" if pairs else ""
+
+
+_PATH: Final = "/runs/{run}"
+ROUTES: Final[Sequence[Route]] = (
+    Route("GET", f"{_PATH}/log", Access.VIEW, show, is_for_limited=True),
+    Route("GET", f"{_PATH}/output", Access.VIEW, download, is_for_limited=True),
+    Route("GET", f"{_PATH}/artifacts/{{number}}", Access.VIEW, artifact, is_for_limited=True),
+)

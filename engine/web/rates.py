@@ -1,0 +1,47 @@
+"""Counts what is limited in a minute: failed sign-ins of an address, requests of a token."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from http import HTTPStatus
+
+from engine.web.limits import MAX_PEERS
+from engine.web.refusing import RefusedError
+
+MINUTE = 60.0
+
+
+class Rates:
+    """For each name a store of permits that fills up evenly over a minute."""
+
+    def __init__(self, per_minute: int, elapsed: Callable[[], float]) -> None:
+        """Begin with full stores; `elapsed` is a clock that never steps."""
+        self._per_minute = per_minute
+        self._elapsed = elapsed
+        self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def check(self, name: str) -> None:
+        """Refuse when nothing is left for this name."""
+        if self._now_left(name) < 1:
+            raise RefusedError(
+                HTTPStatus.TOO_MANY_REQUESTS,
+                f"more than {self._per_minute} a minute; try again later",
+                retry_after=int(MINUTE / self._per_minute) + 1,
+            )
+
+    def count(self, name: str) -> None:
+        """Take one."""
+        with self._lock:
+            self._left[name] = (max(0.0, self._filled(name) - 1), self._elapsed())
+            self._left.move_to_end(name)
+            while len(self._left) > MAX_PEERS:
+                self._left.popitem(last=False)
+
+    def _now_left(self, name: str) -> float:
+        with self._lock:
+            return self._filled(name)
+
+    def _filled(self, name: str) -> float:
+        left, at = self._left.get(name, (float(self._per_minute), 0.0))
+        return min(self._per_minute, left + (self._elapsed() - at) * self._per_minute / MINUTE)

@@ -1,0 +1,62 @@
+"""Why a request gets no answer: a status and a sentence that names no value of the request."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from types import MappingProxyType
+
+from starlette.responses import JSONResponse
+
+from engine.core.errors import JobfileError
+from jobfile.diagnostics.escapes import printable
+
+PROBLEM = "application/problem+json"
+
+
+class RefusedError(Exception):
+    """A request that is refused, with the status that says why."""
+
+    def __init__(
+        self,
+        status: HTTPStatus,
+        detail: str,
+        *,
+        code: str = "",
+        retry_after: int = 0,
+        fields: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """`code` is the word for programs: that of `--json` where there is one. `fields`: by field of the
+        request, what is wrong with it.
+        """
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.code = code or status.name.lower()
+        self.retry_after = retry_after
+        self.fields = fields
+
+
+def problem(error: RefusedError) -> JSONResponse:
+    """The error for programs, as RFC 9457 has it."""
+    plain: dict[str, object] = {
+        "type": "about:blank",
+        "title": error.status.phrase,
+        "status": error.status.value,
+        "detail": error.detail,
+        "code": error.code,
+    }
+    if error.fields:
+        plain["errors"] = dict(error.fields)
+    return JSONResponse(plain, status_code=error.status, media_type=PROBLEM, headers=extra_headers(error))
+
+
+def extra_headers(error: RefusedError) -> dict[str, str]:
+    """The headers that belong to an error."""
+    found = {"Retry-After": str(error.retry_after)} if error.retry_after else {}
+    if error.status is HTTPStatus.UNAUTHORIZED:
+        found["WWW-Authenticate"] = "Bearer"
+    return found
+
+
+def words_of(error: JobfileError) -> str:
+    """The message of an error, without the dashes that options have on the command line."""
+    return printable(str(error)).replace(" --", " ").removeprefix("--")

@@ -1,0 +1,47 @@
+"""What the server knows for its whole life: the place, the names it answers to, and what it remembers."""
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+from hashlib import sha256
+
+from engine.asking.place import Place
+from engine.core.access import Role
+from engine.web.compiled import CompiledFiles
+from engine.web.memory import Memory
+from jobfile.model.dataclass import dataclass
+
+_DIGITS = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """One state folder, served."""
+
+    place: Place
+    memory: Memory
+    files: CompiledFiles
+    clock: Callable[[], datetime]
+    elapsed: Callable[[], float] = time.monotonic
+    """Seconds on a clock that never steps."""
+    hosts: frozenset[str]
+    """The values of Host that are answered, with the port."""
+    is_secure: bool = False
+    """Whether browsers reach it by https."""
+    proxies: frozenset[str] = frozenset()
+    """The addresses whose header about the user is believed."""
+    proxy_role: Role = Role.VIEWER
+    """What a user may do whom the proxy names."""
+
+    @property
+    def origins(self) -> frozenset[str]:
+        """Where a page may come from that changes something."""
+        scheme = "https" if self.is_secure else "http"
+        return frozenset(f"{scheme}://{host}" for host in self.hosts)
+
+    @property
+    def cookie(self) -> str:
+        """The name of the cookie: browsers send one to all ports of a host, so each site has its own."""
+        folder = sha256(str(self.place.state_dir.absolute()).encode("utf-8", "surrogateescape"))
+        name = f"jobfile_{folder.hexdigest()[:_DIGITS]}"
+        return f"__Host-{name}" if self.is_secure else name

@@ -1,0 +1,236 @@
+"""The API: the same answers as `--json`, in the same form; errors; parts of a list; waiting."""
+
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.answers.did import did_to_json
+from engine.answers.listing import list_to_json
+from engine.answers.report_json import report_to_json
+from engine.asking.did import Wanted, ask_did
+from engine.asking.report import Wanted as WantedReport
+from engine.asking.report import ask_report
+from engine.core.access import Role
+from engine.service.listing import list_at
+from engine.web.access import Who
+from engine.web.api.openapi import OPERATIONS, document
+from engine.web.routing import KINDS
+from tests.cli.test_files import fits
+from tests.web.site import Got, Web
+
+DOCUMENT = document()
+
+
+def answered(web: Web, path: str, method: str = "GET", **more: Any) -> Any:
+    """The answer of an operation, checked against the document."""
+    got = web.owner(f"/api/v1{path}", method, **more)
+    assert got.status in (200, 202), got.text
+    return got.json
+
+
+@pytest.fixture(scope="module")
+def paths(web: Web) -> dict[str, str]:
+    """For each part of a path, something that exists."""
+    return {"job": "bad", "run": web.world.runs("bad")[-1].id}
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: f"{one.method} {one.path}")
+def test_each_answer_fits_the_schema_of_its_command(web: Web, paths: dict[str, str], operation: Any) -> None:
+    """A success fits schemas/, and an error is a problem: each as the document says."""
+    path = operation.path.format(**paths)
+    body = {"json": {}} if operation.method == "POST" else {}
+    got = web.owner(f"/api/v1{path}", operation.method, **body)
+    if got.status in (200, 202):
+        assert got.headers["content-type"] == "application/json"
+        fits(got.json, operation.schema)
+    else:
+        assert (operation.method, got.status) == ("POST", 409), got.text
+    described = DOCUMENT["paths"][f"/api/v1{operation.path}"][operation.method.lower()]
+    assert str(got.status) in described["responses"]
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: f"{one.method} {one.path}")
+def test_each_operation_refuses_what_it_does_not_take(
+    web: Web, paths: dict[str, str], operation: Any
+) -> None:
+    path = f"/api/v1{operation.path.format(**paths)}"
+    body = {"json": {}} if operation.method == "POST" else {}
+    is_problem(web.owner(f"{path}?nothing=1", operation.method, **body), 422)
+    if operation.body:
+        is_problem(web.owner(path, "POST", json={"nothing": 1}), 422)
+        for field in operation.body:
+            is_problem(web.owner(path, "POST", json={field.name: 7}), 422)
+    for one in operation.query:
+        if not one.is_repeated:
+            is_problem(web.owner(f"{path}?{one.name}=1&{one.name}=2"), 422)
+
+
+def is_problem(got: Got, status: int) -> None:
+    assert got.status == status, got.text
+    assert got.headers["content-type"] == "application/problem+json"
+    jsonschema.validate(got.json, DOCUMENT["components"]["schemas"]["problem"])
+    assert got.json["status"] == status
+
+
+def test_the_document_is_sound() -> None:
+    """Every reference leads somewhere, every part of a path is declared, every id is given once."""
+    text = json.dumps(DOCUMENT)
+    for reference in {part.partition('"')[0] for part in text.split('"$ref": "')[1:]}:
+        value: Any = DOCUMENT
+        for part in reference.removeprefix("#/").split("/"):
+            value = value[part]
+    ids = [one["operationId"] for methods in DOCUMENT["paths"].values() for one in methods.values()]
+    assert len(ids) == len(set(ids)) == len(OPERATIONS)
+    for path, methods in DOCUMENT["paths"].items():
+        for one in methods.values():
+            declared = {given["name"] for given in one["parameters"] if given["in"] == "path"}
+            assert declared == {part[1:-1] for part in path.split("/") if part.startswith("{")}
+            assert declared <= KINDS.keys()
+            assert one["summary"].endswith((".", "?"))
+    for schema in DOCUMENT["components"]["schemas"].values():
+        jsonschema.Draft202012Validator.check_schema(schema)
+
+
+def test_the_document_is_served_to_those_who_may_look(web: Web) -> None:
+    assert web.ask("/api/v1/openapi.json").status == 401
+    assert web.owner("/api/v1/openapi.json").json == json.loads(json.dumps(DOCUMENT))
+
+
+def test_the_api_says_what_the_commands_say(web: Web) -> None:
+    now, place = web.world.clock.now(), web.place_of(Who(name="anna", role=Role.ADMIN))
+    assert answered(web, "/jobs") == list_to_json(list_at(web.place.config, web.world.view, now=now))  # type: ignore[arg-type]
+    for job in ("good", "bad", "other"):
+        found = ask_did(place, job, Wanted({}, {}, None, None))
+        assert answered(web, f"/jobs/{job}/did") == json.loads(json.dumps(did_to_json(found)))
+    report = ask_report(place, WantedReport(since="2026-01-01")).report
+    assert answered(web, "/report?since=2026-01-01") == json.loads(json.dumps(report_to_json(report)))
+
+
+def test_a_question_has_the_words_of_the_command(web: Web) -> None:
+    assert answered(web, "/jobs/bad/did?on=today")["answer"] == "not_well"
+    assert answered(web, "/jobs/bad/did?at=2020-01-01")["answer"] == "not_expected"
+    assert len(answered(web, "/jobs/good/next?limit=2")["fires"]) == 2
+    assert {one["state"] for one in answered(web, "/runs?in=failed")["runs"]} == {"failed"}
+    assert {one["state"] for one in answered(web, "/runs?not_ok=true")["runs"]} == {"failed"}
+    assert {one["job"] for one in answered(web, "/runs?owner=data")["runs"]} == {"good"}
+    for path in (
+        "/jobs/bad/did?on=never",
+        "/runs?since=x",
+        "/runs?limit=0",
+        "/runs?limit=1001",
+        "/runs?cursor=x~1",
+    ):
+        is_problem(web.owner(f"/api/v1{path}"), 422)
+    got = web.owner("/api/v1/jobs/bad/did?on=today&at=today")
+    is_problem(got, 422)
+    assert "--" not in got.text
+
+
+@settings(max_examples=12)
+@given(st.integers(1, 7))
+def test_the_parts_of_a_list_are_the_whole_list_once(web: Web, limit: int) -> None:
+    whole = [one["id"] for one in answered(web, "/runs?limit=1000")["runs"]]
+    assert len(whole) >= 6
+    found, path = [], f"/api/v1/runs?limit={limit}"
+    while path:
+        got = web.owner(path)
+        found += [one["id"] for one in got.json["runs"]]
+        link = got.headers.get("link", "")
+        assert not link or link.endswith('; rel="next"')
+        path = link.partition("<")[2].partition(">")[0]
+    assert found == whole
+    first = web.owner("/api/v1/jobs?limit=2")
+    rest = web.owner(first.headers["link"].partition("<")[2].partition(">")[0])
+    assert [one["job"] for got in (first, rest) for one in got.json["jobs"]] == ["bad", "good", "other"]
+
+
+def test_an_answer_that_has_not_changed_is_not_sent_again(web: Web) -> None:
+    first = web.owner("/api/v1/jobs/bad/did")
+    again = web.owner("/api/v1/jobs/bad/did", if_none_match=first.headers["etag"])
+    assert (again.status, again.text) == (304, "")
+    assert web.owner("/api/v1/jobs/good/did", if_none_match=first.headers["etag"]).status == 200
+
+
+def test_a_request_waits_until_the_run_is_over(tmp_path: Path) -> None:
+    web = Web(tmp_path)
+    web.world.step()
+    run = web.world.run_by_hand("other")
+    web.world.step()
+    assert answered(web, "/jobs/other/did")["answer"] == "not_over"
+    assert answered(web, "/jobs/other/did?wait=1s")["answer"] == "not_over"
+    waiting: list[Any] = []
+    asker = threading.Thread(target=lambda: waiting.append(answered(web, "/jobs/other/did?wait=60s")))
+    asker.start()
+    web.world.finish()
+    web.world.step()
+    asker.join(30)
+    assert waiting[0]["answer"] == "succeeded"
+    assert answered(web, f"/runs/{run.id}?wait=60s")["state"] == "succeeded"
+    is_problem(web.owner("/api/v1/jobs/other/did?wait=61s"), 422)
+    web.close()
+
+
+def test_a_run_is_requested_with_typed_params_and_the_audit_says_by_whom(tmp_path: Path) -> None:
+    web = Web(tmp_path)
+    web.world.step()
+    token = web.add_token("deploy", Role.OPERATOR)
+    body = {"params": {"count": 3, "name": "b"}, "why": "release", "key": "release-7"}
+    got = web.ask("/api/v1/jobs/other/runs", "POST", token=token, json=body)
+    assert (got.status, got.headers["location"]) == (202, f"/api/v1/runs/{got.json['id']}")
+    assert (got.json["params"], got.json["requested_by"]) == ({"count": 3, "name": "b"}, "token deploy")
+    again = web.ask("/api/v1/jobs/other/runs", "POST", token=token, json=body)
+    assert (again.status, again.json["id"], again.json["duplicate"]) == (200, got.json["id"], True)
+    wrong = web.ask(
+        "/api/v1/jobs/other/runs", "POST", token=token, json={"params": {"count": "3", "name": "c", "x": 1}}
+    )
+    is_problem(wrong, 422)
+    assert wrong.json["errors"].keys() == {"params.count", "params.name", "params.x"}
+    record = web.world.view.recent_audit(limit=1)[0][1]
+    assert (record.actor, record.action, "release" in (record.detail or "")) == ("token deploy", "run", True)
+    web.close()
+
+
+def test_runs_are_cancelled_and_retried_as_the_commands_do(tmp_path: Path) -> None:
+    web = Web(tmp_path)
+    web.world.step()
+    run = answered(web, "/jobs/other/runs", "POST", json={})["id"]
+    is_problem(web.owner(f"/api/v1/runs/{run}/retry", "POST", json={}), 409)
+    assert answered(web, f"/runs/{run}/cancel", "POST", json={"why": "wrong day"})["state"] == "cancelled"
+    new = answered(web, f"/runs/{run[:8]}/retry", "POST", json={})
+    assert (new["retry_of"], new["state"]) == (run, "queued")
+    is_problem(web.owner("/api/v1/runs/ffff/cancel", "POST", json={}), 404)
+    web.close()
+
+
+def test_a_job_is_paused_until_a_time_and_resumed(tmp_path: Path) -> None:
+    web = Web(tmp_path)
+    web.world.step()
+    assert answered(web, "/jobs/good/pause", "POST", json={"until": "2h", "why": "x"})["until"] is not None
+    is_problem(web.owner("/api/v1/jobs/good/pause", "POST", json={"until": "3h"}), 409)
+    assert answered(web, "/jobs/good/resume", "POST", json={})["was_paused"] is True
+    is_problem(web.owner("/api/v1/jobs/good/pause", "POST", json={"until": "2020-01-01"}), 422)
+    is_problem(web.owner("/api/v1/jobs/nothing/pause", "POST", json={}), 404)
+    web.close()
+
+
+def test_no_operation_takes_a_definition(web: Web) -> None:
+    """An operator is not an author: a request names a job and gives params, and nothing else can be run."""
+    for one in OPERATIONS:
+        assert {given.name for given in one.body} <= {
+            *("params", "at", "matrix", "key", "why", "until", "force", "all_steps", "original", "kill")
+        }
+    for field in ("run", "command", "env", "yaml", "definition", "file"):
+        is_problem(web.owner("/api/v1/jobs/other/runs", "POST", json={field: "x"}), 422)
+
+
+def test_before_anything_is_recorded_the_api_says_so(tmp_path: Path) -> None:
+    web = Web(tmp_path)
+    got = web.owner("/api/v1/jobs/good/did")
+    assert got.status in (200, 404)
+    web.close()

@@ -1,0 +1,64 @@
+"""The page in a real browser: signing in, live updates, no error on its console, no request elsewhere."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.acceptance.engines import say
+from tests.web.served import Served, served
+
+JOBS = """\
+version: 1
+jobs:
+  hello: {title: "<b>Hello</b><script>document.title='pwned'</script>", tags: [x], run: echo hi}
+  bad: {timezone: Europe/Oslo, run: exit 3}
+"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    folder = tmp_path_factory.mktemp("browser")
+    (folder / "jobs.yaml").write_text(JOBS)
+    assert say(folder, "run", "bad").returncode == 1
+    assert say(folder, "apply", "--yes").returncode == 0
+    with served(folder, "--listen", "127.0.0.1:0") as found:
+        yield found
+
+
+def test_signed_in_by_the_code_the_page_is_live_and_quiet(browser: Browser, server: Served) -> None:
+    folder: Path = server.state.parent
+    context = browser.new_context(timezone_id="America/New_York", viewport={"width": 360, "height": 740})
+    page = context.new_page()
+    troubles: list[str] = []
+    page.on("console", lambda message: troubles.append(message.text))
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.on("request", lambda one: one.url.startswith(server.url) or troubles.append(one.url))
+    page.goto(say(folder, "ui", "--no-browser").stdout.strip())
+    page.wait_for_url(f"{server.url}jobs")
+    assert page.title() == "Jobs · jobfile"
+    assert "code=" not in page.url
+    assert page.locator("th[scope=row]").count() == 2
+    assert page.get_by_text("<b>Hello</b><script>").is_visible()
+    shown = page.locator("tr", has_text="bad").locator("time").first
+    assert shown.inner_text().endswith(("EST", "EDT", "GMT−5", "GMT−4"))
+    assert "CE" in str(shown.get_attribute("title"))
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.keyboard.press("/")
+    assert page.evaluate("document.activeElement.type") == "search"
+    page.evaluate("document.activeElement.blur()")
+    assert say(folder, "pause", "hello", "--why", "by <i>hand</i>").returncode == 0
+    page.get_by_text("by <i>hand</i>").wait_for(timeout=20_000)
+    page.get_by_role("button", name="Sign out", exact=True).click()
+    page.wait_for_url(f"{server.url}login")
+    assert troubles == []
+    context.close()

@@ -1,0 +1,302 @@
+"""The server as a real process: sockets and who is at them, slow and many clients, signals."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import ssl
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engine.asking.place import Place
+from engine.core.access import Role
+from engine.core.errors import JobfileError, WrongUsageError
+from engine.web.addresses import Listen, allowed_hosts, parse_listen, refuse_open
+from engine.web.certificates import Renewal, tls_context
+from engine.web.limits import MAX_CONNECTIONS, MAX_HEADER_BYTES, REQUEST_SECONDS
+from engine.web.serving import read_address, write_address
+from tests.acceptance.engines import PATIENCE, say, until
+from tests.cli.test_files import fits
+from tests.web.served import Served, read_all, served
+from tests.web_servers import Certificates, make_certificates
+
+JOBS = "version: 1\njobs:\n  hello: {run: echo hi}\n"
+QUICK_SECONDS = 5.0
+"""How long a good request may take while others are bad, on a busy machine."""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("served")
+    (made / "jobs.yaml").write_text(JOBS)
+    assert say(made, "apply", "--yes").returncode == 0
+    return made
+
+
+@pytest.fixture(scope="module")
+def server(folder: Path) -> Iterator[Served]:
+    with served(folder, "--listen", "127.0.0.1:0") as found:
+        yield found
+
+
+def is_quick(server: Served) -> None:
+    before = time.monotonic()
+    assert " 200 OK" in server.get()
+    assert time.monotonic() - before < QUICK_SECONDS
+
+
+def test_at_an_address_everyone_needs_a_token(server: Served) -> None:
+    assert " 401 " in server.get(token="")
+    assert " 200 OK" in server.get()
+    assert " 421 " in server.get(host="evil.example")
+    assert stat.S_IMODE((server.state / "token").stat().st_mode) == 0o600
+
+
+def test_the_answer_names_no_program_and_no_version(server: Served) -> None:
+    head = server.get().partition("\r\n\r\n")[0].lower()
+    assert "server:" not in head
+    assert "uvicorn" not in head
+
+
+def test_a_client_that_sends_slowly_is_given_up(server: Served) -> None:
+    """Slowloris: a head, or a body, of which a byte comes now and then."""
+    head, body, idle = server.connect(), server.connect(), server.connect()
+    head.sendall(b"GET /jobs HTTP/1.1\r\nHost: x\r\n")
+    body.sendall(
+        server.request("/login").replace(b"GET", b"POST").rstrip() + b"\r\nContent-Length: 100\r\n\r\na"
+    )
+    began = time.monotonic()
+    for one in (head, body, idle):
+        one.settimeout(REQUEST_SECONDS + PATIENCE)
+        read_all(one)
+        one.close()
+    assert time.monotonic() - began < REQUEST_SECONDS + PATIENCE / 2
+    is_quick(server)
+
+
+def test_many_idle_connections_keep_nobody_out(server: Served) -> None:
+    idle = [server.connect() for _ in range(MAX_CONNECTIONS + 200)]
+    is_quick(server)
+    assert idle[0].recv(1) == b""  # the one that had waited longest was closed
+    for one in idle:
+        one.close()
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GET /jobs HTTP/1.1\r\nHost: x\r\nX: " + b"a" * (4 * MAX_HEADER_BYTES) + b"\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        b"GET /jobs HTTP/9.9\r\n\r\n",
+        b"GET  /jobs HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /jobs HTTP/1.1\r\nHost : x\r\n\r\n",
+        b"GET /jobs HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        b"POST /login HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n",
+        b"\0" * 100,
+    ],
+)
+def test_what_is_no_request_is_refused_and_the_server_goes_on(server: Served, sent: bytes) -> None:
+    with server.connect() as connection:
+        with contextlib.suppress(OSError):  # it may be closed before all is sent
+            connection.sendall(sent)
+            connection.shutdown(socket.SHUT_WR)
+        answer = read_all(connection)
+    assert answer == "" or answer.split()[1] in ("400", "421", "431"), answer
+    is_quick(server)
+
+
+def test_a_page_of_an_open_tab_hears_of_a_change(server: Served, folder: Path) -> None:
+    with server.connect() as connection:
+        connection.sendall(server.request("/live"))
+        found = b""
+        while b": alive" not in found:
+            found += connection.recv(4_096)
+        assert b"text/event-stream" in found
+        assert say(folder, "pause", "hello").returncode == 0
+        while b"event: changed" not in found:
+            found += connection.recv(4_096)
+    assert say(folder, "resume", "hello").returncode == 0
+
+
+def test_it_ends_at_once_when_it_is_asked_to(folder: Path) -> None:
+    with served(folder, "--listen", "127.0.0.1:0") as server:
+        stream = server.connect()
+        stream.sendall(server.request("/live"))
+        assert stream.recv(10)
+        assert read_address(server.state) == server.url
+        server.process.send_signal(signal.SIGTERM)
+        server.process.wait(PATIENCE)
+        assert not (server.state / "web.address").exists()
+        stream.close()
+
+
+def test_at_the_socket_the_user_of_this_machine_needs_no_token(folder: Path) -> None:
+    with served(folder) as server:
+        path = server.state / "web.sock"
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        answer = at_socket(path, "GET", "/api/v1/status")
+        assert " 200 OK" in answer
+        assert " 202 " in at_socket(path, "POST", "/api/v1/jobs/hello/runs", "{}")
+        audit = json.loads(say(folder, "audit", "--limit", "1", "--json").stdout)
+        assert audit["records"][0]["actor"] == Place(main_file=folder, state_dir=server.state).user
+        assert " 421 " in at_socket(path, "GET", "/jobs", host="evil.example")
+        second = say(folder, "serve")
+        assert (second.returncode, "is served at" in second.stderr) == (1, True)
+        server.process.kill()
+        server.process.wait(PATIENCE)
+        assert path.exists()
+    with served(folder):  # a socket that is left over is replaced
+        assert " 200 OK" in at_socket(path, "GET", "/jobs")
+
+
+def test_a_different_user_is_not_let_in_even_if_the_folder_is_open(folder: Path) -> None:
+    """The kernel says who is at the socket. Needs root, to be a different user."""
+    assert os.geteuid() == 0
+    with served(folder) as server:
+        for one in (folder, server.state, *folder.parents[:3]):
+            one.chmod(0o711)
+        (server.state / "web.sock").chmod(0o666)
+        program = (
+            "import socket, sys; s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]);"
+            "s.sendall(b'GET /jobs HTTP/1.1\\r\\nHost: localhost\\r\\n\\r\\n');"
+            "sys.exit(0 if s.recv(100) == b'' else 1)"
+        )
+        words = ["setpriv", "--reuid=65534", "--clear-groups", "/usr/bin/python3", "-c", program]
+        done = subprocess.run([*words, str(server.state / "web.sock")], capture_output=True, text=True)
+        (server.state / "web.sock").chmod(0o600)
+        server.state.chmod(0o700)
+        assert done.returncode == 0 or "ConnectionReset" in done.stderr or "BrokenPipe" in done.stderr, done
+
+
+def at_socket(path: Path, method: str, target: str, body: str = "", *, host: str = "localhost") -> str:
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(PATIENCE)
+        connection.connect(str(path))
+        head = f"{method} {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n"
+        head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n" if body else ""
+        connection.sendall(f"{head}\r\n{body}".encode())
+        return read_all(connection)
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return make_certificates(tmp_path_factory.mktemp("certificates"))
+
+
+def test_over_tls_it_answers_for_the_names_it_was_given(folder: Path, certificates: Certificates) -> None:
+    certificates.good.chmod(0o600)
+    pair = ("--tls-cert", str(certificates.good), "--tls-key", str(certificates.good))
+    with served(folder, "--listen", "127.0.0.1:0", "--host", "localhost", *pair) as server:
+        context = ssl.create_default_context(cafile=certificates.authority)
+        with context.wrap_socket(server.connect(), server_hostname="localhost") as connection:
+            connection.sendall(server.request("/jobs", host=f"localhost:{server.port}"))
+            assert " 200 OK" in read_all(connection)
+        plain = server.get()
+        assert " 200 " not in plain
+
+
+def test_a_new_certificate_is_used_without_a_restart(tmp_path: Path, certificates: Certificates) -> None:
+    pair = tmp_path / "pair.pem"
+    pair.write_bytes(certificates.good.read_bytes())
+    pair.chmod(0o600)
+    renewal = Renewal(tls_context(pair, pair), pair, pair)
+    assert not renewal.look()
+    pair.write_bytes(certificates.other.read_bytes()[:-40])  # half written
+    assert not renewal.look()
+    pair.write_bytes(certificates.other.read_bytes())
+    assert renewal.look()
+    assert not renewal.look()
+    pair.chmod(0o644)
+    with pytest.raises(JobfileError, match="chmod 600"):
+        tls_context(pair, pair)
+
+
+@pytest.mark.parametrize(
+    ("listen", "more", "words"),
+    [
+        ("0.0.0.0:80", {}, "unencrypted"),
+        ("10.0.0.1:80", {"hosts": ("jobs.example",)}, "unencrypted"),
+        ("[::]:443", {"has_tls": True}, "--host"),
+        ("0.0.0.0:80", {"is_behind_proxy": True}, "--host"),
+    ],
+)
+def test_an_address_that_others_reach_needs_tls_and_a_name(
+    listen: str, more: dict[str, object], words: str
+) -> None:
+    settings = {"has_tls": False, "is_behind_proxy": False, "hosts": (), **more}
+    with pytest.raises(WrongUsageError, match=words):
+        refuse_open(parse_listen(listen), **settings)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "text", ["8420", ":8420", "127.0.0.1", "example.org:80", "127.0.0.1:99999", "1.2.3:80", ""]
+)
+def test_an_address_is_one_of_this_machine_and_a_port(text: str) -> None:
+    with pytest.raises(WrongUsageError):
+        parse_listen(text)
+
+
+def test_the_answered_hosts_are_exact() -> None:
+    assert allowed_hosts(Listen("127.0.0.1", 8420), (), is_secure=False) == {
+        "127.0.0.1:8420",
+        "localhost:8420",
+    }
+    found = allowed_hosts(Listen("0.0.0.0", 443), ("Jobs.Example.org",), is_secure=True)
+    assert found == {"0.0.0.0:443", "0.0.0.0", "jobs.example.org:443", "jobs.example.org"}
+    with pytest.raises(WrongUsageError):
+        allowed_hosts(Listen("127.0.0.1", 8420), ("*",), is_secure=False)
+
+
+def test_contradicting_options_are_explained(folder: Path) -> None:
+    for options in (
+        ["--host", "jobs.example"],
+        ["--listen", "127.0.0.1:0", "--tls-cert", "x"],
+        ["--listen", "127.0.0.1:0", "--proxy-role", Role.ADMIN.value],
+        ["--listen", "0.0.0.0:0"],
+    ):
+        said = say(folder, "serve", *options)
+        assert said.returncode == 64, said
+    said = say(folder, "serve", "--listen", "127.0.0.1:0", "--tls-cert", "none", "--tls-key", "none")
+    assert (said.returncode, "none" in said.stderr) == (1, True)
+
+
+def test_without_its_packages_the_command_says_what_to_install(folder: Path) -> None:
+    program = (
+        "import sys; sys.modules['uvicorn'] = None; import importlib.util as u; f = u.find_spec;"
+        "u.find_spec = lambda n, *a: None if n == 'uvicorn' else f(n, *a);"
+        "from engine.cli.main import run; sys.exit(run(['serve']))"
+    )
+    words = [sys.executable, "-c", program]
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, "pip install 'jobfile[web]'" in done.stderr) == (1, True)
+
+
+def test_jobfile_ui_prints_an_address_that_signs_in_once(server: Served, folder: Path) -> None:
+    write_address(server.state / "web.address", server.url)  # other tests serve the same folder
+    answer = json.loads(say(folder, "ui", "--json").stdout)
+    fits(answer, "ui")
+    url = answer["url"]
+    assert url.startswith(f"{server.url}login#code=")
+    code = url.rpartition("=")[2]
+    body = f"code={code}".encode()
+
+    def sign_in() -> str:
+        with server.connect() as connection:
+            head = (
+                f"POST /login HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nConnection: close\r\n"
+                f"Origin: {server.url.rstrip('/')}\r\nContent-Length: {len(body)}\r\n"
+                "Content-Type: application/x-www-form-urlencoded\r\n\r\n"
+            )
+            connection.sendall(head.encode() + body)
+            return read_all(connection)
+
+    assert " 303 " in sign_in()
+    assert " 401 " in sign_in()
+    until(lambda: "sign in" in say(folder, "audit").stdout)
