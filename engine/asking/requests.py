@@ -95,7 +95,10 @@ def record(
             found, _ = request_runs(store, runs, job.spec, moment)
             return found or _refuse_deleted(earlier[0])
         store.add_definition(job)
-        recorded, _ = request_runs(store, runs, job.spec, moment, policy=policy)
+        requested = request_runs(store, runs, job.spec, moment, policy=policy)
+        recorded = tuple(
+            store.run(run.id) or run for run in requested.runs
+        )  # as every other answer shows them
         if continues is not None and not recorded[0].state.is_final:
             keep_steps(store, recorded[0], continues, job.spec)
         for run in runs:

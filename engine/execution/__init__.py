@@ -1,3 +1,11 @@
 """The engine's side of an attempt: its launcher, its folder, and what its evidence says."""
 
-__all__ = ["artifact_files", "attendance", "evidence_reader", "launcher_client", "output_text", "run_folders"]
+__all__ = [
+    "artifact_files",
+    "attendance",
+    "evidence_reader",
+    "launcher_client",
+    "output_text",
+    "output_windows",
+    "run_folders",
+]

@@ -141,8 +141,8 @@ LIVE = "up"
 """Runs until it is stopped, so its screen comes from a process on a terminal."""
 SILENT = ("lsp", "mcp")
 """For editors and agents: they show nothing to a person."""
-FOR_PROGRAMS = ("metrics",)
-"""For monitoring systems: what they print is tested there."""
+FOR_PROGRAMS = ("metrics", "serve", "token", "ui")
+"""For monitoring systems and browsers: tests/cli/test_metrics.py and tests/web look at what they print."""
 
 SICK = Machine(
     python="3.13.1",

@@ -78,6 +78,15 @@ PLACES |= {
         above="version: 1\nqueues:\n  q:\n", indent=FOUR, schema=DEFINITIONS["pool"], needed={"slots": "1"}
     ),
     "channel": Place(above="version: 1\nchannels:\n  c:\n", indent=FOUR, schema=DEFINITIONS["channel"]),
+    "quiet": Place(
+        above="version: 1\nchannels:\n  c:\n    quiet:\n", indent=SIX, schema=DEFINITIONS["quiet"]
+    ),
+    "digest": Place(
+        above="version: 1\nchannels:\n  c:\n    digest:\n",
+        indent=SIX,
+        schema=DEFINITIONS["digest"],
+        needed={"schedule": "'@daily'"},
+    ),
     "trigger": Place(above=f"{JOB}    triggers:\n      -\n", indent=EIGHT, schema=DEFINITIONS["trigger"]),
     "webhook": Place(
         above=f"{JOB}    triggers:\n      - webhook:\n",

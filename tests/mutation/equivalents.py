@@ -259,9 +259,9 @@ EQUIVALENTS: tuple[Equivalent, ...] = (
         Equivalent("engine/notifications/noting.py", source, change, because)
         for source, change, because in (
             (
-                "if not spec.notify:",
-                "not spec.notify -> False",
-                "a job without notifications has no channel for any event; it only saves time",
+                "if not spec.notify and not spec.ping:",
+                "not spec.notify and not spec.ping -> False",
+                "a job without notifications and ping has no channel for any event; it only saves time",
             ),
             (
                 "newest = store.newest_ends("

@@ -197,7 +197,7 @@ def test_who_may_see_some_jobs_learns_nothing_of_others(web: Web) -> None:
     )
     assert shown["expected"] == str(good["expected"])
     assert shown["failed"] == "0"
-    for there, nowhere in (("bad", "nope"), (run.id, "f" * 32), ("goox", "xxxx")):
+    for there, nowhere in (("bad", "nope"), (run.id, "f" * 32), ("badx", "xxxx")):
         asked, missed = (
             re.sub(f'(value="|<title>|`){one}', "", text_of(web, f"/ask?q={one}", token))
             for one in (there, nowhere)
