@@ -62,16 +62,35 @@ def expected_items(
     view: History, job: str, *, since: datetime, until: datetime, now: datetime
 ) -> tuple[Item, ...]:
     """Every run of a job that was expected in [since, until) and fell due by `now`, oldest first."""
+    records = Records(
+        runs=view.runs_between(job, since=since, until=until, limit=MAX_ITEMS),
+        gaps=view.gaps_between(job, since=since, until=until),
+        pauses=view.pauses_between(job, since=since, until=until),
+        schedules=view.schedules_between(job, since=since, until=until),
+    )
+    return items_from(records, since=since, until=until, now=now)
+
+
+class Records(NamedTuple):
+    """What is recorded of one job in a window."""
+
+    runs: Sequence[Run]
+    """Newest first."""
+    gaps: Sequence[Gap]
+    pauses: Sequence[Pause]
+    schedules: Sequence[Schedule]
+
+
+def items_from(found: Records, *, since: datetime, until: datetime, now: datetime) -> tuple[Item, ...]:
+    """Every run of a job that was expected in [since, until) and fell due by `now`, oldest first."""
     from jobfile.schedule.occurrences import fires  # noqa: PLC0415  start-up time: only where instants are computed
 
-    runs = view.runs_between(job, since=since, until=until, limit=MAX_ITEMS)
+    runs, gaps, pauses = found.runs, found.gaps, found.pauses
     scheduled = grouped(run for run in reversed(runs) if run.schedule_key is not None)
     by_instant = {(group[0].clock_epoch, group[0].scheduled_for): group for group in scheduled}
-    gaps = view.gaps_between(job, since=since, until=until)
-    pauses = view.pauses_between(job, since=since, until=until)
     requested = grouped(run for run in reversed(runs) if run.schedule_key is None)
     items = [item_of(*group) for group in requested]
-    for schedule in view.schedules_between(job, since=since, until=until):
+    for schedule in found.schedules:
         after, end = window_of(schedule, since=since, until=min(until, now + INSTANT))
         for fire in fires(schedule.entries, after=after, until=end):
             items.append(_scheduled(schedule, fire, by_instant, gaps) or _undecided(schedule, fire, pauses))
@@ -131,7 +150,7 @@ def _scheduled(
     schedule: Schedule,
     fire: "Fire",
     by_instant: Mapping[tuple[int, datetime], Sequence[Run]],
-    gaps: tuple[Gap, ...],
+    gaps: Sequence[Gap],
 ) -> Item | None:
     """The item of an occurrence that is accounted for; None when no engine has decided about it."""
     runs = by_instant.get((schedule.clock_epoch, fire.at))

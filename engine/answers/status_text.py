@@ -9,7 +9,15 @@ from engine.answers.status import LOW_DISK_BYTES, Status
 from engine.answers.waiting import QueueState
 from engine.core.columns import facts
 from engine.core.reasons import IncidentKind
-from engine.core.records import Incident, Watched
+from engine.core.records import (
+    Backlog,
+    DeliveryError,
+    Generation,
+    GivenUp,
+    Incident,
+    Rejection,
+    Watched,
+)
 from engine.core.vocabulary import instant_text, other_version, paused_though_enabled, seconds_text
 from jobfile import __version__
 from jobfile.model.counts import many
@@ -52,19 +60,25 @@ def _rows(status: Status) -> list[Fact]:
 
 def _notification_lines(status: Status) -> list[Fact]:
     """The lines about notifications that were not delivered; none when all were."""
-    backlog, lines = status.backlog, []
-    last = status.delivery_error
+    lines = delivery_words(
+        status.backlog, status.given_up, status.delivery_error, is_late=status.is_delivery_late
+    )
+    return [("" if index else "channels", line) for index, line in enumerate(lines)]
+
+
+def delivery_words(
+    backlog: Backlog, given_up: GivenUp, last: DeliveryError | None, *, is_late: bool
+) -> list[str]:
+    """Which notifications wait, and which were given up, each as a sentence."""
+    lines = []
     why = f" (channel {last.channel}: {last.error})" if last is not None else ""
     if backlog.oldest is not None:
         since = instant_text(backlog.oldest, UTC)
         are = many(backlog.owed, "notification waits", "notifications wait")
-        loud = " NOT DELIVERED" if status.is_delivery_late else ""
-        lines.append(("channels", f"{are}{loud}, the oldest since {since}{why}"))
-    if status.given_up.given_up:
-        given_up = many(status.given_up.given_up, "notification was", "notifications were")
-        lines.append(
-            ("" if lines else "channels", f"{given_up} GIVEN UP{'' if lines else why}: jobfile doctor")
-        )
+        lines.append(f"{are}{' NOT DELIVERED' if is_late else ''}, the oldest since {since}{why}")
+    if given_up.given_up:
+        number = many(given_up.given_up, "notification was", "notifications were")
+        lines.append(f"{number} GIVEN UP{'' if lines else why}: jobfile doctor")
     return lines
 
 
@@ -179,9 +193,13 @@ def _git_line(status: Status) -> str:
 
 def _rejected(status: Status) -> str:
     assert status.rejection is not None
-    running = status.generation
+    return rejection_words(status.rejection, status.generation)
+
+
+def rejection_words(rejection: Rejection, running: Generation | None) -> str:
+    """Since when a file set is rejected, and what is in force instead."""
     on = f"generation {running.number} stays in force" if running else "nothing is in force"
-    return f"REJECTED since {instant_text(status.rejection.rejected_at, UTC)}, {on}:"
+    return f"REJECTED since {instant_text(rejection.rejected_at, UTC)}, {on}:"
 
 
 def _file_line(status: Status) -> str:

@@ -53,7 +53,7 @@ def subject(place: Place, text: str) -> Subject:
         raise
     if is_known(view, text) and place.sees(text):
         return Subject(view, text, zone_of_job(view, text), None)
-    if is_run_id(text) and view.runs_with_prefix(text.lower()):
+    if is_run_id(text) and any(place.sees(run.job) for run in view.runs_with_prefix(text.lower())):
         run = find_run(view, text, sees=place.sees)
         return Subject(view, run.job, zone_of_job(view, run.job), run)
     raise _unknown(place, view, text)

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from engine.ledger.access_ports import Granted
     from engine.ledger.following_ports import Followed
     from engine.ledger.late_ports import LateHistory
+    from engine.ledger.slot_ports import Slots
     from engine.ledger.soundness_ports import Soundness
     from engine.ledger.total_ports import Totals
 
@@ -322,3 +323,8 @@ class View(Opened, Current, History, Overview, Generations, EngineHistory, Backf
     following: Followed
     access: Granted
     totals: Totals
+
+    @property
+    def slots(self) -> Slots:
+        """Runs counted by slots of time."""
+        ...

@@ -3,7 +3,7 @@
 from datetime import UTC, timedelta
 from typing import Final
 
-from engine.answers.report import make_report
+from engine.answers.report import Report, make_report
 from engine.service.presence import presence_at
 from engine.web.visits import Visit
 from jobfile.model.dataclass import dataclass
@@ -44,15 +44,23 @@ class Corner:
 
 def corner(visit: Visit) -> Corner:
     """Whether everything adds up; the same for all who look within a few seconds."""
-    return visit.recall("corner", _corner, is_rough=True)
+    report = last_day(visit)
+    if report is None:
+        return Corner(adds_up=True, is_well=True, obstacle="nothing is recorded yet")
+    obstacle = report.presence.obstacle(UTC)
+    return Corner(adds_up=not report.wrong, is_well=report.is_well, obstacle=obstacle)
 
 
-def _corner(visit: Visit) -> Corner:
+def last_day(visit: Visit) -> Report | None:
+    """The report of all jobs about the last 24 hours; None with no ledger."""
+    return visit.recall("last day", _last_day, is_rough=True)
+
+
+def _last_day(visit: Visit) -> Report | None:
     view = visit.view()
     if view is None:
-        return Corner(adds_up=True, is_well=True, obstacle="nothing is recorded yet")
+        return None
     now = visit.now
     presence = presence_at(visit.place.config, view, now=now)
     until = now + timedelta.resolution
-    report = make_report(view, since=now - WINDOW, until=until, now=now, presence=presence)
-    return Corner(adds_up=not report.wrong, is_well=report.is_well, obstacle=presence.obstacle(UTC))
+    return make_report(view, since=now - WINDOW, until=until, now=now, presence=presence)

@@ -12,5 +12,10 @@ class Page(NamedTuple):
     """`g` and this key open it."""
 
 
-NAVIGATION: Final = (Page("Jobs", "/jobs", "j"),)
+NAVIGATION: Final = (
+    Page("Today", "/", "t"),
+    Page("Jobs", "/jobs", "j"),
+    Page("Timeline", "/timeline", "l"),
+    Page("Board", "/board", "b"),
+)
 """A page is named here when it exists."""

@@ -6,7 +6,7 @@ from typing import Final
 
 from engine.web import health, live, static_files
 from engine.web.api import routes as api
-from engine.web.pages import ask, job, jobs, run, run_log, run_now, signing_in, today
+from engine.web.pages import ask, badge, board, job, jobs, run, run_log, run_now, signing_in, timeline, today
 from engine.web.routing import Routes
 from engine.web.visits import Route
 
@@ -17,6 +17,9 @@ PARTS: Final[Sequence[Sequence[Route]]] = (
     signing_in.ROUTES,
     today.ROUTES,
     ask.ROUTES,
+    timeline.ROUTES,
+    board.ROUTES,
+    badge.ROUTES,
     jobs.ROUTES,
     job.ROUTES,
     run_now.ROUTES,

@@ -12,7 +12,7 @@ KINDS: Final = {
     "job": regex(r"[a-z][a-z0-9_-]{0,62}"),
     "run": regex(r"[0-9a-f]{4,32}"),
     "number": regex(r"[1-9][0-9]{0,8}"),
-    "file": regex(r"[a-z][a-z0-9_.-]{0,63}"),
+    "file": regex(r"[a-z][a-z0-9_.-]{0,66}"),
 }
 """What a part of a path in braces may be."""
 

@@ -1,6 +1,6 @@
 """A request that the guard let through, as handlers see it; and what a route is."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple, ParamSpec, Protocol, TypeVar
@@ -84,7 +84,7 @@ class Visit:
         """The same visit now, with views of its own: for an answer that may be computed after this one."""
         return replace(self, place=replace(self.place, opened=[]), now=self.site.clock())
 
-    def recall(self, question: str, answer: "Callable[[Visit], T]", *, is_rough: bool = False) -> T:
+    def recall(self, question: Hashable, answer: "Callable[[Visit], T]", *, is_rough: bool = False) -> T:
         """An answer that is the same for all who ask, kept as long as nothing changes: see `Memory`."""
         compute = closing_after(answer)
         return self.site.memory.recall(question, lambda: compute(self.apart()), is_rough=is_rough)

@@ -5,12 +5,12 @@ A store's test module defines a fixture `open_ledger` and imports all of this.
 
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import product, takewhile
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -41,6 +41,7 @@ from engine.core.records import (
     Tally,
 )
 from engine.ledger.ports import View
+from engine.ledger.slot_ports import SlotCount
 from engine.ledger.store_ports import Store
 from engine.ports import Stop
 from tests.builders import DAY, HOUR, MINUTE, NOON, a_job, a_run, compiled, every
@@ -1219,6 +1220,39 @@ def test_the_runs_of_a_time_are_found_by_jobs_and_by_states(open_ledger: OpenLed
     assert found(jobs="") == ""
     assert found(RunState.FAILED) == "30"
     assert found(RunState.FAILED, RunState.MISSED, jobs="ac", since=1) == "32"
+
+
+def test_runs_are_counted_by_slots_of_time_and_job(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    plain: dict[str, Any] = {"state": RunState.SUCCEEDED, "ended_at": NOON + 5 * HOUR}
+    for index, (job, hour, fields) in enumerate(
+        [
+            ("a", 0, plain),
+            ("a", 1, plain | {"state": RunState.FAILED}),
+            ("a", 1, plain),
+            ("b", 1, plain),
+            ("b", 1, plain | {"retry_of": "3" * 32}),
+            ("c", 3, plain),
+        ]
+    ):
+        spec = a_job(name=job)
+        at = NOON + hour * HOUR
+        queue(ledger.store, a_run(spec, id=str(index) * 32, scheduled_for=at, **fields))
+
+    def told(found: Sequence[SlotCount]) -> set[str]:
+        return {f"{one.job}{one.slot} {one.number} {one.state.value}" for one in found}
+
+    slots, window = ledger.view.slots, {"since": NOON, "until": NOON + 3 * HOUR, "length": HOUR}
+    assert told(slots.of_all(None, **window)) == {"0 1 succeeded", "1 1 failed", "1 2 succeeded"}
+    assert told(slots.of_all(["b"], **window)) == {"1 1 succeeded"}
+    assert told(slots.of_all([], **window)) == set()
+    each = slots.of_each(["b", "a"], **window)
+    assert told(each) == {"a0 1 succeeded", "a1 1 failed", "a1 1 succeeded", "b1 2 succeeded"}
+    assert [(one.job, one.slot) for one in each] == sorted((one.job, one.slot) for one in each)
+    about = {"since": NOON + 2 * HOUR, "until": NOON + 3 * HOUR}
+    assert slots.active("abc", **about, reach=NOON + 2 * HOUR) == ()
+    assert slots.active("abc", **about, reach=NOON + HOUR) == ("a", "b")
+    assert slots.active("abc", since=NOON, until=NOON + 4 * HOUR, reach=NOON) == ("a", "b", "c")
 
 
 def test_the_last_runs_of_a_job_are_those_of_its_schedule_without_retries(open_ledger: OpenLedger) -> None:

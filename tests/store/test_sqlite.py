@@ -198,14 +198,28 @@ def test_what_is_asked_at_every_turn_reads_no_table_whole(open_ledger: OpenLedge
     assert [line for line in whole if not HOLDS_WHAT_IS_OPEN.fullmatch(line)] == [], plan
 
 
-@pytest.mark.parametrize("query", ["run.runs_in", "run.last_runs", "gap.last_gaps", "run.retries_between"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "run.runs_in",
+        "run.last_runs",
+        "gap.last_gaps",
+        "run.retries_between",
+        "run.slots_of_all",
+        "run.slots_of_each",
+        "run.active_jobs",
+    ],
+)
 def test_what_is_asked_about_many_jobs_finds_each_row_by_an_index(
     open_ledger: OpenLedger, query: str
 ) -> None:
     text = statement(query)
     db = open_ledger().store._db._db
     db.execute("analyze")
-    plan = [row["detail"] for row in db.execute(f"explain query plan {text}", dict.fromkeys(NAMES, "[1]"))]
+    plan = [
+        row["detail"]
+        for row in db.execute(f"explain query plan {text}", dict.fromkeys((*NAMES, "length", "reach"), "[1]"))
+    ]
     assert [
         line for line in plan if re.match(r"SCAN (run|one|g|gap)\b(?! USING INDEX run_retry_of)", line)
     ] == []

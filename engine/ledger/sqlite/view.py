@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from engine.ledger.access_ports import Granted
     from engine.ledger.following_ports import Followed
     from engine.ledger.late_ports import LateHistory
+    from engine.ledger.slot_ports import Slots
     from engine.ledger.soundness_ports import Soundness
     from engine.ledger.total_ports import Totals
 
@@ -113,6 +114,12 @@ class SqliteView(SqliteCurrent):
 
     def close(self) -> None:
         self._db.close()
+
+    @property
+    def slots(self) -> "Slots":
+        from engine.ledger.sqlite.slots import SqliteSlots  # noqa: PLC0415  start-up time: only pages ask
+
+        return SqliteSlots(self._db)
 
     @property
     def unreadable(self) -> Sequence[Unreadable]:

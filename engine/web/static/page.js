@@ -96,6 +96,15 @@ function signIn() {
   form.submit();
 }
 
+/** A page whose address names no zone is asked for again in the reader's, so that its address has all of it. */
+function askInZone() {
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone, here = new URL(location.href);
+  if (!document.body.hasAttribute("data-zone") || !zone || zone === "UTC" || here.searchParams.has("zone")) return;
+  here.searchParams.set("zone", zone);
+  location.replace(here);
+}
+
+askInZone();
 showTimes(document);
 signIn();
 keys();

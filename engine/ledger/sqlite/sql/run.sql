@@ -111,6 +111,41 @@ select job, is_scheduled, state, sum(count) as count from (
     and count between 0 and 9007199254740992
 ) group by 1, 2, 3;
 
+-- name: slots_of_all
+-- Runs with a nominal time in a window, of some jobs or of all together, counted by slots and state, as `count_runs`
+-- counts them; without manual retries.
+select '' as job, slot, state, sum(count) as count from (
+  select (scheduled_for - :since) / :length as slot,
+         case when case when json_valid(params) then json_type(params) end is not 'object'
+                   or max(queued_at, not_before, coalesce(started_at, 0), coalesce(ended_at, 0),
+                          coalesce(start_by, 0), coalesce(retry_at, 0)) > 221845392000000000 then 'lost'
+              when resolved = '' then state else resolved end as state,
+         count(*) as count
+  from run indexed by run_scheduled_for
+  where scheduled_for >= :since and scheduled_for < :until and occurrence is null and retry_of is null
+    and (:jobs is null or job in (select value from json_each(:jobs)))
+  group by 1, 2
+  union all
+  select (quarter - :since) / :length, state, count from pruned_request
+  where quarter >= :since and quarter < :until and count between 0 and 9007199254740992
+    and (:jobs is null or job in (select value from json_each(:jobs)))
+) group by 2, 3;
+
+-- name: slots_of_each
+-- All runs with a nominal time in a window of each of these jobs, counted by slots and state.
+select run.job, (scheduled_for - :since) / :length as slot,
+       case when resolved = '' then state else resolved end as state, count(*) as count
+from json_each(:jobs) as named
+join run indexed by run_of_job on run.job = named.value and scheduled_for >= :since and scheduled_for < :until
+group by 1, 2, 3 order by 1, 2, 3;
+
+-- name: active_jobs
+-- Those of these jobs that have a run with a nominal time in a window, or from `:reach` on one that ended in it or later.
+select named.value as job from json_each(:jobs) as named
+where exists (select 1 from run indexed by run_of_job
+              where run.job = named.value and scheduled_for >= :reach and scheduled_for < :until
+                and (scheduled_for >= :since or coalesce(ended_at, :until) >= :since))
+order by 1;
 -- name: count_runs_of
 -- The same of some jobs, and by day: the first day begins at `:midnight`, and each is as long as `:day`.
 select job, day, is_scheduled, state, sum(count) as count from (
