@@ -89,7 +89,7 @@ def _blocks(parts: Iterable[bytes], *, begin: int = 1) -> Iterator[tuple[int, by
     for part in parts:
         if number < begin and number + (lines := part.count(b"\n")) < begin:
             number += lines
-            rest = part[part.rfind(b"\n") + 1 :] if lines else (rest + part)[:MAX_LINE_BYTES]
+            rest = b""  # the line that it belongs to is before `begin`, too
             continue
         text = rest + part
         end = text.rfind(b"\n") + 1

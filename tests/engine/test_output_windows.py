@@ -35,6 +35,12 @@ def test_a_window_has_the_lines_from_its_first_on(folder: Path, first: int, most
     assert list(found.lines) == LINES[first - 1 : first - 1 + most]
 
 
+def test_a_line_between_two_reads_is_whole(folder: Path) -> None:
+    over = (folder / "output").read_bytes()[:READ_BYTES].count(b"\n") + 1
+    for first in range(over - 2, over + 3):
+        assert read_window(folder, first=first, most=3).lines == tuple(LINES[first - 1 : first + 2])
+
+
 @given(st.integers(1, 1_000))
 def test_without_a_first_line_it_has_the_last_ones(folder: Path, most: int) -> None:
     found = read_window(folder, first=None, most=most)

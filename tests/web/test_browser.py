@@ -64,3 +64,27 @@ def test_signed_in_by_the_code_the_page_is_live_and_quiet(browser: Browser, serv
     page.wait_for_url(f"{server.url}login")
     assert troubles == []
     context.close()
+
+
+def test_a_job_is_run_and_its_run_is_cancelled_from_their_pages(browser: Browser, server: Served) -> None:
+    context = browser.new_context(viewport={"width": 360, "height": 740})
+    page = context.new_page()
+    troubles: list[str] = []
+    page.on("console", lambda message: troubles.append(message.text))
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.goto(say(server.state.parent, "ui", "--no-browser").stdout.strip())
+    page.wait_for_url(f"{server.url}jobs")
+    page.get_by_role("link", name="hello").click()
+    assert page.get_by_text("<b>Hello</b><script>").first.is_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.get_by_role("link", name="Run now…").click()
+    page.get_by_role("button", name="Show what it would do").click()
+    assert page.get_by_text("echo hi").is_visible()
+    page.get_by_role("button", name="Run it now").click()
+    page.wait_for_url(f"{server.url}runs/*")
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="Cancel…").click()
+    page.get_by_text("cancelled by").first.wait_for(timeout=20_000)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    assert troubles == []
+    context.close()

@@ -27,6 +27,8 @@ jobs:
   asked:
     params: {text: {type: string, default: x}}
     run: echo {{ params.text }}
+  followed: {run: echo}
+  stopped: {run: echo}
   graph:
     steps:
       first: {run: exit 0}
@@ -64,6 +66,12 @@ def write(web: Web, key: AttemptKey, output: bytes) -> None:
     folder = web.place.config.attempt_dir(key)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "output").write_bytes(output)
+
+
+def finish(web: Web, run: Run) -> None:
+    """Let the process of a run end."""
+    web.world.launcher.finish(AttemptKey(run.id, 1).id)
+    web.world.step()
 
 
 def shown(web: Web, path: str) -> str:
@@ -173,7 +181,7 @@ def test_whatever_is_searched_for_comes_back_as_text(web: Web, failed: Run, text
 
 
 def test_a_log_is_followed_while_something_may_be_added(web: Web) -> None:
-    run = web.world.run_by_hand("asked")
+    run = web.world.run_by_hand("followed")
     web.world.step()
     run = web.world.view.run(run.id) or run
     write(web, run.last_attempt, b"one\n")
@@ -186,7 +194,7 @@ def test_a_log_is_followed_while_something_may_be_added(web: Web) -> None:
     assert added.status == 200
     assert numbers(added.text) == [1, 2]
     assert added.text.lstrip().startswith('<section id="log"')
-    web.world.finish()
+    finish(web, run)
     after = web.owner(poll)
     assert "hx-get" not in after.text  # it is over: nothing is added any more
 
@@ -207,7 +215,7 @@ def test_an_attempt_that_does_not_exist_is_not_found(web: Web, failed: Run, quer
 
 
 def test_a_run_is_cancelled_once_that_is_confirmed(web: Web, operator: Browser) -> None:
-    run = web.world.run_by_hand("asked")
+    run = web.world.run_by_hand("stopped")
     web.world.step()
     asked = web.ask(f"/runs/{run.id}/cancel", "POST", browser=operator, form={"sure": ""})
     assert "Cancel it" in asked.text
@@ -217,11 +225,12 @@ def test_a_run_is_cancelled_once_that_is_confirmed(web: Web, operator: Browser) 
     assert web.world.view.run(run.id).state is RunState.CANCELLING  # type: ignore[union-attr]
     ((_, record), *_) = web.world.view.recent_audit(limit=1)
     assert (record.actor, record.action, record.detail) == ("owner", "cancel", "wrong account")
-    web.world.finish()
+    finish(web, run)
     assert "it is over" in shown(web, f"/runs/{run.id}/cancel")
 
 
-def test_a_run_is_retried_once_that_is_confirmed(web: Web, operator: Browser, failed: Run) -> None:
+def test_a_run_is_retried_once_that_is_confirmed(web: Web, operator: Browser) -> None:
+    failed = web.world.runs("bad")[1]
     before = len(web.world.runs("bad"))
     assert "Retry it" in web.ask(f"/runs/{failed.id}/retry", browser=operator).text
     assert "Retry it" in web.ask(f"/runs/{failed.id}/retry", "POST", browser=operator, form={"x": ""}).text
