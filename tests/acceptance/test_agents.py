@@ -116,16 +116,22 @@ def test_each_tool_says_what_it_is_for_and_what_it_takes(agent: Agent) -> None:
 
 
 def test_a_tool_that_reads_answers_in_its_schema_and_changes_no_record(
-    reader: Agent, folder: Path, bad_run: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also after a run has failed, and with arguments that are wrong."""
-    ledger = folder / ".jobfile/ledger.db"
+    """Also after a run has failed, and with arguments that are wrong. No other test works in its folder."""
+    (tmp_path / "jobs.yaml").write_text(JOBS)
+    monkeypatch.setenv("TOKEN", SECRET)
+    assert say(tmp_path, "apply", "--yes").returncode == 0
+    assert say(tmp_path, "run", "bad").returncode == 1
+    (run,) = json.loads(say(tmp_path, "runs", "--json").stdout)["runs"]
+    ledger = tmp_path / ".jobfile/ledger.db"
     before = contents(ledger)
-    assert reader.tools.keys() == READING.keys()
-    for name, given in READING.items():
-        answer = reader.ask(name, **json.loads(json.dumps(given).replace("RUN", bad_run)))
-        assert answer["format"] == 1, name
-        reader.refused(name, **{**given, "nonsense": 1})
+    with over_stdio(tmp_path) as reader:
+        assert reader.tools.keys() == READING.keys()
+        for name, given in READING.items():
+            answer = reader.ask(name, **json.loads(json.dumps(given).replace("RUN", run["id"])))
+            assert answer["format"] == 1, name
+            reader.refused(name, **{**given, "nonsense": 1})
     assert contents(ledger) == before
 
 
