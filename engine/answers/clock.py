@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from engine.answers.facts import Fact
 from engine.core.columns import facts
 from engine.core.reasons import IncidentKind
 from engine.core.records import CLOCK_HOLD, Incident
@@ -46,14 +47,18 @@ def look_at_clock(view: View, *, now: datetime, is_synchronized: bool | None) ->
 
 def clock_to_text(clock: Clock, *, width: int, style: Style = PLAIN) -> str:
     """The answer as text."""
+    return facts(clock_rows(clock), width=width, style=style)
+
+
+def clock_rows(clock: Clock) -> list[Fact]:
+    """The answer as labels and texts."""
     hold = clock.hold
-    rows = [
+    return [
         ("clock", instant_text(clock.now, UTC, has_seconds=True)),
         ("synchronized", _WORDS[clock.is_synchronized]),
         ("believed", "yes" if hold is None else f"NO: {hold.detail}"),
         *(("", _event(one)) for one in clock.events),
     ]
-    return facts(rows, width=width, style=style)
 
 
 def clock_to_json(clock: Clock) -> dict[str, object]:

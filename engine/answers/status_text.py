@@ -33,10 +33,11 @@ COMMIT_DIGITS = 12
 
 def status_to_text(status: Status, *, width: int, style: Style = PLAIN) -> str:
     """The answer as text: a line for each label, with problems in capitals."""
-    return facts(_rows(status), width=width, style=style)
+    return facts(status_rows(status), width=width, style=style)
 
 
-def _rows(status: Status) -> list[Fact]:
+def status_rows(status: Status) -> list[Fact]:
+    """The answer as labels and texts."""
     return [
         ("engine", _engine_line(status)),
         *([("ledger", f"NOTHING STARTS: {status.trouble}")] if status.trouble else []),

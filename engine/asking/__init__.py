@@ -4,7 +4,9 @@ what is done for it.
 
 __all__ = [
     "alone",
+    "applying",
     "axes",
+    "channels",
     "choosing",
     "did",
     "expressions",

@@ -1,51 +1,25 @@
-"""Makes and prints plans, for the commands plan, apply and rollback."""
+"""Prints plans, for the commands plan, apply and rollback."""
 
 from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
 
 import click
 
-from engine.actions.unsupported import needs_beyond
+from engine.asking.applying import put
 from engine.asking.findings import refuse_invalid
 from engine.asking.place import Place
 from engine.cli.exit_codes import GOOD
 from engine.cli.output import print_json, print_text, style_of, width
 from engine.host.keys import make_key
-from engine.host.lock import make_private_file, make_state_dir
-from engine.host.run_ids import new_run_id
-from engine.host.wake import poke
-from engine.ledger.opening import open_ledger
-from engine.ledger.ports import View
-from engine.ledger.store_ports import Store
-from engine.planning.enforcing import Intent, applied_to_json, applied_to_text, put_in_force
-from engine.planning.facts import facts_of
+from engine.planning.enforcing import Intent, applied_to_json, applied_to_text
 from engine.planning.saved import refuse_without_ledger, write_plan_file
 from engine.planning.sides import InvalidSideError
 from jobfile.diagnostics.escapes import printable
-from jobfile.plan import Plan, Side, make_plan
+from jobfile.plan import Plan, Side
 from jobfile.plan.summary import render_summary
 from jobfile.plan.text import render_text
 
 NARROWEST = 60
-
-
-def planned(
-    before: Side, after: Side, *, view: View | None, place: Place, now: datetime | None = None
-) -> Plan:
-    """The plan of two sides; with facts of the ledger when the old side is what is in force."""
-    facts = {}
-    if view is not None and before.lineage:
-        digests = {one.spec.name: one.digest for one in after.catalog.jobs}
-        touched = [one.spec.name for one in before.catalog.jobs if digests.get(one.spec.name) != one.digest]
-        facts = dict(facts_of(view, touched, now=place.now()))
-    return make_plan(
-        before,
-        after,
-        now=now or place.now().replace(microsecond=0),
-        facts=facts,
-        beyond=needs_beyond(after.catalog),
-    )
 
 
 def valid_side(side: Callable[[], Side]) -> Side:
@@ -76,21 +50,9 @@ def save_plan(path: Path, plan: Plan, *, place: Place, text: str) -> None:
     write_plan_file(path, plan, key=make_key(place.state_dir), main_file=place.main_file, text=text)
 
 
-def open_store(place: Place) -> Store:
-    """The ledger for writing; created if there is none."""
-    make_state_dir(place.state_dir)
-    make_private_file(place.config.ledger)
-    return open_ledger(place.config.ledger_url)
-
-
 def apply_and_print(place: Place, intent: Intent, *, as_json: bool) -> int:
     """Put a set in force and print its generation; return the exit code."""
-    store = open_store(place)
-    try:
-        events = put_in_force(store, intent, now=place.now(), new_id=new_run_id)
-    finally:
-        store.close()
-    poke(place.state_dir)
+    events = put(place, intent)
     if as_json:
         print_json(applied_to_json(events, intent))
     else:

@@ -351,6 +351,8 @@ class Notification(NamedTuple):
     sent_at: datetime | None
     given_up_at: datetime | None
     last_error: str
+    job: str = ""
+    run_id: str = ""
 
 
 # Findings of the ledger's own checks: plain words and numbers, because a row may hold anything

@@ -115,6 +115,10 @@ class Details(Protocol):
         """The notifications about a run, and whether they were delivered, oldest first."""
         ...
 
+    def undelivered(self, *, limit: int) -> tuple[Notification, ...]:
+        """Notifications that wait or were given up, newest first."""
+        ...
+
 
 class History(Details, Protocol):
     """The runs of the past, the occurrences that did not run, and what was in force at the time."""

@@ -199,6 +199,8 @@ def notification_from_row(row: Row) -> Notification:
         sent_at=maybe_from_us(row["sent_at"]),
         given_up_at=maybe_from_us(row["given_up_at"]),
         last_error=row["last_error"],
+        job=row["job"],
+        run_id=row["run_id"],
     )
 
 

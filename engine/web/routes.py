@@ -6,7 +6,21 @@ from typing import Final
 
 from engine.web import health, live, static_files
 from engine.web.api import routes as api
-from engine.web.pages import ask, badge, board, job, jobs, run, run_log, run_now, signing_in, timeline, today
+from engine.web.pages import (
+    ask,
+    badge,
+    board,
+    changes,
+    job,
+    jobs,
+    run,
+    run_log,
+    run_now,
+    signing_in,
+    system,
+    timeline,
+    today,
+)
 from engine.web.routing import Routes
 from engine.web.visits import Route
 
@@ -25,6 +39,8 @@ PARTS: Final[Sequence[Sequence[Route]]] = (
     run_now.ROUTES,
     run.ROUTES,
     run_log.ROUTES,
+    changes.ROUTES,
+    system.ROUTES,
     api.ROUTES,
 )
 

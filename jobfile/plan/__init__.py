@@ -15,6 +15,7 @@ __all__ = [
     "rates",
     "renames",
     "summary",
+    "table",
     "text",
     "values",
     "wording",

@@ -8,12 +8,10 @@ from typing import Final
 from jobfile.diagnostics.excerpt import visible
 from jobfile.model.counts import many
 from jobfile.plan.filters import left_out_text
-from jobfile.plan.group_text import names_text
 from jobfile.plan.load_text import load_lines
-from jobfile.plan.table import NOTHING, TableRow, table_rows
+from jobfile.plan.table import NOTHING, TableRow, risk_lines, table_rows
 from jobfile.plan.text import side_text, summary_line
 from jobfile.plan.values import Load, Plan
-from jobfile.plan.wording import risk_line
 
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
 _STYLE: Final = """
@@ -91,18 +89,10 @@ def render_page(plan: Plan) -> str:
 
 
 def _risks(plan: Plan) -> Iterator[str]:
-    """Every risk, those of the whole change first; a risk that several jobs share is listed once."""
-    found: dict[str, list[str]] = {}
-    for change in plan.jobs:
-        for risk in change.risks:
-            found.setdefault(risk_line(risk), []).append(change.name)
-    lines = [risk_line(risk) for risk in plan.risks]
-    for line, jobs in found.items():
-        names = names_text(jobs) if len(jobs) == 1 else f"{len(jobs):,} jobs: {names_text(jobs)}"
-        lines.append(f"{line}   ({names})")
+    lines = risk_lines(plan)
     if lines:
         yield '<ul class="risks">'
-        yield from (f'<li class="risk">{escape(line.removeprefix("! "))}</li>' for line in lines)
+        yield from (f'<li class="risk">{escape(line)}</li>' for line in lines)
         yield "</ul>"
 
 

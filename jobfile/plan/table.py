@@ -6,13 +6,21 @@ from typing import Final
 
 from jobfile.model.dataclass import dataclass
 from jobfile.model.jobs import Origin
-from jobfile.plan.group_text import cause_text, first_changed, group_lines, group_title, note_text, runs_of
+from jobfile.plan.group_text import (
+    cause_text,
+    first_changed,
+    group_lines,
+    group_title,
+    names_text,
+    note_text,
+    runs_of,
+)
 from jobfile.plan.groups import Group, Own, group_changes
 from jobfile.plan.job_text import job_lines
 from jobfile.plan.risks import MANY_TIMES
 from jobfile.plan.runs import first_after
 from jobfile.plan.values import Action, JobChange, Plan, Start
-from jobfile.plan.wording import SYMBOLS, entry_text, path_text
+from jobfile.plan.wording import SYMBOLS, entry_text, path_text, risk_line
 
 NOTHING: Final = "–"
 NOTES_SHOWN: Final = 3
@@ -53,6 +61,19 @@ def table_rows(plan: Plan, *, width: int, is_full: bool = False) -> tuple[TableR
     grouped = group_changes(plan)
     groups = (_group_row(one, plan.now, width, is_full=is_full) for one in grouped.groups)
     return (*groups, *(_own_row(one, plan.now, width, is_full=is_full) for one in grouped.own))
+
+
+def risk_lines(plan: Plan) -> list[str]:
+    """Every risk, those of the whole change first; a risk that several jobs share is listed once."""
+    found: dict[str, list[str]] = {}
+    for change in plan.jobs:
+        for risk in change.risks:
+            found.setdefault(risk_line(risk), []).append(change.name)
+    lines = [risk_line(risk) for risk in plan.risks]
+    for line, jobs in found.items():
+        names = names_text(jobs) if len(jobs) == 1 else f"{len(jobs):,} jobs: {names_text(jobs)}"
+        lines.append(f"{line}   ({names})")
+    return [line.removeprefix("! ") for line in lines]
 
 
 def _group_row(group: Group, now: datetime, width: int, *, is_full: bool) -> TableRow:

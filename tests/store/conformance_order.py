@@ -666,6 +666,15 @@ LISTINGS: dict[str, tuple[Callable[[Ledger], None], Listing]] = {
         with_notifications,
         Listing(lambda one: [(each.at - NOON) // HOUR for each in one.view.notifications(RUN)], FORWARD),
     ),
+    "undelivered": (
+        with_notifications,
+        Listing(
+            lambda one: [
+                (each.at - NOON) // HOUR for each in one.view.undelivered(limit=9) if each.run_id == RUN
+            ],
+            BACKWARD,
+        ),
+    ),
     "audit_of": (
         with_happenings,
         Listing(lambda one: [int(each.detail) for each in one.view.audit_of("y")], RECORDED),

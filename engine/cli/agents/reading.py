@@ -20,7 +20,7 @@ from engine.asking.did import ask_did
 from engine.asking.findings import refuse_invalid
 from engine.asking.naming import find_run
 from engine.asking.next import Asked, ask_next
-from engine.asking.plan import chosen_of, sides_of
+from engine.asking.plan import chosen_of, planned, sides_of
 from engine.asking.report import Wanted as WantedReport
 from engine.asking.report import ask_report
 from engine.asking.requested import Wanted, ask_dry_run
@@ -34,7 +34,6 @@ from engine.asking.why import ask_why
 from engine.cli.agents.asking import AgentPlace, choice_of, file_in, side_in
 from engine.cli.checking import check_sets
 from engine.cli.lints import project_lints, read_lints
-from engine.cli.planning import planned
 from engine.core.errors import UnreadableFileError, WrongUsageError
 from engine.core.lifecycle import Run
 from engine.dryrun.rendering import dry_run_to_json

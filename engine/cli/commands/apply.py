@@ -4,17 +4,13 @@ from pathlib import Path
 
 import click
 
+from engine.asking.applying import UNCOMMITTED, intent_of, open_store
 from engine.asking.place import Place, refuse_unsafe_files
+from engine.asking.plan import planned
 from engine.cli.confirming import confirmed
 from engine.cli.exit_codes import GOOD
 from engine.cli.place import json_option, place_options, strict_option, why_option
-from engine.cli.planning import (
-    apply_and_print,
-    open_store,
-    planned,
-    print_plan,
-    valid_side,
-)
+from engine.cli.planning import apply_and_print, print_plan, valid_side
 from engine.host.environment import user_name
 from engine.notifications.system_channels import known_channels
 from engine.planning.enforcing import (
@@ -28,8 +24,6 @@ from engine.planning.enforcing import (
 from engine.planning.saved import NoBaseError, ledger_here, read_plan_file
 from engine.planning.sides import engine_side, files_differ, revision_side, worktree_side
 from jobfile.diagnostics.escapes import printable
-
-UNCOMMITTED = "with changes that were not committed"
 
 
 @click.command("apply")
@@ -94,17 +88,7 @@ def command(
     if plan.has_changes and not confirmed("Apply this?", is_sure=is_sure, as_json=as_json):
         click.echo("nothing was applied")
         return GOOD
-    intent = Intent(
-        catalog=after.catalog,
-        base=plan.before.generation or 0,
-        by=user_name(),
-        why=why,
-        main_file=str(main_file),
-        revision=after.revision,
-        note=UNCOMMITTED if after.is_dirty else "",
-        channels=None if after.written is None else known_channels(after.written),
-    )
-    return apply_and_print(place, intent, as_json=as_json)
+    return apply_and_print(place, intent_of(plan, place, why=why), as_json=as_json)
 
 
 def _apply_saved(

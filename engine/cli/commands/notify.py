@@ -1,7 +1,6 @@
 """`jobfile notify`: send a test message to a channel, or print the message about a run."""
 
 import json
-from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 
@@ -9,11 +8,10 @@ import click
 
 from engine.answers.digest import make_digest
 from engine.answers.notify import message_to_text, tested_to_json, tested_to_text
-from engine.asking.findings import refuse_invalid
+from engine.asking.channels import channel_named, channels_of, send_test
 from engine.asking.naming import subject
 from engine.asking.place import Place, refuse_unsafe_files
 from engine.asking.which import run_of
-from engine.channels.courier import send_message
 from engine.channels.events import event_to_json
 from engine.channels.gathering import gather
 from engine.cli.exit_codes import GOOD, NOT_WELL
@@ -21,17 +19,12 @@ from engine.cli.output import print_json, print_text, style_of, width
 from engine.cli.place import json_option, place_options, strict_option
 from engine.core.lifecycle import Run
 from engine.core.records import Owed
-from engine.host.clock import SystemClock
 from engine.host.run_ids import new_run_id
 from engine.ledger.ports import View
 from engine.notifications.digests import DIGEST, last_digest
 from engine.notifications.examples import NOT_EXECUTED, example_facts
 from engine.notifications.message import EVENTS, Happening, Message, make_message
-from engine.notifications.system_channels import KnownChannel, known_channels
-from engine.sources.folder import FolderTree
-from jobfile.diagnostics.suggest import suggest
 from jobfile.model.canonical import spec_from_json
-from jobfile.pipeline import compile_files
 
 WITHOUT_SCHEDULE: Final = timedelta(days=1)
 """What the preview of a digest is about that was never due."""
@@ -63,42 +56,12 @@ def command(what: str, about: tuple[str, ...], *, is_strict: bool, as_json: bool
 def _test(place: Place, name: str, *, is_strict: bool, as_json: bool) -> int:
     """Send a message as the engine would, and wait for the result."""
     refuse_unsafe_files(place, is_strict=is_strict)
-    channel = _channel(_channels(place), name)
-    clock = SystemClock()
-    happening = Happening(
-        id=new_run_id(),
-        event="test",
-        job="",
-        at=clock.now(),
-        facts={"title": f"test message for channel {name}", "detail": "jobfile can reach this channel"},
-    )
-    began = clock.elapsed()
-    error = send_message(make_message(happening.id, [happening]), channel, place.config).error
-    seconds = clock.elapsed() - began
+    tested = send_test(place, name)
     if as_json:
-        print_json(tested_to_json(name, error, seconds=seconds))
+        print_json(tested_to_json(name, tested.error, seconds=tested.seconds))
     else:
-        click.echo(tested_to_text(name, error, seconds=seconds))
-    return NOT_WELL if error else GOOD
-
-
-def _channels(place: Place) -> Mapping[str, KnownChannel]:
-    """The channels of the job files."""
-    snapshot = FolderTree(place.main_file).snapshot()
-    if snapshot.problem:
-        raise click.UsageError(snapshot.problem)
-    compiled = compile_files(snapshot.files, outside=snapshot.outside)
-    if compiled.files is None or not compiled.is_valid:
-        refuse_invalid(compiled)
-    return known_channels(compiled.files)
-
-
-def _channel(channels: Mapping[str, KnownChannel], name: str) -> KnownChannel:
-    if name in channels:
-        return channels[name]
-    near = suggest(name, channels)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(sorted(channels)) or 'none'}"
-    raise click.UsageError(f"the job file has no channel `{name}`; {hint}")
+        click.echo(tested_to_text(name, tested.error, seconds=tested.seconds))
+    return NOT_WELL if tested.error else GOOD
 
 
 def _preview(place: Place, about: str, event: str, *, as_json: bool) -> int:
@@ -120,7 +83,7 @@ def _preview(place: Place, about: str, event: str, *, as_json: bool) -> int:
 
 def _digest_message(place: Place, name: str) -> Message:
     """The report that a channel would get now, about the time since it was due last."""
-    digest = _channel(_channels(place), name).digest
+    digest = channel_named(channels_of(place), name).digest
     if digest is None:
         raise click.UsageError(f'channel `{name}` has no `digest`; add  digest: {{schedule: "0 7 * * mon"}}')
     now = place.now()

@@ -8,13 +8,13 @@ import click
 from engine.answers.choice import Choice
 from engine.asking.choosing import refuse_choice_of_one
 from engine.asking.place import Place
-from engine.asking.plan import chosen_of, sides_of
+from engine.asking.plan import chosen_of, planned, sides_of
 from engine.asking.times import parse_instant
 from engine.cli.exit_codes import CHANGES, GOOD, NOT_WELL, RISKS
 from engine.cli.filters import choice_options
 from engine.cli.output import print_json
 from engine.cli.place import place_options
-from engine.cli.planning import planned, print_plan, save_plan
+from engine.cli.planning import print_plan, save_plan
 from engine.ledger.ports import View
 from engine.planning.drift import drift_of
 from engine.planning.invalid import Invalid, invalid_of, invalid_to_json, invalid_to_markdown, invalid_to_text

@@ -3,11 +3,12 @@
 import click
 
 from engine.asking.place import Place
+from engine.asking.plan import planned
 from engine.cli.confirming import confirmed
 from engine.cli.exit_codes import GOOD
 from engine.cli.output import print_json
 from engine.cli.place import json_option, place_options, why_option
-from engine.cli.planning import apply_and_print, planned, print_plan
+from engine.cli.planning import apply_and_print, print_plan
 from engine.core.errors import NothingRecordedError
 from engine.host.environment import user_name
 from engine.planning.enforcing import (

@@ -78,3 +78,7 @@ where sent_at is null and last_error <> '' order by coalesce(given_up_at, next_t
 -- name: of_run
 -- The notifications about a run, oldest first.
 select * from outbox where run_id = :run_id and run_id <> '' order by at, event, channel, id;
+
+-- name: undelivered
+-- The notifications that wait or were given up, newest first.
+select * from outbox where sent_at is null order by at desc, id limit :limit;

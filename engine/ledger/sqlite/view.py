@@ -271,6 +271,9 @@ class SqliteView(SqliteCurrent):
     def notifications(self, run_id: str) -> tuple[Notification, ...]:
         return self._db.all(notification_from_row, "outbox.of_run", {"run_id": run_id})
 
+    def undelivered(self, *, limit: int) -> tuple[Notification, ...]:
+        return self._db.all(notification_from_row, "outbox.undelivered", {"limit": limit})
+
     def source(self) -> Source:
         row = self._db.row("meta.get_meta", {"key": SOURCE})
         return source_from_text("" if row is None else str(row["value"]))

@@ -1,0 +1,155 @@
+"""The page of the system: engine, files, clock, disk, what doctor finds, channels and what they owe."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from starlette.responses import Response
+
+from engine.answers.clock import clock_rows, look_at_clock
+from engine.answers.facts import Fact
+from engine.answers.findings import AREAS, Examined
+from engine.answers.notify import tested_to_text
+from engine.answers.status import Status
+from engine.answers.status_text import status_rows
+from engine.asking.channels import channels_of, send_test
+from engine.core.errors import JobfileError
+from engine.core.records import Notification
+from engine.doctor.checking import diagnose
+from engine.host.clock import is_synchronized
+from engine.host.machine import read_machine
+from engine.notifications.system_channels import KnownChannel
+from engine.service.status import status_at
+from engine.web.access import Access
+from engine.web.refusing import words_of
+from engine.web.rendering import page
+from engine.web.visits import Route, Visit
+from jobfile.model.dataclass import dataclass
+
+MAX_UNDELIVERED: Final = 100
+"""Maximum number of notifications that are listed: the newest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reached:
+    """A channel: its name, and what it sends with. Where it sends to may be a secret."""
+
+    name: str
+    kind: str
+    notes: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SystemPage:
+    """The values of the page."""
+
+    at: datetime
+    status: Status
+    rows: tuple[Fact, ...]
+    """What `status` says."""
+    clock: tuple[Fact, ...]
+    """What `clock` says."""
+    undelivered: tuple[Notification, ...]
+    owed: int
+    given_up: int
+    channels: tuple[Reached, ...] = ()
+    trouble: str = ""
+    """Why the channels are not known."""
+
+    @property
+    def heartbeat(self) -> datetime | None:
+        """When the engine last said that it works; None if no engine runs."""
+        session = self.status.session
+        return session.last_seen_at if self.status.is_running and session is not None else None
+
+    @property
+    def more(self) -> int:
+        """How many notifications are not listed."""
+        return max(0, self.owed + self.given_up - len(self.undelivered))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Test:
+    """The result of a test of a channel."""
+
+    words: str
+    is_delivered: bool
+
+
+def show(visit: Visit) -> Response:
+    """The page."""
+    return _page(visit, None)
+
+
+def test(visit: Visit) -> Response:
+    """Send a test message to a channel, and say what came of it."""
+    name = visit.form.get("channel")
+    try:
+        tested = send_test(visit.place, name)
+    except JobfileError as error:
+        return _page(visit, Test(words=words_of(error), is_delivered=False))
+    words = tested_to_text(name, tested.error, seconds=tested.seconds)
+    return _page(visit, Test(words=words, is_delivered=not tested.error))
+
+
+def doctor(visit: Visit) -> Response:
+    """What `doctor` finds. It may take long, so the page of the system asks for it when it is shown."""
+    examined = visit.recall("doctor", _examined, is_rough=True)
+    found = [finding for one in examined for finding in one.findings]
+    values = {"examined": examined, "areas": AREAS, "found": found}
+    return page(visit, "doctor.html", title="Doctor", values=values)
+
+
+def _page(visit: Visit, tested: Test | None) -> Response:
+    found = visit.recall("system", _answer)
+    values = {
+        "found": found,
+        "tested": tested,
+        "may_test": visit.user.may(Access.OPERATE),
+        "as_of": found.at,
+    }
+    return page(visit, "system.html", title="System", values=values)
+
+
+def _answer(visit: Visit) -> SystemPage:
+    place, now = visit.place, visit.now
+    view = place.view()
+    status = status_at(place.config, view, now=now)
+    channels, trouble = _channels(visit)
+    return SystemPage(
+        at=now,
+        status=status,
+        rows=tuple(status_rows(status)),
+        clock=tuple(clock_rows(look_at_clock(view, now=now, is_synchronized=is_synchronized()))),
+        undelivered=view.undelivered(limit=MAX_UNDELIVERED),
+        owed=status.backlog.owed,
+        given_up=status.given_up.given_up,
+        channels=channels,
+        trouble=trouble,
+    )
+
+
+def _channels(visit: Visit) -> tuple[tuple[Reached, ...], str]:
+    try:
+        found = channels_of(visit.place)
+    except JobfileError as error:
+        return (), words_of(error)
+    return tuple(_reached(name, one) for name, one in sorted(found.items())), ""
+
+
+def _reached(name: str, channel: KnownChannel) -> Reached:
+    spec = channel.spec
+    kind = "http" if spec.http is not None else "command" if spec.command else "apprise"
+    notes = [word for word, is_so in (("quiet hours", spec.quiet), ("digest", channel.digest)) if is_so]
+    return Reached(name=name, kind=kind, notes=", ".join(notes))
+
+
+def _examined(visit: Visit) -> tuple[Examined, ...]:
+    return tuple(diagnose(visit.place.config, now=visit.now, machine=read_machine()))
+
+
+ROUTES: Final[Sequence[Route]] = (
+    Route("GET", "/system", Access.VIEW, show),
+    Route("GET", "/system/doctor", Access.VIEW, doctor),
+    Route("POST", "/system/test", Access.OPERATE, test, body="form"),
+)
