@@ -1,8 +1,11 @@
 """The options of  jobfile serve  and  jobfile up --serve, and what they need."""
 
 import contextlib
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+import click
 
 from engine.asking.place import Place
 from engine.core.access import Role
@@ -14,6 +17,10 @@ if TYPE_CHECKING:
     from engine.web.serving import Options
 
 STDERR: Final = 2
+ROOT: Final = 0
+allow_root_option = click.option(
+    "--allow-root", "may_be_root", is_flag=True, help="Serve the page at an address even as root."
+)
 EXTRA: Final = "the page needs more packages:  pip install 'jobfile[web]'"
 
 
@@ -26,6 +33,7 @@ def serve_options(
     is_behind_proxy: bool,
     proxies: tuple[str, ...],
     proxy_role: str | None,
+    may_be_root: bool,
 ) -> "Options":
     """The options as given; contradictions, and addresses that others could listen in on, are refused."""
     refuse_without_extra()
@@ -35,13 +43,14 @@ def serve_options(
     address = None if listen is None else parse_listen(listen)
     if (certificate is None) != (key is None):
         raise WrongUsageError("--tls-cert and --tls-key belong together")
-    if address is None and (certificate or hosts or is_behind_proxy or proxies):
+    if address is None and (certificate or hosts or is_behind_proxy or proxies or may_be_root):
         raise WrongUsageError("the socket in the state folder needs no such option; add --listen")
     if proxy_role is not None and not proxies:
         raise WrongUsageError("--proxy-role is about users that a proxy names; add --proxy ADDRESS")
     if address is not None:
         is_proxied = is_behind_proxy or bool(proxies)
         refuse_open(address, has_tls=certificate is not None, is_behind_proxy=is_proxied, hosts=hosts)
+        refuse_root(may_be_root=may_be_root)
     return Options(
         listen=address,
         hosts=hosts,
@@ -54,10 +63,12 @@ def serve_options(
 
 
 def page_beside(
-    served_at: str | None, place: Place, clock: SystemClock
+    served_at: str | None, place: Place, clock: SystemClock, *, may_be_root: bool
 ) -> contextlib.AbstractContextManager[object]:
     """The server of the page beside an engine, within a `with` block. A wrong address is refused here."""
     if served_at is None:
+        if may_be_root:
+            raise WrongUsageError("--allow-root is about the page; add --serve")
         return contextlib.nullcontext()
     refuse_without_extra()
     from engine.service.page_server import PageServer  # noqa: PLC0415  start-up time: only with --serve
@@ -65,9 +76,20 @@ def page_beside(
 
     address = parse_listen(served_at, option="--serve")
     refuse_open(address, has_tls=False, is_behind_proxy=False, hosts=())
+    refuse_root(may_be_root=may_be_root)
     console = Console(STDERR)
-    arguments = ("--listen", served_at, "-f", str(place.main_file), "--state", str(place.state_dir))
+    arguments = ["--listen", served_at, "-f", str(place.main_file), "--state", str(place.state_dir)]
+    arguments += ["--allow-root"] if may_be_root else []
     return PageServer(arguments, clock, tell=lambda line: console.write(f"warning: {line}\n"))
+
+
+def refuse_root(*, may_be_root: bool) -> None:
+    """Raise for a server that root runs at an address: who breaks into it would be root."""
+    if os.geteuid() == ROOT and not may_be_root:
+        raise JobfileError(
+            "the page is not served by root at an address: who breaks into the server would be root. Run it "
+            "as the user of the engine; or, as in a container, add --allow-root"
+        )
 
 
 def refuse_without_extra() -> None:

@@ -30,6 +30,7 @@ from engine.service.presence import presence_at
 from jobfile import __version__
 
 PATHS: Final = ("/metrics", "/")
+CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 CLIENT_SECONDS: Final = 30.0
 """How long a client may take to send its request, or to read the answer."""
 
@@ -122,7 +123,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _reply(self, status: HTTPStatus, content: bytes) -> None:
         self.send_response(status)
-        self.send_header("Content-Type", CONTENT_TYPE_LATEST)
+        self.send_header("Content-Type", CONTENT_TYPE)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)

@@ -85,3 +85,8 @@ def end_session(store: "Admitting", session: Grant, *, everywhere: bool, now: da
         store.access.end_session(session.hash)
     detail = "everywhere" if everywhere else ""
     store.audit(actor=session.name, action="sign out", object="session", detail=detail, now=now)
+
+
+def note_failure(store: "Admitting", address: str, *, now: datetime) -> None:
+    """Record that somebody at this address could not sign in: with a wrong token, or one that has ended."""
+    store.audit(actor=f"nobody at {address}", action="sign in refused", object="token", detail="", now=now)

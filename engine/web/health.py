@@ -1,12 +1,14 @@
-"""For probes: whether this process answers, and whether the engine works and everything adds up."""
+"""For probes: whether this process answers, and whether the engine works and everything adds up; metrics."""
 
 from http import HTTPStatus
 from typing import Final
 
 from starlette.responses import PlainTextResponse, Response
 
+from engine.core.errors import JobfileError
 from engine.web.access import Access
 from engine.web.corner import corner
+from engine.web.refusing import RefusedError
 from engine.web.visits import Route, Visit
 
 
@@ -17,13 +19,33 @@ def healthz(_visit: Visit) -> Response:
 
 def readyz(visit: Visit) -> Response:
     """Everything adds up, and an engine starts what is due; one word, so that strangers learn nothing."""
-    found = corner(visit)
-    is_ready = found.adds_up and not found.obstacle
+    try:
+        found = corner(visit)
+        is_ready = found.adds_up and not found.obstacle
+    except JobfileError:
+        is_ready = False
     status = HTTPStatus.OK if is_ready else HTTPStatus.SERVICE_UNAVAILABLE
     return PlainTextResponse("ready\n" if is_ready else "not ready\n", status_code=status)
+
+
+def metrics(visit: Visit) -> Response:
+    """What `jobfile metrics` prints, for a monitoring system with a token."""
+    try:
+        from engine.service.metrics import CONTENT_TYPE  # noqa: PLC0415  an extra that may be missing
+    except ModuleNotFoundError as error:
+        detail = f"the metrics need {error.name}; install it with  pip install 'jobfile[metrics]'"
+        raise RefusedError(HTTPStatus.NOT_IMPLEMENTED, detail) from error
+    return Response(visit.recall("metrics", _metrics), headers={"Content-Type": CONTENT_TYPE})
+
+
+def _metrics(visit: Visit) -> bytes:
+    from engine.service.metrics import collect, metrics_text  # noqa: PLC0415  as above
+
+    return metrics_text(collect(visit.place.config, visit.place.view(), now=visit.now))
 
 
 ROUTES: Final = (
     Route("GET", "/healthz", Access.OPEN, healthz, is_page=False),
     Route("GET", "/readyz", Access.OPEN, readyz, is_page=False),
+    Route("GET", "/metrics", Access.VIEW, metrics, is_page=False),
 )

@@ -27,6 +27,8 @@ MAX_WAIT_SECONDS: Final = 60.0
 SESSION_HOURS: Final = 12
 FAILURES_PER_MINUTE: Final = 10
 """Failed sign-ins of one address; after that it gets 429."""
+RECORDED_FAILURES: Final = 10
+"""Failed sign-ins of all addresses that the audit gets in a minute; of one address it gets one."""
 REQUESTS_PER_MINUTE: Final = 600
 """Requests of one token to the API; after that it gets 429."""
 MAX_PEERS: Final = 4_096

@@ -33,10 +33,22 @@ class Rates:
     def count(self, name: str) -> None:
         """Take one."""
         with self._lock:
-            self._left[name] = (max(0.0, self._filled(name) - 1), self._elapsed())
-            self._left.move_to_end(name)
-            while len(self._left) > MAX_PEERS:
-                self._left.popitem(last=False)
+            self._keep(name, self._filled(name) - 1)
+
+    def take(self, name: str) -> bool:
+        """Take one, if there is one."""
+        with self._lock:
+            left = self._filled(name)
+            if left < 1:
+                return False
+            self._keep(name, left - 1)
+            return True
+
+    def _keep(self, name: str, left: float) -> None:
+        self._left[name] = (max(0.0, left), self._elapsed())
+        self._left.move_to_end(name)
+        while len(self._left) > MAX_PEERS:
+            self._left.popitem(last=False)
 
     def _now_left(self, name: str) -> float:
         with self._lock:

@@ -48,8 +48,9 @@ class Served(NamedTuple):
 @contextlib.contextmanager
 def served(folder: Path, *options: str) -> Iterator[Served]:
     """Serve the page of a folder; the test may end or stop the process."""
+    as_root = ["--allow-root"] if "--listen" in options and os.geteuid() == 0 else []
     process = Jobfile(
-        [JOBFILE, "serve", *options],
+        [JOBFILE, "serve", *options, *as_root],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

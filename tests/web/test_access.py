@@ -11,7 +11,7 @@ from engine.core.errors import JobfileError
 from engine.host.lock import make_state_dir
 from engine.transactions.access import add_code, revoke_token
 from engine.web.access import Access, make_token, read_token
-from engine.web.limits import FAILURES_PER_MINUTE, REQUESTS_PER_MINUTE
+from engine.web.limits import FAILURES_PER_MINUTE, RECORDED_FAILURES, REQUESTS_PER_MINUTE
 from engine.web.routes import all_routes
 from engine.web.visits import Route
 from tests.web.site import ORIGIN, Browser, Got, Web
@@ -299,6 +299,24 @@ def test_failed_sign_ins_of_an_address_are_limited_and_disturb_no_other(web: Web
     limited = web.ask("/jobs", token=web.token, peer="10.9.9.9")
     assert (limited.status, int(limited.headers["retry-after"]) >= 1) == (429, True)
     assert web.ask("/jobs", token=web.token, peer="10.9.9.8").status == 200
+
+
+def test_failed_sign_ins_are_in_the_audit_but_a_flood_of_them_does_not_fill_it(tmp_path: Path) -> None:
+    web = Web(tmp_path)
+    web.world.step()
+    for number in range(40):
+        for _ in range(3):
+            web.ask("/jobs", token="z" * 43, peer=f"10.0.1.{number}")
+    found = [one for _, one in web.world.view.recent_audit(limit=99) if one.action == "sign in refused"]
+    assert len(found) == RECORDED_FAILURES
+    assert {(one.actor, one.object) for one in found} == {
+        (f"nobody at 10.0.1.{number}", "token") for number in range(RECORDED_FAILURES)
+    }
+    web.world.pass_time(seconds=60)
+    web.ask("/login", "POST", form={"token": "wrong"}, origin=ORIGIN, peer="10.0.1.1")
+    assert web.world.view.recent_audit(limit=1)[0][1].actor == "nobody at 10.0.1.1"
+    assert "wrong" not in str(web.world.view.recent_audit(limit=99))
+    web.close()
 
 
 def test_the_requests_of_a_token_to_the_api_are_limited(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def _children(pid: int) -> list[int]:
 def test_a_killed_flooded_or_stopped_server_costs_the_engine_nothing(tmp_path: Path) -> None:
     (tmp_path / "jobs.yaml").write_text(JOBS)
     state = tmp_path / ".jobfile"
-    with engine(tmp_path, "--serve", "127.0.0.1:0") as running:
+    with engine(tmp_path, "--serve", "127.0.0.1:0", "--allow-root") as running:
         first = page_of(running.pid)
         server = Served(running, state, until(lambda: read_address(state)))  # type: ignore[arg-type]
         assert " 200 OK" in server.get()
@@ -78,7 +78,7 @@ def test_a_killed_flooded_or_stopped_server_costs_the_engine_nothing(tmp_path: P
 
 def test_a_killed_engine_takes_its_server_with_it(tmp_path: Path) -> None:
     (tmp_path / "jobs.yaml").write_text(JOBS)
-    with engine(tmp_path, "--serve", "127.0.0.1:0") as running:
+    with engine(tmp_path, "--serve", "127.0.0.1:0", "--allow-root") as running:
         page = page_of(running.pid)
         kill(running)
         until(lambda: is_gone(page), "the server of a killed engine")

@@ -263,8 +263,17 @@ def test_contradicting_options_are_explained(folder: Path) -> None:
     ):
         said = say(folder, "serve", *options)
         assert said.returncode == 64, said
-    said = say(folder, "serve", "--listen", "127.0.0.1:0", "--tls-cert", "none", "--tls-key", "none")
+    tls = ("--tls-cert", "none", "--tls-key", "none")
+    said = say(folder, "serve", "--listen", "127.0.0.1:0", "--allow-root", *tls)
     assert (said.returncode, "none" in said.stderr) == (1, True)
+
+
+def test_root_serves_no_address_unless_it_says_so(folder: Path) -> None:
+    for command in (("serve", "--listen"), ("up", "--serve")):
+        said = say(folder, *command, "127.0.0.1:0")
+        assert (said.returncode, "add --allow-root" in said.stderr) == (1, True)
+    for command in (("serve", "--allow-root"), ("up", "--allow-root")):
+        assert say(folder, *command).returncode == 64
 
 
 def test_without_its_packages_the_command_says_what_to_install(folder: Path) -> None:

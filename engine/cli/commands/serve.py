@@ -5,7 +5,7 @@ import click
 from engine.asking.place import Place
 from engine.cli.exit_codes import GOOD
 from engine.cli.place import place_options
-from engine.cli.serving import serve_options
+from engine.cli.serving import allow_root_option, serve_options
 from engine.core.access import Role
 from engine.host.environment import environment
 from engine.host.hardening import PARENT, die_with_parent
@@ -39,6 +39,7 @@ from engine.host.hardening import PARENT, die_with_parent
     type=click.Choice([one.value for one in Role]),
     help="What users that a proxy names may do [default: viewer].",
 )
+@allow_root_option
 @place_options
 def command(
     listen: str | None,
@@ -49,6 +50,7 @@ def command(
     proxies: tuple[str, ...],
     proxy_role: str | None,
     is_behind_proxy: bool,
+    may_be_root: bool,
     place: Place,
 ) -> int:
     """Serve the page and the API until it is stopped: Ctrl-C or SIGTERM.
@@ -68,6 +70,7 @@ def command(
         is_behind_proxy=is_behind_proxy,
         proxies=proxies,
         proxy_role=proxy_role,
+        may_be_root=may_be_root,
     )
     from engine.web.serving import SOCKET, Server  # noqa: PLC0415  start-up time: loads the web server
 

@@ -19,7 +19,7 @@ from engine.asking.times import parse_length
 from engine.cli.exit_codes import GOOD
 from engine.cli.output import style_of
 from engine.cli.place import place_options, strict_option
-from engine.cli.serving import page_beside
+from engine.cli.serving import allow_root_option, page_beside
 from engine.config import EngineConfig, link_before
 from engine.core.errors import JobfileError, StoreUnwritableError
 from engine.core.traces import is_traced
@@ -97,6 +97,7 @@ LOOK_SECONDS = 0.05
     metavar="HOST:PORT",
     help="Also serve the page and the API at this address, in a process of its own: 127.0.0.1:8420.",
 )
+@allow_root_option
 @click.option(
     "--json", "form", flag_value="json", default="text", help="Print events as JSON, one object on each line."
 )
@@ -117,6 +118,7 @@ def command(
     allows_removals: bool,
     stop_jobs: bool,
     form: Form,
+    may_be_root: bool,
     is_strict: bool,
     place: Place,
 ) -> int:
@@ -149,7 +151,7 @@ def command(
     outlets = _outlets(config, clock, form)
     signals = _Signals(manager, clock)
     signals.obey()  # first: once the lock is taken, others may signal its holder
-    page = page_beside(served_at, place, clock)
+    page = page_beside(served_at, place, clock, may_be_root=may_be_root)
     session = _open(config, outlets.journal, clock)
     alarm = _alarm(manager, config)
     service = EngineService(
