@@ -34,6 +34,7 @@ LONGEST = (
     "acceptance/test_without_engine.py",
     "acceptance/test_kill.py",
     "acceptance/test_chains.py",
+    "web/test_looks.py",
     "machine/test_machine.py",
     "engine/test_queue_machine.py",
     "engine/test_trigger_machine.py",

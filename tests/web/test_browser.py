@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from engine.web.navigation import NAVIGATION
 from tests.acceptance.engines import say
 from tests.web.served import Served, served
 
@@ -88,4 +89,39 @@ def test_a_job_is_run_and_its_run_is_cancelled_from_their_pages(browser: Browser
     page.get_by_text("cancelled by").first.wait_for(timeout=20_000)
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     assert troubles == []
+    context.close()
+
+
+def test_everything_is_reached_with_the_keyboard_and_a_list_shows_how(
+    browser: Browser, server: Served
+) -> None:
+    context = browser.new_context(viewport={"width": 360, "height": 740}, timezone_id="UTC")
+    page = context.new_page()
+    page.goto(say(server.state.parent, "ui", "--no-browser").stdout.strip())
+    page.wait_for_url(re.compile(re.escape(server.url) + r"(\?.*)?$"))
+    for one in NAVIGATION:  # from the board too, which has no navigation
+        page.keyboard.press("g")
+        page.keyboard.press(one.key)
+        page.wait_for_url(f"{server.url.rstrip('/')}{one.path}")
+    listed = page.locator("#keys")
+    assert not listed.is_visible()
+    page.keyboard.press("?")
+    assert listed.is_visible()
+    assert listed.locator("kbd").all_inner_texts() == [
+        "/",
+        *(key for one in NAVIGATION for key in ("g", one.key)),
+        "?",
+        "Esc",
+    ]
+    assert page.evaluate("document.activeElement.innerText") == "Close"
+    page.keyboard.press("Escape")
+    assert not listed.is_visible()
+    page.goto(f"{server.url}jobs")
+    page.keyboard.press("/")
+    page.keyboard.type("g?/")
+    assert page.evaluate("document.activeElement.value") == "g?/"
+    page.get_by_role("button", name="Keys").click()
+    assert listed.is_visible()
+    page.get_by_role("button", name="Close").click()
+    assert not listed.is_visible()
     context.close()

@@ -59,7 +59,7 @@ function keys() {
     if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName)) return;
     if (isGoing) {
       isGoing = false;
-      const link = document.querySelector(`nav a[data-key="${CSS.escape(event.key)}"]`);
+      const link = document.querySelector(`#keys a[data-key="${CSS.escape(event.key)}"]`);
       if (link) { event.preventDefault(); link.click(); }
     } else if (event.key === "g") {
       isGoing = true;
@@ -68,7 +68,7 @@ function keys() {
       if (box) { event.preventDefault(); box.focus(); }
     } else if (event.key === "?") {
       const help = document.getElementById("keys");
-      if (help) { event.preventDefault(); help.open ? help.close() : help.showModal(); }
+      if (help) { event.preventDefault(); help.togglePopover(); }
     }
   });
 }
