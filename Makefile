@@ -14,8 +14,8 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test check fix mutate bench soak lock clean
 
-demo: $(READY)          ## the shop sample, live, in under a minute
-	@$(BIN)/python samples/shop/demo.py
+demo: $(READY)          ## the shop sample, live, in under a minute; KEEP=1 leaves its page up
+	@$(BIN)/python samples/shop/demo.py $(if $(KEEP),--keep)
 
 test: $(READY)          ## everything CI runs
 	@# The checks run beside the tests. The tests are compiled once before: each of the workers would do it again.

@@ -1,4 +1,4 @@
-"""Puts planned jobs in force, for the commands and the page: the same record, and the engine is told."""
+"""Puts planned jobs in force, for the commands and the page: the same record; the engine wakes up at once."""
 
 from collections.abc import Sequence
 

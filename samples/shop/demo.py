@@ -37,6 +37,7 @@ from upstream import deliver
 
 NOT_COPIED = (".demo", ".jobfile", "var", "__pycache__", "demo.py", "stage.py", "make_data.py")
 
+LIMIT = ("--for", "2m")
 NIGHTLY = 'schedule: "15 4 * * *"'
 NIGHTLY_SHORT = "schedule: {every: 5s}"
 
@@ -65,9 +66,11 @@ def come_up(demo):
     """1. The engine starts."""
     say("A tea shop's four jobs at work, on a copy in samples/shop/.demo with short schedules.")
     title("1. The engine starts, and says what starts each job")
-    demo.start_engine()
+    demo.start_engine(*LIMIT)
     demo.wait_for_generation(1)
     demo.ask("next", "--limit", "3", code=0)
+    say("A page shows all of it; open the address in a browser within a minute, it signs you in:")
+    demo.start_page()
 
 
 def welcome_once(demo):
@@ -202,7 +205,7 @@ def kill_the_engine(demo):
     demo.line(None, "demo", f"kill -9 {demo.engine.pid}: that was the engine")
     expect(sender_of(1044) == pid, "the job to continue without the engine")
     say(f"The job, process {pid}, continues without it. A new engine takes it over.")
-    demo.start_engine()
+    demo.start_engine(*LIMIT)
     demo.wait_for_generation(3)
     expect(sender_of(1044) == pid, "the same process under the new engine")
     demo.mail.greeting_delay = 0
@@ -281,7 +284,15 @@ def where_to_look():
         print(f"   {nearby(path)}", flush=True)
 
 
-def play():
+def stay(demo):
+    """Leave the engine and the page up until Ctrl-C."""
+    title("The engine and the page stay up, until Ctrl-C")
+    demo.start_engine()
+    demo.start_page()
+    demo.page.wait()
+
+
+def play(*, is_kept):
     """Run all steps, in order."""
     prepare()
     with MailServer(FOLDER / "var" / "mail", password=PASSWORD) as mail:
@@ -296,12 +307,14 @@ def play():
             kill_an_attempt(demo)
             kill_the_engine(demo)
             answer_for_it(demo, night)
-            demo.stop_engine()
+            demo.stop()
             wait_until_nothing_is_left()
             check_the_secret()
             where_to_look()
+            if is_kept:
+                stay(demo)
         finally:
-            demo.stop_engine()
+            demo.stop()
             clear_up()
     print(f"\nTo look around: cd {nearby(FOLDER)} && {BIN / 'jobfile'} runs")
     print(f"All happened as announced, in {(datetime.now(UTC) - demo.began).total_seconds():.0f} seconds.")
@@ -315,7 +328,7 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         with alone():
-            play()
+            play(is_kept="--keep" in sys.argv[1:])
     except NotAsExpectedError as error:
         sys.stdout.flush()
         print(f"\nNOT AS EXPECTED: the demo waited for {error}.", file=sys.stderr)

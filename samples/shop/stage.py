@@ -72,6 +72,7 @@ class Demo:
         """Nothing runs yet."""
         self.mail = mail
         self.engine = None
+        self.page = None
         self.began = datetime.now(UTC)
         self.told = {}
         self.followed = set()
@@ -84,12 +85,12 @@ class Demo:
             "SHOP_SMTP_PASSWORD": PASSWORD,
         }
 
-    def start_engine(self):
-        """Start `jobfile up` in its own session, which Ctrl-C does not reach; it ends soon after the demo."""
-        print("$ jobfile up --for 2m", flush=True)
+    def start_engine(self, *limit):
+        """Start `jobfile up` in its own session, which Ctrl-C does not reach; `limit` is when it ends."""
+        print(f"$ jobfile {typed(['up', *limit])}", flush=True)
         with (FOLDER / "engine-output.txt").open("a") as output:
             self.engine = subprocess.Popen(
-                [BIN / "jobfile", "up", "--for", "2m"],
+                [BIN / "jobfile", "up", *limit],
                 cwd=FOLDER,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
@@ -98,15 +99,39 @@ class Demo:
                 start_new_session=True,
             )
 
-    def stop_engine(self):
-        """Ask it to end, and wait until it has."""
-        if self.engine is not None and self.engine.poll() is None:
-            self.engine.terminate()
-            try:
-                self.engine.wait(10)
-            except subprocess.TimeoutExpired:
-                self.engine.kill()
-                self.engine.wait()
+    def start_page(self):
+        """Start `jobfile serve` beside the engine, and print an address that signs one browser in."""
+        serve = ["serve", "--listen", "127.0.0.1:0", *(["--allow-root"] if os.geteuid() == 0 else [])]
+        with (FOLDER / "page-output.txt").open("a") as output:
+            self.page = subprocess.Popen(
+                [BIN / "jobfile", *serve],
+                cwd=FOLDER,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=output,
+                encoding="utf-8",
+                start_new_session=True,
+            )
+        print(f"$ jobfile {typed(serve)}", flush=True)
+        said = self.page.stdout.readline()
+        expect(said.startswith("the page is at http"), "the page to be served")
+        show(said)
+        print("$ jobfile ui --no-browser", flush=True)
+        address = self.jobfile("ui", "--no-browser").stdout.strip()
+        expect("#code=" in address, "an address that signs a browser in")
+        print(f"   {address}", flush=True)  # in one piece, so that a terminal can open it
+
+    def stop(self):
+        """Ask the engine and the page to end, and wait until they have."""
+        for process in (self.engine, self.page):
+            if process is not None and process.poll() is None:
+                process.terminate()
+                try:
+                    process.wait(10)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
 
     def jobfile(self, *arguments):
         """Run a command of jobfile beside the engine."""

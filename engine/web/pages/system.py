@@ -82,7 +82,7 @@ def show(visit: Visit) -> Response:
 
 
 def test(visit: Visit) -> Response:
-    """Send a test message to a channel, and say what came of it."""
+    """Send a test message to a channel, and show the result."""
     name = visit.form.get("channel")
     try:
         tested = send_test(visit.place, name)
