@@ -126,6 +126,12 @@ SCREENS = {
     "simulate": ("simulate --days 7",),
     "status": ("status",),
     "test": ("test",),
+    "token": (
+        "token add deploy --role operator --jobs 'nightly-*' --expires 90d --why releases",
+        "token list",
+        "token revoke deploy --why 'left the team'",
+        "token list",
+    ),
     "wait": ("wait FAILED",),
     "why": ("why invoices", "why heartbeat 12:30", "why FAILED"),
     "errors": (
@@ -141,7 +147,7 @@ LIVE = "up"
 """Runs until it is stopped, so its screen comes from a process on a terminal."""
 SILENT = ("lsp", "mcp")
 """For editors and agents: they show nothing to a person."""
-FOR_PROGRAMS = ("metrics", "serve", "token", "ui")
+FOR_PROGRAMS = ("metrics", "serve", "ui")
 """For monitoring systems and browsers: tests/cli/test_metrics.py and tests/web look at what they print."""
 
 SICK = Machine(
@@ -157,6 +163,7 @@ SICK = Machine(
 
 
 STEADY = (
+    (r"(?m)^[A-Za-z0-9_-]{43}$", "t" * 43),
     (r"(?<=hash )[0-9a-f]{64}", "h" * 64),
     (r"(?:yes|no), according to the system|the system cannot tell", "yes, according to the system"),
     (r"found /\S*/sh\b", "found /usr/bin/sh"),

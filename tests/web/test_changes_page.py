@@ -145,6 +145,18 @@ def test_removing_most_jobs_asks_once_more(own: Web) -> None:
     assert web.ask("/changes/waiting", "POST", browser=browser, form=form).status == 303
 
 
+def test_files_that_others_can_change_are_not_applied(own: Web) -> None:
+    edit(own, JOBS)
+    browser = own.sign_in(own.token)
+    form = seen(own, browser)
+    own.place.main_file.chmod(0o666)
+    got = own.ask("/changes/waiting", "POST", browser=browser, form=form)
+    assert (got.status, "chmod" in got.text) == (409, True)
+    current = own.world.view.current_generation()
+    assert current is not None
+    assert current.number == 2
+
+
 def test_a_viewer_looks_and_a_token_for_some_jobs_does_not(web: Web) -> None:
     viewer = web.add_token("looks", Role.VIEWER)
     edit(web, JOBS)

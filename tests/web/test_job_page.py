@@ -107,7 +107,7 @@ def test_its_definition_and_its_generations(web: Web) -> None:
     text = shown(web, "/jobs/good")
     assert "in force, digest" in text
     assert "description: Says hi.\n    Twice." in text
-    assert '<th scope="row">1</th>' in text
+    assert '<th scope="row"><a href="/changes/1">1</a></th>' in text
     assert re.search(r"owner: data  # \S*jobs.yaml:[0-9]\n", shown(web, "/jobs/good/definition"))
 
 
@@ -209,6 +209,20 @@ def test_some_combinations_can_be_chosen(web: Web, operator: Browser) -> None:
     form = {"m.region": "eu", "really": "1", "digest": digest[1]}
     assert web.ask("/jobs/many/run", "POST", browser=operator, form=form).status == 303
     assert [dict(run.matrix) for run in web.world.runs("many")] == [{"region": "eu"}]
+
+
+def test_with_a_key_a_form_that_is_sent_twice_starts_one_run(web: Web, operator: Browser) -> None:
+    seen = web.ask("/jobs/weekly/run", "POST", browser=operator, form={"key": "order-1042"})
+    digest = re.search(r'name="digest" value="([0-9a-f]+)"', seen.text)
+    assert digest is not None
+    assert 'name="key" value="order-1042"' in seen.text
+    form = {"key": "order-1042", "really": "1", "digest": digest[1]}
+    first, second = (web.ask("/jobs/weekly/run", "POST", browser=operator, form=form) for _ in range(2))
+    (run,) = web.world.runs("weekly")
+    assert (run.idempotency_key, first.headers["location"]) == ("order-1042", f"/runs/{run.id}")
+    assert second.headers["location"] == f"/runs/{run.id}?was=duplicate"
+    got = web.ask("/jobs/weekly/run", "POST", browser=operator, form={"key": "k" * 999})
+    assert (got.status, "the key cannot be used" in got.text) == (422, True)
 
 
 def test_a_time_that_is_none_is_explained(web: Web, operator: Browser) -> None:

@@ -268,6 +268,21 @@ def test_contradicting_options_are_explained(folder: Path) -> None:
     assert (said.returncode, "none" in said.stderr) == (1, True)
 
 
+def test_signing_in_before_anything_is_recorded_makes_a_ledger_of_this_user_only(tmp_path: Path) -> None:
+    (tmp_path / "jobs.yaml").write_text(JOBS)
+    with served(tmp_path, "--listen", "127.0.0.1:0") as found:
+        body = f"token={found.token}".encode()
+        with found.connect() as connection:
+            head = (
+                f"POST /login HTTP/1.1\r\nHost: 127.0.0.1:{found.port}\r\nConnection: close\r\n"
+                f"Origin: {found.url.rstrip('/')}\r\nContent-Length: {len(body)}\r\n"
+                "Content-Type: application/x-www-form-urlencoded\r\n\r\n"
+            )
+            connection.sendall(head.encode() + body)
+            assert " 303 " in read_all(connection)
+    assert (found.state / "ledger.db").stat().st_mode & 0o777 == 0o600
+
+
 def test_root_serves_no_address_unless_it_says_so(folder: Path) -> None:
     for command in (("serve", "--listen"), ("up", "--serve")):
         said = say(folder, *command, "127.0.0.1:0")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.answers.findings import AREAS
 from engine.answers.status_text import status_rows
 from engine.core.access import Role
 from engine.core.records import Owed
@@ -58,7 +59,8 @@ def test_doctor_says_what_the_command_says(web: Web) -> None:
     for finding in (one for area in examined for one in area.findings):
         assert finding.code in text
         assert finding.help in text
-    assert text.count("<dt>") == len(examined)
+    for area in examined:
+        assert f"<dt>{AREAS[area.area]}</dt>" in text
     assert 'hx-get="/system/doctor"' in shown(web, "/system")
 
 
@@ -72,6 +74,11 @@ def test_a_test_message_is_sent_and_its_result_shown(web: Web) -> None:
     assert "&lt;b&gt;no&lt;/b&gt; way" in bad.text
     none = web.ask("/system/test", "POST", browser=operator, form={"channel": "<i>"})
     assert "has no channel `&lt;i&gt;`" in none.text
+    web.place.main_file.chmod(0o666)
+    unsafe = web.ask("/system/test", "POST", browser=operator, form={"channel": "file"})
+    assert "got the message" not in unsafe.text
+    assert "chmod" in unsafe.text
+    web.place.main_file.chmod(0o600)
     viewer = web.sign_in(web.add_token("sees", Role.VIEWER))
     assert "Send a test" not in web.ask("/system", browser=viewer).text
     assert web.ask("/system/test", "POST", browser=viewer, form={"channel": "file"}).status == 403

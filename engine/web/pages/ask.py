@@ -18,6 +18,7 @@ from engine.core.errors import ErrorCode, JobfileError
 from engine.service.presence import presence_at
 from engine.web.access import Access
 from engine.web.rendering import page
+from engine.web.verdicts import LOOKS
 from engine.web.visits import Route, Visit
 from jobfile.model.dataclass import dataclass
 
@@ -32,15 +33,6 @@ MEANINGS: Final[Mapping[Answer, str]] = {  # as `jobfile did --help` has them
     Answer.NOT_EXPECTED: "it was not expected then, or was never applied or run",
     Answer.OVERDUE: "it was due and nothing has started it: no engine is running, or starts are on hold",
 }
-TONES: Final[Mapping[Answer, tuple[str, str]]] = {
-    Answer.SUCCEEDED: ("good", "✓"),
-    Answer.NOT_WELL: ("bad", "✗"),
-    Answer.DID_NOT_RUN: ("bad", "–"),
-    Answer.NOT_OVER: ("active", "…"),
-    Answer.NOT_EXPECTED: ("faint", "·"),
-    Answer.OVERDUE: ("bad", "O"),
-}
-"""The class and the sign of an answer."""
 _WRONG: Final = (
     ErrorCode.USAGE,
     ErrorCode.UNKNOWN_JOB,
@@ -76,7 +68,7 @@ class AskPage:
     @property
     def look(self) -> tuple[str, str]:
         """The class and the sign of the answer."""
-        return TONES[self.found.answer] if self.found is not None else ("", "")
+        return LOOKS[self.found.answer] if self.found is not None else ("", "")
 
 
 def show(visit: Visit) -> Response:

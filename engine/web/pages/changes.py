@@ -18,6 +18,7 @@ from engine.planning.enforcing import refuse_mass_removal, refuse_what_cannot_ru
 from engine.planning.invalid import invalid_of
 from engine.planning.sides import (
     ENGINE,
+    WORKTREE,
     InvalidSideError,
     UnknownGenerationError,
     engine_side,
@@ -170,7 +171,6 @@ def waiting(visit: Visit) -> Response:
 
 def apply(visit: Visit) -> Response:
     """Put the files in force that were looked at, as `jobfile apply` does."""
-    refuse_unsafe_files(visit.place, is_strict=False)
     found, form = _waiting(visit), visit.form
     plan = found.plan
     if plan is None:
@@ -180,6 +180,8 @@ def apply(visit: Visit) -> Response:
         trouble = "This has changed since you looked: it is what would be applied now. Nothing was applied."
         return _waiting_page(visit, found, trouble)
     try:
+        if plan.after.kind == WORKTREE:
+            refuse_unsafe_files(visit.place, is_strict=True)
         refuse_what_cannot_run(plan.after.catalog, visit.place.config)
         refuse_mass_removal(plan, may_remove="remove_many" in form)
         put(visit.place, intent_of(plan, visit.place, why=form.get("why").strip()[:MAX_REASON]))

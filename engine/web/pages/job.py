@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 
 from engine.answers.choice import Labels
 from engine.answers.courses import durations, latenesses
-from engine.answers.did import Answer, Did
+from engine.answers.did import Did
 from engine.answers.expected import pause_at
 from engine.answers.presence import Presence
 from engine.answers.report import Calendar, year_of_job
@@ -33,6 +33,7 @@ from engine.web.access import Access
 from engine.web.plots import Plot, plot
 from engine.web.refusing import words_of
 from engine.web.rendering import page
+from engine.web.verdicts import LOOKS
 from engine.web.visits import Route, Visit
 from jobfile.model.canonical import spec_from_json
 from jobfile.model.catalog import CompiledJob
@@ -48,15 +49,6 @@ MAX_POINTS: Final = 200
 MAX_VERSIONS: Final = 20
 """Number of definitions, the newest first."""
 MAX_REASON: Final = 1_000
-LOOKS: Final = {
-    Answer.SUCCEEDED: ("good", "✓"),
-    Answer.NOT_WELL: ("bad", "✗"),
-    Answer.DID_NOT_RUN: ("bad", "–"),
-    Answer.NOT_OVER: ("active", "…"),
-    Answer.NOT_EXPECTED: ("faint", "·"),
-    Answer.OVERDUE: ("bad", "O"),
-}
-"""The class and the sign of an answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,7 @@ from engine.asking.requests import hand_over, is_duplicate
 from engine.core.errors import WrongUsageError
 from engine.dryrun.before import DryRun
 from engine.service.presence import presence_at
+from engine.transactions.keys import key_trouble
 from engine.web.access import Access
 from engine.web.refusing import words_of
 from engine.web.rendering import page
@@ -146,6 +147,13 @@ def _form(
                 value=given.get("at"),
                 hint=f"in {spec.timezone}, such as 2026-11-28T02:30 or yesterday 02:30; empty for now",
             ),
+            Field(
+                name="key",
+                label="Key",
+                kind="text",
+                value=given.get("key"),
+                hint="nothing starts if a request for the job had it in the last 7 days; empty for none",
+            ),
             Field(name="why", label="Why", kind="text", value=given.get("why"), hint="for the audit"),
         ),
         errors=tuple((name, message) for name, message in wrong.items() if name not in names),
@@ -226,7 +234,15 @@ def _wanted(spec: JobSpec, form: Fields) -> Wanted:
         if param is None or not _is_left_out(param, value):
             params[name] = value
     axes = {name.removeprefix(AXIS): text for name, text in form.pairs if name.startswith(AXIS) and text}
-    return Wanted(params, axes, form.get("at").strip() or None, "")
+    return Wanted(params, axes, form.get("at").strip() or None, _key(form))
+
+
+def _key(form: Fields) -> str:
+    """The idempotency key of the form. Raises WrongUsageError for one that cannot be."""
+    key = form.get("key").strip()
+    if trouble := key_trouble(key) if key else "":
+        raise WrongUsageError(f"the key cannot be used: {trouble}")
+    return key
 
 
 def _is_left_out(param: ParamSpec, text: str) -> bool:

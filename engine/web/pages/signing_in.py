@@ -7,6 +7,7 @@ from typing import Final
 
 from starlette.responses import RedirectResponse, Response
 
+from engine.asking.applying import open_store
 from engine.asking.tokens import digest, new_secret
 from engine.ledger.opening import open_ledger
 from engine.transactions.access import end_session, open_session
@@ -35,7 +36,7 @@ def sign_in(visit: Visit) -> Response:
         values = {"next": next_page(visit), "trouble": error.detail}
         return page(visit, "login.html", title="Sign in", values=values, status=error.status)
     secret = new_secret()
-    store = open_ledger(visit.place.config.ledger_url)
+    store = open_store(visit.place)  # the owner may sign in before anything is recorded
     with closing(store), store.transaction():
         opened = open_session(store, grant.hash, digest(secret), length=LENGTH, now=visit.now, by=grant)
     if opened is None:

@@ -13,6 +13,7 @@ from engine.answers.notify import tested_to_text
 from engine.answers.status import Status
 from engine.answers.status_text import status_rows
 from engine.asking.channels import channels_of, send_test
+from engine.asking.place import refuse_unsafe_files
 from engine.core.errors import JobfileError
 from engine.core.records import Notification
 from engine.doctor.checking import diagnose
@@ -85,6 +86,7 @@ def test(visit: Visit) -> Response:
     """Send a test message to a channel, and show the result."""
     name = visit.form.get("channel")
     try:
+        refuse_unsafe_files(visit.place, is_strict=True)
         tested = send_test(visit.place, name)
     except JobfileError as error:
         return _page(visit, Test(words=words_of(error), is_delivered=False))
