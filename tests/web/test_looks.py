@@ -11,6 +11,7 @@ import pytest
 from PIL import Image, ImageChops
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.known import known_files
 from tests.npm import installed
 from tests.web.tour import PAGES, Tour, tour
 
@@ -25,6 +26,8 @@ CLEARLY = 60
 """How far a channel of a pixel may be from the kept picture."""
 MAX_DIFFERENT = 0.002
 """Which part of the pixels may be further: browsers of the same kind differ in the edges of letters."""
+MAX_BYTES = 1_500_000
+"""Size of all pictures: each clone has them."""
 FIND = """async (options) => {
   const found = await axe.run({exclude: [".squares rect"]}, options);
   const shown = (nodes) => nodes.map((node) => node.html.slice(0, 120)).join(" ;; ");
@@ -99,8 +102,9 @@ def test_each_picture_is_of_a_page() -> None:
         if name not in HAS_NO_PICTURE
         for how in ("light", "dark", "phone")
     }
-    assert {one.name for one in LOOKS.iterdir()} == expected
-    assert sum(one.stat().st_size for one in LOOKS.iterdir()) < 1_500_000
+    pictures = known_files("tests/web/looks", "*")
+    assert {one.name for one in pictures} == expected
+    assert sum(one.stat().st_size for one in pictures) < MAX_BYTES
 
 
 def look(page: Page, name: str, rules: dict[str, object], folder: Path, *, is_update: bool) -> list[str]:

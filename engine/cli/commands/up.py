@@ -153,9 +153,8 @@ def command(
     signals.obey()  # first: once the lock is taken, others may signal its holder
     page = page_beside(served_at, place, clock, may_be_root=may_be_root)
     session = _open(config, outlets.journal, clock)
-    alarm = _alarm(manager, config)
     service = EngineService(
-        session, outlets.journal, clock, ended=signals.ended, manager=manager, alarm=alarm
+        session, outlets.journal, clock, ended=signals.ended, manager=manager, alarm=_alarm(manager, config)
     )
     signals.reload = service.wake
     service.start()
