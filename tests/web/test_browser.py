@@ -101,8 +101,9 @@ def test_everything_is_reached_with_the_keyboard_and_a_list_shows_how(
     page.wait_for_url(re.compile(re.escape(server.url) + r"(\?.*)?$"))
     for one in NAVIGATION:  # from the board too, which has no navigation
         page.keyboard.press("g")
-        page.keyboard.press(one.key)
-        page.wait_for_url(f"{server.url.rstrip('/')}{one.path}")
+        with page.expect_navigation():
+            page.keyboard.press(one.key)
+        assert page.url == f"{server.url.rstrip('/')}{one.path}"
     listed = page.locator("#keys")
     assert not listed.is_visible()
     page.keyboard.press("?")

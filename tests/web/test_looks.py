@@ -123,7 +123,7 @@ def look(page: Page, name: str, rules: dict[str, object], folder: Path, *, is_up
     part = different(shot, Image.open(kept).convert("RGB"))
     if part > MAX_DIFFERENT:
         shot.save(folder / kept.name)
-        found.append(f"{name}: {part:.2%} of it looks different; it is {folder / kept.name}")
+        found.append(f"{name}: {part:.2%} looks different: {folder / kept.name}; if it should, --update")
     return found
 
 
