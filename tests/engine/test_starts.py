@@ -8,7 +8,8 @@ from engine.answers.expected import item_of
 from engine.answers.starts import file_of, folder_words, requested_words, starts_of
 from engine.core.lifecycle import TriggerKind
 from engine.core.records import Watched
-from jobfile.model.jobs import AfterTrigger, BootTrigger, FileTrigger, Trigger, WebhookTrigger
+from jobfile.model.jobs import AfterTrigger, BootTrigger, FileTrigger, Trigger
+from jobfile.model.webhooks import WebhookTrigger
 from tests.builders import NOON, a_job, a_run
 
 
@@ -23,7 +24,7 @@ from tests.builders import NOON, a_job, a_run
             "on a file in in/ or a folder in it that matches *.csv",
         ),
         (AfterTrigger(job="load"), "after load"),
-        (WebhookTrigger(webhook="/hook"), "on a request to /hook"),
+        (WebhookTrigger(webhook="hook"), "on a call of /hooks/hook"),
         (BootTrigger(), "at the start of the host"),
     ],
 )
