@@ -10,7 +10,7 @@ from typing import Final
 
 from starlette.responses import JSONResponse, Response
 
-from engine.core.errors import JobfileError
+from engine.core.errors import ErrorCode, JobfileError
 from engine.core.webhook_proofs import Call, Proven, of_public, verified
 from engine.core.webhooks import MAX_BODY_BYTES, NOT_GENUINE, Refused, is_ping
 from engine.host.run_ids import new_run_id
@@ -87,7 +87,8 @@ def _refusal(refused: Refused) -> RefusedError:
     fields = {
         one.name if one.name == "key" else f"params.{one.name}": one.message for one in refused.problems
     }
-    return RefusedError(HTTPStatus(refused.status), refused.message, fields=fields)
+    code = ErrorCode.USAGE.value if fields else ""
+    return RefusedError(HTTPStatus(refused.status), refused.message, code=code, fields=fields)
 
 
 ROUTES: Final = (
