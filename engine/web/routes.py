@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Final
 
-from engine.web import health, live, static_files
+from engine.web import health, hooks, live, static_files
 from engine.web.api import routes as api
 from engine.web.pages import ask, badge, board, job, jobs, run, run_log, run_now, signing_in, timeline, today
 from engine.web.routing import Routes
@@ -14,6 +14,7 @@ PARTS: Final[Sequence[Sequence[Route]]] = (
     static_files.ROUTES,
     health.ROUTES,
     live.ROUTES,
+    hooks.ROUTES,
     signing_in.ROUTES,
     today.ROUTES,
     ask.ROUTES,
