@@ -6,7 +6,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 SOAK   := $(addprefix tests/acceptance/,test_soak.py test_evidence_race.py test_nasty_jobs.py test_submissions.py)
-LONGER := tests/acceptance/test_names.py tests/acceptance/test_many.py tests/engine/test_spawning.py tests/year
+LONGER := tests/acceptance/test_names.py tests/acceptance/test_many.py tests/acceptance/test_without_engine.py \
+          tests/engine/test_spawning.py tests/language/test_fuzz.py tests/year
 SHELLS := tests/language/test_corpus.py tests/language/test_shell.py
 
 unexport PYTHONDONTWRITEBYTECODE
