@@ -88,7 +88,7 @@ class JobList:
     now: datetime
     presence: Presence
     has_file: bool | None
-    """None if the files were not read, because the engine follows commits."""
+    """None if the files were not compared: the engine follows commits, or they are not known yet."""
     main_file: str
     is_filtered: bool
     unknown: str = ""

@@ -136,7 +136,7 @@ def answer(visit: Visit) -> JobsPage:
 def _all_jobs(visit: Visit) -> JobList:
     """Every job with its last result: the same answer serves all who ask."""
     files, place = visit.site.files, visit.place
-    found = list_at(place.config, visit.view(), now=visit.now, marks=1, compiled_from=files.of)
+    found = list_at(place.config, visit.view(), now=visit.now, marks=1, compiled_from=files.soon)
     if isinstance(found, Compiled):
         raise JobfileError("nothing is recorded yet, and the job files have errors:  jobfile check")
     return found
