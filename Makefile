@@ -6,7 +6,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 SOAK   := $(addprefix tests/acceptance/,test_soak.py test_evidence_race.py test_nasty_jobs.py test_submissions.py)
-LONGER := tests/acceptance/test_names.py tests/acceptance/test_many.py tests/engine/test_spawning.py tests/year
+LONGER := tests/acceptance/test_names.py tests/acceptance/test_many.py tests/acceptance/test_without_engine.py \
+          tests/engine/test_spawning.py tests/engine/test_bad_company.py tests/engine/test_launcher.py \
+          tests/language/test_fuzz.py tests/year
 SHELLS := tests/language/test_corpus.py tests/language/test_shell.py
 
 unexport PYTHONDONTWRITEBYTECODE
@@ -18,10 +20,10 @@ demo: $(READY)          ## the shop sample, live, in under a minute; KEEP=1 leav
 	@$(BIN)/python samples/shop/demo.py $(if $(KEEP),--keep)
 
 test: $(READY)          ## everything CI runs
-	@# The checks run beside the tests. The tests are compiled once before: each of the workers would do it again.
+	@# The checks run beside the tests. If the tests were never compiled, it is done once: each worker would do it again.
 	@$(MAKE) --no-print-directory check > $(VENV)/check.out 2>&1 & checks=$$!; \
-	  $(BIN)/python -m pytest -q --collect-only > /dev/null; \
-	  $(BIN)/python -m pytest -q -n 6 --dist worksteal; tests=$$?; \
+	  [ -e tests/__pycache__ ] || $(BIN)/python -m pytest -q --collect-only > /dev/null; \
+	  $(BIN)/python -m pytest -q -n 4 --dist worksteal; tests=$$?; \
 	  wait $$checks; checks=$$?; cat $(VENV)/check.out; [ $$tests = 0 ] && [ $$checks = 0 ]
 
 check: $(READY)         ## format, lint, types, import contracts, dependencies, spelling

@@ -44,7 +44,7 @@ def measure() -> list[dict]:
     ]
 
 
-def record_runs(ledger: Path) -> None:
+def record_runs(ledger: Path, days: int = RUNS) -> None:
     """Record the last days of each job: as many runs as an engine would have made."""
     draw = random.Random(1)
     with contextlib.closing(sqlite3.connect(ledger)) as db:
@@ -52,7 +52,7 @@ def record_runs(ledger: Path) -> None:
         (now,) = db.execute("select applied_at from generation").fetchone()
         rows = (
             {"id": f"{draw.getrandbits(128):032x}", "job": job, "at": now - day * DAY}
-            for day in range(RUNS, 0, -1)
+            for day in range(days, 0, -1)
             for job in jobs
         )
         db.executemany(RECORD, rows)

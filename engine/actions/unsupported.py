@@ -6,9 +6,9 @@ from typing import Final
 from engine.actions.registry import is_runnable, simple_actions
 from jobfile.actions.registry import key_of
 from jobfile.model.catalog import Catalog, CompiledJob
-from jobfile.model.jobs import JobSpec, WebhookTrigger
+from jobfile.model.jobs import JobSpec
 
-UNABLE: Final = ("triggers",)
+UNABLE: Final[tuple[str, ...]] = ()
 """The keys that `check` reports."""
 
 
@@ -41,5 +41,3 @@ def needs_of(spec: JobSpec) -> tuple[str, ...]:
 def _needs(spec: JobSpec) -> Iterator[str]:
     """The keys of a job that the engine does not support."""
     yield from (key_of(one) for one in simple_actions(spec.action) if not is_runnable(one))
-    if any(isinstance(one, WebhookTrigger) for one in spec.triggers):
-        yield "triggers"

@@ -12,7 +12,7 @@ from engine.answers.asked import Asked
 from engine.answers.expected import INSTANT, NOT_ACCOUNTED, Item
 from engine.answers.following import cause_words, is_following
 from engine.answers.outputs import label_of
-from engine.answers.starts import file_of
+from engine.answers.starts import file_of, webhook_of
 from engine.answers.steps import attempts_in_order, step_line, steps_of_run
 from engine.core.lifecycle import Attempt, AttemptState, Run, RunState, TriggerKind
 from engine.core.reasons import IncidentKind
@@ -69,8 +69,8 @@ def _schedule_facts(view: View, job: str, item: Item, zone: ZoneInfo) -> list[Fa
         by = f" by {item.run.requested_by}" if item.run and item.run.requested_by else ""
         reason = _reason_given(view, item.run) if item.run else ""
         why = f": {reason}" if reason else ""
-        asked = "found" if file_of(item.run) else "requested"
-        return [(asked, f"{instant_text(item.scheduled_for, zone)}{by}{why}"), *_file_facts(item.run)]
+        asked = "found" if file_of(item.run) else "called" if webhook_of(item.run) else "requested"
+        return [(asked, f"{instant_text(item.scheduled_for, zone)}{by}{why}"), *_event_facts(item.run)]
     schedule = schedule_at(view, job, item.scheduled_for)
     if schedule is None:
         return []
@@ -79,11 +79,16 @@ def _schedule_facts(view: View, job: str, item: Item, zone: ZoneInfo) -> list[Fa
     return [("schedule", rules), ("", f"in force since {since}, generation {schedule.generation}")]
 
 
-def _file_facts(run: Run | None) -> list[Fact]:
-    """The file that started a run."""
-    if run is None or not (path := file_of(run)):
+def _event_facts(run: Run | None) -> list[Fact]:
+    """The file or the call that started a run."""
+    if run is None:
         return []
-    return [("file", f"{path}, {run.trigger_values.get('size', '?')} bytes")]
+    if path := file_of(run):
+        return [("file", f"{path}, {run.trigger_values.get('size', '?')} bytes")]
+    if hook := webhook_of(run):
+        id = run.trigger_values.get("id")
+        return [("webhook", f"{hook}, call {id}" if id else hook)]
+    return []
 
 
 def _reason_given(view: View, run: Run) -> str:

@@ -4,7 +4,7 @@ What a row shows comes from one query for each column, however many jobs there a
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from typing import Final, NamedTuple
 
@@ -88,7 +88,7 @@ class JobList:
     now: datetime
     presence: Presence
     has_file: bool | None
-    """None if the files were not read, because the engine follows commits."""
+    """None if the files were not compared: the engine follows commits, or they are not known yet."""
     main_file: str
     is_filtered: bool
     unknown: str = ""
@@ -143,6 +143,14 @@ def list_jobs(
         is_filtered=bool(states) or not choice.is_all,
         unknown=unknown_word(choice, (one.labels for one in jobs)),
     )
+
+
+def last_marks(
+    view: View, jobs: Collection[str], *, presence: Presence, now: datetime, limit: int
+) -> Mapping[str, Sequence[Mark]]:
+    """The last recorded results of some jobs, oldest first: for a list that shows a part of all jobs."""
+    with view.soundness.snapshot():
+        return _marks(view, sorted(jobs), presence=presence, now=now, limit=limit)
 
 
 def list_to_json(found: JobList) -> dict[str, object]:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import field, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from functools import cached_property
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -116,7 +117,7 @@ class Row:
         return self.good / (self.good + self.bad) if self.good + self.bad else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Report:
     """The numbers of a window [since, until), per job and in total."""
 
@@ -146,14 +147,14 @@ class Report:
         """Whether nothing needs attention. Unsettled runs do: without an engine they stay open."""
         return self.total.is_well and not self.unsettled and not self.late
 
-    @property
+    @cached_property
     def wrong(self) -> tuple[str, ...]:
         """The jobs whose sum does not add up."""
         return tuple(row.job for row in self.rows if not row.adds_up)
 
-    @property
+    @cached_property
     def total(self) -> Row:
-        """The sum of all jobs."""
+        """The sum of all jobs. A page asks for it several times, and there may be thousands of rows."""
         verdicts: Counter[str] = Counter()
         for row in self.rows:
             verdicts.update(row.verdicts)

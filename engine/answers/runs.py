@@ -11,7 +11,7 @@ from engine.answers.counting import NOT_WELL
 from engine.answers.expected import INSTANT, gap_within, item_of
 from engine.answers.odd import item_odd_words
 from engine.answers.presence import Presence
-from engine.answers.starts import file_of
+from engine.answers.starts import file_of, webhook_of
 from engine.answers.waiting import WAITING, Line, line_for, line_to_json
 from engine.answers.zones import zone_of_job
 from engine.core.artifacts import KeptArtifact
@@ -176,7 +176,8 @@ def _cells(found: Runs, run: Run, words: str) -> tuple[str, ...]:
     tries = f" ({run.attempt} attempts)" if run.attempt > 1 else ""
     at = instant_text(run.scheduled_for, found.zones[run.job], has_seconds=True)
     file = file_of(run).rpartition("/")[2]
-    why = "; ".join(part for part in (words, file and f"file {file}") if part)
+    hook = webhook_of(run)
+    why = "; ".join(part for part in (words, file and f"file {file}", hook and f"call of {hook}") if part)
     return (short(run.id), run_text(run), at, run.state.value + tries, took, why)
 
 

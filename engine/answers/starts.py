@@ -1,8 +1,8 @@
-"""What starts a job besides its schedule, in words: a file in a folder, the host, another job."""
+"""What starts a job besides its schedule, in words: a file in a folder, a call, the host, another job."""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC
-from typing import Any
+from typing import Any, Final
 
 from engine.answers.expected import Item
 from engine.core.following import after_words
@@ -11,6 +11,9 @@ from engine.core.records import Watched
 from engine.core.vocabulary import instant_text
 from jobfile.model.canonical import from_plain, to_plain
 from jobfile.model.jobs import AfterTrigger, JobSpec
+
+HOOKS: Final = "/hooks/"
+"""What the addresses of webhooks begin with."""
 
 
 def starts_of(spec: JobSpec) -> tuple[str, ...]:
@@ -33,15 +36,17 @@ def _words(trigger: Mapping[str, Any]) -> str:
         case AfterTrigger.KIND:
             return after_words(from_plain(AfterTrigger, trigger))
         case "webhook":
-            return f"on a request to {trigger['webhook']}"
+            return f"on a call of {HOOKS}{trigger['webhook']}"
         case _:
             return "at the start of the host"
 
 
 def requested_words(item: Item) -> str:
     """How a run was requested that no schedule has started: the word before the time, or its file with it."""
-    path = file_of(item.run)
-    return f"for the file {path}, found at" if path else "requested at"
+    if path := file_of(item.run):
+        return f"for the file {path}, found at"
+    hook = webhook_of(item.run)
+    return f"by a call of {hook} at" if hook else "requested at"
 
 
 def file_of(run: Run | None) -> str:
@@ -49,6 +54,13 @@ def file_of(run: Run | None) -> str:
     if run is None or run.trigger is not TriggerKind.FILE:
         return ""
     return str(run.trigger_values.get("path", "")).replace("\n", "\\n").replace("\t", "\\t")
+
+
+def webhook_of(run: Run | None) -> str:
+    """The path whose call started a run; empty if none did."""
+    if run is None or run.trigger is not TriggerKind.WEBHOOK:
+        return ""
+    return f"{HOOKS}{run.trigger_values.get('webhook', '')}"
 
 
 def folder_words(one: Watched) -> str:

@@ -29,5 +29,6 @@ __all__ = [
     "traces",
     "usual",
     "vocabulary",
+    "webhook_proofs",
     "webhooks",
 ]

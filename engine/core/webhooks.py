@@ -1,46 +1,29 @@
-"""Whether a call of a webhook is genuine, and which params it gives.
+"""What a call of a webhook says: the params of the run, and what a repetition of it is known by."""
 
-Three schemes prove a call: Standard Webhooks 1.0 (standardwebhooks.com: a MAC over id, time and body),
-GitHub's `X-Hub-Signature-256` (a MAC over the body), and the secret itself as a bearer token, for senders
-that cannot sign.
-"""
-
-import base64
-import binascii
-import hmac
 import json
-import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple
+from math import isfinite
+from typing import Any, Final, NamedTuple  # JSON data
 
 from engine.core.lifecycle import TriggerEvent, TriggerKind
-from jobfile.expressions.params import ParamProblem, bind_params
+from engine.core.webhook_proofs import Call, Proven
+from jobfile.expressions.params import MAX_STRING_BYTES, ParamProblem, bind_params
 from jobfile.model.hashing import sha256
 from jobfile.model.jobs import JobSpec
-from jobfile.model.values import Value
+from jobfile.model.values import Scalar, Value
+from jobfile.model.webhooks import Proof, WebhookTrigger, is_pointer, steps_of
 
 MAX_BODY_BYTES: Final = 1024 * 1024
 MAX_DEPTH: Final = 32
 """Maximum depth of the JSON of a call."""
-MAX_SIGNATURES: Final = 8
-"""Maximum number of signatures of a call: several while a secret is exchanged."""
-TOLERANCE: Final = timedelta(minutes=5)
-"""How far the time of a signed call may be from now."""
-MIN_SECRET_BYTES: Final = 24
+MAX_DIGITS: Final = 18
+"""Maximum number of digits of an integer that becomes a param, as on the command line."""
+MAX_NUMBER: Final = 1_000
+"""Maximum number of digits of any integer in a body."""
 REMEMBERED: Final = timedelta(days=2)
 """How long a call is known. GitHub signs no time, and repeats a delivery for up to a day."""
-
-_TIME: Final = re.compile(r"[0-9]{1,12}")
-_ID: Final = re.compile(r"[\x21-\x7e]{1,256}")
-_NO_SECRET: Final = b"no webhook has this secret, and it costs the time of a real one"
-
-
-class Call(NamedTuple):
-    """A call of a webhook: its headers with names in small letters, and its body as it came."""
-
-    headers: Mapping[str, str]
-    body: bytes
+_BEYOND_INTEGERS: Final = 10**MAX_DIGITS
 
 
 class Refused(NamedTuple):
@@ -51,116 +34,141 @@ class Refused(NamedTuple):
     problems: tuple[ParamProblem, ...] = ()
 
 
-NOT_GENUINE: Final = Refused(401, "unknown webhook, or the call is not signed with its secret")
+NOT_GENUINE: Final = Refused(401, "unknown webhook, or the call is not proven with its secret")
 """One answer for an unknown webhook and for a wrong signature: a stranger learns nothing from it."""
 
 
-def verified_id(call: Call, secret: str | None, *, now: datetime) -> str | Refused:
-    """The id that a genuine call has, empty if it has none; or the refusal.
-
-    `secret` is None for a webhook that does not exist or whose secret is missing: the work is the same.
-    """
-    key = _key_of(secret) if secret is not None else _NO_SECRET
-    proofs = [*_standard(call, key, now), *_github(call, key), *_bearer(call, secret or "")]
-    good = [id for is_good, id in proofs if is_good]  # every proof is computed, whichever is good
-    return good[0] if good and secret is not None else NOT_GENUINE
+def is_ping(call: Call, hook: WebhookTrigger) -> bool:
+    """Whether a genuine call only tries out the webhook, as GitHub does when it is made."""
+    return hook.verify is Proof.GITHUB and call.headers.get("x-github-event") == "ping"
 
 
-def secret_trouble(secret: str) -> str:
-    """Why a secret is too weak to sign calls with; empty if it is not."""
-    length = len(_key_of(secret))
-    if length >= MIN_SECRET_BYTES:
-        return ""
-    return f"its secret has {length} bytes, and needs {MIN_SECRET_BYTES} or more"
-
-
-def params_of(call: Call, spec: JobSpec) -> dict[str, Value] | Refused:
-    """The params that the body of a call gives to a job, with defaults; or the refusal."""
-    if len(call.body) > MAX_BODY_BYTES:
-        return Refused(413, f"the body has more than {MAX_BODY_BYTES:,} bytes")
+def read_event(
+    call: Call, spec: JobSpec, hook: WebhookTrigger, proven: Proven, *, now: datetime, new_id: str
+) -> TriggerEvent | Refused:
+    """The event of a genuine call, or why it cannot start this job. `new_id` is for one without identity."""
     try:
         plain = _parsed(call.body)
     except ValueError as error:
         return Refused(400, f"the body is not one JSON object: {error}")
+    params = _params(call, plain, spec, hook)
+    if isinstance(params, Refused):
+        return params
+    identity = proven.identity or new_id
+    if hook.key is not None:
+        key = _found(call, plain, hook.key)
+        if not _is_key(key):
+            problem = ParamProblem("key", f"the call has no text, and no number, at {hook.key}")
+            return Refused(422, "the call has no key", (problem,))
+        identity = f"key {json.dumps(key)}"
+    # An id may be long and is a sender's text, so its hash is the identity.
+    return TriggerEvent(
+        spec.name,
+        TriggerKind.WEBHOOK,
+        sha256(f"{hook.webhook} {identity}".encode("utf-8", "surrogateescape")).hexdigest(),
+        now,
+        trigger_values={"webhook": hook.webhook, "id": proven.id},
+        arguments=params,
+    )
+
+
+def _params(
+    call: Call, plain: Mapping[str, Any], spec: JobSpec, hook: WebhookTrigger
+) -> dict[str, Value] | Refused:
+    """The params that a call gives to a job, with defaults; or the refusal with every problem."""
     given: dict[str, Value] = {}
     problems: list[ParamProblem] = []
-    for name, value in plain.items():
-        if isinstance(value, list) and not any(isinstance(item, dict | list) for item in value):
-            given[name] = tuple(value)
-        elif isinstance(value, str | int | float | bool):
-            given[name] = value
-        else:
-            problems.append(ParamProblem(name, f"{type(value).__name__} is not the value of a param"))
+    for name, value in _values(call, plain, hook):
+        try:
+            given[name] = _value(value)
+        except ValueError as error:
+            problems.append(ParamProblem(name, str(error)))
     bound, more = bind_params(spec.params, given, from_text=False)
     named = {one.name for one in problems}
     problems += [one for one in more if one.name not in named]
     return bound if not problems else Refused(422, "the params do not fit the job", tuple(problems))
 
 
-def event_of(job: str, id: str, params: Mapping[str, Value], *, now: datetime) -> TriggerEvent:
-    """The event of a genuine call. Its id may be long and is a sender's text, so its hash is the identity."""
-    identity = sha256(id.encode()).hexdigest()
-    return TriggerEvent(job, TriggerKind.WEBHOOK, identity, now, arguments=params)
+def _values(call: Call, plain: Mapping[str, Any], hook: WebhookTrigger) -> Iterator[tuple[str, object]]:
+    """The values of params by name. Where a body that was not made for the job has null, it has nothing."""
+    if hook.params is None:
+        yield from plain.items()
+        return
+    for name, place in hook.params.items():
+        value = _found(call, plain, place)
+        if value is not None:
+            yield name, value
 
 
-def _key_of(secret: str) -> bytes:
-    """The key of a secret: what follows `whsec_` is base64, as Standard Webhooks says."""
-    if secret.startswith("whsec_"):
-        try:
-            return base64.b64decode(secret.removeprefix("whsec_"), validate=True)
-        except binascii.Error:
-            pass
-    return secret.encode("utf-8", "surrogateescape")
+def _found(call: Call, plain: Mapping[str, Any], place: str) -> object:
+    """What a call has at a place; None if there is nothing."""
+    if not is_pointer(place):
+        return call.headers.get(place.lower())
+    value: Any = plain
+    for step in steps_of(place):
+        if isinstance(value, dict):
+            value = value.get(step)
+        elif isinstance(value, list) and step.isascii() and step.isdigit() and len(step) <= MAX_DIGITS:
+            value = value[int(step)] if int(step) < len(value) else None
+        else:
+            return None
+    return value
 
 
-def _mac(key: bytes, text: bytes) -> bytes:
-    return hmac.digest(key, text, "sha256")
+def _is_key(key: object) -> bool:
+    if isinstance(key, str):
+        return 0 < len(key) <= MAX_STRING_BYTES
+    return isinstance(key, int) and not isinstance(key, bool)
 
 
-def _standard(call: Call, key: bytes, now: datetime) -> Iterator[tuple[bool, str]]:
-    """The proofs of Standard Webhooks: each signature in the header."""
-    id, time = call.headers.get("webhook-id", ""), call.headers.get("webhook-timestamp", "")
-    is_readable = _ID.fullmatch(id) is not None and _TIME.fullmatch(time) is not None
-    expected = _mac(key, f"{id}.{time}.".encode() + call.body)
-    is_now = is_readable and abs(int(time) - now.timestamp()) <= TOLERANCE.total_seconds()
-    for one in call.headers.get("webhook-signature", "").split(" ")[:MAX_SIGNATURES]:
-        version, _, text = one.partition(",")
-        yield hmac.compare_digest(expected, _decoded(text)) and version == "v1" and is_now, id
+def _value(value: object) -> Value:
+    """A value of JSON as one of a param. Raises ValueError if it cannot be one."""
+    return tuple(map(_scalar, value)) if isinstance(value, list) else _scalar(value)
 
 
-def _github(call: Call, key: bytes) -> Iterator[tuple[bool, str]]:
-    expected = f"sha256={_mac(key, call.body).hex()}"
-    given = call.headers.get("x-hub-signature-256", "")
-    id = call.headers.get("x-github-delivery", "")
-    yield hmac.compare_digest(expected.encode(), given.encode()) and _ID.fullmatch(id) is not None, id
+def _scalar(value: object) -> Scalar:
+    match value:
+        case bool() | str():
+            return value
+        case int() if abs(value) < _BEYOND_INTEGERS:
+            return value
+        case int():
+            raise ValueError(f"expected an integer of at most {MAX_DIGITS} digits")
+        case float() if isfinite(value):
+            return value
+        case float():
+            raise ValueError("expected a number that a computer can hold")
+        case _:
+            found = "null" if value is None else "a list" if isinstance(value, list) else "an object"
+            raise ValueError(f"expected a text, a number, true, false, or a list of them, found {found}")
 
 
-def _bearer(call: Call, secret: str) -> Iterator[tuple[bool, str]]:
-    """The secret itself. Such a call has an id only if the sender gives one."""
-    expected = f"Bearer {secret}".encode("utf-8", "surrogateescape")
-    given = call.headers.get("authorization", "").encode("utf-8", "surrogateescape")
-    id = call.headers.get("webhook-id", "")
-    yield hmac.compare_digest(expected, given), id if _ID.fullmatch(id) else ""
-
-
-def _decoded(text: str) -> bytes:
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        return b""
-
-
-def _parsed(body: bytes) -> dict[str, object]:
+def _parsed(body: bytes) -> dict[str, Any]:
     """One JSON object without repeated names, not nested too deeply. Raises ValueError."""
-    depth = 0
-    for byte in body:  # brackets within texts count, too: the limit is far above what a param needs
-        depth += (byte in b"[{") - (byte in b"]}")
-        if depth > MAX_DEPTH:
-            raise ValueError(f"it is nested more than {MAX_DEPTH} deep")
-    plain = json.loads(body.decode("utf-8"), object_pairs_hook=_once_each, parse_constant=_no_number)
+    try:
+        plain = json.loads(
+            body.decode("utf-8"), object_pairs_hook=_once_each, parse_constant=_no_number, parse_int=_integer
+        )
+    except RecursionError:
+        raise ValueError(f"it is nested more than {MAX_DEPTH} deep") from None
     if not isinstance(plain, dict):
         raise ValueError("it is something else")  # noqa: TRY004  every mistake of a body is a ValueError
+    _refuse_deep(plain)
     return plain
+
+
+def _refuse_deep(plain: dict[str, Any]) -> None:
+    level: list[Any] = [plain]
+    for _ in range(MAX_DEPTH):
+        level = [
+            one
+            for outer in level
+            for one in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(one, dict | list)
+        ]
+        if not level:
+            return
+    raise ValueError(f"it is nested more than {MAX_DEPTH} deep")
 
 
 def _once_each(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -168,6 +176,13 @@ def _once_each(pairs: list[tuple[str, object]]) -> dict[str, object]:
     if len(found) < len(pairs):
         raise ValueError("a name occurs twice")
     return found
+
+
+def _integer(text: str) -> int:
+    """Any integer: a body that was not made for the job may have large ones where no param looks."""
+    if len(text) > MAX_NUMBER:
+        raise ValueError(f"a number has more than {MAX_NUMBER} digits")
+    return int(text)
 
 
 def _no_number(text: str) -> float:

@@ -29,17 +29,20 @@ def list_at(
     choice: Choice = ALL,
     states: Sequence[str] = (),
     marks: int = MARKS,
-    compiled_from: Callable[[Snapshot], Compiled] = compiled_snapshot,
+    compiled_from: Callable[[Snapshot], Compiled | None] = compiled_snapshot,
 ) -> JobList | Compiled:
     """The jobs of this state folder and of the files; `view` is None when nothing was ever recorded.
-    `compiled_from` compiles files; a process that asks often remembers what they were.
+    `compiled_from` compiles files; a process that asks often remembers what they were. While they are not
+    known yet, and it returns None, the list is that of the ledger alone.
 
     If there are only files, and they have errors, the files are the answer.
     """
     is_locked = is_engine_running(config.state_dir)
     follows = view is not None and is_locked and bool(view.source().ref)
     # An engine that follows commits never reads the files.
-    compiled = None if follows else _compiled(config, compiled_from, is_needed=view is None)
+    snapshot = None if follows else _snapshot(config, is_needed=view is None)
+    compiled = None if snapshot is None else compiled_from(snapshot)
+    is_known = not follows and (snapshot is None or compiled is not None)
     if view is None and compiled is not None and compiled.catalog is None:
         return compiled
     catalog = None if compiled is None else compiled.catalog
@@ -48,7 +51,7 @@ def list_at(
         catalog,
         presence=presence_at(config, view, now=now) if view else Presence(is_running=is_locked),
         now=now,
-        has_file=None if follows else catalog is not None,
+        has_file=catalog is not None if is_known else None,
         main_file=str(config.main_file),
         choice=choice,
         states=states,
@@ -56,13 +59,11 @@ def list_at(
     )
 
 
-def _compiled(
-    config: EngineConfig, compiled_from: Callable[[Snapshot], Compiled], *, is_needed: bool
-) -> Compiled | None:
+def _snapshot(config: EngineConfig, *, is_needed: bool) -> Snapshot | None:
     """The job files; None if they cannot be read. Raises that if they are needed."""
     snapshot = FolderTree(config.main_file).snapshot()
-    if snapshot.problem:
-        if is_needed:
-            raise UnreadableFileError(snapshot.trouble)
-        return None
-    return compiled_from(snapshot)
+    if not snapshot.problem:
+        return snapshot
+    if is_needed:
+        raise UnreadableFileError(snapshot.trouble)
+    return None

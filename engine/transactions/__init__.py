@@ -20,4 +20,5 @@ __all__ = [
     "stop",
     "templates",
     "trigger_events",
+    "webhooks",
 ]

@@ -1,25 +1,24 @@
-"""Receives a call of a webhook: whether it is genuine, which run it starts, or which one it has started."""
+"""Records a genuine call of a webhook: which run it starts, or which one it has started."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
-from engine.core.events import Event
 from engine.core.lifecycle import TriggerEvent
-from engine.core.webhooks import (
-    MAX_BODY_BYTES,
-    NOT_GENUINE,
-    Call,
-    Refused,
-    event_of,
-    params_of,
-    secret_trouble,
-    verified_id,
-)
+from engine.core.webhook_proofs import Call, Proven
+from engine.core.webhooks import Refused, read_event
 from engine.ledger.store_ports import Requesting
 from engine.transactions.account import Moment
 from engine.transactions.trigger_events import record_event
-from jobfile.model.jobs import JobSpec, WebhookTrigger
+from jobfile.model.jobs import JobSpec
+from jobfile.model.webhooks import WebhookTrigger
+
+
+class Hook(NamedTuple):
+    """A webhook of a job in force."""
+
+    job: str
+    trigger: WebhookTrigger
 
 
 class Reply(NamedTuple):
@@ -27,75 +26,60 @@ class Reply(NamedTuple):
 
     status: int
     body: Mapping[str, object]
-    events: tuple[Event, ...] = ()
-    trouble: str = ""
-    """What is wrong on our side; it is not told to the caller."""
+
+
+def hook_of(spec: JobSpec, path: str) -> WebhookTrigger | None:
+    """The webhook of a job at a path; none if the job is disabled."""
+    found = (one for one in spec.triggers if isinstance(one, WebhookTrigger)) if spec.enabled else ()
+    return next((one for one in found if one.webhook == path), None)
 
 
 def receive(
-    store: Requesting,
-    path: str,
-    call: Call,
-    *,
-    secret_of: Callable[[JobSpec, str], str | None],
-    moment: Moment,
-) -> Reply:
-    """Answer a call, inside the caller's transaction: it is known and its run recorded together.
+    store: Requesting, hook: Hook, call: Call, proven: Proven, moment: Moment
+) -> Reply | Refused | None:
+    """Record a genuine call and its run together, inside the caller's transaction.
 
-    `secret_of` reads a secret of a job by its name; None if it is not available.
+    None if the job in force has this webhook no more, or in another form: then it is not known whether the
+    call is genuine.
     """
-    if len(call.body) > MAX_BODY_BYTES:
-        return _refusal(Refused(413, f"the body has more than {MAX_BODY_BYTES:,} bytes"))
-    found = _find(store, path)
-    spec, hook = found if found is not None else (None, None)
-    secret, trouble = None, ""
-    if spec is not None and hook is not None and hook.secret is not None:
-        secret = secret_of(spec, hook.secret)
-        trouble = f"secret {hook.secret} is not available" if secret is None else secret_trouble(secret)
-    is_public = hook is not None and hook.secret is None
-    id = verified_id(call, None if trouble else secret, now=moment.now)
-    if is_public:
-        id = call.headers.get("webhook-id", "")[:256]
-    if spec is None or isinstance(id, Refused):
-        return _refusal(NOT_GENUINE, trouble and f"webhook {path}: {trouble}")
-    params = params_of(call, spec)
-    if isinstance(params, Refused):
-        return _refusal(params)
-    event = event_of(spec.name, id or moment.new_id(), params, now=moment.now)
+    version = store.job_in_force(hook.job)
+    if version is None or store.definition_trouble(version.digest):
+        return None
+    spec = store.definition(version.digest)
+    if hook_of(spec, hook.trigger.webhook) != hook.trigger:
+        return None
+    event = read_event(call, spec, hook.trigger, proven, now=moment.now, new_id=moment.new_id())
+    if isinstance(event, Refused):
+        return event
     if store.trigger_events.run_of(event):
-        return _known(store, event, ())
-    made: list[str] = []
+        return _known(store, event, set())
+    made: set[str] = set()
 
     def new_id() -> str:
-        made.append(moment.new_id())
-        return made[-1]
+        id = moment.new_id()
+        made.add(id)
+        return id
 
-    events = tuple(record_event(store, event, replace(moment, new_id=new_id)))
-    return _known(store, event, made, events)
-
-
-def _known(
-    store: Requesting, event: TriggerEvent, made: Sequence[str], events: tuple[Event, ...] = ()
-) -> Reply:
-    """The answer about the run that a call has led to: 202 if it was made now, else 200."""
-    run = store.run(store.trigger_events.run_of(event))
-    if run is None:  # the job went out of force, or retention deleted the run
-        return Reply(200, {"run": store.trigger_events.run_of(event) or None, "duplicate": True})
-    is_old = run.id not in made
-    body = {"run": run.id, "state": run.state.value, "reason": run.reason or None, "duplicate": is_old}
-    return Reply(200 if is_old else 202, body, events)
-
-
-def _find(store: Requesting, path: str) -> tuple[JobSpec, WebhookTrigger] | None:
-    """The job in force that a path starts; none if it is disabled."""
-    for version in store.jobs_in_force():
-        spec = store.definition(version.digest)
-        for one in spec.triggers if spec.enabled else ():
-            if isinstance(one, WebhookTrigger) and one.webhook == path:
-                return spec, one
-    return None
+    for _ in record_event(store, event, replace(moment, new_id=new_id)):
+        pass
+    reply = _known(store, event, made)
+    if reply.status == 202:
+        store.audit(
+            actor=f"webhook {hook.trigger.webhook}",
+            action="run",
+            object=str(reply.body["run"]),
+            detail=f"call {proven.id}" if proven.id else "",
+            now=moment.now,
+        )
+    return reply
 
 
-def _refusal(refused: Refused, trouble: str = "") -> Reply:
-    problems = [{"param": one.name, "message": one.message} for one in refused.problems]
-    return Reply(refused.status, {"error": refused.message, "problems": problems}, trouble=trouble)
+def _known(store: Requesting, event: TriggerEvent, made: set[str]) -> Reply:
+    """The answer about the run that a call has led to."""
+    id = store.trigger_events.run_of(event)
+    run = store.run(id)
+    is_old = id not in made
+    body: dict[str, object] = {"run": id, "duplicate": is_old}
+    if run is not None:  # retention may have deleted it
+        body |= {"state": run.state.value, "reason": run.reason or None}
+    return Reply(200 if is_old else 202, body)

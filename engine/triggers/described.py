@@ -11,20 +11,15 @@ from engine.core.lifecycle import RunState, TriggerKind
 from engine.triggers.file import folder_of
 from jobfile.diagnostics.suggest import suggest
 from jobfile.expressions.params import bind_params, check_value
-from jobfile.model.jobs import (
-    AfterTrigger,
-    AfterWhen,
-    BootTrigger,
-    FileTrigger,
-    JobSpec,
-    ParamSpec,
-    WebhookTrigger,
-)
+from jobfile.model.jobs import AfterTrigger, AfterWhen, BootTrigger, FileTrigger, JobSpec, ParamSpec
 from jobfile.model.name_patterns import name_matcher
 from jobfile.model.values import Value
+from jobfile.model.webhooks import WebhookTrigger
 
 SOME_RUN: Final = "0" * 32
 """The id of the run that ended, in an event of a described end."""
+SOME_CALL: Final = "call-1"
+"""The id of a described call of a webhook."""
 SOME_ERROR: Final = "exit code 1"
 _FILE_KEYS: Final = ("name", "path", "size")
 _AFTER_KEYS: Final = ("job", "status", "error", "outputs", "params")
@@ -77,7 +72,9 @@ def described(
         case TriggerKind.AFTER:
             return Described(trigger, _after_values(spec, given, jobs))
         case TriggerKind.WEBHOOK:
-            return Described(trigger, arguments=_params(spec.params, given, "param"))
+            path = next(one.webhook for one in spec.triggers if isinstance(one, WebhookTrigger))
+            params = _params(spec.params, given, "param")
+            return Described(trigger, {"webhook": path, "id": SOME_CALL}, params)
         case _:
             _refuse_unknown("a start of the host", given, ())
             return Described(trigger)

@@ -16,6 +16,7 @@ from engine.core.errors import ErrorCode, JobfileError
 from engine.web import bodies
 from engine.web.access import Access, Who
 from engine.web.guard import SECURITY, Request, check_origin, is_address, look_at
+from engine.web.hook_memory import HookMemory
 from engine.web.identity import Identity
 from engine.web.limits import MAX_ANSWERS
 from engine.web.refusing import RefusedError, problem, words_of
@@ -50,6 +51,7 @@ class App:
         self._site = site
         self._routes = routes
         self._identity = Identity(site)
+        self._hooks = HookMemory(site)
         self._threads = ThreadPoolExecutor(MAX_ANSWERS, thread_name_prefix="answer")
 
     def close(self) -> None:
@@ -86,13 +88,14 @@ class App:
         found, missing = self._find(request)
         asked.found = found
         is_open = found is not None and found.route.access is Access.OPEN
-        who = await self._in_thread(self._identity.of, scope, request, peer)
+        is_call = found is not None and found.route.is_call
+        who = None if is_call else await self._in_thread(self._identity.of, scope, request, peer)
         if who is None and not is_open:
             raise RefusedError(HTTPStatus.UNAUTHORIZED, "sign in first")
         if found is None:
             assert missing is not None
             raise missing
-        check_origin(request, self._site.origins, is_browser=_is_browser(request, who))
+        check_origin(request, self._site.origins, is_browser=not is_call and _is_browser(request, who))
         if not is_open:
             assert who is not None
             _check_may(who, found)
@@ -117,15 +120,16 @@ class App:
     async def _visit(
         self, request: Request, found: Found, who: Who | None, peer: str, receive: Receive
     ) -> Visit:
-        form, body = Fields(), {}
+        form, body, raw = Fields(), {}, b""
         if not request.is_safe:
-            kind, raw = bodies.media_type(request.headers), await bodies.read_body(receive, request.headers)
+            kind = bodies.media_type(request.headers)
+            raw = await bodies.read_body(receive, request.headers, most=found.route.most)
             wanted = {"form": bodies.FORM, "json": bodies.JSON}.get(found.route.body)
             if raw and kind != wanted:
                 raise RefusedError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"expected a body of type {wanted}")
             if kind == bodies.FORM:
                 form = bodies.parse_fields(raw.decode("utf-8", "replace"))
-            else:
+            elif not found.route.is_call:
                 body = dict(bodies.parse_object(raw))
         csrf = self._identity.csrf(who)
         if not request.is_safe and who is not None and who.session:
@@ -145,6 +149,8 @@ class App:
             body=body,
             headers=request.headers,
             peer=peer,
+            hooks=self._hooks,
+            raw=raw if found.route.is_call else b"",
             csrf=csrf,
         )
 
@@ -205,6 +211,7 @@ class App:
             body={},
             headers=request.headers,
             peer="",
+            hooks=self._hooks,
         )
 
 

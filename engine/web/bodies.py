@@ -8,28 +8,28 @@ from urllib.parse import parse_qsl
 
 from starlette.types import Receive
 
-from engine.web.limits import MAX_BODY_BYTES, MAX_FIELDS, MAX_INTEGER_DIGITS, MAX_JSON_DEPTH
+from engine.web.limits import MAX_FIELDS, MAX_INTEGER_DIGITS, MAX_JSON_DEPTH
 from engine.web.refusing import RefusedError
 from engine.web.visits import Fields
 
 FORM, JSON = "application/x-www-form-urlencoded", "application/json"
 
 
-async def read_body(receive: Receive, headers: Mapping[str, str]) -> bytes:
+async def read_body(receive: Receive, headers: Mapping[str, str], *, most: int) -> bytes:
     """The body. A declared length is refused before a byte is read, any other while it is read."""
     declared = headers.get("content-length", "0")
     if not declared.isascii() or not declared.isdigit():
         raise RefusedError(HTTPStatus.BAD_REQUEST, "the length of the body is not a number")
-    if len(declared) > MAX_INTEGER_DIGITS or int(declared) > MAX_BODY_BYTES:
-        _too_large()
+    if len(declared) > MAX_INTEGER_DIGITS or int(declared) > most:
+        _too_large(most)
     body, is_more = b"", True
     while is_more:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise RefusedError(HTTPStatus.BAD_REQUEST, "the request ended early")
         body += message.get("body", b"")
-        if len(body) > MAX_BODY_BYTES:
-            _too_large()
+        if len(body) > most:
+            _too_large(most)
         is_more = message.get("more_body", False)
     return body
 
@@ -112,7 +112,5 @@ def _check_depth(value: object) -> None:
         level = inside
 
 
-def _too_large() -> NoReturn:
-    raise RefusedError(
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body is larger than {MAX_BODY_BYTES // 1024} KiB"
-    )
+def _too_large(most: int) -> NoReturn:
+    raise RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body is larger than {most // 1024} KiB")

@@ -44,6 +44,10 @@ class Corner:
 
 def corner(visit: Visit) -> Corner:
     """Whether everything adds up; the same for all who look within a few seconds."""
+    return visit.recall("corner", _corner, is_rough=True)
+
+
+def _corner(visit: Visit) -> Corner:
     report = last_day(visit)
     if report is None:
         return Corner(adds_up=True, is_well=True, obstacle="nothing is recorded yet")

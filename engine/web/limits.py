@@ -31,5 +31,11 @@ RECORDED_FAILURES: Final = 10
 """Failed sign-ins of all addresses that the audit gets in a minute; of one address it gets one."""
 REQUESTS_PER_MINUTE: Final = 600
 """Requests of one token to the API; after that it gets 429."""
+CALLS_PER_MINUTE: Final = 60
+"""Genuine calls of one webhook; after that they get 429."""
+CALLS_AT_ONCE: Final = 20
+"""How many of them may come together."""
+SECRETS_SECONDS: Final = 10.0
+"""How long the secret of a webhook is used before it is read again."""
 MAX_PEERS: Final = 4_096
-"""Number of addresses and tokens whose requests are counted; the oldest is forgotten."""
+"""Number of addresses, tokens and webhooks whose requests are counted; the oldest is forgotten."""

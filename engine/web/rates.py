@@ -1,4 +1,4 @@
-"""Counts what is limited in a minute: failed sign-ins of an address, requests of a token."""
+"""Counts what is limited in a minute: failed sign-ins, requests of a token, calls of a webhook."""
 
 import threading
 from collections import OrderedDict
@@ -14,9 +14,10 @@ MINUTE = 60.0
 class Rates:
     """For each name a store of permits that fills up evenly over a minute."""
 
-    def __init__(self, per_minute: int, elapsed: Callable[[], float]) -> None:
-        """Begin with full stores; `elapsed` is a clock that never steps."""
+    def __init__(self, per_minute: int, elapsed: Callable[[], float], *, at_once: int | None = None) -> None:
+        """Begin with full stores, of a minute or of `at_once`; `elapsed` is a clock that never steps."""
         self._per_minute = per_minute
+        self._most = per_minute if at_once is None else at_once
         self._elapsed = elapsed
         self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
         self._lock = threading.Lock()
@@ -55,5 +56,5 @@ class Rates:
             return self._filled(name)
 
     def _filled(self, name: str) -> float:
-        left, at = self._left.get(name, (float(self._per_minute), 0.0))
-        return min(self._per_minute, left + (self._elapsed() - at) * self._per_minute / MINUTE)
+        left, at = self._left.get(name, (float(self._most), 0.0))
+        return min(self._most, left + (self._elapsed() - at) * self._per_minute / MINUTE)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Final
 
-from engine.web import health, live, static_files
+from engine.web import health, hooks, live, static_files
 from engine.web.api import routes as api
 from engine.web.pages import (
     ask,
@@ -28,6 +28,7 @@ PARTS: Final[Sequence[Sequence[Route]]] = (
     static_files.ROUTES,
     health.ROUTES,
     live.ROUTES,
+    hooks.ROUTES,
     signing_in.ROUTES,
     today.ROUTES,
     ask.ROUTES,

@@ -13,8 +13,11 @@ KINDS: Final = {
     "run": regex(r"[0-9a-f]{4,32}"),
     "number": regex(r"[1-9][0-9]{0,8}"),
     "file": regex(r"[a-z][a-z0-9_.-]{0,66}"),
+    "hook": regex(r"[A-Za-z0-9][A-Za-z0-9_./-]{0,127}"),
 }
 """What a part of a path in braces may be."""
+REST: Final = "{hook}"
+"""The part that takes all that follows it."""
 
 
 class Found(NamedTuple):
@@ -56,6 +59,8 @@ def _parts(path: str) -> tuple[str, ...]:
 
 def _values(shape: tuple[str, ...], given: tuple[str, ...]) -> Mapping[str, str] | None:
     """The values of the parts in braces; None if the path has a different shape."""
+    if shape[-1] == REST and len(given) > len(shape):
+        given = (*given[: len(shape) - 1], "/".join(given[len(shape) - 1 :]))
     if len(shape) != len(given):
         return None
     values = {}

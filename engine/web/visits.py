@@ -9,7 +9,9 @@ from starlette.responses import Response
 
 from engine.ledger.ports import View
 from engine.web.access import Access, Who
+from engine.web.hook_memory import HookMemory
 from engine.web.identity import Identity
+from engine.web.limits import MAX_BODY_BYTES
 from engine.web.site import Site
 from engine.web.visit_place import VisitPlace
 from jobfile.model.dataclass import dataclass
@@ -71,6 +73,10 @@ class Visit:
     headers: Mapping[str, str]
     peer: str
     """The address of the client, for counting failures."""
+    hooks: HookMemory
+    """The webhooks of the jobs in force."""
+    raw: bytes = b""
+    """The body as it came, of the call of a webhook."""
     csrf: str = ""
     """What a form of this session must send back."""
 
@@ -114,6 +120,12 @@ class Route(NamedTuple):
     """Whether people see it: errors are pages, a missing sign-in leads to the sign-in page."""
     body: str = ""
     """What it accepts: "form", "json", or nothing."""
+    most: int = MAX_BODY_BYTES
+    """The largest body that it accepts."""
+    is_call: bool = False
+    """Whether it is the call of a webhook: the handler proves it from the body as it came. A token is none of
+    ours, and no browser sends it.
+    """
 
 
 def closing_after(answer: Callable[[Visit], T]) -> Callable[[Visit], T]:

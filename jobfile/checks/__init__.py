@@ -57,9 +57,6 @@ from jobfile.checks.references import (
     check_needs,
     check_queue_name,
     check_renamed_from,
-    check_webhook,
-    check_webhook_path,
-    check_webhook_paths,
 )
 from jobfile.checks.requests import check_headers, check_no_pointers, check_ping, check_pointers, check_url
 from jobfile.checks.schedules import check_schedules
@@ -77,6 +74,12 @@ from jobfile.checks.variables import (
     check_env_is_not_expanded,
     check_passed_variables,
     check_variables_are_given,
+)
+from jobfile.checks.webhooks import (
+    check_webhook,
+    check_webhook_path,
+    check_webhook_paths,
+    check_webhook_values,
 )
 from jobfile.checks.whose import with_jobs
 from jobfile.diagnostics.diagnostic import Diagnostic
@@ -140,6 +143,7 @@ JOB_CHECKS: tuple[Callable[[JobText], Iterator[Diagnostic]], ...] = (
     check_after,
     check_webhook,
     check_webhook_path,
+    check_webhook_values,
     check_renamed_from,
     check_timezone,
     check_zone_of_times,

@@ -4,7 +4,6 @@ from collections.abc import Collection, Iterator
 from typing import Final
 
 from jobfile.checks.finding import finding
-from jobfile.compile import DEFAULT_QUEUE
 from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.files.fileset import FileSet, JobText
 from jobfile.files.merged_settings import Setting
@@ -23,7 +22,7 @@ def check_beyond(files: FileSet, unable: Collection[str]) -> Iterator[Diagnostic
     for job in files.jobs.values():
         for key in unable:
             setting = job.settings.get(key)
-            if setting is not None and _is_used(key, setting):
+            if setting is not None and setting.value:  # an empty value has no effect
                 yield _beyond(job, setting, key)
 
 
@@ -37,16 +36,6 @@ def _not_installed(urls: Setting) -> Diagnostic:
         help=("on the machine of the engine:  pip install 'jobfile[notify]'",),
         at_key=True,
     )
-
-
-def _is_used(key: str, setting: Setting) -> bool:
-    """Whether the value has an effect that the engine lacks: an empty one, or the default queue, has none."""
-    if key == "queue":
-        return setting.text != DEFAULT_QUEUE
-    if key == "triggers":
-        known = ("boot", "file", "after")
-        return any(all(one.part(kind) is None for kind in known) for one in setting.parts())
-    return key == "if" or bool(setting.value)
 
 
 def _beyond(job: JobText, setting: Setting, key: str) -> Diagnostic:

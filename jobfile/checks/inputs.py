@@ -99,28 +99,28 @@ def check_arguments(job: JobText) -> Iterator[Diagnostic]:
         for value in () if given is None else given.parts():
             yield from _check_argument(job, params, value)
         names = {} if given is None else given.value
-        yield from _check_required(job, entry, "schedule", names)
+        if not (isinstance(entry.value, Mapping) and entry.is_unsure("with")):
+            yield from check_required(job, entry, "schedule", names, advice="set it:  with: {{{}: …}}")
     for trigger in job.triggers:
         if trigger.part("webhook") is None:
-            yield from _check_required(job, trigger, "trigger", {})
+            yield from check_required(job, trigger, "trigger", {})
 
 
-def _check_required(
-    job: JobText, setting: Setting, what: str, given: Mapping[str, object]
+def check_required(
+    job: JobText, setting: Setting, what: str, given: Mapping[str, object], *, advice: str = ""
 ) -> Iterator[Diagnostic]:
-    if what == "schedule" and isinstance(setting.value, Mapping) and setting.is_unsure("with"):
-        return
+    """JF502: all params that need a value have one. `advice` says how to set one, with its name at `{}`."""
     params = job.settings.get("params")
     for param in job.params:
         is_unsure = params is not None and params.is_unsure(param.name)
         if param.is_required and param.name not in given and not is_unsure:
-            advice = (f"set it:  with: {{{param.name}: …}}",) if what == "schedule" else ()
+            how = (advice.format(param.name),) if advice else ()
             yield finding(
                 setting,
                 "JF502",
                 f"the {what} sets no value for param `{param.name}`",
                 label="each run started here needs it",
-                help=(*advice, f"{'or ' if advice else ''}give `{param.name}` a default"),
+                help=(*how, f"{'or ' if how else ''}give `{param.name}` a default"),
             )
 
 
@@ -129,20 +129,26 @@ def _check_argument(job: JobText, params: Mapping[str, ParamSpec], value: Settin
     if name not in params and job.is_unknown("params", name):
         return
     if name not in params:
-        near = suggest(name, params)
-        yield finding(
-            value,
-            "JF503",
-            f"{job.words} has no param `{name}`",
-            label="not a param of this job",
-            help=(did_you_mean(near),) if near else (),
-            fix=near[0] if len(near) == 1 else None,
-            at_key=True,
-        )
+        yield no_such_param(job, value, params)
         return
     trouble = check_value(params[name], value_of(value.value))
     if trouble is not None:
         yield finding(value, "JF504", f"value for param `{name}` breaks its rules", label=trouble)
+
+
+def no_such_param(job: JobText, setting: Setting, params: Mapping[str, ParamSpec]) -> Diagnostic:
+    """JF503 for a key that should be the name of a param."""
+    name = str(setting.path[-1])
+    near = suggest(name, params)
+    return finding(
+        setting,
+        "JF503",
+        f"{job.words} has no param `{name}`",
+        label="not a param of this job",
+        help=(did_you_mean(near),) if near else (),
+        fix=near[0] if len(near) == 1 else None,
+        at_key=True,
+    )
 
 
 def _check_values_differ(matrix: Setting, job: JobText) -> Iterator[Diagnostic]:

@@ -156,40 +156,6 @@ def check_after(job: JobText) -> Iterator[Diagnostic]:
             )
 
 
-def check_webhook(job: JobText) -> Iterator[Diagnostic]:
-    """JF102, JF109, JF210: a webhook is signed with a secret of the job, or explicitly public."""
-    for trigger in job.triggers:
-        webhook = trigger.part("webhook")
-        if webhook is None:
-            continue
-        secret, public = webhook.part("secret"), webhook.part("public")
-        is_public = public is not None and public.value is True
-        if secret is not None and is_public:
-            yield finding(
-                webhook.part("public") or webhook,
-                "JF109",
-                "`secret` and `public: true` exclude each other",
-                label="there is a secret too",
-                help=("keep one of them",),
-                at_key=True,
-            )
-        elif secret is None and not is_public and not webhook.is_unsure("secret", "public"):
-            yield finding(
-                webhook,
-                "JF102",
-                "a webhook needs `secret`, or `public: true`",
-                label="anyone could start the job",
-                help=("add  secret: NAME  with an entry NAME in `secrets`, or  public: true",),
-                at_key=True,
-            )
-        elif secret is not None and not _may_be_secret(job, secret.text):
-            yield no_such_secret(secret, list(job.secrets))
-
-
-def _may_be_secret(job: JobText, name: str) -> bool:
-    return name in job.secrets or job.is_unknown("secrets", name)
-
-
 def no_such_secret(setting: Setting, known: list[str]) -> Diagnostic:
     """JF210 for the name of a secret."""
     name = setting.text
@@ -348,45 +314,3 @@ def _ancestors(name: str, edges: Mapping[str, list[str]]) -> set[str]:
             found.add(one)
             waiting += edges.get(one, [])
     return found
-
-
-def check_webhook_path(job: JobText) -> Iterator[Diagnostic]:
-    """JF213: every part of a path is a name; other programs change paths with `.`, `..` or an empty part."""
-    for trigger in job.triggers:
-        webhook = trigger.part("webhook")
-        path = webhook.part("path") if webhook is not None else None
-        parts = path.text.removesuffix("/").split("/") if path is not None else []
-        odd = next((part for part in parts if part in ("", ".", "..")), None)
-        if path is not None and odd is not None:
-            yield finding(
-                path,
-                "JF213",
-                f"the path of a webhook has the part `{odd}`" if odd else "the path of a webhook has `//`",
-                label="some senders and proxies would change it",
-                help=("use a name for each part, such as  path: shop/orders",),
-            )
-
-
-def check_webhook_paths(files: FileSet) -> Iterator[Diagnostic]:
-    """JF211: a webhook path starts one job."""
-    first: dict[str, tuple[Setting, str]] = {}
-    for job in files.jobs.values():
-        for trigger in job.triggers:
-            webhook = trigger.part("webhook")
-            path = webhook.part("path") if webhook is not None else None
-            if path is None:
-                continue
-            key = path.text.strip("/")
-            if key not in first:
-                first[key] = (path, job.name)
-                continue
-            other, name = first[key]
-            line = other.document.span(other.path).start.line
-            yield finding(
-                path,
-                "JF211",
-                f"two webhooks have the path `{path.text}`",
-                label="already in use",
-                notes=(f"job `{name}` uses it at {other.document.source.name}:{line}",),
-                help=("change one of the paths",),
-            )

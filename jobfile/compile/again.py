@@ -10,6 +10,7 @@ from jobfile.expressions.expression import Kind, Scope, Type
 from jobfile.expressions.scopes import (
     FILE,
     RUN,
+    WEBHOOK,
     Names,
     after_names,
     build,
@@ -34,9 +35,9 @@ from jobfile.model.jobs import (
     SimpleAction,
     StepsAction,
     StepSpec,
-    WebhookTrigger,
 )
 from jobfile.model.names import is_job_name, is_param_name, is_step_name, is_variable, is_word
+from jobfile.model.webhooks import WebhookTrigger
 from jobfile.shell.payload import SHELLS, Dialect, compiled_script
 
 
@@ -137,7 +138,7 @@ def _kinds(spec: JobSpec, readable: Mapping[str, Names]) -> dict[str, Names]:
             case FileTrigger():
                 found["file"] = FILE
             case WebhookTrigger():
-                found["webhook"] = {}
+                found["webhook"] = WEBHOOK
             case BootTrigger():
                 found["boot"] = {}
             case AfterTrigger():

@@ -22,9 +22,9 @@ from jobfile.model.jobs import (
     OnClosed,
     ScheduleEntry,
     Trigger,
-    WebhookTrigger,
 )
 from jobfile.model.values import Value
+from jobfile.model.webhooks import Proof, WebhookTrigger
 from jobfile.schedule.dates import parse_date, parse_moment
 from jobfile.schedule.duration import parse_duration
 
@@ -175,7 +175,7 @@ def _trigger(setting: Setting) -> Trigger:
         return BootTrigger()
     webhook, file, after = setting.part("webhook"), setting.part("file"), setting.part("after")
     if webhook is not None:
-        return WebhookTrigger(webhook=webhook.value["path"], secret=webhook.value.get("secret"))
+        return _webhook(webhook)
     if file is not None:
         match, settle = file.part("match"), duration_of(file.part("settle"))
         return FileTrigger(
@@ -193,6 +193,19 @@ def _trigger(setting: Setting) -> Trigger:
         job=after.value.get("job"),
         **{key: _job_names(one) for key, one in several.items() if one is not None},
         when=AfterWhen(after.value.get("when", AfterWhen.SUCCEEDED)),
+    )
+
+
+def _webhook(setting: Setting) -> WebhookTrigger:
+    params, key = setting.part("params"), setting.part("key")
+    verify = Proof(setting.value.get("verify", Proof.STANDARD))
+    nothing: dict[str, str] | None = {} if verify.is_of_a_service else None
+    return WebhookTrigger(
+        webhook=setting.value["path"].rstrip("/"),
+        secret=setting.value.get("secret"),
+        verify=verify,
+        params=nothing if params is None else {str(one.path[-1]): one.text for one in params.parts()},
+        key=None if key is None else key.text,
     )
 
 

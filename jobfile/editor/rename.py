@@ -173,12 +173,14 @@ def _places_of(files: FileSet, named: Named) -> Iterator[Place]:
 
 
 def _of_param(job: JobText, name: str) -> Iterator[Place]:
-    """The places of a param: its key, values for it in the schedule, templates, also those of the jobs that
-    start after this one, and its variable.
+    """The places of a param: its key, values for it in the schedule and webhooks, templates, also those of
+    the jobs that start after this one, and its variable.
     """
     declared = job.settings["params"].part(name)
     schedule = job.settings.get("schedule")
     given = [one.part("with") for one in schedule.entries()] if schedule is not None else []
+    webhooks = (trigger.part("webhook") for trigger in job.triggers)
+    given += [one.part("params") for one in webhooks if one is not None]
     for one in (declared, *(values.part(name) for values in given if values is not None)):
         if one is not None:
             yield _bare(one.document, one.document.key_span(one.path), name)

@@ -47,6 +47,7 @@ FILE: Final[Names] = {
     "trigger.dir": _STRING,
     "trigger.size": _INTEGER,
 }
+WEBHOOK: Final[Names] = {"trigger.webhook": _STRING, "trigger.id": _STRING}
 AFTER: Final[Names] = {
     "trigger.job": _WORD,
     "trigger.run_id": _WORD,

@@ -12,6 +12,7 @@ from jobfile.expressions.scopes import (
     FILE,
     RUN,
     UNKNOWN,
+    WEBHOOK,
     Names,
     after_names,
     build,
@@ -288,9 +289,10 @@ class JobText:
         for trigger in self.triggers:
             if trigger.part("file") is not None:
                 found["file"] = FILE
-            for kind in ("webhook", "boot"):
-                if trigger.part(kind) is not None:
-                    found[kind] = {}
+            if trigger.part("webhook") is not None:
+                found["webhook"] = WEBHOOK
+            if trigger.part("boot") is not None:
+                found["boot"] = {}
             upstream = [self._upstream_names(one.text) for one in followed(trigger)]
             if upstream:
                 after.append(after_names(upstream, needs_all=needs_all(trigger)))

@@ -18,4 +18,5 @@ __all__ = [
     "requests",
     "size",
     "values",
+    "webhooks",
 ]

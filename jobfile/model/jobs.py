@@ -10,6 +10,7 @@ from jobfile.model.containers import ContainerSpec
 from jobfile.model.dataclass import dataclass
 from jobfile.model.expectations import ExpectSpec
 from jobfile.model.values import Scalar, Shown, Value
+from jobfile.model.webhooks import WebhookTrigger
 
 DEFAULT_TIMEOUT = timedelta(hours=24)
 DEFAULT_KILL_GRACE = timedelta(seconds=10)
@@ -141,15 +142,6 @@ class BusinessDayEntry(Shown):
 
 
 ScheduleEntry = CronEntry | EveryEntry | AtEntry | BusinessDayEntry
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class WebhookTrigger(Shown):
-    """A POST to a path starts the job; signed with one of the job's secrets unless the path is public."""
-
-    KIND: ClassVar = "webhook"
-    webhook: str
-    secret: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

@@ -7,7 +7,8 @@ from typing import Final, NamedTuple
 
 from jobfile.model.catalog import removes_many
 from jobfile.model.counts import many
-from jobfile.model.jobs import AfterTrigger, CatchupMode, JobSpec, WebhookTrigger
+from jobfile.model.jobs import AfterTrigger, CatchupMode, JobSpec
+from jobfile.model.webhooks import Proof, WebhookTrigger
 from jobfile.plan.runs import first_after
 from jobfile.plan.values import DAYS, Action, JobChange, JobFacts, Risk, Start
 from jobfile.plan.wording import moment_text, times_text
@@ -223,11 +224,15 @@ def _way_in(asked: _Asked) -> Iterator[Risk]:
     if changed and asked.before is not None and asked.after is not None:
         names = sorted({field.path[-1] for field in changed})
         yield Risk("RISK08", f"a different source for {', '.join(names)}", {"secrets": names})
-    ways = [{one.webhook: one.secret for one in _webhooks(job)} for job in (asked.before, asked.after)]
+    ways = [{one.webhook: _way(one) for one in _webhooks(job)} for job in (asked.before, asked.after)]
     for path in sorted(ways[0].keys() & ways[1].keys()):
         if ways[0][path] != ways[1][path]:
-            how = "is open to everyone" if ways[1][path] is None else f"is signed with {ways[1][path]}"
-            yield Risk("RISK08", f"the webhook {path} {how}", {"webhook": path})
+            yield Risk("RISK08", f"the webhook {path} is {ways[1][path]}", {"webhook": path})
+
+
+def _way(one: WebhookTrigger) -> str:
+    how = "" if one.verify is Proof.STANDARD else f" ({one.verify.value})"
+    return "open to everyone" if one.secret is None else f"signed with {one.secret}{how}"
 
 
 def _webhooks(job: JobSpec | None) -> list[WebhookTrigger]:

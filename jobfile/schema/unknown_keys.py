@@ -45,10 +45,8 @@ class _Stray:
     siblings: Mapping[str, object]
     keys: Keys
     form: Form
-
-    @property
-    def kind(self) -> Kind:
-        return self.form.kind_of(self.path[:-1])
+    kind: Kind
+    """The kind of this map."""
 
     @property
     def key(self) -> str:
@@ -58,6 +56,17 @@ class _Stray:
     def valid(self) -> tuple[str, ...]:
         return self.keys[self.kind]
 
+    @property
+    def is_valid_folded(self) -> bool:
+        """Whether only case, `-` or `_` make it differ from a valid key."""
+        folded = fold(self.key)
+        return any(folded == fold(key) for key in self.valid)
+
+
+def _stray(document: Document, path: DocumentPath, *, keys: Keys, form: Form) -> _Stray:
+    siblings, kind = _map_at(document, path[:-1]), form.kind_of(path[:-1])
+    return _Stray(path=path, siblings=siblings, keys=keys, form=form, kind=kind)
+
 
 def unknown_keys(
     document: Document, paths: Iterable[DocumentPath], *, keys: Keys, form: Form
@@ -66,8 +75,7 @@ def unknown_keys(
     groups: dict[tuple[str, str, str], list[Diagnostic]] = defaultdict(list)
     advised: set[tuple[DocumentPath, tuple[str, ...]]] = set()
     for path in sorted(paths, key=document.key_span):
-        siblings = _map_at(document, path[:-1])
-        stray = _Stray(path=path, siblings=siblings, keys=keys, form=form)
+        stray = _stray(document, path, keys=keys, form=form)
         advice = _advice(stray)
         if advice is not None and advice.is_for_all:
             if (path[:-1], advice.help) in advised:
@@ -115,9 +123,9 @@ def _explain(document: Document, stray: _Stray, advice: "Advice | None") -> Diag
 
 def meant_keys(document: Document, path: DocumentPath, *, keys: Keys, form: Form) -> tuple[str, ...]:
     """The keys of the same map that an unknown key probably stands for; none if it is not known."""
-    stray = _Stray(path=path, siblings=_map_at(document, path[:-1]), keys=keys, form=form)
+    stray = _stray(document, path, keys=keys, form=form)
     nearest = suggest(stray.key, stray.valid)
-    if any(fold(stray.key) == fold(key) for key in stray.valid):
+    if stray.is_valid_folded:
         return tuple(nearest)
     advice = _advice(stray)
     suggested = () if advice is None else (advice.rename, *_QUOTED_KEY.findall(" ".join(advice.help)))
@@ -137,7 +145,7 @@ def _renamed(diagnostic: Diagnostic, key: str) -> tuple[Fix, ...]:
 
 def _advice(stray: _Stray) -> "Advice | None":
     """What to write instead of a key of another tool."""
-    if not stray.form.knows_other_tools or any(fold(stray.key) == fold(key) for key in stray.valid):
+    if not stray.form.knows_other_tools or stray.is_valid_folded:
         return None
     if stray.kind == "file" and _looks_like_an_entry(stray):
         return None

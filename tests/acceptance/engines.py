@@ -133,7 +133,13 @@ def start_ready(
     """Start an engine, and wait until its loops run."""
     before = sessions(folder)
     process = start(folder, *options, prefix=prefix, **environ)
-    until(lambda: sessions(folder) > before and generation(folder) is not None, "an engine")
+
+    def is_ready() -> bool:
+        is_there = sessions(folder) > before and generation(folder) is not None
+        assert is_there or not process.poll(), f"the engine ended with {process.returncode}"
+        return is_there
+
+    until(is_ready, "an engine")
     return process
 
 

@@ -15,7 +15,7 @@ BAD = (
         "JF501",
     ),
     ("steps: {" + ", ".join(f"s{at}: {{run: x}}" for at in range(8_000)) + "}", "JF017"),
-    ("run: x\n" + "\n".join(f"    k{at}: 1" for at in range(8_000)), "JF101"),
+    ("run: x\n" + "\n".join(f"    k{at}: 1" for at in range(4_000)), "JF101"),
 )
 """What is in a job, and the code with which it is refused."""
 

@@ -275,10 +275,6 @@ REFUSED = {
         "shell: [no-such-shell-91]\n    run: echo",
         "program `no-such-shell-91` not found",
     ),
-    "webhook": (
-        "triggers: [{webhook: {path: a, public: true}}]\n    run: echo",
-        "this engine cannot run `triggers` yet",
-    ),
     "step": (
         "steps: {a: {run: echo}, b: {command: [no-such-program-91]}}",
         "step b: program `no-such-program-91` not found",

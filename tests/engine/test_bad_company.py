@@ -17,9 +17,10 @@ from engine.testing import Flight
 from tests.engine.disks import dead_disk
 from tests.engine.real import KEY
 from tests.engine.world import World
+from tests.soak import IS_SOAK
 
 HEALTHY = 20
-OCCURRENCES = 100
+OCCURRENCES = 100 if IS_SOAK else 30
 MINUTE = 60
 LOOK, LOOKS = 2, 4
 """Seconds between two looks, and looks, that evidence which is not there is looked for again."""

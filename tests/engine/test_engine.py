@@ -414,29 +414,6 @@ def test_a_missing_secret_ends_the_run_with_its_name_and_no_second_try(tmp_path:
     assert world.launcher.executed == []
 
 
-BEYOND = """\
-version: 1
-jobs:
-  fine:
-    run: echo hello
-  probe:
-    http: {url: "https://shop.example.com/health"}
-    triggers: [{webhook: {path: a, public: true}}]
-"""
-
-
-def test_what_the_engine_cannot_run_yet_is_refused_in_one_line_and_changes_nothing(tmp_path: Path) -> None:
-    world = World(tmp_path, HOURLY)
-    world.edit(BEYOND)
-    (told,) = [event for event in world.journal.events if isinstance(event, ConfigRejected)]
-    assert told.diagnostics == (
-        "jobs.yaml:5: job `probe` is valid, but this engine cannot run `triggers` yet; remove it",
-    )
-    assert [version.job for version in world.view.jobs_in_force()] == ["hello"]
-    world.pass_time(seconds=3600)
-    assert world.states() == [("05 13:00", "running", "")]
-
-
 ENTRIES = """\
 version: 1
 calendars:

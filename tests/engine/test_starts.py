@@ -5,10 +5,11 @@ from datetime import timedelta
 import pytest
 
 from engine.answers.expected import item_of
-from engine.answers.starts import file_of, folder_words, requested_words, starts_of
+from engine.answers.starts import file_of, folder_words, requested_words, starts_of, webhook_of
 from engine.core.lifecycle import TriggerKind
 from engine.core.records import Watched
-from jobfile.model.jobs import AfterTrigger, BootTrigger, FileTrigger, Trigger, WebhookTrigger
+from jobfile.model.jobs import AfterTrigger, BootTrigger, FileTrigger, Trigger
+from jobfile.model.webhooks import WebhookTrigger
 from tests.builders import NOON, a_job, a_run
 
 
@@ -23,7 +24,7 @@ from tests.builders import NOON, a_job, a_run
             "on a file in in/ or a folder in it that matches *.csv",
         ),
         (AfterTrigger(job="load"), "after load"),
-        (WebhookTrigger(webhook="/hook"), "on a request to /hook"),
+        (WebhookTrigger(webhook="hook"), "on a call of /hooks/hook"),
         (BootTrigger(), "at the start of the host"),
     ],
 )
@@ -39,6 +40,13 @@ def test_a_run_of_a_file_names_it_on_one_line() -> None:
     run = a_run(trigger=TriggerKind.FILE, trigger_values={"path": "/in/a\nb\tc", "size": 3})
     assert file_of(run) == "/in/a\\nb\\tc"
     assert requested_words(item_of(run)) == "for the file /in/a\\nb\\tc, found at"
+
+
+def test_a_run_of_a_webhook_names_it() -> None:
+    run = a_run(trigger=TriggerKind.WEBHOOK, trigger_values={"webhook": "shop/paid", "id": "evt_1"})
+    assert webhook_of(run) == "/hooks/shop/paid"
+    assert requested_words(item_of(run)) == "by a call of /hooks/shop/paid at"
+    assert (webhook_of(None), webhook_of(a_run(trigger=TriggerKind.MANUAL))) == ("", "")
 
 
 def test_other_runs_have_no_file() -> None:

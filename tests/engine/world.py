@@ -34,6 +34,7 @@ from engine.transactions.trigger_events import record_event
 from jobfile.model.jobs import ChannelSpec
 from jobfile.schedule.occurrences import fires
 from tests.builders import DAY, NOON
+from tests.ledgers import fill_ledger
 
 
 class Receiver:
@@ -102,6 +103,8 @@ class World:
         )
         make_state_dir(self.config.state_dir)
         make_private_file(self.config.ledger)
+        if not self.config.ledger.stat().st_size:
+            fill_ledger(self.config.ledger)
         self._ids = count(first_id)
         self.boot_id = "boot-1"
         self.is_synchronized: bool | None = None

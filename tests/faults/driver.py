@@ -12,6 +12,7 @@ import signal
 import sqlite3
 import sys
 import traceback
+from collections import Counter
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -29,6 +30,14 @@ from tests.soak import IS_SOAK
 inside = Inside()
 at_act = mmap.mmap(-1, 4096)
 """The number of the current act of a life, in memory that all forked processes share."""
+
+
+State = dict[str, str]
+"""What the next engine reads: a digest of each file and each table, by name."""
+Step = tuple[Kind, str]
+"""What a step of an engine does, and with which file."""
+EACH = 4
+"""Of steps that are alike, the first and then each fourth are tested; `make soak` tests them all."""
 
 
 def note_act(index: int) -> None:
@@ -63,27 +72,28 @@ def lived(life: Life) -> dict[str, object]:
     return json.loads(json.dumps(life.end_state()))
 
 
-def seen_by_the_next(place: Path) -> str:
+def seen_by_the_next(place: Path) -> State:
     """Everything that the next engine reads: the files, and the ledger's rows
     after SQLite has recovered it.
     """
-    found: list[object] = []
+    found: dict[str, list[object]] = {}
     for path in sorted(place.rglob("*")):
         is_ledger = path.name.startswith("ledger.db")
         if is_ledger and path.name != "ledger.db":
             continue  # SQLite's own files: their effect is in the rows below, or they are discarded
         about = path.lstat()
         is_read = path.is_file() and not is_ledger
-        found += [str(path), about.st_mode, bool(about.st_size), path.read_bytes() if is_read else b""]
+        part = found.setdefault(path.relative_to(place).parts[:2][-1], [])
+        part += [str(path), about.st_mode, bool(about.st_size), path.read_bytes() if is_read else b""]
     ledger = place / "state" / "ledger.db"
     if ledger.exists():
         with contextlib.closing(sqlite3.connect(ledger, isolation_level=None)) as database:
             for name in ("quick_check", "journal_mode", "user_version", "application_id"):
-                found.append(database.execute(f"pragma {name}").fetchall())
-            made = database.execute("select name, sql, type from sqlite_master").fetchall()
-            tables = [name for name, _, what in made if what == "table"]
-            found += [made, *(database.execute(f"select * from {name}").fetchall() for name in tables)]
-    return sha256(repr(found).encode()).hexdigest()
+                found[f"pragma {name}"] = database.execute(f"pragma {name}").fetchall()
+            found["schema"] = made = database.execute("select name, sql, type from sqlite_master").fetchall()
+            for name in (name for name, _, what in made if what == "table"):
+                found[f"table {name}"] = database.execute(f"select * from {name}").fetchall()
+    return {name: sha256(repr(part).encode()).hexdigest() for name, part in found.items()}
 
 
 def seed(plot: Plot, folder: Path, *, is_empty: bool) -> Path:
@@ -105,7 +115,10 @@ class Runs:
         self._warm_up()
         self.seed = seed(plot, folder, is_empty=is_empty)
         self.failures: list[str] = []
-        self.seen: set[tuple[int, str]] = set()
+        self.seen: set[tuple[int, frozenset[tuple[str, str]]]] = set()
+        self.last: State = {}
+        self.kinds: Counter[object] = Counter()
+        self.lives = 0
         self.report = folder / "report"
         self.wanted = self._undisturbed()
 
@@ -148,23 +161,35 @@ class Runs:
         life.go_on(act)
         self.compare(life)
 
-    def has_gone_on(self, left: Path, place: Path, act: int) -> bool:
-        """Whether the next engine reaches the same end from a copy of the remaining folder.
-
-        What it does depends only on what it reads and on the time. After a step that changes neither, it
-        would live exactly the same life again, so that is left out, except in `make soak`.
-        """
-        shutil.copytree(left, place)
-        found = act, seen_by_the_next(place)
-        if not IS_SOAK and found in self.seen:
+    def has_gone_on(self, left: Path, place: Path, act: int, step: Step) -> bool:
+        """Whether the next engine reaches the same end from a copy of the remaining folder."""
+        if not IS_SOAK:
+            shutil.copytree(left, place)
+            state = seen_by_the_next(place)
             shutil.rmtree(place)
-            return True
-        self.seen.add(found)
-        shutil.rmtree(place)
+            if not self._is_chosen(act, state, step):
+                return True
+        self.lives += 1
         shutil.copytree(left, place)
         is_good = in_child(lambda: self.go_on(place, act), self.report) == 0
         shutil.rmtree(place)
         return is_good
+
+    def _is_chosen(self, act: int, state: State, step: Step) -> bool:
+        """Whether the next engine lives on from this state.
+
+        What it does depends only on what it reads and on the time. After a step that changes neither, it
+        would live exactly the same life again. Of the others, the first and then each fourth is chosen of
+        those that are alike in what was changed last and in what comes next.
+        """
+        changed = frozenset(name for name, _ in state.items() ^ self.last.items())
+        self.last = state
+        found = act, frozenset(state.items())
+        if found in self.seen:
+            return False
+        self.seen.add(found)
+        self.kinds[changed, step] += 1
+        return self.kinds[changed, step] % EACH == 1
 
     def compare(self, life: Life) -> None:
         """Check that the end is the same as that of the undisturbed life."""
@@ -179,12 +204,41 @@ class Runs:
 STANDING = {"KILL_BEFORE": Mode.STOP_BEFORE, "KILL_AFTER": Mode.STOP_AFTER}
 
 
+def counted(runs: Runs, kinds: Kind) -> list[Step]:
+    """The steps of an undisturbed life."""
+    place, log = runs.place("counted"), runs.folder / "counted.log"
+
+    def live() -> None:
+        inside.arm(place / "state", Mode.COUNT, log=log, kinds=kinds)
+        Life(place, runs.plot, step=inside.step if kinds & Kind.NOTE else lambda _: None).go_on()
+        inside.disarm()
+
+    assert in_child(live, runs.report) == 0, runs.report.read_text()
+    shutil.rmtree(place)
+    return [(KINDS.get(one.kind, Kind.NAME), one.path) for one in read_log(log)]
+
+
+def edges(steps: list[Step]) -> list[str]:
+    """What each step is among the consecutive writes to one file: the first, the last, or nothing to test.
+
+    A commit writes many pages in a row. An error or a kill at any of them aborts the same statement in the
+    same way, so the others would only repeat the result. `make soak` tests them all.
+    """
+    around = zip([None, *steps], steps, [*steps[1:], None], strict=False)
+    return [
+        "first" if before != step else "last" if after != step else "within" if IS_SOAK else ""
+        for before, step, after in around
+    ]
+
+
 def crashes(runs: Runs, how: str, only: int | None = None) -> int:
     """Kill the engine at its k-th step, for every k, and continue; returns the number of steps.
 
     In fact one life pauses at each of its steps. Its folder then is just what a killed engine would leave, so
     the next engine continues with a copy, which has the folder's name in the meantime.
     """
+    steps = counted(runs, Kind.ALL)
+    edge = edges(steps)
     place, aside = runs.place("life"), runs.folder / "aside"
 
     def live() -> None:
@@ -197,16 +251,25 @@ def crashes(runs: Runs, how: str, only: int | None = None) -> int:
     note_act(0)
     pid, k = forked(live, runs.report), only or 1
     while os.WIFSTOPPED(status := os.waitpid(pid, os.WUNTRACED)[1]):
-        place.rename(aside)
-        if not runs.has_gone_on(aside, place, int.from_bytes(at_act[:4], "big")):
-            runs.fail(f"{how} step {k}")
-        aside.rename(place)
+        if only or edge[k - 1]:
+            place.rename(aside)
+            act = int.from_bytes(at_act[:4], "big")
+            if not runs.has_gone_on(aside, place, act, kind_of(steps[k - 1])):
+                runs.fail(f"{how} step {k}")
+            aside.rename(place)
         is_enough = only or len(runs.failures) > 5
         os.kill(pid, signal.SIGKILL if is_enough else signal.SIGCONT)
         k += 1
     if os.waitstatus_to_exitcode(status) not in (0, -signal.SIGKILL):
         runs.fail(f"{how}, the life itself")
+    assert only or runs.failures or k - 1 == len(steps), "a life that stands still takes other steps"
     return k - 1
+
+
+def kind_of(step: Step) -> Step:
+    """A step without what is its own: `launch` and `send` have the name of their run."""
+    what, path = step
+    return what, Path(path).name.partition(" ")[0]
 
 
 FAULTS = {
@@ -220,39 +283,29 @@ TURNS = ("eio-once", "enospc-from")
 """Faults that take turns: each step meets one of them. `make soak` tests each step with both."""
 
 
-def edges(runs: Runs, fault: str) -> Iterator[int]:
-    """The numbers of the steps to test: of consecutive writes to one file, only the first and the last.
+def places_of(fault: str, runs: Runs) -> Iterator[int]:
+    """The steps at which a disk fails, by number: of edges that are alike, the first and then each fourth.
 
-    A commit writes many pages in a row. An error at any of them aborts the same statement in the same way, so
-    the others would only repeat the result. `make soak` tests them all. Numbers continue beyond the last
-    step, because a life with faults may be longer.
+    Numbers continue beyond the last step, because a life with faults may be longer.
     """
-    place, log = runs.place("counted"), runs.folder / "counted.log"
-
-    def live() -> None:
-        inside.arm(place / "state", Mode.COUNT, log=log, kinds=Kind.DISK)
-        Life(place, runs.plot).go_on()
-        inside.disarm()
-
-    assert in_child(live, runs.report) == 0, runs.report.read_text()
-    shutil.rmtree(place)
-    steps = [(KINDS.get(one.kind, Kind.NAME), one.path) for one in read_log(log)]
+    steps = counted(runs, Kind.DISK)
     _, _, kinds = FAULTS[fault]
-    number, turns = 0, itertools.cycle(TURNS)
-    for before, step, after in zip([None, *steps], steps, [*steps[1:], None], strict=False):
-        is_edge = before != step or after != step
-        turn = next(turns) if is_edge else ""
+    number, turns, alike = 0, itertools.cycle(TURNS), Counter[object]()
+    for step, edge in zip(steps, edges(steps), strict=True):
+        turn = next(turns) if edge else ""
         if step[0] & kinds:
             number += 1
-            if IS_SOAK or (is_edge and (fault not in TURNS or fault == turn)):
-                yield number
+            if IS_SOAK or (edge and (fault not in TURNS or fault == turn)):
+                alike[kind_of(step), edge] += 1
+                if IS_SOAK or alike[kind_of(step), edge] % EACH == 1:
+                    yield number
     yield from itertools.count(number + 1)
 
 
 def errors(runs: Runs, fault: str, only: int | None = None) -> int:
     """Let the k-th step fail, for every k; the engine must continue to the same end."""
     mode, error, kinds = FAULTS[fault]
-    for k in [only] if only else edges(runs, fault):
+    for k in [only] if only else places_of(fault, runs):
         name = f"{fault} step {k}"
         place = runs.place(name)
 
@@ -355,7 +408,7 @@ def main(arguments: list[str]) -> None:
     used = sum(os.times()[:4])
     print(
         json.dumps(
-            {"steps": steps, "lives": len(runs.seen), "failures": runs.failures, "seconds": round(used, 1)}
+            {"steps": steps, "lives": runs.lives, "failures": runs.failures, "seconds": round(used, 1)}
         )
     )
 

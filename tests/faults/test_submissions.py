@@ -44,9 +44,9 @@ for line in sys.stdin:
 class Program:
     """Submits a run with a key, each time in a process of its own, in which the disk has faults."""
 
-    def __init__(self, folder: Path, faults: Outside) -> None:
+    def __init__(self, folder: Path, faults: Outside, text: str) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, str(folder)],
+            [sys.executable, "-c", text, str(folder)],
             env={**os.environ, **faults.environ},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -65,8 +65,8 @@ class Program:
 
 
 @contextmanager
-def program(folder: Path, faults: Outside) -> Iterator[Program]:
-    opened = Program(folder, faults)
+def program(folder: Path, faults: Outside, text: str = PROGRAM) -> Iterator[Program]:
+    opened = Program(folder, faults, text)
     try:
         yield opened
     finally:

@@ -12,6 +12,7 @@ import pytest
 
 from engine.actions.unsupported import UNABLE
 from engine.sources.shell_syntax import SyntaxChecker
+from jobfile.checks.beyond import APPRISE
 from jobfile.diagnostics.diagnostic import CODES, Diagnostic, Severity
 from jobfile.pages import page_text
 from jobfile.pipeline import Compiled, compile_files
@@ -35,7 +36,7 @@ def compiled(content: bytes) -> Compiled:
     """The files of a case, as they would be looked at today."""
     first, *rest = re.split(rb"^# file: (\S+)\r?\n", content, flags=re.MULTILINE)
     others = [(name.decode(), text) for name, text in zip(rest[::2], rest[1::2], strict=True)]
-    unable = UNABLE if SAYS_WHAT_IS_BEYOND in content.partition(b"\n")[0] else ()
+    unable = (*UNABLE, APPRISE) if SAYS_WHAT_IS_BEYOND in content.partition(b"\n")[0] else ()
     files = [("jobs.yaml", first), *others]
     return compile_files(files, now=TODAY, ask_shells=SHELLS.check, unable=unable)
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from tests.known import known_files
 from tests.language.oracle import examine, split_files
 from tests.language.schema_generator import Generator, dumped
+from tests.soak import IS_SOAK, examples
 
 FOUND = known_files("tests/language/cases/found", "*.yaml")
 SEEDED = ("tests/language/cases", "tests/language/examples", "samples")
@@ -27,18 +28,21 @@ SECONDS = float(os.environ.get("JOBFILE_FUZZ_SECONDS", "0"))
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
 
-def examples(count: int) -> settings:
+def tries(count: int) -> settings:
     """The given number of examples, or those that fit in the given time: one takes about 10 ms."""
     more = int(SECONDS * 100)
     return settings(
-        deadline=None, max_examples=more or count, derandomize=not more, suppress_health_check=SLOW
+        deadline=None,
+        max_examples=more or examples(count),
+        derandomize=not (more or IS_SOAK),
+        suppress_health_check=SLOW,
     )
 
 
 def seeds(count: int) -> Iterator[int]:
-    """Numbers to make files from: always the same few, or new ones for as long as there is time."""
+    """Numbers to make files from: always the same few (`make soak`: more), or new ones for a time."""
     if not SECONDS:
-        yield from range(count)
+        yield from range(examples(count))
         return
     first, end = time.time_ns(), time.monotonic() + SECONDS
     while time.monotonic() < end:
@@ -52,14 +56,14 @@ def test_what_was_found_once(path: Path) -> None:
 
 
 @pytest.mark.timeout(0)
-@examples(150)
+@tries(200)
 @given(st.binary(max_size=200))
 def test_any_bytes(content: bytes) -> None:
     examine([("jobs.yaml", content)])
 
 
 @pytest.mark.timeout(0)
-@examples(150)
+@tries(200)
 @given(st.lists(st.sampled_from([*TOKENS, b" ", b"\n", b"\n  ", b"\n    ", b": ", b"- "]), max_size=40))
 def test_any_row_of_words(tokens: list[bytes]) -> None:
     examine([("jobs.yaml", b"".join(tokens))], mends=False)
@@ -99,7 +103,7 @@ def broken(draw: st.DrawFn) -> bytes:
 
 
 @pytest.mark.timeout(0)
-@examples(400)
+@tries(300)
 @given(broken())
 def test_broken_files(content: bytes) -> None:
     examine(split_files(content), mends=SECONDS > 0)
@@ -107,8 +111,9 @@ def test_broken_files(content: bytes) -> None:
 
 @pytest.mark.timeout(0)
 def test_files_made_from_the_schema() -> None:
-    good = 0
-    for seed in seeds(400):
+    good = tried = 0
+    for seed in seeds(240):
+        tried += 1
         generator = Generator(seed)
         files = generator.files()
         try:
@@ -123,4 +128,4 @@ def test_files_made_from_the_schema() -> None:
         except BaseException as error:
             error.add_note(f"seed {seed}: " + "\n# file:\n".join(text.decode() for _, text in files))
             raise
-    assert good > 10 or SECONDS, "too few of the files are good to tell anything about good files"
+    assert good * 40 > tried or SECONDS, "too few of the files are good to tell anything about good files"

@@ -40,6 +40,8 @@ jobs:
     schedule:
       - {{cron: "0 4 * * *", with: {{{draw(QUOTES)}: monday}}}}
       - {{cron: "0 5 * * *", with: {{days: 2}}}}
+    triggers:
+      - webhook: {{path: day, public: true, key: /day, params: {{{draw(QUOTES)}: /day, days: /n}}}}
     params:
       {draw(QUOTES)}: {{type: string, default: day}}
       days: {{type: integer, default: 1}}

@@ -78,6 +78,7 @@ COVERING: Mapping[str, tuple[Group, ...]] = {
         ("engine/transactions/backfill.py", ("tests/engine/test_backfill.py",)),
         ("engine/transactions/webhooks.py", ("tests/engine/test_webhooks.py",)),
         ("engine/core/webhooks.py", ("tests/engine/test_webhooks.py",)),
+        ("engine/core/webhook_proofs.py", ("tests/engine/test_webhook_proofs.py",)),
         ("engine/triggers/schedule.py", ("tests/engine/test_triggers.py",), _SMALL, _ENGINE, _SIMULATION),
         (
             "engine/transactions/apply.py",

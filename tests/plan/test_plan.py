@@ -665,6 +665,11 @@ def webhook(path: str, secret: str = "") -> str:
         (webhook("a"), webhook("a", "KEY"), "the webhook a is signed with KEY"),
         (webhook("a", "KEY"), webhook("a", "KEY"), None),
         (webhook("a", "KEY"), webhook("b"), None),
+        (
+            webhook("a", "KEY"),
+            webhook("a", "KEY, verify: bearer"),
+            "the webhook a is signed with KEY (bearer)",
+        ),
     ],
 )
 def test_another_key_of_a_webhook_is_a_risk(before: str, after: str, says: str | None) -> None:

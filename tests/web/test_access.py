@@ -20,11 +20,18 @@ OPEN = {
     ("GET", "/healthz"),
     ("GET", "/readyz"),
     ("GET", "/login"),
+    ("POST", "/hooks/{hook}"),
     ("POST", "/login"),
     ("GET", "/static/{file}"),
 }
 """Every route that needs no token: a new one has to be named here."""
-VALUES = {"{job}": "good", "{run}": "0" * 32, "{file}": "style.css", "{number}": "1"}
+VALUES = {
+    "{hook}": "no-such-hook",
+    "{job}": "good",
+    "{run}": "0" * 32,
+    "{file}": "style.css",
+    "{number}": "1",
+}
 ROUTES = all_routes().all
 
 

@@ -63,6 +63,20 @@ def test_the_page_and_the_command_agree(web: Web) -> None:
         assert f"</span> {one.state}</span>" in row
 
 
+def test_what_is_overdue_is_the_newest_result_of_a_page_as_of_the_command(tmp_path: Path) -> None:
+    """No engine is there, and nothing has recorded that the jobs were due."""
+    web = Web(tmp_path)
+    web.live(instants=31)  # more than a page shows
+    web.world.clock.advance(seconds=3600)
+    found = list_at(web.place.config, web.world.view, now=web.world.clock.now(), marks=30)
+    text = web.owner("/jobs").text
+    for one in found.jobs:
+        (row,) = [part for part in text.split("<tr>") if f'href="/jobs/{one.job}"' in part]
+        assert re.findall(r'class="mark [^>]* title="([a-z]+)', row) == [mark.state for mark in one.marks]
+    assert [one.state for one in found.jobs] == ["overdue", "overdue", "none"]
+    web.close()
+
+
 @pytest.mark.parametrize(
     ("query", "expected"),
     [

@@ -67,13 +67,17 @@ def test_the_answer_names_no_program_and_no_version(server: Served) -> None:
 
 def test_a_client_that_sends_slowly_is_given_up(server: Served) -> None:
     """Slowloris: a head, or a body, of which a byte comes now and then."""
-    head, body, idle = server.connect(), server.connect(), server.connect()
+    head, body, idle, call = (server.connect() for _ in range(4))
     head.sendall(b"GET /jobs HTTP/1.1\r\nHost: x\r\n")
     body.sendall(
         server.request("/login").replace(b"GET", b"POST").rstrip() + b"\r\nContent-Length: 100\r\n\r\na"
     )
+    call.sendall(
+        server.request("/hooks/x", token="").replace(b"GET", b"POST").rstrip()
+        + b"\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n"
+    )
     began = time.monotonic()
-    for one in (head, body, idle):
+    for one in (head, body, idle, call):
         one.settimeout(REQUEST_SECONDS + PATIENCE)
         read_all(one)
         one.close()

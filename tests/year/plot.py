@@ -32,9 +32,7 @@ class Size:
     """Whether a daily job runs only every third day."""
 
 
-SMALL = Size(
-    jobs=20, hourly=0, often=1, brief=1, events=8, asks=20, questions=1_200, windows=120, is_thin=True
-)
+SMALL = Size(jobs=16, hourly=0, often=1, brief=1, events=8, asks=12, questions=900, windows=90, is_thin=True)
 WHOLE = Size(jobs=60, hourly=6, often=6, brief=4, events=24, asks=200, questions=10_000, windows=1_000)
 
 

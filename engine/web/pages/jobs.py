@@ -4,7 +4,8 @@ This is the model of a page: `answer` computes, from the engine's answers, froze
 only has to lay out; `show` is the handler; `ROUTES` says who may see it.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 from typing import Final
 from urllib.parse import urlencode
@@ -12,10 +13,12 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from engine.answers.choice import Choice
-from engine.answers.listing import STATES, JobList, ListedJob, Mark
+from engine.answers.listing import STATES, JobList, ListedJob, Mark, last_marks
+from engine.answers.overdue import OVERDUE
 from engine.asking.choosing import named_states
 from engine.core.errors import JobfileError
 from engine.service.listing import list_at
+from engine.service.presence import presence_at
 from engine.web.access import Access
 from engine.web.rendering import page
 from engine.web.visits import Fields, Route, Visit
@@ -118,7 +121,7 @@ def answer(visit: Visit) -> JobsPage:
     shown = fitting[(number - 1) * PAGE_JOBS : number * PAGE_JOBS]
     is_invalid = everything.has_file is False
     return JobsPage(
-        rows=tuple(map(_row, shown)),
+        rows=tuple(map(_row, _with_marks(visit, shown))),
         count=len(fitting),
         number=number,
         obstacle=everything.presence.obstacle(UTC),
@@ -131,12 +134,34 @@ def answer(visit: Visit) -> JobsPage:
 
 
 def _all_jobs(visit: Visit) -> JobList:
-    """Every job: the same answer serves all who ask."""
+    """Every job with its last result: the same answer serves all who ask."""
     files, place = visit.site.files, visit.place
-    found = list_at(place.config, visit.view(), now=visit.now, marks=MARKS, compiled_from=files.of)
+    found = list_at(place.config, visit.view(), now=visit.now, marks=1, compiled_from=files.soon)
     if isinstance(found, Compiled):
         raise JobfileError("nothing is recorded yet, and the job files have errors:  jobfile check")
     return found
+
+
+def _with_marks(visit: Visit, shown: Sequence[ListedJob]) -> list[ListedJob]:
+    """The jobs of this page with their last results. With thousands of jobs, those of all take seconds."""
+    names = tuple(one.job for one in shown)
+    found = visit.recall(("marks", names), lambda visit: _marks(visit, names))
+    return [replace(one, marks=_newest(one, found.get(one.job, ()))) for one in shown]
+
+
+def _marks(visit: Visit, names: Sequence[str]) -> Mapping[str, Sequence[Mark]]:
+    view = visit.view()
+    if view is None:
+        return {}
+    presence = presence_at(visit.place.config, view, now=visit.now)
+    return last_marks(view, names, presence=presence, now=visit.now, limit=MARKS)
+
+
+def _newest(one: ListedJob, recorded: Sequence[Mark]) -> tuple[Mark, ...]:
+    """What is recorded, and after it what is overdue: nothing has recorded that."""
+    last = recorded[-1].at if recorded else None
+    overdue = [mark for mark in one.marks if mark.state == OVERDUE and (last is None or mark.at > last)]
+    return (*recorded, *overdue)[-MARKS:]
 
 
 def _row(one: ListedJob) -> JobRow:
