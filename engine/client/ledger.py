@@ -58,8 +58,11 @@ def find_state(state_dir: str | Path | None, main_file: str | Path | None) -> Pa
 class LocalLedger:
     """An open ledger, with the jobs in force as far as they were needed."""
 
-    def __init__(self, state_dir: Path, *, wait_seconds: float) -> None:
-        """Open the ledger of a state folder. Raises a SubmitError if this program may not use it."""
+    def __init__(self, state_dir: Path, *, wait_seconds: float, user: str = "") -> None:
+        """Open the ledger of a state folder. Raises a SubmitError if this program may not use it.
+
+        `user` is who submits: the user of this process, if no other is named.
+        """
         self._config = EngineConfig(main_file=state_dir.parent / MAIN_FILE, state_dir=state_dir, environ={})
         self._file = str(self._config.ledger)
         self._is_refused = False
@@ -77,7 +80,7 @@ class LocalLedger:
             self._identity = found
             self._store = open_to_submit(self._config.ledger_url, busy_seconds=wait_seconds)
             self._parent = requesting_run(self._store, environment())
-        self._user = user_name()
+        self._user = user or user_name()
 
     def close(self) -> None:
         """Close it."""

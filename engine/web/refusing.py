@@ -23,9 +23,10 @@ class RefusedError(Exception):
         code: str = "",
         retry_after: int = 0,
         fields: Mapping[str, str] = MappingProxyType({}),
+        words: str = "",
     ) -> None:
         """`code` is the word for programs: that of `--json` where there is one. `fields`: by field of the
-        request, what is wrong with it.
+        request, what is wrong with it. `words`: the message of the command, with the names of its options.
         """
         super().__init__(detail)
         self.status = status
@@ -33,6 +34,7 @@ class RefusedError(Exception):
         self.code = code or status.name.lower()
         self.retry_after = retry_after
         self.fields = fields
+        self.words = words
 
 
 def problem(error: RefusedError) -> JSONResponse:
@@ -46,6 +48,8 @@ def problem(error: RefusedError) -> JSONResponse:
     }
     if error.fields:
         plain["errors"] = dict(error.fields)
+    if error.words not in ("", error.detail):
+        plain["message"] = error.words
     return JSONResponse(plain, status_code=error.status, media_type=PROBLEM, headers=extra_headers(error))
 
 

@@ -19,12 +19,15 @@ from engine.asking.report import ask_report
 from engine.core.access import Role
 from engine.service.listing import list_at
 from engine.web.access import Who
+from engine.web.api import downloads
 from engine.web.api.openapi import OPERATIONS, document
 from engine.web.routing import KINDS
 from tests.cli.test_files import fits
 from tests.web.site import Got, Web
 
 DOCUMENT = document()
+GIVEN = {"/submissions": {"runs": [{"job": "other"}]}}
+"""What an operation cannot do without."""
 
 
 def answered(web: Web, path: str, method: str = "GET", **more: Any) -> Any:
@@ -44,7 +47,8 @@ def paths(web: Web) -> dict[str, str]:
 def test_each_answer_fits_the_schema_of_its_command(web: Web, paths: dict[str, str], operation: Any) -> None:
     """A success fits schemas/, and an error is a problem: each as the document says."""
     path = operation.path.format(**paths)
-    body = {"json": {}} if operation.method == "POST" else {}
+    body = {"json": GIVEN.get(operation.path, {})} if operation.method == "POST" else {}
+    path += f"?run={paths['run']}" if operation.path == "/wait" else ""
     got = web.owner(f"/api/v1{path}", operation.method, **body)
     if got.status in (200, 202):
         assert got.headers["content-type"] == "application/json"
@@ -86,7 +90,7 @@ def test_the_document_is_sound() -> None:
         for part in reference.removeprefix("#/").split("/"):
             value = value[part]
     ids = [one["operationId"] for methods in DOCUMENT["paths"].values() for one in methods.values()]
-    assert len(ids) == len(set(ids)) == len(OPERATIONS)
+    assert len(ids) == len(set(ids)) == len(OPERATIONS) + len(downloads.OPERATIONS)
     for path, methods in DOCUMENT["paths"].items():
         for one in methods.values():
             declared = {given["name"] for given in one["parameters"] if given["in"] == "path"}
@@ -129,7 +133,8 @@ def test_a_question_has_the_words_of_the_command(web: Web) -> None:
         is_problem(web.owner(f"/api/v1{path}"), 422)
     got = web.owner("/api/v1/jobs/bad/did?on=today&at=today")
     is_problem(got, 422)
-    assert "--" not in got.text
+    assert "--" not in got.json["detail"]
+    assert got.json["message"] == "--on and --at exclude each other"
 
 
 @settings(max_examples=12)
@@ -223,7 +228,19 @@ def test_no_operation_takes_a_definition(web: Web) -> None:
     """An operator is not an author: a request names a job and gives params, and nothing else can be run."""
     for one in OPERATIONS:
         assert {given.name for given in one.body} <= {
-            *("params", "at", "matrix", "key", "why", "until", "force", "all_steps", "original", "kill")
+            *(
+                "params",
+                "at",
+                "matrix",
+                "key",
+                "why",
+                "until",
+                "force",
+                "all_steps",
+                "original",
+                "kill",
+                "runs",
+            )
         }
     for field in ("run", "command", "env", "yaml", "definition", "file"):
         is_problem(web.owner("/api/v1/jobs/other/runs", "POST", json={field: "x"}), 422)
