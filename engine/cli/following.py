@@ -136,8 +136,13 @@ class Followed:
     def _look_at_steps(self, run: Run) -> None:
         """Print the output of steps; after a round that failed, also why, and when the next one begins."""
         if self._steps is None:
-            folder_of = self._place.config.attempt_dir
-            self._steps = StepsShown(self._view, run.id, folder_of, stream=self._stream, prefix=self._prefix)
+            view, place = self._view, self._place
+            self._steps = StepsShown(
+                lambda: view.attempts(run.id),
+                lambda key: OutputTail(place.config.attempt_dir(key)),
+                stream=self._stream,
+                prefix=self._prefix,
+            )
         self._printed(self._steps.show_new)
         if run.state is RunState.RETRY_WAIT and run.retry_at is not None and self._ended < run.attempt:
             self._ended = run.attempt

@@ -25,7 +25,7 @@ MAX_PAGE_SIZE: Final = 1_000
 MAX_LOG_LINES: Final = 10_000
 MAX_LOG_BYTES: Final = 64 * 1024 * 1024
 """How much of a log is given in one answer; more has to be downloaded."""
-MAX_WAITED: Final = 20
+MAX_WAITED: Final = 90
 """Number of runs that one request may wait for."""
 MAX_WAIT_SECONDS: Final = 60.0
 """How long an API request may wait for an answer to change."""

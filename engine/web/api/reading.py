@@ -9,11 +9,12 @@ from engine.answers.agenda import next_to_json, next_to_text
 from engine.answers.as_json import details_of, one_run_to_json
 from engine.answers.audit import records_to_json, records_to_text, verified_to_json, verified_to_text, verify
 from engine.answers.choice import Choice, unknown_word
-from engine.answers.did import Answer, Did, did_to_json, did_to_text
+from engine.answers.did import Answer, did_to_json, did_to_text
 from engine.answers.generations import generations_to_json, generations_to_text
 from engine.answers.listing import STATES, JobList, list_to_json
 from engine.answers.listing_text import list_to_text
 from engine.answers.report_json import report_to_json
+from engine.answers.report_text import wrong_words
 from engine.answers.runs import runs_to_json, runs_to_text
 from engine.answers.shown import Shown, show_run, shown_to_json
 from engine.answers.shown_text import shown_to_text
@@ -103,20 +104,21 @@ def _shown(found: Shown) -> Answered:
 
 def did(visit: Visit) -> Answered:
     """Did it run, did it succeed?"""
-    query = visit.query
-    params = split_params(query.all("param"), option="param")
-    matrix = split_params(query.all("matrix"), option="matrix")
-    wanted = Wanted(params, matrix, query.get("on") or None, query.get("at") or None)
-    return _did(ask_did(visit.place, visit.values["job"], wanted))
+    return _did(visit, visit.values["job"])
 
 
 def did_run(visit: Visit) -> Answered:
     """Did this run succeed?"""
     _, found = seen_run(visit)
-    return _did(ask_did(visit.place, found.id, Wanted({}, {}, None, None)))
+    return _did(visit, found.id)
 
 
-def _did(found: Did) -> Answered:
+def _did(visit: Visit, name: str) -> Answered:
+    query = visit.query
+    params = split_params(query.all("param"), option="param")
+    matrix = split_params(query.all("matrix"), option="matrix")
+    wanted = Wanted(params, matrix, query.get("on") or None, query.get("at") or None)
+    found = ask_did(visit.place, f"{name} {query.get('time')}", wanted)
     return Answered(
         did_to_json(found),
         is_over=found.answer is not Answer.NOT_OVER,
@@ -204,7 +206,7 @@ def run(visit: Visit) -> Answered:
 def why_run(visit: Visit) -> Answered:
     """The story of a run."""
     _, found = seen_run(visit)
-    return _why(ask_why(visit.place, found.id, ""))
+    return _why(ask_why(visit.place, found.id, visit.query.get("at")))
 
 
 def definition(visit: Visit) -> Answered:
@@ -232,7 +234,9 @@ def report(visit: Visit) -> Answered:
     def text(look: Look) -> str:
         return "".join(report_in(form, found, width=look.columns, style=look.style)).removesuffix("\n")
 
-    return Answered(report_to_json(found.report), text=text, exit_code=exit_code)
+    wrong = f"{wrong_words(found.report)}: a bug, please report it" if found.report.wrong else ""
+    notes = [wrong] if wrong else []
+    return Answered(report_to_json(found.report), text=text, exit_code=exit_code, notes=notes)
 
 
 def status(visit: Visit) -> Answered:
@@ -324,10 +328,12 @@ _REPORT = (
 _DID = (
     Given("on", "The day, week or month that the question is about, in the zone of the job."),
     Given("at", "The time of the run that was expected."),
+    Given("time", "A day or a time, as it is typed after the name: yesterday 02:30."),
     Given("param", "NAME=VALUE: only runs with this param.", is_repeated=True),
     Given("matrix", "AXIS=VALUE: only this combination.", is_repeated=True),
     WAIT,
 )
+_WHY = (Given("at", "A time or a day."),)
 _JOB = Given("job", "Only this job.", is_repeated=True)
 _RUN = Given("run", "Only this run, by the beginning of its id.")
 _HEAD = Given("head", "A hash that was noted earlier and must be found again; 12 digits or more.")
@@ -337,15 +343,15 @@ OPERATIONS: Final[Sequence[Operation]] = (
     Operation("GET", "/jobs", _VIEW, jobs, "list", (TAG, OWNER, STATE, LIMIT, CURSOR)),
     Operation("GET", "/jobs/{job}", _VIEW, job, "show"),
     Operation("GET", "/jobs/{job}/did", _VIEW, did, "did", _DID),
-    Operation("GET", "/jobs/{job}/why", _VIEW, why, "why", (Given("at", "A time or a day."),)),
+    Operation("GET", "/jobs/{job}/why", _VIEW, why, "why", _WHY),
     Operation("GET", "/jobs/{job}/next", _VIEW, coming, "next", _FIRES),
     Operation("GET", "/jobs/{job}/runs", _VIEW, runs, "runs", _RUNS),
     Operation("GET", "/jobs/{job}/report", _VIEW, report, "report", _REPORT),
     Operation("GET", "/next", _VIEW, coming, "next", (TAG, OWNER, *_FIRES), is_for_limited=False),
     Operation("GET", "/runs", _VIEW, runs, "runs", (_RUN, TAG, OWNER, *_RUNS)),
     Operation("GET", "/runs/{run}", _VIEW, run, "run", (WAIT,)),
-    Operation("GET", "/runs/{run}/did", _VIEW, did_run, "did", (WAIT,)),
-    Operation("GET", "/runs/{run}/why", _VIEW, why_run, "why"),
+    Operation("GET", "/runs/{run}/did", _VIEW, did_run, "did", _DID),
+    Operation("GET", "/runs/{run}/why", _VIEW, why_run, "why", _WHY),
     Operation("GET", "/runs/{run}/show", _VIEW, definition, "show"),
     Operation("GET", "/report", _VIEW, report, "report", (_JOB, *_REPORT, TAG, OWNER)),
     Operation("GET", "/status", _VIEW, status, "status", is_for_limited=False),
