@@ -115,7 +115,8 @@ class Connection:
                     answer = _read(response)
             except HTTPError as error:
                 never_arrived = isinstance(error, NewConnectionError | ConnectTimeoutError)
-                if not (may_repeat or never_arrived) or time.monotonic() + pause > until:
+                is_lasting = isinstance(error, SSLError | NameResolutionError)
+                if is_lasting or not (may_repeat or never_arrived) or time.monotonic() + pause > until:
                     raise self._unreachable(error) from error
             else:
                 wait = _asked_to_wait(answer, may_repeat=may_repeat)

@@ -240,6 +240,7 @@ def test_no_operation_takes_a_definition(web: Web) -> None:
                 "original",
                 "kill",
                 "runs",
+                "texts",
             )
         }
     for field in ("run", "command", "env", "yaml", "definition", "file"):

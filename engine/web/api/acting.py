@@ -38,14 +38,19 @@ def run(visit: Visit) -> Answered:
     key = _text(body, "key")
     if trouble := key_trouble(key) if key else "":
         raise WrongUsageError(f"`key`: {trouble}")
-    wanted = Wanted(_params(body), _texts(body, "matrix"), _text(body, "at") or None, key, from_text=False)
+    if "texts" in body and "params" in body:
+        raise WrongUsageError("`texts` and `params` are the same params; give one of them")
+    is_text = "texts" in body
+    params = _texts(body, "texts") if is_text else _params(body)
+    wanted = Wanted(params, _texts(body, "matrix"), _text(body, "at") or None, key, from_text=is_text)
     found = job_to_run(place, visit.values["job"], is_running=True, is_strict=True)
     try:
         asked = bound_to(found, wanted, now=visit.now)
     except WrongParamsError as error:
         fields = {f"params.{one.name}": one.message for one in error.problems}
         status = HTTPStatus.UNPROCESSABLE_ENTITY
-        raise RefusedError(status, "the params do not fit the job", code="usage", fields=fields) from error
+        detail, words = "the params do not fit the job", str(error)
+        raise RefusedError(status, detail, code="usage", fields=fields, words=words) from error
     runs = runs_of_request(place, found, asked)
     recorded = hand_over(place, runs, found.job, why=_text(body, "why"), now=visit.now)
     return _requested(visit, recorded, is_duplicate=is_duplicate(recorded, runs))
@@ -185,6 +190,7 @@ def _texts(body: Mapping[str, object], name: str) -> dict[str, str]:
 
 _RUN = (
     Given("params", "The params of the job.", "object"),
+    Given("texts", "In place of `params`: texts, converted as on the command line.", "object"),
     Given("at", "The time that the run is for [default: now]."),
     Given("matrix", "Only the combinations with these values.", "object"),
     Given("key", "Start nothing if a request for the job had this key in the last 7 days."),
