@@ -1,4 +1,4 @@
-"""The forms of a report: text, JSON and files. Only the module of the form that is wanted is imported."""
+"""The forms of a report: text, JSON and files. Only the module of the requested form is imported."""
 
 import json
 from collections.abc import Iterator

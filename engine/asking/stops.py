@@ -58,8 +58,8 @@ def end_without_engine(place: Place, view: View, runs: Sequence[Run]) -> tuple[R
 
 
 def end_beside(place: Place, run: Run) -> None:
-    """End a run without an engine, in a thread of its own: a grace may be an hour, and a request must not
-    wait so long. Returns when the run has ended, or after a moment.
+    """End a run without an engine, in a thread of its own: a grace may be an hour, and a request must
+    not wait for that. Returns when the run has ended, or after a moment.
     """
     if not _beside.acquire(blocking=False):
         return

@@ -177,7 +177,7 @@ class Connection:
     def _checked(self, answer: Answer, known: Sequence[int]) -> Answer:
         is_good = answer.status in (HTTPStatus.OK, HTTPStatus.ACCEPTED, HTTPStatus.PARTIAL_CONTENT)
         if is_good and "jobfile-exit-code" not in answer.headers and "content-range" not in answer.headers:
-            raise self._error("it answers, but not as a server of jobfile does; is the address right?")
+            raise self._error("it answers, but not as a server of jobfile does; look at the address")
         if is_good or answer.status in known:
             return answer
         raise self._refusal(answer)
@@ -188,7 +188,7 @@ class Connection:
         is_problem = answer.headers.get("content-type") == "application/problem+json"
         if not is_problem or not isinstance(plain, dict):
             return self._error(
-                f"it answers {answer.status}, and not as a server of jobfile does; is the address right?"
+                f"it answers {answer.status}, and not as a server of jobfile does; look at the address"
             )
         words = message(str(plain.get("message") or plain.get("detail") or ""))
         found = _CODES.get(str(plain.get("code")))
@@ -244,9 +244,9 @@ class Connection:
                 is_unknown = inner.verify_code in UNKNOWN_ISSUER
                 help_ = "; name the file of its authority in  SSL_CERT_FILE" if is_unknown else ""
                 return self._error(f"its certificate is not valid here: {inner.verify_message}{help_}")
-            return self._error("it does not speak TLS as expected; is the address right, http or https?")
+            return self._error("it does not speak TLS as expected; look at the address: http or https")
         if isinstance(error, NameResolutionError):
-            return self._error("its name has no address; is it right?", away)
+            return self._error("its name has no address; look at the address", away)
         if isinstance(error, ReadTimeoutError):
             return self._error("it is silent; try again, or look at its host:  jobfile status", away)
         if isinstance(error, NewConnectionError):
@@ -254,7 +254,9 @@ class Connection:
             why = cause.strerror if isinstance(cause, OSError) and cause.strerror else "no connection"
             return self._error(f"{why}; start it on its host:  jobfile serve", away)
         if isinstance(error, ConnectTimeoutError):
-            return self._error(f"no connection within {CONNECT_SECONDS:.0f} s; is it running?", away)
+            return self._error(
+                f"no connection within {CONNECT_SECONDS:.0f} s; see whether it is running", away
+            )
         return self._error("the connection broke; try again", away)
 
 

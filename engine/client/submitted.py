@@ -45,7 +45,7 @@ def submitted_to_json(found: Sequence[Submitted], *, is_engine_running: bool) ->
 
 
 def submitted_from_json(plain: Mapping[str, Any]) -> tuple[Submitted, ...]:
-    """The same, from the answer of a server. Raises ValueError if it is none."""
+    """The same, from the answer of a server. Raises ValueError for anything else."""
     try:
         return tuple(
             Submitted(

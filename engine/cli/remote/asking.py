@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import click
 
+from engine.cli.exit_codes import GOOD
 from engine.cli.output import row_width, style_of
 from engine.client.http import ANSWER_SECONDS, Answer, Connection
 from engine.client.server import ServerError, parse_address, token_of
@@ -126,14 +127,14 @@ def say_notes(answer: Answer) -> None:
 def exit_code_of(answer: Answer) -> int:
     """The exit code of the command."""
     text = answer.headers.get("jobfile-exit-code", "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 3 else 0
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 3 else GOOD
 
 
 def mapping_of(answer: Answer) -> dict[str, Any]:
     """The JSON object of an answer."""
     found = answer.json
     if not isinstance(found, dict):
-        text = "the server's answer is not JSON; is the address right?"
+        text = "the server's answer is not JSON; look at the address"
         raise ServerError(text, code=ErrorCode.SERVER_REFUSED)
     return found
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from engine.cli.exit_codes import GOOD
 from engine.cli.following import EndingSignals, say
 from engine.cli.output import style_of
 from engine.cli.remote.asking import (
@@ -32,7 +33,7 @@ MAX_FOLLOWED: Final = 90
 
 
 class Seen(NamedTuple):
-    """An attempt, as the server told of it."""
+    """An attempt, as the server described it."""
 
     key: AttemptKey
     ended_at: object
@@ -184,7 +185,7 @@ def _leave(remote: Remote, found: Sequence[Mapping[str, Any]], *, why: str, is_o
 def follow_logs(remote: Remote, run: str) -> int:
     """`jobfile logs --follow`: the output until the run is over."""
     follow(remote, [run], is_ours=False, is_quiet=True)
-    return 0
+    return GOOD
 
 
 def runs_in(answer: Answer) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Which commands a server can be asked for, and what becomes of the others."""
+"""Which commands ask a server, and why the others do not."""
 
 from collections.abc import Callable, Mapping
 from functools import partial

@@ -127,7 +127,7 @@ def _as_file(name: str) -> dict[str, str]:
 
 
 def _range(visit: Visit) -> tuple[int, int | None] | None:
-    """The first and the last byte that are wanted. Any other form of Range gets the whole, as HTTP has it."""
+    """The first and the last byte of the part. Any other form of Range gets the whole, as HTTP has it."""
     found = _RANGE.fullmatch(visit.headers.get("range", ""))
     if found is None or "if-range" in visit.headers:
         return None

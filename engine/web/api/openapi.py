@@ -124,7 +124,7 @@ def _download(one: Download) -> dict[str, Any]:
     refusals = {
         **_REFUSALS,
         "410": "The copy of the file is gone, or was changed.",
-        "416": "There are not so many bytes.",
+        "416": "The file is shorter.",
     }
     return {
         **_asked("GET", one.path, one.about, one.query),
