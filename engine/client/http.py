@@ -107,7 +107,7 @@ class Connection:
         pause = FIRST_PAUSE_SECONDS
         may_repeat = method == "GET" if is_safe is None else is_safe
         while True:
-            wait = 0.0
+            wait: float | None = 0.0
             try:
                 with self._sent(
                     method, path, query, body=body, headers=headers, seconds=silent_seconds
@@ -120,9 +120,9 @@ class Connection:
                     raise self._unreachable(error) from error
             else:
                 wait = _asked_to_wait(answer, may_repeat=may_repeat)
-                if not wait or time.monotonic() + max(wait, pause) > until:
+                if wait is None or time.monotonic() + max(wait, pause) > until:
                     return self._checked(answer, known)
-            threading.Event().wait(max(wait, pause))
+            threading.Event().wait(max(wait or 0.0, pause))
             pause *= 2
 
     @contextmanager
@@ -313,12 +313,12 @@ def _read(response: BaseHTTPResponse) -> Answer:
     return Answer(response.status, {name.lower(): value for name, value in response.headers.items()}, body)
 
 
-def _asked_to_wait(answer: Answer, *, may_repeat: bool) -> float:
-    """How long to wait before the request is sent again; 0 if it is not. One that is refused with 429 was
+def _asked_to_wait(answer: Answer, *, may_repeat: bool) -> float | None:
+    """How long to wait before the request is sent again; None if it is not. One that is refused with 429 was
     never looked at.
     """
     if answer.status != HTTPStatus.TOO_MANY_REQUESTS and not (may_repeat and answer.status in _AGAIN):
-        return 0.0
+        return None
     given = answer.headers.get("retry-after", "")
     return (
         min(MAX_PAUSE_SECONDS, float(given)) if given.isascii() and given.isdigit() else FIRST_PAUSE_SECONDS

@@ -24,9 +24,11 @@ class RefusedError(Exception):
         retry_after: int = 0,
         fields: Mapping[str, str] = MappingProxyType({}),
         words: str = "",
+        allow: str = "",
     ) -> None:
         """`code` is the word for programs: that of `--json` where there is one. `fields`: by field of the
         request, what is wrong with it. `words`: the message of the command, with the names of its options.
+        `allow`: the methods of the address, for 405.
         """
         super().__init__(detail)
         self.status = status
@@ -35,6 +37,7 @@ class RefusedError(Exception):
         self.retry_after = retry_after
         self.fields = fields
         self.words = words
+        self.allow = allow
 
 
 def problem(error: RefusedError) -> JSONResponse:
@@ -56,6 +59,8 @@ def problem(error: RefusedError) -> JSONResponse:
 def extra_headers(error: RefusedError) -> dict[str, str]:
     """The headers that belong to an error."""
     found = {"Retry-After": str(error.retry_after)} if error.retry_after else {}
+    if error.allow:
+        found["Allow"] = error.allow
     if error.status is HTTPStatus.UNAUTHORIZED:
         found["WWW-Authenticate"] = "Bearer"
     return found
