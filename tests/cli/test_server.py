@@ -12,7 +12,7 @@ import pytest
 
 from engine.cli.main import COMMANDS, run
 from engine.cli.remote.registry import ASKED, OF_FILES
-from tests.acceptance.engines import engine, put
+from tests.acceptance.engines import engine, kill, put, until
 from tests.cli.conftest import Said
 from tests.together import together
 from tests.web.served import Served, served
@@ -173,6 +173,24 @@ def test_files_and_logs_are_downloaded(here: Here, tmp_path: Path) -> None:
     assert (said.code, said.out) == (0, f"1 file written to {tmp_path / 'out'}\n")
     assert (tmp_path / "out" / "a.txt").read_text() == "kept\n"
     assert here.there("logs", "bad", "--follow").out == "trouble\n"
+
+
+def test_without_an_engine_a_server_ends_a_run_and_says_what_waits(
+    tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path, JOBS.replace("kill_grace: 1s", "kill_grace: 1h"))
+    with served(tmp_path, "--listen", "127.0.0.1:0") as server:
+        here = Here(tmp_path, server, capfdbinary, monkeypatch)
+        with engine(tmp_path) as running:
+            slow = here.there("run", "slow", "--detach").out.strip()
+            until(lambda: here.there("logs", slow).out == "begun\n", "the job")
+            kill(running)
+        waits = here.there("run", "bad")
+        assert (waits.code, waits.out) == (4, "")
+        assert "no engine is running: run " in waits.err
+        assert "and no engine is running; start one with  jobfile up" in waits.err
+        assert here.there("cancel", slow, "--json").json["state"] in ("cancelling", "cancelled")
+        assert here.there("wait", slow, "--timeout", "20s").err.startswith("slow: cancelled ")
 
 
 REFUSED = (
