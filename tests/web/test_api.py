@@ -1,11 +1,15 @@
 """The API: the same answers as `--json`, in the same form; errors; parts of a list; waiting."""
 
+import contextlib
+import io
 import json
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,7 +17,7 @@ import jsonschema
 import pytest
 import referencing
 import referencing.jsonschema
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from engine.answers.did import did_to_json
@@ -22,14 +26,20 @@ from engine.answers.report_json import report_to_json
 from engine.asking.did import Wanted, ask_did
 from engine.asking.report import Wanted as WantedReport
 from engine.asking.report import ask_report
+from engine.cli.main import run
 from engine.core.access import Role
 from engine.core.lifecycle import AttemptKey
+from engine.host.clock import SystemClock
 from engine.service.listing import list_at
 from engine.web.access import Who
 from engine.web.api import downloads
 from engine.web.api.openapi import OPERATIONS, document
+from engine.web.app import App
+from engine.web.routes import all_routes
 from engine.web.routing import KINDS
 from tests.cli.test_files import fits
+from tests.engine.test_band import ACTIONS, live
+from tests.engine.test_band import JOBS as RANDOM_JOBS
 from tests.web.site import Got, Web
 
 DOCUMENT = document()
@@ -310,6 +320,82 @@ def lenient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Web, str
     made.live()
     yield made, made.world.runs("bad")[-1].id
     made.close()
+
+
+def test_who_may_see_some_jobs_gets_nothing_of_others(web: Web, paths: dict[str, str]) -> None:
+    token = web.add_token("some", Role.OPERATOR, jobs="good")
+    good = web.world.runs("good")[-1].id
+    for path in (
+        f"/wait?run={paths['run']}",
+        f"/wait?run={good}&run={paths['run']}",
+        f"/runs/{paths['run']}/output",
+        f"/runs/{paths['run']}/did",
+        f"/runs?run={paths['run']}",
+        "/runs?run=bad",
+        "/report?job=bad",
+        "/jobs/bad/logs",
+        "/jobs/bad/artifacts",
+    ):
+        is_problem(web.ask(f"/api/v1{path}", token=token), 404)
+    assert web.ask(f"/api/v1/wait?run={good}", token=token).status == 200
+    assert {one["job"] for one in web.ask("/api/v1/runs?order=recorded", token=token).json["runs"]} == {
+        "good"
+    }
+    assert [one["job"] for one in web.ask("/api/v1/jobs", token=token).json["jobs"]] == ["good"]
+    unknown = web.ask("/api/v1/jobs?tag=nightly&owner=nobody", token=token)
+    assert "known: data" in unknown.json["detail"]
+
+
+@settings(max_examples=3, deadline=None, phases=[Phase.generate])
+@given(actions=st.lists(st.tuples(st.sampled_from(ACTIONS), st.integers(1, 9)), min_size=4, max_size=12))
+def test_an_answer_is_what_the_command_prints_whatever_has_happened(actions: list[tuple[str, int]]) -> None:
+    """With random ledgers, at the time of this machine: the command has no other."""
+    with TemporaryDirectory() as name:
+        web = Web(Path(name), RANDOM_JOBS)
+        live(web.world, actions)
+        web.app.close()
+        web.app = App(replace(web.site, clock=SystemClock().now), all_routes())
+        window = {"since": "2026-03-01", "until": "2026-03-10"}
+        asked: list[tuple[str, dict[str, str], list[str]]] = [
+            ("/jobs", {}, ["list"]),
+            ("/runs", {"order": "recorded", "limit": "20"}, ["runs"]),
+            ("/runs", {**window, "limit": "7"}, ["runs", *options(window), "--limit", "7"]),
+            ("/report", window, ["report", *options(window)]),
+            ("/next", {"from": "2030-01-01"}, ["next", "--from", "2030-01-01"]),
+            ("/audit", {"limit": "5"}, ["audit", "--limit", "5"]),
+            ("/generations", {"limit": "20"}, ["generations"]),
+        ]
+        for job in ("often", "rare", "each"):
+            asked += [(f"/jobs/{job}/{one}", {}, [one, job]) for one in ("did", "why")]
+        asked.append(("/jobs/asked/did", {}, ["did", "asked"]))
+        for path, query, command in asked:
+            got = web.owner(f"/api/v1{path}?{urlencode(query)}" if query else f"/api/v1{path}")
+            code, printed = printed_by(Path(name), web.place.state_dir, [*command, "--json"])
+            if got.status == 200:
+                assert got.headers["jobfile-exit-code"] == str(code), command
+                assert without_time(got.json) == without_time(json.loads(printed)), command
+            else:
+                error = json.loads(printed)["error"]
+                assert got.json["code"] == error["code"], command
+                assert got.json.get("message", got.json["detail"]) == error["message"], command
+        web.close()
+
+
+def options(window: dict[str, str]) -> list[str]:
+    return [word for name, value in window.items() for word in (f"--{name}", value)]
+
+
+def printed_by(folder: Path, state: Path, command: list[str]) -> tuple[int, str]:
+    """The exit code of a command and what it prints."""
+    out = io.TextIOWrapper(io.BytesIO())
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(io.TextIOWrapper(io.BytesIO())):
+        code = run([*command, "-f", str(folder / "jobs.yaml"), "--state", str(state)])
+        out.flush()
+    return code, out.buffer.getvalue().decode()  # type: ignore[attr-defined]
+
+
+def without_time(value: Any) -> Any:
+    return {name: one for name, one in value.items() if name != "now"}
 
 
 VALUES = st.one_of(
