@@ -62,11 +62,11 @@ def title_of(report: Report) -> str:
 
 
 def head_line(report: Report) -> str:
-    """The window, and how many of the runs were not scheduled."""
+    """The window, and how many of the runs come from no schedule."""
     since, until = (instant_text(at, report.zone, has_seconds=True) for at in (report.since, report.until))
     requested = report.total.requested
-    are = "was" if requested == 1 else "were"
-    by_hand = f", {requested} of the expected runs {are} not scheduled" if requested else ""
+    come = "comes" if requested == 1 else "come"
+    by_hand = f", {requested} of the expected runs {come} from no schedule" if requested else ""
     return f"{since} to {until}{by_hand}"
 
 

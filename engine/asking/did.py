@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from engine.answers.did import Did, did, did_never
 from engine.asking.axes import refuse_unknown_axes
-from engine.asking.naming import NeverAppliedError, subject
+from engine.asking.naming import NeverAppliedError, Subject, subject
 from engine.asking.params import split_params
 from engine.asking.place import Place
 from engine.asking.times import named_days, parse_days, parse_instant
@@ -43,6 +43,11 @@ def _did(name: str, wanted: Wanted, place: Place) -> Did:
         asked = subject(place, name)
     except NeverAppliedError as error:
         return did_never(name, str(error))
+    with asked.at_one_moment() as current:
+        return _answer(current, wanted, place)
+
+
+def _answer(asked: Subject, wanted: Wanted, place: Place) -> Did:
     now, zone = place.now(), asked.zone
     if asked.run is not None and any(wanted):
         raise WrongUsageError("--on, --at, -p, --matrix and a time are about a job; a RUN is one already")

@@ -1,6 +1,7 @@
 """Finds the subject of a command: a job by its name, or a run by the beginning of its id."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -41,6 +42,15 @@ class Subject(NamedTuple):
     job: str
     zone: ZoneInfo
     run: Run | None
+
+    @contextmanager
+    def at_one_moment(self) -> Iterator["Subject"]:
+        """The same with the run as it is now. What is read inside is of that moment, even while an engine
+        writes: no run waits for itself because it began between two readings.
+        """
+        with self.view.soundness.snapshot():
+            run = self.view.run(self.run.id) if self.run else None
+            yield self._replace(run=run or self.run)
 
 
 def subject(place: Place, text: str) -> Subject:
@@ -112,7 +122,8 @@ def unknown_job(name: str, where: str, *, known: Iterable[str]) -> UnknownJobErr
 
 
 def _never_applied(place: Place, job: str) -> NeverAppliedError:
-    return NeverAppliedError(f"job `{job}` is in {place.main_file}, but was never applied or run")
+    where = f" in {place.state_dir}" if place.options else ""
+    return NeverAppliedError(f"job `{job}` is in {place.main_file}, but was never applied or run{where}")
 
 
 def _names_in_file(place: Place) -> tuple[str, ...]:

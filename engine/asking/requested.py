@@ -148,6 +148,8 @@ def _from_engine(place: Place, name: str) -> Found:
     generation = view.current_generation()
     if version is None or generation is None:
         where = f"in generation {generation.number}" if generation else "in the running engine"
+        if view.open_rejection():
+            where += ", and the files as they are now are rejected (jobfile check)"
         raise unknown_job(name, where, known=[one.job for one in view.jobs_in_force()])
     text = view.definition_text(version.digest)
     if text is None:

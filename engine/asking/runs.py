@@ -6,10 +6,11 @@ from typing import NamedTuple
 from engine.answers.choice import Choice
 from engine.answers.runs import BAD, Runs, newest_runs, one_run, runs_in
 from engine.asking.choosing import named_states, refuse_choice_of_one, seen_jobs, window_of
-from engine.asking.naming import subject
+from engine.asking.naming import Subject, subject
 from engine.asking.place import Place
 from engine.core.errors import WrongUsageError
 from engine.core.lifecycle import RunState
+from engine.ledger.ports import View
 from engine.service.presence import presence_at
 
 
@@ -33,7 +34,16 @@ def ask_runs(place: Place, name: str | None, options: Options) -> Runs:
     """The runs that the options choose; `name` is a job or a run, None for all jobs."""
     refuse_choice_of_one(name, options.choice)
     named = subject(place, name) if name else None
-    view, now = named.view if named else place.view(), place.now()
+    if named:
+        with named.at_one_moment() as current:
+            return _runs(place, current.view, current, options)
+    view = place.view()
+    with view.soundness.snapshot():
+        return _runs(place, view, None, options)
+
+
+def _runs(place: Place, view: View, named: Subject | None, options: Options) -> Runs:
+    now = place.now()
     presence = presence_at(place.config, view, now=now)
     if named and named.run:
         if options.has_window:

@@ -22,7 +22,8 @@ def ask_why(place: Place, run_or_job: str, time: str) -> Story:
     named = subject(place, run_or_job)
     if time and named.run is not None:
         raise WrongUsageError("a RUN needs no TIME")
-    story = _story(place, named, time)
+    with named.at_one_moment() as current:
+        story = _story(place, current, time)
     return replace(story, last_lines=_last_lines(place, story))
 
 

@@ -1,11 +1,13 @@
 """The options for the place where a command works, and warnings about what is found there."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from engine.asking.place import Place
+from engine.core.errors import WrongUsageError
 from jobfile.diagnostics.escapes import printable
 from jobfile.model.dataclass import dataclass
 
@@ -30,10 +32,21 @@ class WatchedPlace(Place):
             context.call_on_close(lambda: self.warn_unreadable(view))
 
 
+def _refuse_state_of_run(given: str) -> None:
+    """Refuse `--state failed`: that folder would be an empty place, where nothing has ever run."""
+    from engine.core.lifecycle import RunState  # noqa: PLC0415  start-up time: only after a mistake
+
+    if given in set(RunState):
+        asked = f"runs that are {given}:  jobfile runs --in {given}"
+        raise WrongUsageError(f"--state names the state folder; {asked}")
+
+
 def place_options(function: Function) -> Function:
     """-f/--file and --state, given to the command as one `place`."""
 
     def with_place(*args: object, file: str | None, state: str | None, **kwargs: object) -> object:
+        if state is not None and not Path(state).exists():
+            _refuse_state_of_run(state)
         return function(*args, place=WatchedPlace.named(file, state), **kwargs)
 
     with_place.__doc__ = function.__doc__

@@ -12,7 +12,7 @@ OWNER = "owner"
 
 
 class Role(StrEnum):
-    """What somebody may do; each role may also do what those before it may."""
+    """What someone may do; each role may also do what those before it may."""
 
     VIEWER = "viewer"
     """Look."""

@@ -51,7 +51,7 @@ _ERRORS: Final = (
     *(ClockHeld, ConfigRejected, DiskHeld, FolderUnreadable, LedgerHeld, LedgerUnwritable, LoopFailed),
     *(NotificationGivenUp, RefUnread, RowUnreadable, ScheduleQuarantined),
 )
-"""Events after which something does not work until somebody acts, or the cause passes."""
+"""Events after which something does not work until someone acts, or the cause passes."""
 _WARNINGS: Final = (
     *(ChannelDown, ClockJumped, EngineWasAway, FellDueUnseen, FilesWait, FolderPolled, JobLate, JobPaused),
     *(NotRunTold, NotShown, OutputsUndeclared, RemovalsHeld, SkipsInARow),

@@ -73,7 +73,10 @@ class Contents(Protocol):
     """The contents of the ledger, in order."""
 
     def snapshot(self) -> AbstractContextManager[None]:
-        """Everything that is read inside is of one moment, even while an engine writes."""
+        """Everything that is read inside is of one moment, even while an engine writes.
+
+        Inside another snapshot it is the moment of that one.
+        """
         ...
 
     def tally(self) -> Tally:

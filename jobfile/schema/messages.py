@@ -192,7 +192,7 @@ def _converted(document: Document, one: Violation) -> tuple[tuple[str, ...], tup
         return (f"write `{word}`",), _replaced(document, one.path, word)
     if types & {"integer", "number"} and re.fullmatch(r"-?(0|[1-9][0-9]{0,17})", text):
         return (f"remove the quotes: `{text}`",), _replaced(document, one.path, text)
-    if "array" in types and "object" not in types and _is_plain(text):
+    if "array" in types and "object" not in types and _is_plain(text) and not isinstance(one.value, bool):
         return (f"write a list: `[{text}]`",), _replaced(document, one.path, f"[{text}]")
     return (), ()
 

@@ -148,6 +148,17 @@ def test_what_is_no_job_and_no_run_is_refused_alike(jobfile: Jobfile) -> None:
         assert "and no run id begins with it" in jobfile(command, "beef").err
 
 
+def test_the_state_of_a_run_is_not_taken_for_the_state_folder(jobfile: Jobfile, tmp_path: Path) -> None:
+    jobfile("run", "good")
+    said = jobfile("runs", "--state", "failed")
+    assert (said.code, "--state names the state folder" in said.err) == (64, True)
+    assert "jobfile runs --in failed" in said.err
+    said = jobfile("runs", "good", "--state", "nowhere")
+    assert f"never applied or run in {tmp_path}/nowhere" in said.err
+    (tmp_path / "failed").mkdir()
+    assert "nothing is recorded" in jobfile("runs", "--state", "failed").err
+
+
 def test_a_job_that_is_only_in_the_file_is_known_and_was_not_expected(
     jobfile: Jobfile, tmp_path: Path
 ) -> None:

@@ -667,7 +667,7 @@ def test_a_report_shows_only_the_verdicts_that_occurred_and_always_the_successes
     assert (
         report_to_text(found, width=WIDE)
         == """\
-2026-03-05 12:00:00 UTC to 2026-03-05 13:00:00 UTC, 2 of the expected runs were not scheduled
+2026-03-05 12:00:00 UTC to 2026-03-05 13:00:00 UTC, 2 of the expected runs come from no schedule
 
 job    expected  succeeded  fixed by hand  lost
 job-1        11         10              ·     1

@@ -191,8 +191,11 @@ class Connection:
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """Everything that is read inside is of one moment, even while others write."""
+        """Everything that is read inside is of one moment; inside another snapshot, of that one's."""
         with self._lock, self._explaining_errors():
+            if self._db.in_transaction:
+                yield
+                return
             self._db.execute("begin deferred")
             try:
                 yield
