@@ -275,11 +275,12 @@ def test_without_an_engine_a_running_run_is_cancelled_and_the_answer_does_not_wa
 
 def test_an_answer_is_a_text_for_who_asks_for_one(web: Web) -> None:
     """With the exit code of the command; each form has an ETag of its own."""
-    plain = web.owner("/api/v1/jobs/bad/did")
-    text = web.owner("/api/v1/jobs/bad/did", accept="text/plain; columns=60; colour=yes")
+    plain = web.owner("/api/v1/jobs/good/did")
+    text = web.owner("/api/v1/jobs/good/did", accept="text/plain; columns=60; colour=yes")
     assert text.headers["content-type"] == "text/plain; charset=utf-8"
-    assert text.text.startswith("bad: no, it ran and did not succeed: \x1b[31mfailed\x1b[0m")
-    assert plain.headers["jobfile-exit-code"] == text.headers["jobfile-exit-code"] == "1"
+    assert text.text.startswith("good: yes")
+    assert "\x1b[32m" in text.text
+    assert plain.headers["jobfile-exit-code"] == text.headers["jobfile-exit-code"] == "0"
     assert plain.headers["etag"] != text.headers["etag"]
     assert text.headers["vary"] == "Accept"
     notes = json.loads(web.owner("/api/v1/jobs/bad/logs").headers["jobfile-notes"])
