@@ -17,6 +17,7 @@ __all__ = [
     "place",
     "plan",
     "report",
+    "report_forms",
     "requested",
     "requests",
     "retries",
