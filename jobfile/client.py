@@ -1,6 +1,7 @@
 """Submit runs from Python programs: `submit("welcome-email", {"user_id": 1042}, key="welcome-1042")`.
 
-The request is recorded in the ledger before the call returns; no server is needed. See docs/client.md. This
+The request is recorded in the ledger before the call returns; no server is needed. From a different machine,
+`connect("https://jobs.example.org")` gives a client that does the same over HTTP. See docs/client.md. This
 module is the one that reaches from the language into the engine.
 """
 
@@ -12,16 +13,19 @@ from engine.client.errors import (
     UnavailableError,
     UnknownJobError,
 )
+from engine.client.remote import RemoteClient, connect
 from engine.client.submitted import Submitted
 
 __all__ = [
     "Client",
     "InvalidParamsError",
     "RefusedError",
+    "RemoteClient",
     "SubmitError",
     "Submitted",
     "UnavailableError",
     "UnknownJobError",
+    "connect",
     "submit",
     "submit_many",
 ]

@@ -39,6 +39,7 @@ __all__ = [
     "newest",
     "notify",
     "outputs",
+    "overdue",
     "pauses",
     "presence",
     "reasons",

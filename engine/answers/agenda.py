@@ -15,6 +15,7 @@ from engine.answers.upcoming import (
     distance_text,
     fire_to_json,
     fires_to_json,
+    fires_to_text,
     obstacles_to_text,
     times_to_json,
     upcoming_of,
@@ -140,6 +141,22 @@ class Next(NamedTuple):
     presence: Presence | None = None
     zones: Mapping[str, str] = {}
     """The zone of each job."""
+
+
+def next_to_text(found: Next, *, width: int, row_width: int | None, now: datetime) -> str:
+    """The answer as text: the fires, and below them why the runs may not start."""
+    if not isinstance(found.fires, Agenda):
+        below = [_obstacles(found.pauses, found.presence, zone, now) for zone in found.zones.values()]
+        return "\n".join(filter(None, [fires_to_text(found.fires, width=width), *below]))
+    below = [_obstacles((one,), None, found.zones[one.job], now) for one in found.pauses]
+    below.append(_obstacles((), found.presence, "UTC", now))
+    return "\n".join(filter(None, [agenda_to_text(found.fires, width=row_width), *below]))
+
+
+def _obstacles(pauses: Sequence[Pause], presence: Presence | None, zone: str, now: datetime) -> str:
+    """Why the next runs may not start, with times in this zone."""
+    holding = [one for one in pauses if one.holds_at(now)]
+    return obstacles_to_text(holding, presence, zone=load_zone(zone) or UTC)
 
 
 def next_to_json(found: Next) -> dict[str, object]:

@@ -19,6 +19,7 @@ __all__ = [
     "place",
     "plan",
     "report",
+    "report_forms",
     "requested",
     "requests",
     "retries",

@@ -78,6 +78,10 @@ class Place:
         """Whether who asks may see this job. One that may not be seen does not exist for its questions."""
         return True
 
+    def apart(self) -> "Place":
+        """The place alone, for a thread that outlives the question."""
+        return Place(main_file=self.main_file, state_dir=self.state_dir)
+
     def now(self) -> datetime:
         """The wall clock."""
         return SystemClock().now()

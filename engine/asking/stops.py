@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from engine.asking.naming import find_run
 from engine.asking.place import Place
 from engine.asking.requests import ask_to_stop
+from engine.core.errors import JobfileError
 from engine.core.lifecycle import Run, RunState
 from engine.host.lock import lock_holder
 from engine.ledger.ports import View
@@ -16,6 +17,11 @@ from jobfile.model.canonical import spec_from_json
 SLACK_SECONDS = 5.0
 """How long to wait for a cancelled run to end, beyond its grace."""
 LOOK_SECONDS = 0.05
+BESIDE_SECONDS = 2.0
+"""How long a server waits for such an end before it answers; the run then ends meanwhile."""
+MAX_BESIDE = 4
+"""How many ends a server waits for at the same time. The next engine records any other."""
+_beside = threading.BoundedSemaphore(MAX_BESIDE)
 
 
 def stop_run(place: Place, text: str, how: Stop, *, why: str) -> tuple[Run, Run]:
@@ -49,3 +55,27 @@ def end_without_engine(place: Place, view: View, runs: Sequence[Run]) -> tuple[R
             if all(run.state is not RunState.CANCELLING for run in runs):
                 break
     return tuple(runs)
+
+
+def end_beside(place: Place, run: Run) -> None:
+    """End a run without an engine, in a thread of its own: a grace may be an hour, and a request must
+    not wait for that. Returns when the run has ended, or after a moment.
+    """
+    if not _beside.acquire(blocking=False):
+        return
+    thread = threading.Thread(target=_end_apart, args=(place.apart(), run), name="ending", daemon=True)
+    thread.start()
+    thread.join(BESIDE_SECONDS)
+
+
+def _end_apart(place: Place, run: Run) -> None:
+    try:
+        view = place.view()
+        try:
+            end_without_engine(place, view, [run])
+        finally:
+            view.close()
+    except JobfileError:
+        return  # what refuses the ledger here, refuses it to every engine, too: `doctor` says what it is
+    finally:
+        _beside.release()

@@ -136,14 +136,19 @@ class Followed:
     def _look_at_steps(self, run: Run) -> None:
         """Print the output of steps; after a round that failed, also why, and when the next one begins."""
         if self._steps is None:
-            folder_of = self._place.config.attempt_dir
-            self._steps = StepsShown(self._view, run.id, folder_of, stream=self._stream, prefix=self._prefix)
+            view, place = self._view, self._place
+            self._steps = StepsShown(
+                lambda: view.attempts(run.id),
+                lambda key: OutputTail(place.config.attempt_dir(key)),
+                stream=self._stream,
+                prefix=self._prefix,
+            )
         self._printed(self._steps.show_new)
         if run.state is RunState.RETRY_WAIT and run.retry_at is not None and self._ended < run.attempt:
             self._ended = run.attempt
             wait = seconds_text(max(0.0, (run.retry_at - self._place.now()).total_seconds()))
             why = reason_words(run.reason, run.detail)
-            _say(f"{self._prefix}attempt {run.attempt}: {why}; next attempt in {wait}")
+            say(f"{self._prefix}attempt {run.attempt}: {why}; next attempt in {wait}")
 
     def _end_attempt(self, run: Run, *, is_last: bool) -> None:
         """Print the rest of an attempt's output; if another attempt follows, also how this one ended."""
@@ -158,7 +163,7 @@ class Followed:
         if run.state is RunState.RETRY_WAIT and run.attempt == self._number and run.retry_at is not None:
             wait = f" in {seconds_text(max(0.0, (run.retry_at - self._place.now()).total_seconds()))}"
         why = reason_words(ended.reason, ended.detail)
-        _say(f"{self._prefix}attempt {self._number}: {why}; next attempt{wait}")
+        say(f"{self._prefix}attempt {self._number}: {why}; next attempt{wait}")
 
     def _print(self, *, finish: bool) -> None:
         if self._shown is not None:
@@ -174,7 +179,7 @@ class Followed:
         except OSError as error:
             self._is_read = False
             why = error.strerror or error
-            _say(f"warning: the output cannot be shown here: {why}; see  jobfile logs {short(self._run_id)}")
+            say(f"warning: the output cannot be shown here: {why}; see  jobfile logs {short(self._run_id)}")
 
     def _print_wait(self, run: Run) -> None:
         if time.monotonic() < self._check_wait_at:
@@ -183,7 +188,7 @@ class Followed:
         text = self._wait_words(run)
         if text and text != self._waited:
             self._waited = text
-            _say(f"{self._prefix}waits: {text}  (run {short(run.id)})")
+            say(f"{self._prefix}waits: {text}  (run {short(run.id)})")
 
     def _wait_words(self, run: Run) -> str:
         """What a queued run waits for. Without an engine, this command or another one starts it."""
@@ -265,14 +270,14 @@ def attend(
 
 def tell_duplicate(earlier: Run) -> None:
     """Say on stderr that a request started nothing, because an earlier one has its key."""
-    _say(f"duplicate of {earlier.occurrence or earlier.id}")
+    say(f"duplicate of {earlier.occurrence or earlier.id}")
 
 
 def tell_kept(view: View, run: Run) -> None:
     """Say on stderr which steps a retry does not run again."""
     kept = kept_words(steps_of_run(view, run)) if run.retry_of else ""
     if kept:
-        _say(kept)
+        say(kept)
 
 
 def _until_over(
@@ -302,7 +307,7 @@ def _until_over(
             is_continued = not is_ours or is_engine_running(place.state_dir)
             for one, run in looked.items():
                 if one not in ended and is_continued and (not is_ours or run.state is not RunState.QUEUED):
-                    _say(f"\nstill {_still(run)}; end it with  jobfile cancel {short(run.id)}")
+                    say(f"\nstill {_still(run)}; end it with  jobfile cancel {short(run.id)}")
                     ended[one] = run
                 elif one not in ended:
                     _end(place, run, how, why=signal_name)
@@ -321,11 +326,11 @@ def _still(run: Run) -> str:
 def _end(place: Place, run: Run, how: Stop, *, why: str) -> None:
     ending = "cancelling" if how is Stop.CANCEL else "killing"
     word = "withdrawing" if run.attempt == 0 else ending
-    _say(f"\n{word} run {short(run.id)}")
+    say(f"\n{word} run {short(run.id)}")
     ask_to_stop(place, [run], how, why="Ctrl-C" if why == "SIGINT" else why, now=place.now())
 
 
-def _say(text: str, style: Style = PLAIN) -> None:
+def say(text: str, style: Style = PLAIN) -> None:
     """Print to standard error; errors are ignored, because the terminal may be closed."""
     with contextlib.suppress(OSError):
         print_text(text, style, err=True)
@@ -335,4 +340,4 @@ def print_end(run: Run) -> None:
     """Print on stderr how a run ended."""
     style = style_of(sys.stderr)
     line = message(end_line(run))
-    _say(run.job + style.states(line.removeprefix(run.job)), style)
+    say(run.job + style.states(line.removeprefix(run.job)), style)

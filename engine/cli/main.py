@@ -6,7 +6,7 @@ import importlib
 import itertools
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import click
 
@@ -85,6 +85,8 @@ OBJECTS_BETWEEN_SEARCHES = 200_000
 the usual searches took `check` of 10,000 jobs a sixth of its time.
 """
 
+SERVER = "JOBFILE_SERVER"
+"""The variable with the server that commands ask."""
 ELSEWHERE = {"ls": "list", "ps": "list", "history": "runs", "stop": "cancel", "kill": "cancel"}
 """Words of other tools, with the command here."""
 
@@ -137,14 +139,15 @@ class Commands(click.Group):
         """The commands in the order in which users need them."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002  click's signature
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         """The command with this name."""
         if name not in COMMANDS:
             return None
         module = importlib.import_module(f"engine.cli.commands.{name.replace('-', '_')}")
         command = module.command
         assert isinstance(command, click.Command)
-        return HelpedCommand(name, callback=command.callback, params=command.params, help=command.help)
+        callback = _at_server(ctx, name) or command.callback
+        return HelpedCommand(name, callback=callback, params=command.params, help=command.help)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The groups for --help, without loading any command."""
@@ -168,12 +171,30 @@ class Commands(click.Group):
         return super().resolve_command(ctx, args)
 
 
+def _at_server(ctx: click.Context, name: str) -> Callable[..., object] | None:
+    """What a command does with the server that is named; None without one."""
+    given = ctx.params.get("server")
+    server = given or environment().get(SERVER, "")
+    if not server:
+        return None
+    from engine.cli.remote.registry import asked_of  # noqa: PLC0415  start-up time: only with a server
+
+    return asked_of(name, server, is_explicit=given is not None)
+
+
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, "-V", "--version", prog_name="jobfile")
-def group() -> None:
+@click.option(
+    "--server",
+    metavar="URL",
+    help="Ask this server: https://jobs.example.org, or unix:PATH of a socket [default: $JOBFILE_SERVER, "
+    "else the state folder here].",
+)
+def group(server: str | None) -> None:
     """Jobs, retries and schedules in YAML; and for each: did it run, did it succeed?
 
-    State lives in .jobfile beside the job file. All commands but
+    State lives in .jobfile beside the job file. With --server, most commands ask a different machine; the
+    token for it is in JOBFILE_TOKEN, or in the file that JOBFILE_TOKEN_FILE names. All commands but
     schema, lsp, mcp, comment and completion take --json.
 
     Besides its own exit codes, each command uses: 64 wrong usage, 65 a file cannot be read, 70 a bug in

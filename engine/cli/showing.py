@@ -4,14 +4,14 @@ import sys
 from typing import TextIO
 
 from engine.cli.output import style_of
+from engine.cli.step_output import Tail
 from engine.execution.output_text import NeutralText, last_part
-from engine.supervisor.output import OutputTail
 
 
 class OutputShown:
     """Prints an attempt's output as it comes."""
 
-    def __init__(self, tail: OutputTail, *, stream: TextIO | None = None, lines: int | None = None) -> None:
+    def __init__(self, tail: Tail, *, stream: TextIO | None = None, lines: int | None = None) -> None:
         """Print nothing yet. The stream is standard output, unless another is given.
 
         With `lines`, only that many of the lines that are there at the first call are printed.

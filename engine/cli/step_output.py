@@ -1,26 +1,42 @@
 """Prints output of several attempts as it comes: each line after the name of its step or combination."""
 
 import sys
-from collections.abc import Callable
-from pathlib import Path
-from typing import Final, TextIO
+from collections.abc import Callable, Iterable
+from typing import Final, Protocol, TextIO
 
 from engine.cli.output import is_coloured
 from engine.core.lifecycle import AttemptKey
 from engine.core.vocabulary import place_text
 from engine.execution.output_text import NeutralText
 from engine.host.environment import environment
-from engine.ledger.ports import View
-from engine.supervisor.output import OutputTail
 
 COLOURS: Final = (36, 35, 34, 33, 32, 96, 95, 94, 93, 92)
 """Colours of the steps' names, in the order in which the steps begin: ECMA-48, SGR."""
 
 
+class Tail(Protocol):
+    """The output of an attempt, of which each call gives what is new."""
+
+    def read(self) -> bytes:
+        """What was written since the last call."""
+
+
+class SeenAttempt(Protocol):
+    """What is to be known of an attempt."""
+
+    @property
+    def key(self) -> AttemptKey:
+        """Which one it is."""
+
+    @property
+    def ended_at(self) -> object:
+        """When it ended; None while it runs."""
+
+
 class PrefixedLines:
     """Prints whole lines of one attempt; a line that is not finished waits for its end."""
 
-    def __init__(self, tail: OutputTail, prefix: str, stream: TextIO) -> None:
+    def __init__(self, tail: Tail, prefix: str, stream: TextIO) -> None:
         """Print nothing yet; `prefix` comes before each line."""
         self._tail = tail
         self._prefix = prefix.encode()
@@ -52,21 +68,19 @@ class StepsShown:
 
     def __init__(
         self,
-        view: View,
-        run_id: str,
-        folder_of: Callable[[AttemptKey], Path],
+        attempts: Callable[[], Iterable[SeenAttempt]],
+        tail_of: Callable[[AttemptKey], Tail],
         *,
         stream: TextIO | None = None,
         prefix: str = "",
     ) -> None:
-        """`folder_of` gives the folder of an attempt. The stream is standard output, if no other is given.
+        """`tail_of` gives the output of an attempt. The stream is standard output, if no other is given.
 
         `prefix` comes before each line: the combination of a matrix.
         """
         self._first = prefix
-        self._view = view
-        self._run_id = run_id
-        self._folder_of = folder_of
+        self._attempts = attempts
+        self._tail_of = tail_of
         self._stream = stream or sys.stdout
         self._open: dict[AttemptKey, PrefixedLines] = {}
         self._over: set[AttemptKey] = set()
@@ -74,13 +88,12 @@ class StepsShown:
 
     def show_new(self) -> None:
         """Print the output since the last call."""
-        for attempt in self._view.attempts(self._run_id):
+        for attempt in self._attempts():
             key = attempt.key
             if key in self._over or not key.step:
                 continue
             if key not in self._open:
-                tail = OutputTail(self._folder_of(key))
-                self._open[key] = PrefixedLines(tail, self._prefix(key), self._stream)
+                self._open[key] = PrefixedLines(self._tail_of(key), self._prefix(key), self._stream)
             is_over = attempt.ended_at is not None
             self._open[key].show_new(is_over=is_over)
             if is_over:

@@ -1,3 +1,3 @@
 """Submit runs from Python programs. `jobfile.client` is its public name."""
 
-__all__ = ["api", "errors", "submitted"]
+__all__ = ["api", "errors", "http", "ledger", "remote", "server", "submitted"]

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from math import isfinite
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +14,7 @@ from engine.client.errors import (
     UnknownJobError,
 )
 from engine.client.submitted import Submitted
+from engine.client.values import plain_value
 from engine.config import MAIN_FILE, EngineConfig, find_main_file, find_state_dir
 from engine.core.errors import JobfileError, StoreUnavailableError
 from engine.core.lifecycle import Run
@@ -31,16 +31,12 @@ from engine.transactions.requests import requesting_run
 from jobfile.diagnostics.suggest import did_you_mean, suggest
 from jobfile.expressions.params import ParamProblem, bind_params
 from jobfile.model.jobs import JobSpec
-from jobfile.model.values import Scalar, Value
+from jobfile.model.values import Value
 
 MAX_AT_ONCE: Final = 10_000
 """Maximum number of requests in one transaction: the engine waits for its end."""
 MAX_PROBLEMS: Final = 100
 """Maximum number of problems that one error lists."""
-
-MAX_DIGITS: Final = 18
-"""Maximum number of digits of an integer, as on the command line."""
-BEYOND_INTEGERS: Final = 10**MAX_DIGITS
 
 Asked = tuple[str, Mapping[str, object], str | None]
 """A job, its params, and a key if there is one."""
@@ -58,8 +54,11 @@ def find_state(state_dir: str | Path | None, main_file: str | Path | None) -> Pa
 class LocalLedger:
     """An open ledger, with the jobs in force as far as they were needed."""
 
-    def __init__(self, state_dir: Path, *, wait_seconds: float) -> None:
-        """Open the ledger of a state folder. Raises a SubmitError if this program may not use it."""
+    def __init__(self, state_dir: Path, *, wait_seconds: float, user: str = "") -> None:
+        """Open the ledger of a state folder. Raises a SubmitError if this program may not use it.
+
+        `user` is who submits: the user of this process, if no other is named.
+        """
         self._config = EngineConfig(main_file=state_dir.parent / MAIN_FILE, state_dir=state_dir, environ={})
         self._file = str(self._config.ledger)
         self._is_refused = False
@@ -77,7 +76,7 @@ class LocalLedger:
             self._identity = found
             self._store = open_to_submit(self._config.ledger_url, busy_seconds=wait_seconds)
             self._parent = requesting_run(self._store, environment())
-        self._user = user_name()
+        self._user = user or user_name()
 
     def close(self) -> None:
         """Close it."""
@@ -211,38 +210,13 @@ def _bound(spec: JobSpec, given: Mapping[str, object]) -> tuple[dict[str, Value]
     wrong: list[ParamProblem] = []
     for name, value in given.items():
         try:
-            values[name] = _plain(value)
+            values[name] = plain_value(value)
         except ValueError as error:
             wrong.append(ParamProblem(name, str(error)))
     known = {problem.name for problem in wrong}
     bound, problems = bind_params(spec.params, values, from_text=False)
     wrong += [one for one in problems if one.name not in known]  # one that is wrong is not missing, too
     return bound_params(spec, bound), tuple(wrong)
-
-
-def _plain(value: object) -> Value:
-    """A value of a program as one of a param. Raises ValueError if it cannot be one."""
-    return tuple(map(_scalar, value)) if isinstance(value, list | tuple) else _scalar(value)
-
-
-def _scalar(value: object) -> Scalar:
-    """A value of one of the plain types, even if it was of a subclass, as an Enum may be."""
-    match value:
-        case bool():
-            return value
-        case str():
-            return str.__str__(value)
-        case int():
-            if abs(value) >= BEYOND_INTEGERS:
-                raise ValueError(f"expected an integer of at most {MAX_DIGITS} digits")
-            return int(value)
-        case float():
-            if not isfinite(value):
-                raise ValueError(f"expected a finite number, found `{value}`")
-            return float(value)
-        case _:
-            found = type(value).__name__
-            raise ValueError(f"a {found} is not a text, a number, a boolean, or a list of these")
 
 
 def _identity(path: str) -> tuple[int, int] | None:

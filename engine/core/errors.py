@@ -35,6 +35,8 @@ class ErrorCode(StrEnum):
     BUG = "bug", 70, "report it, with the file that the message names"
     LEDGER_UNAVAILABLE = "ledger_unavailable", 75, "try again; if it fails again:  jobfile doctor"
     ENGINE_RUNNING = "engine_running", 75, "stop the other engine, or name another folder with --state"
+    SERVER_REFUSED = "server_refused", 1, "the message says what to do"
+    SERVER_UNAVAILABLE = "server_unavailable", 75, "start it on its host:  jobfile serve"
     INTERRUPTED = "interrupted", 130, "run the command again"
 
 

@@ -25,6 +25,7 @@ from engine.web.routing import Found, Routes
 from engine.web.site import Site
 from engine.web.visit_place import VisitPlace
 from engine.web.visits import Fields, Visit, closing_after
+from jobfile.diagnostics.escapes import message
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -37,7 +38,10 @@ _STATUS: Final[Mapping[ErrorCode, HTTPStatus]] = {
     ErrorCode.UNKNOWN_GENERATION: HTTPStatus.NOT_FOUND,
     ErrorCode.NOTHING_RECORDED: HTTPStatus.NOT_FOUND,
     ErrorCode.LEDGER_UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
+    ErrorCode.LEDGER_REFUSED: HTTPStatus.SERVICE_UNAVAILABLE,
     ErrorCode.ENGINE_RUNNING: HTTPStatus.CONFLICT,
+    ErrorCode.INVALID_FILES: HTTPStatus.CONFLICT,
+    ErrorCode.UNREADABLE_FILE: HTTPStatus.CONFLICT,
     ErrorCode.REFUSED: HTTPStatus.CONFLICT,
 }
 """The status for an error of a question or an action; any other is 500."""
@@ -75,7 +79,9 @@ class App:
             return self._refusal(error, asked)
         except JobfileError as error:
             status = _STATUS.get(error.code, HTTPStatus.INTERNAL_SERVER_ERROR)
-            return self._refusal(RefusedError(status, words_of(error), code=error.code.value), asked)
+            words = message(f"{error}; {error.advice}" if error.advice else str(error))
+            refused = RefusedError(status, words_of(error), code=error.code.value, words=words)
+            return self._refusal(refused, asked)
         except Exception:
             LOG.exception("a bug in jobfile")
             bug = RefusedError(HTTPStatus.INTERNAL_SERVER_ERROR, "a bug in jobfile; its log has more")

@@ -58,7 +58,8 @@ def look_at(scope: Mapping[str, Any], hosts: Collection[str]) -> Request:
         raise RefusedError(HTTPStatus.BAD_REQUEST, "the address has a part that no address here has")
     _check_framing(headers)
     if scope["method"] not in METHODS:
-        raise RefusedError(HTTPStatus.METHOD_NOT_ALLOWED, "this address does not know that method")
+        text = "this address does not know that method"
+        raise RefusedError(HTTPStatus.METHOD_NOT_ALLOWED, text, allow=", ".join(METHODS))
     return Request(scope["method"], path.decode("ascii"), query.decode("ascii"), headers)
 
 

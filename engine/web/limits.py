@@ -22,6 +22,11 @@ SEND_SECONDS: Final = 30.0
 """How long a client may not read any of an answer."""
 PAGE_SIZE: Final = 100
 MAX_PAGE_SIZE: Final = 1_000
+MAX_LOG_LINES: Final = 10_000
+MAX_LOG_BYTES: Final = 64 * 1024 * 1024
+"""How much of a log is given in one answer; more has to be downloaded."""
+MAX_WAITED: Final = 90
+"""Number of runs that one request may wait for."""
 MAX_WAIT_SECONDS: Final = 60.0
 """How long an API request may wait for an answer to change."""
 SESSION_HOURS: Final = 12

@@ -23,9 +23,12 @@ class RefusedError(Exception):
         code: str = "",
         retry_after: int = 0,
         fields: Mapping[str, str] = MappingProxyType({}),
+        words: str = "",
+        allow: str = "",
     ) -> None:
         """`code` is the word for programs: that of `--json` where there is one. `fields`: by field of the
-        request, what is wrong with it.
+        request, what is wrong with it. `words`: the message of the command, with the names of its options.
+        `allow`: the methods of the address, for 405.
         """
         super().__init__(detail)
         self.status = status
@@ -33,6 +36,8 @@ class RefusedError(Exception):
         self.code = code or status.name.lower()
         self.retry_after = retry_after
         self.fields = fields
+        self.words = words
+        self.allow = allow
 
 
 def problem(error: RefusedError) -> JSONResponse:
@@ -46,12 +51,16 @@ def problem(error: RefusedError) -> JSONResponse:
     }
     if error.fields:
         plain["errors"] = dict(error.fields)
+    if error.words not in ("", error.detail):
+        plain["message"] = error.words
     return JSONResponse(plain, status_code=error.status, media_type=PROBLEM, headers=extra_headers(error))
 
 
 def extra_headers(error: RefusedError) -> dict[str, str]:
     """The headers that belong to an error."""
     found = {"Retry-After": str(error.retry_after)} if error.retry_after else {}
+    if error.allow:
+        found["Allow"] = error.allow
     if error.status is HTTPStatus.UNAUTHORIZED:
         found["WWW-Authenticate"] = "Bearer"
     return found

@@ -48,7 +48,9 @@ class Routes:
                 continue
             route = methods.get("GET" if method == "HEAD" else method)
             if route is None:
-                raise RefusedError(HTTPStatus.METHOD_NOT_ALLOWED, "this address does not know that method")
+                allow = ", ".join([*methods, "HEAD"] if "GET" in methods else methods)
+                text = "this address does not know that method"
+                raise RefusedError(HTTPStatus.METHOD_NOT_ALLOWED, text, allow=allow)
             return Found(route, values)
         raise RefusedError(HTTPStatus.NOT_FOUND, "there is nothing at this address")
 

@@ -7,6 +7,7 @@ from typing import NamedTuple, ParamSpec, Protocol, TypeVar
 
 from starlette.responses import Response
 
+from engine.core.errors import WrongUsageError
 from engine.ledger.ports import View
 from engine.web.access import Access, Who
 from engine.web.hook_memory import HookMemory
@@ -126,6 +127,15 @@ class Route(NamedTuple):
     """Whether it is the call of a webhook: the handler proves it from the body as it came. A token is none of
     ours, and no browser sends it.
     """
+
+
+def number_of(text: str, name: str, *, most: int, default: int) -> int:
+    """A number of a query from 1 to `most`; the default when it is not given."""
+    if not text:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(most)) and 1 <= int(text) <= most):
+        raise WrongUsageError(f"`{name}`: expected a number from 1 to {most}")
+    return int(text)
 
 
 def closing_after(answer: Callable[[Visit], T]) -> Callable[[Visit], T]:

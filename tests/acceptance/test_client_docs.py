@@ -12,9 +12,10 @@ import pytest
 
 from tests.acceptance.engines import STATE, engine, put, runs, until
 from tests.known import ROOT
+from tests.web.served import served
 
 TEXT = (ROOT / "docs" / "client.md").read_text()
-PROGRAM = {"agent": 0, "submit": 1, "submit_many": 2, "django": 3}
+PROGRAM = {"agent": 0, "submit": 1, "submit_many": 2, "django": 3, "connect": 4}
 """The Python examples, in their order."""
 
 
@@ -89,6 +90,14 @@ def test_the_programs_submit(folder: Path) -> None:
     assert execute(folder, sys.executable, "-c", many).stdout == "100 new runs\n"
     assert execute(folder, sys.executable, "-c", many).stdout == "0 new runs\n"
     until(lambda: run_of_user(folder, 1045) == "succeeded", "the engine was woken")
+
+
+def test_the_program_asks_a_server(folder: Path) -> None:
+    program = blocks("python")[PROGRAM["connect"]]
+    with served(folder, "--listen", "127.0.0.1:0") as server:
+        here = program.replace("https://jobs.example.org", server.url)
+        done = execute(folder, sys.executable, "-c", here, JOBFILE_TOKEN=server.token)
+    assert done.stdout == "succeeded welcome-1046\nsucceeded\n", done.stderr
 
 
 SETTINGS = """

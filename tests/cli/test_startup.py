@@ -28,6 +28,8 @@ EXECUTION = (
     "tempfile",
     "engine.loops",
     "engine.execution",
+    "engine.cli.remote",
+    "urllib3",
 )
 COMMANDS = {
     "runs": (*READERS, *EXECUTION, "jobfile.schedule.occurrences", "engine.core.events"),

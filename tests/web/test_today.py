@@ -1,5 +1,6 @@
 """The pages over time: their numbers are those of `report` and `did`, and nobody sees a job they may not."""
 
+import json
 import re
 from datetime import UTC, datetime, timedelta
 from html import escape, unescape
@@ -76,6 +77,8 @@ def test_today_the_board_and_badges_say_what_report_and_did_say(
                 label = {"fixed_by_hand": "fixed by hand", "timed_out": "timed out"}.get(verdict, verdict)
                 assert shown.get(label, "0") == f"{told[verdict]:,}", verdict
             assert ("adds up" in shown["sum"]) is told["adds_up"]
+        over_http = web.owner(f"/api/v1/report?{urlencode({'since': since, 'until': until})}").json
+        assert over_http == json.loads(json.dumps(told))
         for job in ("often", "rare", "each", "asked"):
             found = ask_did(place_of(web), job, Wanted({}, {}, None, None))
             badge = web.owner(f"/badge/{job}.svg").text
@@ -85,6 +88,9 @@ def test_today_the_board_and_badges_say_what_report_and_did_say(
             asked = unescape(text_of(web, f"/ask?q={job}"))
             assert found.line.removeprefix(f"{job}: ") in asked
             assert f"exit code {int(found.answer)}:" in asked
+            got = web.owner(f"/api/v1/jobs/{job}/did")
+            assert got.json == json.loads(json.dumps(did_to_json(found)))
+            assert got.headers["jobfile-exit-code"] == str(int(found.answer))
         web.close()
 
 

@@ -141,7 +141,9 @@ def _show(place: Place, view: View, run: Run, options: Options) -> bool:
 def _show_steps(place: Place, view: View, run: Run, options: Options) -> bool:
     """Print the output of steps: of all as it comes, or else of one after the other."""
     if options.is_followed and options.step is None:
-        following = StepsShown(view, run.id, place.config.attempt_dir)
+        following = StepsShown(
+            lambda: view.attempts(run.id), lambda key: OutputTail(place.config.attempt_dir(key))
+        )
         following.show_new()
         while _is_going(view, run.id, run.attempt):
             threading.Event().wait(LOOK_SECONDS)

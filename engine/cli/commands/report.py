@@ -1,32 +1,18 @@
 """`jobfile report`: everything expected in a window, and the results."""
 
-from collections.abc import Iterator
-from typing import Final
-
 import click
 
 from engine.answers.choice import Choice
-from engine.answers.report import Parts
-from engine.answers.report_json import report_to_json
-from engine.answers.report_text import report_to_text, wrong_words
+from engine.answers.report_text import wrong_words
 from engine.asking.axes import split_axes
 from engine.asking.place import Place
-from engine.asking.report import Reported, Wanted, ask_report
+from engine.asking.report import Wanted, ask_report
+from engine.asking.report_forms import FORMS, parts_of, report_in
 from engine.cli.axes import matrix_option
 from engine.cli.exit_codes import BUG, GOOD, NOT_WELL
 from engine.cli.filters import choice_options
-from engine.cli.output import print_json, print_text, row_width, style_of
+from engine.cli.output import print_text, row_width, style_of
 from engine.cli.place import place_options
-
-FORMATS: Final = {
-    "text": Parts(),
-    "json": Parts(),
-    "markdown": Parts(problems=True),
-    "junit": Parts(problems=True, measures=True),
-    "html": Parts(problems=True, calendars=True),
-    "csv": Parts(),
-}
-"""The forms, and what each shows besides the numbers."""
 
 
 @click.command("report")
@@ -41,7 +27,7 @@ FORMATS: Final = {
 @click.option(
     "--format",
     "form",
-    type=click.Choice(tuple(FORMATS)),
+    type=click.Choice(tuple(FORMS)),
     default="text",
     show_default=True,
     help="Form of the report.",
@@ -73,45 +59,15 @@ def command(  # noqa: PLR0917  click hands over the options by name
     if compares and form == "junit":
         raise click.UsageError("JUnit XML has no place for a second period; remove --compare")
     wanted = Wanted(jobs=jobs, choice=choice, matrix=split_axes(axes), since=since, until=until, day=day)
-    found = ask_report(place, wanted, parts=FORMATS[form]._replace(before=compares))
+    found = ask_report(place, wanted, parts=parts_of(form, compares=compares))
     report = found.report
-    _print(found, form)
+    style = style_of()
+    for part in report_in(form, found, width=row_width(), style=style):
+        if form == "csv":
+            click.echo(part.encode(), nl=False)  # bytes: in a text, CR LF would be made harmless
+        else:
+            print_text(part, style, nl=False)
     if report.wrong:
         click.echo(f"{wrong_words(report)}: a bug, please report it", err=True)
         return BUG
     return GOOD if report.is_well else NOT_WELL
-
-
-def _print(found: Reported, form: str) -> None:
-    """Print the report. Only the module of this form is imported."""
-    report = found.report
-    match form:
-        case "json":
-            print_json(report_to_json(report))
-        case "markdown":
-            from engine.answers.report_markdown import report_to_markdown  # noqa: PLC0415  start-up time
-
-            click.echo(report_to_markdown(report), nl=False)
-        case "junit":
-            from engine.answers.report_junit import report_to_junit  # noqa: PLC0415  start-up time
-
-            click.echo(report_to_junit(report), nl=False)
-        case "html":
-            from engine.answers.report_page import report_to_html  # noqa: PLC0415  start-up time
-
-            click.echo(report_to_html(report), nl=False)
-        case "csv":
-            for lines in _csv_lines(found):
-                click.echo(lines.encode(), nl=False)  # bytes: in a text, CR LF would be made harmless
-        case _:
-            style = style_of()
-            print_text(report_to_text(report, width=row_width(), style=style), style)
-
-
-def _csv_lines(found: Reported) -> Iterator[str]:
-    from engine.answers.report_csv import BEFORE, NOW, days_to_csv, header_to_csv  # noqa: PLC0415  start-up time
-
-    yield header_to_csv()
-    for period, of_period in ((NOW, found.report), (BEFORE, found.report.before)):
-        if of_period is not None:
-            yield from days_to_csv(found.days(of_period), period=period)

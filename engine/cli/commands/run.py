@@ -15,12 +15,12 @@ from engine.cli.exit_codes import GOOD, WOULD_NOT_RUN
 from engine.cli.following import attend, tell_duplicate
 from engine.cli.output import print_json, width
 from engine.cli.place import json_option, place_options, strict_option, why_option
+from engine.cli.requests import refuse_contradictions
 from engine.core.lifecycle import Run, RunState
 from engine.core.vocabulary import short
 from engine.dryrun.before import DryRun
 from engine.dryrun.rendering import dry_run_to_json, dry_run_to_text
 from engine.host.lock import is_engine_running
-from engine.transactions.keys import key_trouble
 
 
 @click.command("run")
@@ -88,7 +88,7 @@ def command(
     With --key, the second request within 7 days is a duplicate: nothing is recorded, and the command says
     so and is about the run of the first one. With --json --wait, it prints one JSON object and nothing else.
     """
-    _refuse_contradictions(outputs, key, is_dry=is_dry, detach=detach, is_waiting=is_waiting)
+    refuse_contradictions(outputs, key, is_dry=is_dry, detach=detach, is_waiting=is_waiting)
     wanted = Wanted(params=split_params(given), matrix=split_axes(axes), at=instant, key=key or "")
     if is_dry:
         return _look_only(ask_dry_run(place, job, wanted, split_params(outputs)), as_json=as_json)
@@ -101,17 +101,6 @@ def command(
     recorded = hand_over(place, runs, found.job, why=why, now=asked.now)
     is_repeated = is_duplicate(recorded, runs)
     return _detached(place, recorded, as_json=as_json, is_running=is_running, is_repeated=is_repeated)
-
-
-def _refuse_contradictions(
-    outputs: tuple[str, ...], key: str | None, *, is_dry: bool, detach: bool, is_waiting: bool
-) -> None:
-    if outputs and not is_dry:
-        raise click.UsageError("--output supplies results that a dry run cannot know; it needs --dry-run")
-    if detach and is_waiting:
-        raise click.UsageError("--detach does not wait; remove it, or --wait")
-    if key is not None and (trouble := key_trouble(key)):
-        raise click.UsageError(f"--key: {trouble}")
 
 
 def _look_only(dry: DryRun, *, as_json: bool) -> int:

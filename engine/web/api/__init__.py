@@ -4,4 +4,4 @@ Each operation is one line in `reading.OPERATIONS` or `acting.OPERATIONS`: its p
 that answers, the schema of the answer, and what it takes. Routes and the OpenAPI document are made from them.
 """
 
-__all__ = ["reading", "routes"]
+__all__ = ["downloads", "of_runs", "routes"]

@@ -8,7 +8,9 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from engine.web.access import Access
-from engine.web.api import acting, reading
+from engine.web.api import acting, downloads, reading
+from engine.web.api.downloads import Download
+from engine.web.api.looks import TEXT
 from engine.web.api.operations import PREFIX, Given, Operation
 from engine.web.refusing import PROBLEM
 from engine.web.routing import KINDS
@@ -27,6 +29,10 @@ _PROBLEM: Final = {
         "status": {"type": "integer"},
         "detail": {"type": "string", "description": "What was found, and what was expected."},
         "code": {"type": "string", "description": "What kind of error it is: docs/api.md."},
+        "message": {
+            "type": "string",
+            "description": "The same in the words of the command, if they differ: with its options.",
+        },
         "errors": {
             "type": "object",
             "description": "By field, what is wrong with it.",
@@ -63,7 +69,9 @@ def document() -> dict[str, Any]:
     paths: dict[str, dict[str, Any]] = {}
     for one in OPERATIONS:
         paths.setdefault(f"{PREFIX}{one.path}", {})[one.method.lower()] = _operation(one)
-    names = sorted({one.schema for one in OPERATIONS})
+    for file in downloads.OPERATIONS:
+        paths[f"{PREFIX}{file.path}"] = {"get": _download(file)}
+    names = sorted({name for one in OPERATIONS for name in (one.schema, one.also) if name})
     return {
         "openapi": "3.1.0",
         "info": {
@@ -81,21 +89,17 @@ def document() -> dict[str, Any]:
 
 
 def _operation(one: Operation) -> dict[str, Any]:
-    parts = [part[1:-1] for part in one.path.split("/") if part.startswith("{")]
     found: dict[str, Any] = {
-        "summary": one.about,
-        "operationId": f"{one.method.lower()}_{one.path.strip('/').replace('/', '_').translate(_NO_BRACES)}",
-        "parameters": [
-            *(_path_parameter(name) for name in parts),
-            *(_query_parameter(given) for given in one.query),
-        ],
+        **_asked(one.method, one.path, one.about, one.query),
         "responses": {
-            **{status: _answer(one.schema) for status in _good(one)},
+            **{status: _answer(one) for status in _good(one)},
             **{status: _refusal(about) for status, about in _REFUSALS.items()},
         },
     }
     if one.body:
-        fields = {given.name: {"type": given.type, "description": given.about} for given in one.body}
+        fields = {
+            given.name: {"type": given.type, "description": given.about, **given.more} for given in one.body
+        }
         schema = {"type": "object", "properties": fields, "additionalProperties": False}
         found["requestBody"] = {"content": {"application/json": {"schema": schema}}}
     if one.access is not Access.VIEW:
@@ -103,11 +107,40 @@ def _operation(one: Operation) -> dict[str, Any]:
     return found
 
 
+def _asked(method: str, path: str, about: str, query: Sequence[Given]) -> dict[str, Any]:
+    """What an operation is and takes."""
+    parts = [part[1:-1] for part in path.split("/") if part.startswith("{")]
+    return {
+        "summary": about,
+        "operationId": f"{method.lower()}_{path.strip('/').replace('/', '_').translate(_NO_BRACES)}",
+        "parameters": [*map(_path_parameter, parts), *map(_query_parameter, query)],
+    }
+
+
+def _download(one: Download) -> dict[str, Any]:
+    """An operation whose answer is a file."""
+    kind = TEXT if one.path.endswith("output") else "application/octet-stream"
+    file = {"description": "The file.", "content": {kind: {"schema": {}}}}
+    refusals = {
+        **_REFUSALS,
+        "410": "The copy of the file is gone, or was changed.",
+        "416": "The file is shorter.",
+    }
+    return {
+        **_asked("GET", one.path, one.about, one.query),
+        "responses": {
+            "200": file,
+            "206": file,
+            **{status: _refusal(why) for status, why in refusals.items()},
+        },
+    }
+
+
 _NO_BRACES: Final = str.maketrans("", "", "{}")
 
 
 def _good(one: Operation) -> tuple[str, ...]:
-    return ("200", "202") if one.schema == "run" and one.body else ("200",)
+    return ("200", "202") if one.schema in ("run", "submitted") and one.body else ("200",)
 
 
 def _path_parameter(name: str) -> Mapping[str, Any]:
@@ -122,9 +155,11 @@ def _query_parameter(given: Given) -> Mapping[str, Any]:
     return {"name": given.name, "in": "query", "description": given.about, "schema": schema}
 
 
-def _answer(schema: str) -> Mapping[str, Any]:
-    where = {"$ref": f"#/components/schemas/{schema}"}
-    return {"description": "The answer.", "content": {"application/json": {"schema": where}}}
+def _answer(one: Operation) -> Mapping[str, Any]:
+    named = [{"$ref": f"#/components/schemas/{name}"} for name in (one.schema, one.also) if name]
+    where = named[0] if len(named) == 1 else {"anyOf": named}
+    text = {TEXT: {"schema": {"type": "string"}}}
+    return {"description": "The answer.", "content": {"application/json": {"schema": where}, **text}}
 
 
 def _refusal(about: str) -> Mapping[str, Any]:

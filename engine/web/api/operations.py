@@ -6,13 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from hashlib import sha256
 from http import HTTPStatus
-from typing import Final, NamedTuple
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode
 
 from starlette.responses import Response
 
 from engine.core.errors import ErrorCode
 from engine.web.access import Access
+from engine.web.api.looks import TEXT, Look, look_of
 from engine.web.limits import MAX_WAIT_SECONDS
 from engine.web.live import changed
 from engine.web.memory import ledger_mark
@@ -23,7 +25,12 @@ from jobfile.schedule.duration import parse_duration
 PREFIX: Final = "/api/v1"
 PER_REQUEST: Final = ("now",)
 """Keys of an answer that differ each time, although nothing has changed."""
-_TYPES: Final[Mapping[str, type]] = {"string": str, "boolean": bool, "object": dict}
+EXIT_CODE: Final = "Jobfile-Exit-Code"
+"""The header with the exit code of the command that gives the same answer."""
+NOTES: Final = "Jobfile-Notes"
+"""The header with what that command says beside its answer: a list of texts, as JSON."""
+MAX_NOTES: Final = 4_000
+_TYPES: Final[Mapping[str, type]] = {"string": str, "boolean": bool, "object": dict, "array": list}
 
 
 class Answered(NamedTuple):
@@ -36,6 +43,12 @@ class Answered(NamedTuple):
     is_over: bool = True
     """Whether it can change no more; a request that waits gets it then."""
     location: str = ""
+    text: Callable[[Look], str] | None = None
+    """The same answer as the command prints it; None if it prints JSON only."""
+    exit_code: int = 0
+    """That of the command."""
+    notes: Sequence[str] = ()
+    """What the command says beside the answer."""
 
 
 class Given(NamedTuple):
@@ -45,6 +58,8 @@ class Given(NamedTuple):
     about: str
     type: str = "string"
     is_repeated: bool = False
+    more: Mapping[str, Any] = MappingProxyType({})
+    """What else its schema says."""
 
 
 WAIT: Final = Given(
@@ -64,6 +79,8 @@ class Operation(NamedTuple):
     query: Sequence[Given] = ()
     body: Sequence[Given] = ()
     is_for_limited: bool = True
+    also: str = ""
+    """Another schema that the answer may have."""
 
     @property
     def about(self) -> str:
@@ -93,25 +110,27 @@ def make_routes(operations: Sequence[Operation]) -> tuple[Route, ...]:
 
 
 async def _answer(operation: Operation, visit: Visit) -> Response:
-    visit.identity.requests.check(visit.user.name)
-    visit.identity.requests.count(visit.user.name)
-    _check_query(operation, visit.query)
+    count_request(visit)
+    check_query(operation.query, visit.query)
     _check_body(operation, visit.body)
     known = visit.headers.get("if-none-match", "")
     seconds = _wait_seconds(visit.query.get("wait"))
     ledger = visit.place.config.ledger
     until = time.monotonic() + seconds
+    look = look_of(visit.headers.get("accept", ""))
     while True:
         mark = ledger_mark(ledger)
-        answered = await visit.in_thread(closing_after(operation.answer), visit)
-        text = json.dumps(answered.body, indent=2)
-        tag = etag(answered.body)
+        answered, text = await visit.in_thread(closing_after(partial(_shown, operation, look)), visit)
+        tag = etag(answered.body, look)
         left = until - time.monotonic()
         is_waited_for = tag == known if known else not answered.is_over
         if not is_waited_for or left <= 0:
             break
         await changed(partial(ledger_mark, ledger), mark, seconds=left)
-    headers = {"ETag": tag, "Content-Type": "application/json"}
+    kind = "application/json" if look is None or answered.text is None else f"{TEXT}; charset=utf-8"
+    headers = {"ETag": tag, "Content-Type": kind, "Vary": "Accept", EXIT_CODE: str(answered.exit_code)}
+    if answered.notes:
+        headers[NOTES] = _notes(answered.notes)
     if answered.cursor:
         headers["Link"] = f'<{_next(visit, answered.cursor)}>; rel="next"'
     if answered.location:
@@ -121,18 +140,44 @@ async def _answer(operation: Operation, visit: Visit) -> Response:
     return Response(f"{text}\n", status_code=answered.status, headers=headers)
 
 
-def etag(body: Mapping[str, object]) -> str:
+def _shown(operation: Operation, look: Look | None, visit: Visit) -> tuple[Answered, str]:
+    """The answer, and what is sent of it; both made while its ledgers are open."""
+    answered = operation.answer(visit)
+    if look is None or answered.text is None:
+        return answered, json.dumps(answered.body, indent=2)
+    return answered, answered.text(look)
+
+
+def _notes(notes: Sequence[str]) -> str:
+    """The notes as one header, as many as it holds."""
+    kept: list[str] = []
+    for one in notes:
+        if len(json.dumps([*kept, one])) > MAX_NOTES:
+            break
+        kept.append(one)
+    return json.dumps(kept)
+
+
+def etag(body: Mapping[str, object], look: Look | None = None) -> str:
     """A mark of an answer: equal as long as nothing has changed but the time."""
     plain = {name: value for name, value in body.items() if name not in PER_REQUEST}
-    return f'"{sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:32]}"'
+    form = "" if look is None else str(look)
+    return f'"{sha256(f"{json.dumps(plain, sort_keys=True)}{form}".encode()).hexdigest()[:32]}"'
 
 
-def _check_query(operation: Operation, query: Fields) -> None:
-    known = {one.name: one for one in operation.query}
+def count_request(visit: Visit) -> None:
+    """Count a request of this token. Raises 429 when it has made too many."""
+    visit.identity.requests.check(visit.user.name)
+    visit.identity.requests.count(visit.user.name)
+
+
+def check_query(takes: Sequence[Given], query: Fields) -> None:
+    """Refuse parameters that an operation does not take."""
+    known = {one.name: one for one in takes}
     for name, _ in query.pairs:
         if name not in known:
             raise _wrong(f"this takes no such parameter; it takes: {', '.join(known) or 'none'}")
-    for one in operation.query:
+    for one in takes:
         if not one.is_repeated and len(query.all(one.name)) > 1:
             raise _wrong(f"`{one.name}` is given twice")
 

@@ -2,7 +2,11 @@
 
 from typing import Final
 
-from engine.web.api import openapi
+from engine.web.api import downloads, openapi
 from engine.web.api.operations import make_routes
 
-ROUTES: Final = (*make_routes(openapi.OPERATIONS), *openapi.ROUTES)
+ROUTES: Final = (
+    *make_routes(openapi.OPERATIONS),
+    *(one.route() for one in downloads.OPERATIONS),
+    *openapi.ROUTES,
+)

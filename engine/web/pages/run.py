@@ -26,7 +26,7 @@ from engine.ledger.ports import View
 from engine.ports import Stop
 from engine.service.presence import presence_at
 from engine.web.access import Access
-from engine.web.api.reading import seen_run
+from engine.web.api.of_runs import seen_run
 from engine.web.pages.run_log import LINES, LogPart, log_part
 from engine.web.refusing import words_of
 from engine.web.rendering import page

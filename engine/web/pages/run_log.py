@@ -4,27 +4,24 @@ The address names the attempt, the first line and the text that is searched, so 
 colleague. A log is read in parts: one of 100 MB costs no more memory than a short one.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Final, NamedTuple
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from engine.answers.logs import why_no_output
 from engine.answers.steps import attempts_in_order
-from engine.asking.why import shown_attempt
 from engine.core.lifecycle import Attempt, AttemptKey, Run
 from engine.core.vocabulary import place_text
-from engine.execution.artifact_files import CopyGoneError, read_copy
 from engine.execution.output_windows import find_lines, read_window, stored_bytes
 from engine.ledger.ports import View
-from engine.supervisor.output import OutputTail
 from engine.web.access import Access
 from engine.web.ansi import Part, parts_of, plain_text
-from engine.web.api.reading import seen_run
-from engine.web.refusing import RefusedError
+from engine.web.api.downloads import artifact, chosen_attempt, output
+from engine.web.api.of_runs import seen_run
 from engine.web.rendering import page
 from engine.web.visits import Route, Visit
 from jobfile.model.dataclass import dataclass
@@ -40,7 +37,6 @@ MAX_EXCERPT: Final = 200
 MAX_CHOICES: Final = 200
 """Maximum number of attempts among which one is chosen."""
 _NUMBER: Final = regex(r"[1-9][0-9]{0,9}")
-_PLAIN: Final = regex(r"[^A-Za-z0-9._-]+")
 
 
 class Line(NamedTuple):
@@ -153,19 +149,6 @@ def log_part(visit: Visit, view: View, run: Run) -> LogPart:
     return replace(part, hits=hits)
 
 
-def chosen_attempt(visit: Visit, attempts: Sequence[Attempt]) -> Attempt | None:
-    """The attempt of the address; without one, the one that runs, or whose output matters most."""
-    query = visit.query
-    if "attempt" in query:
-        wanted = (query.get("step"), query.get("item") or "0", query.get("attempt"))
-        for one in attempts:
-            if (one.step, str(one.item), str(one.number)) == wanted:
-                return one
-        raise RefusedError(HTTPStatus.NOT_FOUND, "the run has no such attempt")
-    live = [one for one in attempts if one.ended_at is None]
-    return live[-1] if live else shown_attempt(attempts) if attempts else None
-
-
 def show(visit: Visit) -> Response:
     """The log alone, for a page that follows it; nothing when nothing was added since."""
     view, run = seen_run(visit)
@@ -176,64 +159,6 @@ def show(visit: Visit) -> Response:
         if visit.query.get("seen") == now and not run.state.is_final:
             return Response(status_code=HTTPStatus.NO_CONTENT)
     return page(visit, "log.html", title="Log", values={"log": log_part(visit, view, run), "window": LINES})
-
-
-def download(visit: Visit) -> Response:
-    """The whole output of an attempt, as it is stored."""
-    view, run = seen_run(visit)
-    attempt = chosen_attempt(visit, attempts_in_order(view, run, view.attempts(run.id)))
-    if attempt is None:
-        raise RefusedError(HTTPStatus.NOT_FOUND, "nothing was started, so there is no output")
-    parts = OutputTail(visit.place.config.attempt_dir(attempt.key)).parts()
-    place = f"{attempt.step}-{attempt.item}-" if attempt.item else f"{attempt.step}-" if attempt.step else ""
-    name = f"{run.job}-{run.id[:8]}-{place}{attempt.number}.log"
-    return StreamingResponse(parts, headers={"Content-Type": "text/plain; charset=utf-8", **_as_file(name)})
-
-
-def artifact(visit: Visit) -> Response:
-    """A file that the run kept."""
-    view, run = seen_run(visit)
-    kept, number = view.artifacts(run.id), int(visit.values["number"])
-    one = kept[number - 1] if number <= len(kept) else None
-    if one is None or not one.has_copy:
-        raise RefusedError(HTTPStatus.NOT_FOUND, "there is no such file")
-    parts = _held_back(read_copy(visit.place.config.attempt_dir(one.attempt), one.artifact))
-    try:
-        first = next(parts, b"")
-    except CopyGoneError as error:
-        raise RefusedError(HTTPStatus.GONE, str(error)) from error
-    name = one.artifact.name.rpartition("/")[2] or "file"
-    headers = {"Content-Type": "application/octet-stream", "Content-Length": str(one.artifact.size)}
-    return StreamingResponse(_whole(first, parts), headers={**headers, **_as_file(name)})
-
-
-def _held_back(parts: Iterator[bytes]) -> Iterator[bytes]:
-    """The parts, the last one only when the whole was compared with its digest."""
-    held = b""
-    for part in parts:
-        if held:
-            yield held
-        held = part
-    if held:
-        yield held
-
-
-def _whole(first: bytes, parts: Iterator[bytes]) -> Iterator[bytes]:
-    """What is sent. Of a copy that was changed the end is missing, so that the browser finds it broken."""
-    yield first
-    try:
-        yield from parts
-    except CopyGoneError:
-        return
-
-
-def _as_file(name: str) -> dict[str, str]:
-    """The headers of a download: no browser shows it as a page of this site."""
-    plain = _PLAIN.sub("_", name).strip("._") or "file"
-    return {
-        "Content-Disposition": f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}",
-        "Content-Security-Policy": "default-src 'none'; sandbox",
-    }
 
 
 def _stored(visit: Visit, attempt: Attempt) -> int:
@@ -267,6 +192,6 @@ def _query(key: AttemptKey | None, more: dict[str, str | int]) -> str:
 _PATH: Final = "/runs/{run}"
 ROUTES: Final[Sequence[Route]] = (
     Route("GET", f"{_PATH}/log", Access.VIEW, show, is_for_limited=True),
-    Route("GET", f"{_PATH}/output", Access.VIEW, download, is_for_limited=True),
+    Route("GET", f"{_PATH}/output", Access.VIEW, output, is_for_limited=True),
     Route("GET", f"{_PATH}/artifacts/{{number}}", Access.VIEW, artifact, is_for_limited=True),
 )

@@ -1,0 +1,64 @@
+"""Which commands ask a server, and why the others do not."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from importlib import import_module
+from typing import Final
+
+import click
+
+READING: Final = "engine.cli.remote.reading"
+ACTING: Final = "engine.cli.remote.acting"
+ASKED: Final[Mapping[str, tuple[str, str]]] = {
+    **{name: (READING, name) for name in ("did", "why", "status", "runs", "report", "show")},
+    **{name: (READING, name) for name in ("logs", "outputs", "artifacts", "generations", "audit")},
+    "list": (READING, "list_jobs"),
+    "next": (READING, "coming"),
+    **{name: (ACTING, name) for name in ("run", "retry", "wait", "cancel", "pause", "resume")},
+}
+"""The commands that ask a server, with the module and the function."""
+
+OF_FILES: Final = frozenset(
+    {"init", "fmt", "explain", "explain-schedule", "schema", "lsp", "completion", "check", "test"}
+    | {"simulate", "comment"}
+)
+"""Commands that are about files of this machine, whatever the server is."""
+
+
+def asked_of(name: str, server: str, *, is_explicit: bool) -> Callable[..., object] | None:
+    """What a command does with a server; None if it does the same as without one."""
+    if name in ASKED:
+        return partial(_ask, name, server, is_explicit)
+    if name in OF_FILES and not is_explicit:
+        return None
+    return partial(_refuse, name, is_explicit)
+
+
+def _ask(name: str, server: str, is_explicit: bool, **options: object) -> object:
+    file, state = options.pop("file", None), options.pop("state", None)
+    if file is not None or state is not None:
+        where = "--server" if is_explicit else "JOBFILE_SERVER"
+        raise click.UsageError(
+            f"-f and --state name a place on this machine, and {where} a server; remove one"
+        )
+    from engine.cli.remote.asking import Remote  # noqa: PLC0415  start-up time: a wrong option needs none
+    from engine.client.server import ServerError  # noqa: PLC0415  as above
+    from engine.core.errors import ErrorCode, WrongUsageError  # noqa: PLC0415  as above
+
+    module, function = ASKED[name]
+    remote = Remote(server)
+    try:
+        return getattr(import_module(module), function)(remote, **options)
+    except ServerError as error:
+        if error.code is ErrorCode.USAGE:
+            raise WrongUsageError(str(error)) from error
+        raise
+    finally:
+        remote.connection.close()
+
+
+def _refuse(name: str, is_explicit: bool, **_: object) -> object:
+    where = "remove --server" if is_explicit else "unset JOBFILE_SERVER"
+    if name in OF_FILES:
+        raise click.UsageError(f"`{name}` is about files of this machine; {where}")
+    raise click.UsageError(f"`{name}` works on the server's host only; run it there, or {where}")
