@@ -87,8 +87,8 @@ def refuse_root(*, may_be_root: bool) -> None:
     """Raise for a server that root runs at an address: whoever breaks into it would be root."""
     if os.geteuid() == ROOT and not may_be_root:
         raise JobfileError(
-            "the page is not served by root at an address: whoever breaks into the server would be root. Run it "
-            "as the user of the engine; or, as in a container, add --allow-root"
+            "the page is not served by root at an address: whoever breaks into the server would be root. "
+            "Run it as the user of the engine; or, as in a container, add --allow-root"
         )
 
 
