@@ -34,11 +34,14 @@ def is_ping(channel: str) -> bool:
     return channel.startswith(PING)
 
 
-def end_pings(spec: JobSpec, state: RunState) -> dict[str, tuple[str, ...]]:
-    """The channel for the ping about the end of a run; none if its job has no ping, or it is not over."""
+def end_pings(spec: JobSpec, job: str, state: RunState) -> dict[str, tuple[str, ...]]:
+    """The channel for the ping about the end of a run; none if its job has no ping, or it is not over.
+
+    `job` is the name that the job has now: the definition of the run may have an older one.
+    """
     if not spec.ping or not state.is_final:
         return {}
-    return {_EVENTS.get(state, CANCELLED): (ping_channel(spec.name),)}
+    return {_EVENTS.get(state, CANCELLED): (ping_channel(job),)}
 
 
 def notices(spec: JobSpec, state: RunState, *, previous: str = "") -> dict[str, tuple[str, ...]]:

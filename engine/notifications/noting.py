@@ -55,8 +55,9 @@ def owe_for_run(store: Notifications, run: Run, spec: JobSpec, *, now: datetime)
         is_trouble = _was_missed(store, run)
     found = notices(spec, run.state, previous=TROUBLE[0] if is_trouble else "")
     facts = facts_of_run(run, previous=before)
-    _owe(store, spec.name, found, facts, key=run.id, run_id=run.id, now=now)
-    _owe(store, spec.name, end_pings(spec, run.state), facts, key=run.id, run_id=run.id, now=now)
+    # The name of the run: its definition may be from before the job was renamed.
+    for owed in (found, end_pings(spec, run.job, run.state)):
+        _owe(store, run.job, owed, facts, key=run.id, run_id=run.id, now=now)
 
 
 def owe_for_start(store: "_Noting", run: Run, spec: JobSpec, *, now: datetime) -> None:
@@ -64,10 +65,10 @@ def owe_for_start(store: "_Noting", run: Run, spec: JobSpec, *, now: datetime) -
     if not spec.ping or run.attempt:
         return
     facts = {"run": run.id, "scheduled_for": run.scheduled_for.isoformat(), "state": STARTED}
-    found = {STARTED: (ping_channel(spec.name),)}
+    found = {STARTED: (ping_channel(run.job),)}
     # A turn settles ends before it starts what they kept from starting: the times must have that order, too.
     at = now + timedelta.resolution
-    _owe(store, spec.name, found, facts, key=run.occurrence or run.id, run_id=run.id, now=at)
+    _owe(store, run.job, found, facts, key=run.occurrence or run.id, run_id=run.id, now=at)
 
 
 def facts_of_run(run: Run, *, previous: RunState | None) -> Facts:
@@ -119,7 +120,7 @@ def owe_for_gap(store: Notifications, not_run: NotRun, spec: JobSpec, *, now: da
     found = notices(spec, not_run.state)
     key = f"{spec.name}/{first_at}"
     _owe(store, spec.name, found, facts, key=key, run_id="", now=now)
-    _owe(store, spec.name, end_pings(spec, not_run.state), facts, key=key, run_id="", now=now)
+    _owe(store, spec.name, end_pings(spec, spec.name, not_run.state), facts, key=key, run_id="", now=now)
 
 
 class EngineNotes(Protocol):

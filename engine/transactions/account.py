@@ -113,6 +113,7 @@ def retry_run(
     requested_by: str = "",
 ) -> Run:
     """The run that retries another by hand, before it is recorded: same time, params and combination."""
+    spec = replace(spec, name=old.job)  # an old definition may be from before the job was renamed
     occurrence = requested(
         spec.name,
         at=old.scheduled_for,

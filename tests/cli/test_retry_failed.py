@@ -183,3 +183,17 @@ def test_a_retry_uses_the_definition_in_force_or_that_of_the_old_run(
     assert text is not None
     assert json.loads(text)["action"]["argv"] == argv
     assert (run.digest == old.digest) == (argv == ["true"])
+
+
+def test_the_old_definition_of_a_renamed_job_runs_under_its_new_name(
+    jobfile: Jobfile, tmp_path: Path
+) -> None:
+    world = a_night(tmp_path, 1)
+    old = next(run for run in runs(tmp_path) if run.job == "sync")
+    renamed = TEXT.replace("  sync: {", "  later: {renamed_from: sync, ")
+    world.edit(renamed)
+    world.crash()
+    (tmp_path / "jobs.yaml").write_text(renamed)
+    made = jobfile("retry", old.id, "--detach", "--original").out.strip()
+    (run,) = [one for one in runs(tmp_path) if one.id == made]
+    assert (run.job, run.digest, run.concurrency_key) == ("later", old.digest, "later")

@@ -62,6 +62,25 @@ def test_an_end_is_noted_as_facts_for_each_channel_under_a_name_of_its_own(world
         )
 
 
+def test_a_job_that_is_renamed_while_it_runs_is_told_under_its_new_name(tmp_path: Path) -> None:
+    """Also its ping: the sender finds the address of a ping by the job's name."""
+    text = (
+        "version: 1\nchannels: {ops: {command: [x]}}\njobs:\n  NAME:\n    ping: http://localhost/ping\n"
+        "    notify: {failed: [ops]}\n    run: x\n"
+    )
+    world = World(tmp_path, text.replace("NAME", "old"))
+    world.run_by_hand("old")
+    world.edit(text.replace("NAME:", "new:\n    renamed_from: old"))
+    world.finish(exit_code=3)
+    assert {(one.event, one.channel, one.job) for one in owed(world)} == {
+        ("started", "ping:new", "new"),
+        ("failed", "ping:new", "new"),
+        ("failed", "ops", "new"),
+    }
+    (facts,) = [json.loads(one.facts) for one in owed(world) if one.channel == "ops"]
+    assert facts["job"] == "new"
+
+
 def test_many_occurrences_that_did_not_run_are_noted_once(world: World) -> None:
     for _ in range(2):
         with world.store.transaction():

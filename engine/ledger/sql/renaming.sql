@@ -30,8 +30,10 @@ update pause set job = :new where job = :old;
 update pruned_request set job = :new where job = :old;
 
 -- name: rename_outbox
--- The notifications about a job.
-update outbox set job = :new where job = :old;
+-- The notifications about a job. Its pings have a channel of their own, with its name.
+update outbox set job = :new,
+                  channel = case when channel = 'ping:' || :old then 'ping:' || :new else channel end
+where job = :old;
 
 -- name: rename_trigger_events
 -- The trigger events that a job has seen.
