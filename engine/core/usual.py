@@ -4,7 +4,6 @@ The median and the median distance from it are hardly moved by a few outliers in
 """
 
 from collections.abc import Mapping, Sequence
-from statistics import median
 from typing import Final
 
 from engine.core.records import Odd
@@ -28,6 +27,8 @@ DURATION: Final = "expect.duration"
 
 def odd(run_id: str, values: Mapping[str, float], history: Mapping[str, Sequence[float]]) -> tuple[Odd, ...]:
     """What is far from usual: the duration and numeric outputs, by name."""
+    from statistics import median  # noqa: PLC0415  start-up time: most answers only need the words
+
     found = []
     for name, value in sorted(values.items()):
         before = history.get(name, ())[:HISTORY]

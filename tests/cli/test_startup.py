@@ -26,6 +26,7 @@ EXECUTION = (
     "watchdog",
     "hashlib",
     "tempfile",
+    "statistics",
     "engine.loops",
     "engine.execution",
     "engine.cli.remote",
