@@ -14,6 +14,7 @@ PARTS = (
     "check",
     "planning",
     "listing",
+    "pages",
     "years",
     "time",
     "runs",

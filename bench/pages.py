@@ -11,8 +11,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench.check import FILES, JOBFILE, text_of
-from bench.listing import record_runs
+from bench.check import JOBFILE
+from bench.listing import apply_and_record
 
 RUNS = 100
 """Runs of each job."""
@@ -27,12 +27,7 @@ PROMISE = "at most 150 ms"
 def measure() -> list[dict]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "jobs").mkdir()
-        (folder / "jobs.yaml").write_text("version: 1\ninclude: [jobs/*.yaml]\njobs: {}\n")
-        for index in range(FILES):
-            (folder / "jobs" / f"{index:03}.yaml").write_text(text_of(index))
-        subprocess.run([JOBFILE, "apply", "--yes"], cwd=folder, capture_output=True, check=True)
-        record_runs(folder / ".jobfile" / "ledger.db", RUNS)
+        apply_and_record(folder, RUNS)
         with _server(folder) as server, _writes(folder):
             return [row for name, path in PAGES.items() for row in _rows(name, _times(server, path))]
 

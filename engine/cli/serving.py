@@ -84,10 +84,10 @@ def page_beside(
 
 
 def refuse_root(*, may_be_root: bool) -> None:
-    """Raise for a server that root runs at an address: whoever breaks into it would be root."""
+    """Raise for a server that root runs at an address: an attacker who breaks into it would be root."""
     if os.geteuid() == ROOT and not may_be_root:
         raise JobfileError(
-            "the page is not served by root at an address: whoever breaks into the server would be root. "
+            "the page is not served by root at an address: an attacker who breaks into it would be root. "
             "Run it as the user of the engine; or, as in a container, add --allow-root"
         )
 

@@ -88,5 +88,5 @@ def end_session(store: "Admitting", session: Grant, *, everywhere: bool, now: da
 
 
 def note_failure(store: "Admitting", address: str, *, now: datetime) -> None:
-    """Record that somebody at this address could not sign in: with a wrong token, or one that has ended."""
+    """Record that a sign-in from this address failed: with a wrong token, or one that has ended."""
     store.audit(actor=f"nobody at {address}", action="sign in refused", object="token", detail="", now=now)
