@@ -18,10 +18,13 @@ from tests.acceptance.engines import (
     state_of,
     until,
 )
+from tests.soak import IS_SOAK
 from tests.web.served import Served
 
+COUNT = 1_000 if IS_SOAK else 8
+EVERY = 90 if IS_SOAK else 2
 JOBS = "version: 1\njobs:\n" + "".join(
-    f"  j{number}: {{schedule: {{every: 2s}}, run: true}}\n" for number in range(8)
+    f"  j{number}: {{schedule: {{every: {EVERY}s}}, run: true}}\n" for number in range(COUNT)
 )
 
 

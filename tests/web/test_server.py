@@ -27,6 +27,9 @@ from tests.cli.test_files import fits
 from tests.web.served import Served, read_all, served
 from tests.web_servers import Certificates, make_certificates
 
+TABS = 200
+MAX_KIB = 200 * 1024
+
 JOBS = "version: 1\njobs:\n  hello: {run: echo hi}\n"
 QUICK_SECONDS = 5.0
 """How long a good request may take while others are bad, on a busy machine."""
@@ -126,6 +129,32 @@ def test_a_page_of_an_open_tab_hears_of_a_change(server: Served, folder: Path) -
         assert say(folder, "pause", "hello").returncode == 0
         while b"event: changed" not in found:
             found += connection.recv(4_096)
+    assert say(folder, "resume", "hello").returncode == 0
+
+
+def test_two_hundred_open_tabs_hear_of_a_change_and_cost_little_memory(folder: Path) -> None:
+    """No engine is running here: tabs ask the server alone, and it looks at the ledger once for all."""
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(served(folder, "--listen", "127.0.0.1:0"))
+        tabs = [stack.enter_context(server.connect()) for _ in range(TABS)]
+        for tab in tabs:
+            tab.sendall(server.request("/live"))
+        heard = [b""] * TABS
+
+        def hear(words: bytes) -> None:
+            for number, tab in enumerate(tabs):
+                while words not in heard[number]:
+                    part = tab.recv(4_096)
+                    assert part, heard[number]
+                    heard[number] += part
+
+        hear(b": alive")
+        server.get("/")
+        assert say(folder, "pause", "hello").returncode == 0
+        hear(b"event: changed")
+        about = Path(f"/proc/{server.process.pid}/status").read_text()
+        (peak,) = [int(line.split()[1]) for line in about.splitlines() if line.startswith("VmHWM:")]
+        assert peak < MAX_KIB
     assert say(folder, "resume", "hello").returncode == 0
 
 
