@@ -29,7 +29,7 @@ from jobfile.schedule.zones import load_zone
 
 MARKS: Final = 30
 """Number of last results of each job."""
-PAGE_JOBS: Final = 200
+PAGE_JOBS: Final = 100
 """Number of jobs on one page."""
 _LAST: Final = datetime.max.replace(tzinfo=UTC)
 _TONES: Final = (Tone.BAD, Tone.DOUBTFUL, Tone.ACTIVE, Tone.GOOD, Tone.FAINT)
