@@ -27,15 +27,15 @@ from engine.ledger import (
     store_ports,
     submit_ports,
 )
-from engine.ledger.sqlite.artifacts import SqliteArtifacts
-from engine.ledger.sqlite.incidents import SqliteIncidents
-from engine.ledger.sqlite.outbox import SqliteOutbox
-from engine.ledger.sqlite.past import SqlitePast
-from engine.ledger.sqlite.pauses import SqlitePauses
-from engine.ledger.sqlite.soundness import SqliteSoundness
-from engine.ledger.sqlite.steps import SqliteSteps
+from engine.ledger.relational.artifacts import LedgerArtifacts
+from engine.ledger.relational.incidents import LedgerIncidents
+from engine.ledger.relational.outbox import LedgerOutbox
+from engine.ledger.relational.past import LedgerPast
+from engine.ledger.relational.pauses import LedgerPauses
+from engine.ledger.relational.soundness import LedgerSoundness
+from engine.ledger.relational.steps import LedgerSteps
+from engine.ledger.relational.view import LedgerView
 from engine.ledger.sqlite.store import SqliteStore
-from engine.ledger.sqlite.view import SqliteView
 from engine.ledger.statements import HEADER, SHARED
 from jobfile import __version__
 from jobfile.checks import FILE_CHECKS, JOB_CHECKS, PAYLOAD_CHECKS, SECTION_CHECKS
@@ -64,7 +64,7 @@ def test_modules_and_functions_stay_small_and_say_what_they_are_for(path: Path) 
 
 
 def test_every_statement_is_used_and_says_what_it_does() -> None:
-    code = "".join(path.read_text() for path in known_files("engine/ledger/sqlite", "*.py"))
+    code = "".join(path.read_text() for path in known_files("engine/ledger", "*.py"))
     known = set()
     for path in STATEMENTS:
         about, *statements = path.read_text().split(HEADER)
@@ -118,14 +118,14 @@ def test_a_port_of_the_ledger_is_small_and_says_once_what_each_method_does(port:
     [
         (store_ports.Store, SqliteStore),
         (submit_ports.Submitting, SqliteStore),
-        (store_ports.Pauses, SqlitePauses),
-        (store_ports.Incidents, SqliteIncidents),
-        (event_ports.Outbox, SqliteOutbox),
-        (past_ports.Past, SqlitePast),
-        (past_ports.Artifacts, SqliteArtifacts),
-        (step_ports.Steps, SqliteSteps),
-        (ports.View, SqliteView),
-        (soundness_ports.Soundness, SqliteSoundness),
+        (store_ports.Pauses, LedgerPauses),
+        (store_ports.Incidents, LedgerIncidents),
+        (event_ports.Outbox, LedgerOutbox),
+        (past_ports.Past, LedgerPast),
+        (past_ports.Artifacts, LedgerArtifacts),
+        (step_ports.Steps, LedgerSteps),
+        (ports.View, LedgerView),
+        (soundness_ports.Soundness, LedgerSoundness),
     ],
     ids=lambda one: one.__name__,
 )

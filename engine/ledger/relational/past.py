@@ -1,4 +1,4 @@
-"""Finished runs in the SQLite ledger: late evidence, and deletions by retention."""
+"""Finished runs: late evidence, and deletions by retention."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -7,9 +7,9 @@ from engine.core.lifecycle import Attempt, AttemptKey, Ended, Run, RunState
 from engine.core.occurrences import deciding, grouped
 from engine.core.records import Audited, Output, Schedule
 from engine.ledger.cells import INSTANT, UNREADABLE, is_number
+from engine.ledger.connection import Connection
 from engine.ledger.record_rows import audited_from_row, gap_from_row, schedule_from_row
 from engine.ledger.rows import attempt_from_row, from_us, output_from_row, run_from_row, to_us
-from engine.ledger.sqlite.connection import Connection
 from jobfile.model.canonical import canonical_json, to_plain
 from jobfile.model.values import Value
 from jobfile.schedule.occurrences import next_fire
@@ -22,7 +22,7 @@ every zone are whole numbers of quarters.
 """
 
 
-class SqlitePast:
+class LedgerPast:
     """Every method that writes runs inside the store's transaction."""
 
     def __init__(self, connection: Connection) -> None:

@@ -1,15 +1,15 @@
-"""The readings that the store, the view and the check of the SQLite ledger share."""
+"""The readings that the store, the view and the check of the ledger share."""
 
 from datetime import datetime
 
 from engine.core.lifecycle import Run
 from engine.core.records import Generation, JobVersion, LiveAttempt, Schedule
+from engine.ledger.connection import Connection
 from engine.ledger.record_rows import generation_from_row, job_version_from_row, schedule_from_row
 from engine.ledger.rows import live_attempt_from_row, run_from_row
-from engine.ledger.sqlite.connection import Connection
 
 
-class SqliteCurrent:
+class LedgerCurrent:
     """Implements the part of `Current` that is the same in the store and the view."""
 
     _db: Connection
@@ -30,7 +30,7 @@ class SqliteCurrent:
         return self._db.first(job_version_from_row, "generation.job_in_force", {"job": job})
 
 
-class SqliteStanding:
+class LedgerStanding:
     """Implements `Standing`, for the store and for a check of the ledger."""
 
     _db: Connection

@@ -1,4 +1,4 @@
-"""Numbers about many runs, from the SQLite ledger."""
+"""Numbers about many runs."""
 
 import json
 from collections.abc import Collection, Iterator, Sequence
@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 from engine.core.lifecycle import Run, RunState
 from engine.core.records import StateCount
 from engine.ledger.cells import COUNT, state_of
+from engine.ledger.connection import Connection
 from engine.ledger.rows import run_from_row, to_us
-from engine.ledger.sqlite.connection import Connection
 
 _MICROSECOND = timedelta(microseconds=1)
 
 
-class SqliteTotals:
+class LedgerTotals:
     """Implements `Totals`."""
 
     def __init__(self, connection: Connection) -> None:

@@ -1,11 +1,10 @@
 """Finds the runs that may start now, each queue on its own, so that none is starved by another."""
 
-import sqlite3
 from datetime import datetime
 from typing import Final
 
-from engine.ledger.rows import to_us
-from engine.ledger.sqlite.connection import Connection
+from engine.ledger.connection import Connection
+from engine.ledger.rows import Row, to_us
 
 LOOKED_AT: Final = 32
 """How many more than wanted of the runs that wait for another are looked at in starting order. Then they are
@@ -13,11 +12,9 @@ looked for by their keys: that takes longer with many keys, and the first way wi
 """
 
 
-def startable(
-    db: Connection, *, now: datetime, limit: int, is_catchup: bool, ahead: int = 0
-) -> list[sqlite3.Row]:
+def startable(db: Connection, *, now: datetime, limit: int, is_catchup: bool, ahead: int = 0) -> list[Row]:
     """The rows of the runs that may start, in starting order; see the port."""
-    found: list[sqlite3.Row] = []
+    found: list[Row] = []
     for lane in db.rows("starting.lanes"):
         most = limit
         if lane["slots"] is not None:
@@ -30,9 +27,9 @@ def startable(
     return found[:limit]
 
 
-def _of_lane(db: Connection, lane: str, now: int, most: int, *, is_catchup: bool) -> list[sqlite3.Row]:
+def _of_lane(db: Connection, lane: str, now: int, most: int, *, is_catchup: bool) -> list[Row]:
     values = {"queue": lane, "now": now, "limit": most, "is_catchup": is_catchup}
-    found = db.rows("starting.ready", values)
+    found = list(db.rows("starting.ready", values))
     overlapped = db.rows("starting.overlapped", {**values, "looked_at": most + LOOKED_AT})
     if len(overlapped) < most:
         overlapped = db.rows("starting.overlapped_by_key", values)
@@ -43,5 +40,5 @@ def _of_lane(db: Connection, lane: str, now: int, most: int, *, is_catchup: bool
     return found[:most]
 
 
-def _starting_order(row: sqlite3.Row) -> tuple[int, int, int]:
+def _starting_order(row: Row) -> tuple[int, int, int]:
     return -row["priority"], row["scheduled_for"], row["seq"]

@@ -1,4 +1,4 @@
-"""The readings of a check of the ledger itself, in the SQLite ledger."""
+"""The readings of a check of the ledger itself."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -23,13 +23,13 @@ from engine.core.records import (
     Unreadable,
 )
 from engine.ledger.cells import INSTANT
+from engine.ledger.connection import Connection
 from engine.ledger.record_rows import gap_from_row, schedule_from_row, session_from_row
+from engine.ledger.relational.current import LedgerStanding
+from engine.ledger.relational.definitions import read_definition
+from engine.ledger.relational.incidents import LedgerIncidents
+from engine.ledger.relational.starting import startable
 from engine.ledger.rows import from_us, run_from_row, to_us
-from engine.ledger.sqlite.connection import Connection
-from engine.ledger.sqlite.current import SqliteStanding
-from engine.ledger.sqlite.definitions import read_definition
-from engine.ledger.sqlite.incidents import SqliteIncidents
-from engine.ledger.sqlite.starting import startable
 from engine.ledger.stand_ins import faults_of, unreadable_row
 
 EVERY_ROW = (
@@ -63,7 +63,7 @@ EVERY_ROW = (
 """The queries that read every row: one for each table."""
 
 
-class SqliteSoundness(SqliteStanding):
+class LedgerSoundness(LedgerStanding):
     """Reads only. Readings inside `snapshot()` are of one moment."""
 
     def __init__(self, connection: Connection) -> None:
@@ -134,13 +134,13 @@ class SqliteSoundness(SqliteStanding):
         return (self._db.read(session_from_row, row) for row in self._db.each("session.sessions"))
 
     def clock_epoch(self) -> int:
-        return SqliteIncidents(self._db).clock_epoch()
+        return LedgerIncidents(self._db).clock_epoch()
 
     def newest_intent(self) -> datetime | None:
         return self._db.instant("attempt.newest_intent")
 
     def hold(self, kind: str = CLOCK_HOLD) -> Incident | None:
-        return SqliteIncidents(self._db).hold(kind)
+        return LedgerIncidents(self._db).hold(kind)
 
     def tzdata_versions(self) -> tuple[str, ...]:
         return tuple(row["tzdata_version"] for row in self._db.rows("generation.tzdata_versions"))

@@ -1,16 +1,16 @@
-"""Runs counted by slots of time, from the SQLite ledger."""
+"""Runs counted by slots of time."""
 
 import json
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from engine.ledger.cells import state_of
+from engine.ledger.connection import Connection
 from engine.ledger.rows import to_us
 from engine.ledger.slot_ports import SlotCount
-from engine.ledger.sqlite.connection import Connection
 
 
-class SqliteSlots:
+class LedgerSlots:
     """Implements `Slots`."""
 
     def __init__(self, connection: Connection) -> None:

@@ -1,14 +1,14 @@
-"""Tokens and sessions in the SQLite ledger."""
+"""Tokens and sessions."""
 
 from datetime import datetime
 
 from engine.core.access import Grant
+from engine.ledger.connection import Connection
 from engine.ledger.record_rows import grant_from_row
 from engine.ledger.rows import to_us
-from engine.ledger.sqlite.connection import Connection
 
 
-class SqliteAccess:
+class LedgerAccess:
     """Every method that writes runs inside the store's transaction."""
 
     def __init__(self, connection: Connection) -> None:

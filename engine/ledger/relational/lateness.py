@@ -1,4 +1,4 @@
-"""Late jobs and unusual runs in the SQLite ledger."""
+"""Late jobs and unusual runs."""
 
 import json
 from collections.abc import Sequence
@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 from engine.core.lateness import Late
 from engine.core.lifecycle import Run
 from engine.core.records import Odd
+from engine.ledger.connection import Connection
 from engine.ledger.record_rows import late_from_row, odd_from_row
 from engine.ledger.rows import run_from_row, to_us
-from engine.ledger.sqlite.connection import Connection
 
 
-class SqliteLateness:
+class LedgerLateness:
     """Every method that writes runs inside the store's transaction."""
 
     def __init__(self, connection: Connection) -> None:

@@ -1,13 +1,13 @@
-"""Trigger events and idempotency keys in the SQLite ledger."""
+"""Trigger events and idempotency keys."""
 
 from datetime import datetime
 
 from engine.core.lifecycle import TriggerEvent, TriggerKind
+from engine.ledger.connection import Connection
 from engine.ledger.rows import db_text, to_us
-from engine.ledger.sqlite.connection import Connection
 
 
-class SqliteTriggerEvents:
+class LedgerTriggerEvents:
     """Every method that writes runs inside the store's transaction."""
 
     def __init__(self, connection: Connection) -> None:
@@ -39,7 +39,7 @@ class SqliteTriggerEvents:
         return self._db.write("trigger_event.forget_events", values)
 
 
-class SqliteKeys:
+class LedgerKeys:
     """Every method that writes runs inside the store's transaction."""
 
     def __init__(self, connection: Connection) -> None:

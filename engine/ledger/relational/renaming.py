@@ -1,6 +1,6 @@
 """Renames a job in every table of the ledger."""
 
-from engine.ledger.sqlite.connection import Connection
+from engine.ledger.connection import Connection
 
 RENAMED = (
     "renaming.rename_runs",

@@ -1,9 +1,8 @@
 """Reads compiled jobs from the ledger. A text that was altered after it was applied is refused."""
 
-import sqlite3
-
 from engine.core.records import Definition, Unreadable
 from engine.ledger.cells import is_job
+from engine.ledger.rows import Row
 from jobfile.model.canonical import digest as digest_of
 from jobfile.model.canonical import spec_from_json
 from jobfile.model.jobs import CommandAction, JobSpec
@@ -11,7 +10,7 @@ from jobfile.model.jobs import CommandAction, JobSpec
 STAND_IN_NAME = "unreadable"
 
 
-def read_definition(digest: str, row: sqlite3.Row | None) -> JobSpec | Unreadable:
+def read_definition(digest: str, row: Row | None) -> JobSpec | Unreadable:
     """The job that a row holds, if its text has this digest; otherwise why it is unreadable."""
     if row is None:
         return _unreadable(digest, "", "it is not in the ledger")
@@ -24,7 +23,7 @@ def read_definition(digest: str, row: sqlite3.Row | None) -> JobSpec | Unreadabl
         return _unreadable(digest, job, f"{type(error).__name__}: {error}")
 
 
-def intact_definition(row: sqlite3.Row) -> Definition | Unreadable:
+def intact_definition(row: Row) -> Definition | Unreadable:
     """The definition that a row holds, not parsed; or that its text was altered."""
     job = row["job"] if is_job(row["job"]) else ""
     if job and is_intact(row["digest"], row["spec"]):

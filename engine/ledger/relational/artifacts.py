@@ -1,15 +1,15 @@
-"""Artifacts of runs in the SQLite ledger."""
+"""Artifacts of runs."""
 
 from collections.abc import Sequence
 from datetime import datetime
 
 from engine.core.artifacts import KeptArtifact
 from engine.core.lifecycle import Artifact, AttemptKey, Run
+from engine.ledger.connection import Connection
 from engine.ledger.rows import artifact_from_row, run_from_row, to_us
-from engine.ledger.sqlite.connection import Connection
 
 
-class SqliteArtifacts:
+class LedgerArtifacts:
     """Every method that writes runs inside the store's transaction."""
 
     def __init__(self, connection: Connection) -> None:

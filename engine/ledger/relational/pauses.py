@@ -1,14 +1,14 @@
-"""Pauses of jobs in the SQLite ledger."""
+"""Pauses of jobs."""
 
 from datetime import datetime
 
 from engine.core.records import Pause
+from engine.ledger.connection import Connection
 from engine.ledger.record_rows import pause_from_row
 from engine.ledger.rows import to_us
-from engine.ledger.sqlite.connection import Connection
 
 
-class SqlitePauses:
+class LedgerPauses:
     """Every method that writes runs inside the store's transaction."""
 
     def __init__(self, connection: Connection) -> None:

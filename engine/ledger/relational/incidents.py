@@ -1,18 +1,18 @@
-"""Incidents, holds and the clock epoch in the SQLite ledger."""
+"""Incidents, holds and the clock epoch."""
 
 from datetime import datetime
 
 from engine.core.lifecycle import Run
 from engine.core.records import CLOCK_HOLD, Incident
 from engine.ledger.cells import COUNT, is_number
+from engine.ledger.connection import Connection
 from engine.ledger.record_rows import incident_from_row
 from engine.ledger.rows import to_us
-from engine.ledger.sqlite.connection import Connection
 
 CLOCK_EPOCH = "clock_epoch"
 
 
-class SqliteIncidents:
+class LedgerIncidents:
     """Every method that writes runs inside the store's transaction."""
 
     def __init__(self, connection: Connection) -> None:

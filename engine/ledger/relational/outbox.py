@@ -1,16 +1,16 @@
-"""Notifications to send, in the SQLite ledger."""
+"""Notifications to send."""
 
 from collections.abc import Mapping
 from datetime import datetime
 from itertools import groupby
 
 from engine.core.records import Owed, Parcel, Told
+from engine.ledger.connection import Connection
 from engine.ledger.record_rows import owed_from_row
 from engine.ledger.rows import Row, from_us, to_us
-from engine.ledger.sqlite.connection import Connection
 
 
-class SqliteOutbox:
+class LedgerOutbox:
     """Every method that writes runs inside the store's transaction."""
 
     def __init__(self, connection: Connection) -> None:

@@ -1,15 +1,15 @@
-"""Backfills in the SQLite ledger."""
+"""Backfills."""
 
 from datetime import datetime
 
 from engine.core.lifecycle import Run
 from engine.core.records import Backfill
+from engine.ledger.connection import Connection
 from engine.ledger.record_rows import backfill_from_row
 from engine.ledger.rows import run_from_row, to_us
-from engine.ledger.sqlite.connection import Connection
 
 
-class SqliteBackfills:
+class LedgerBackfills:
     """Every method that writes runs inside the store's transaction."""
 
     def __init__(self, connection: Connection) -> None:

@@ -1,15 +1,15 @@
-"""Which jobs follow which, and the ends of runs to act on, in the SQLite ledger."""
+"""Which jobs follow which, and the ends of runs to act on."""
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from engine.core.following import RunEnd
 from engine.core.lifecycle import Run
+from engine.ledger.connection import Connection
 from engine.ledger.rows import run_from_row, to_us
-from engine.ledger.sqlite.connection import Connection
 
 
-class SqliteFollowing:
+class LedgerFollowing:
     """Every method that writes runs inside the store's transaction."""
 
     def __init__(self, connection: Connection) -> None:

@@ -1,4 +1,4 @@
-"""The steps of runs in the SQLite ledger."""
+"""The steps of runs."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -6,11 +6,11 @@ from datetime import datetime
 from engine.core.lifecycle import AttemptKey, Outcome, Run, Verdict
 from engine.core.records import StepOfRun
 from engine.core.step_states import StepKey, StepRun
+from engine.ledger.connection import Connection
 from engine.ledger.rows import attempt_end_to_row, run_from_row, step_from_row, step_to_row, to_us
-from engine.ledger.sqlite.connection import Connection
 
 
-class SqliteSteps:
+class LedgerSteps:
     """Every method that writes runs inside the store's transaction."""
 
     def __init__(self, connection: Connection) -> None:
