@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from engine.core.audit_chain import link_hash
 from engine.core.lifecycle import (
     Attempt,
     AttemptKey,
@@ -35,7 +36,7 @@ from engine.ledger.relational.renaming import rename
 from engine.ledger.relational.starting import startable
 from engine.ledger.relational.steps import LedgerSteps
 from engine.ledger.relational.trigger_events import LedgerKeys, LedgerTriggerEvents
-from engine.ledger.rows import attempt_end_to_row, run_from_row, run_to_row, to_us
+from engine.ledger.rows import attempt_end_to_row, db_text, run_from_row, run_to_row, to_us
 from engine.ports import Stop
 from jobfile.model.canonical import canonical_json, to_plain
 from jobfile.model.catalog import CompiledJob
@@ -399,8 +400,11 @@ class LedgerStore(LedgerCurrent, LedgerStanding):
         return self._db.write("rejection.resolve_rejections", {"now": to_us(now)}) > 0
 
     def audit(self, *, actor: str, action: str, object: str, detail: str, now: datetime) -> None:
-        values = {"at": to_us(now), "actor": actor, "action": action, "object": object, "detail": detail}
-        self._db.write("audit.add_audit", values)
+        newest = self._db.row("audit.newest_link")
+        seq, before = (0, "") if newest is None else (newest["seq"], newest["hash"])
+        texts = {"actor": actor, "action": action, "object": object, "detail": detail}
+        values = {"seq": seq + 1, "at": to_us(now), **{name: db_text(text) for name, text in texts.items()}}
+        self._db.write("audit.add_audit", values | {"hash": link_hash(before, *values.values())})
 
     def last_session(self) -> Session | None:
         found = self._db.first(session_from_row, "session.last_session")
