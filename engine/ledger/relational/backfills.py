@@ -22,6 +22,7 @@ class LedgerBackfills:
         values = backfill._asdict() | {name: to_us(getattr(backfill, name)) for name in instants}
         for name in ("id", "ended_at", "ended_because"):
             del values[name]
+        values["again"] = int(backfill.again)
         row = self._db.row("backfill.add_backfill", values)
         assert row is not None
         return int(row["id"])

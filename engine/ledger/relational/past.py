@@ -168,7 +168,7 @@ class LedgerPast:
             "detail": run.detail,
             "job": run.job,
         }
-        said["ran"] = was_executed
+        said["ran"] = int(was_executed)
         about = {"generation": run.generation or 0, "epoch": self._db.epoch or 0, "recorded_at": to_us(now)}
         self._db.write("retention.add_pruned_gap", values | said | about)
         return True

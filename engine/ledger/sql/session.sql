@@ -32,7 +32,7 @@ select * from session where kind = 'engine' and started_at > :at order by epoch 
 select * from session order by epoch;
 
 -- name: open_session
--- A new session takes the next epoch, or a later one that is asked for.
+-- A new session takes the next epoch, or a given later one.
 insert into session (epoch, kind, boot_id, pid, version, started_at, last_seen_at, boot_seconds)
 select case when :at_least > next then :at_least else next end, :kind, :boot_id, :pid, :version, :now, :now, :boot_seconds
 from (select coalesce(max(epoch), 0) + 1 as next from session where epoch <= 9007199254740992) as found

@@ -92,7 +92,7 @@ select r.id as run_id, r.job, 'attempt ' || a.number || ' ended as ' || a.resolv
                         || ' were made' as said, count(*) over () as total
 from attempt a join run r on r.seq = a.run_seq
 join attempt b on b.run_seq = a.run_seq and b.step = a.step and b.item = a.item and b.number > a.number
-where a.resolved <> '' group by a.run_seq, a.step, a.item, a.number, r.id
+where a.resolved <> '' group by a.run_seq, a.step, a.item, a.number, r.seq
 order by r.id limit :limit;
 
 -- name: unproven

@@ -9,6 +9,6 @@ class NotInstalledError(JobfileError):
     code = ErrorCode.USAGE
 
 
-def not_installed(what: str, error: ModuleNotFoundError, *, extra: str) -> NotInstalledError:
+def not_installed(what: str, error: ImportError, *, extra: str) -> NotInstalledError:
     """The error about a missing package: `what` begins the sentence, such as `the metrics need`."""
     return NotInstalledError(f"{what} {error.name}; install it with  pip install 'jobfile[{extra}]'")
