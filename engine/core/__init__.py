@@ -16,6 +16,7 @@ __all__ = [
     "events",
     "expectations",
     "following",
+    "histograms",
     "lateness",
     "lifecycle",
     "notices",

@@ -113,24 +113,6 @@ select * from run indexed by run_retry_of
 where retry_of is not null and scheduled_for >= :since and scheduled_for < :until
 order by seq;
 
--- name: durations_in
--- How long the ended runs in a window took, by job and bucket: the number of bounds that they exceed.
-select job, (length > :b0) + (length > :b1) + (length > :b2) + (length > :b3) + (length > :b4) + (length > :b5)
-       + (length > :b6) + (length > :b7) + (length > :b8) + (length > :b9) as bucket,
-       count(*) as runs, total(length) as length
-from (select job, ended_at - started_at as length from run indexed by run_scheduled_for
-      where scheduled_for >= :since and scheduled_for < :until and started_at is not null and ended_at is not null)
-group by 1, 2;
-
--- name: lateness_in
--- The same of how much later than planned runs started; a clock that was set back makes none early.
-select job, (length > :b0) + (length > :b1) + (length > :b2) + (length > :b3) + (length > :b4) + (length > :b5)
-       + (length > :b6) + (length > :b7) + (length > :b8) + (length > :b9) as bucket,
-       count(*) as runs, total(length) as length
-from (select job, max(0, started_at - not_before) as length from run indexed by run_scheduled_for
-      where scheduled_for >= :since and scheduled_for < :until and started_at is not null)
-group by 1, 2;
-
 -- name: count_runs
 -- Runs with a nominal time in a window, counted by job, kind and state; pruned manual runs are included. Runs of a
 -- matrix are left out: they count by occurrence.
