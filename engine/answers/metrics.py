@@ -1,11 +1,12 @@
 """Answers of `metrics`: what a monitoring system collects, as values. Every number comes from another answer.
 
-Sums and histograms are about the last day, so they are gauges: nothing has to be kept between two
-collections, and a restart or retention changes no number.
+Sums of verdicts are about the last day, so they are gauges: a restart or retention changes no number. The
+histograms are counters, which the ledger keeps.
 """
 
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -13,20 +14,23 @@ from engine.answers.listing import JobList, ListedJob
 from engine.answers.presence import HOLDS
 from engine.answers.report import VERDICTS, Report
 from engine.answers.status import Status
+from engine.core.histograms import BOUNDS, UNBOUNDED, Bucket, Histogram
 from engine.core.lifecycle import Run, RunState
-from engine.core.records import Bucket
 from engine.ledger.ports import View
 from jobfile.model.dataclass import dataclass
 
 WINDOW: Final = timedelta(days=1)
-"""The time that sums and histograms are about."""
+"""The time that the sums are about."""
 MAX_JOBS: Final = 500
-"""Maximum number of jobs with labels of their own; the sums of the others have the label OTHERS."""
+"""Maximum number of jobs with labels of their own; the sums of the others have the label OTHERS.
+
+The others have no histogram of durations: its counts would jump when a job becomes one of the others.
+"""
 OTHERS: Final = "(others)"
-DURATIONS: Final = (1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 14400.0, 43200.0, 86400.0)
-"""Upper bounds of the buckets of durations, in seconds."""
-LATENESS: Final = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0)
-"""The same of how late runs start."""
+HELP: Final = {
+    Histogram.RUN_DURATION: "How long runs took, from the first start to the end",
+    Histogram.START_LATENESS: "How much later than planned runs were started for the first time",
+}
 
 Labels = tuple[tuple[str, str], ...]
 
@@ -55,29 +59,14 @@ def make_metrics(
 ) -> tuple[Family, ...]:
     """Everything that is collected at one moment; `listed` and `report` are about all jobs."""
     named = {one.job for one in listed.jobs[:MAX_JOBS]}
-    since, until = report.since, report.until
-    durations = view.durations_in(since=since, until=until, bounds=DURATIONS)
-    lateness = view.lateness_in(since=since, until=until, bounds=LATENESS)
+    counted = [one for one in view.totals.histograms() if not one.job or one.job in named]
     return (
         *_engine(status, version=version, now=now),
         *_waiting(status, view.open_runs(), now),
         *_outbox(status, now),
         *_jobs(view, listed.jobs[:MAX_JOBS], beyond=max(0, len(listed.jobs) - MAX_JOBS), now=now),
         *_sums(report, named),
-        _histogram(
-            "run_duration_seconds",
-            "How long the runs of the last day took, from the first start to the end",
-            durations,
-            DURATIONS,
-            named,
-        ),
-        _histogram(
-            "start_lateness_seconds",
-            "How much later than planned the runs of the last day started",
-            [one._replace(job="") for one in lateness],
-            LATENESS,
-            named,
-        ),
+        *(_histogram(name, [one for one in counted if one.histogram is name]) for name in Histogram),
     )
 
 
@@ -194,17 +183,18 @@ def _sums(report: Report, named: set[str]) -> Iterator[Family]:
     yield _one("adds_up", "Whether each expected run has exactly one verdict", not report.wrong)
 
 
-def _histogram(
-    name: str, help_: str, found: Sequence[Bucket], bounds: tuple[float, ...], named: set[str]
-) -> Family:
-    counts: dict[str, list[int]] = defaultdict(lambda: [0] * (len(bounds) + 1))
-    seconds: dict[str, float] = defaultdict(float)
+def _histogram(which: Histogram, found: Iterable[Bucket]) -> Family:
+    bounds = (*(round(bound * 1e6) for bound in BOUNDS[which]), UNBOUNDED)
+    counts: dict[str, list[int]] = defaultdict(lambda: [0] * len(bounds))
+    lengths: dict[str, int] = defaultdict(int)
     for one in found:
-        job = one.job if one.job in named or not one.job else OTHERS
-        counts[job][one.number] += one.runs
-        seconds[job] += one.seconds
+        # Another version may have other bounds: its counts are still below the next of these.
+        counts[one.job][bisect_left(bounds, one.bound)] += one.runs
+        lengths[one.job] += one.length
     samples = (
-        Sample((("job_name", job),) if job else (), seconds[job], tuple(counts[job]))
+        Sample((("job_name", job),) if job else (), lengths[job] / 1e6, tuple(counts[job]))
         for job in sorted(counts)
     )
-    return Family(name=f"jobfile_{name}", help=help_, samples=tuple(samples), bounds=bounds)
+    return Family(
+        name=f"jobfile_{which}_seconds", help=HELP[which], samples=tuple(samples), bounds=BOUNDS[which]
+    )

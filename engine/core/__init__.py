@@ -17,6 +17,7 @@ __all__ = [
     "expectations",
     "extras",
     "following",
+    "histograms",
     "lateness",
     "lifecycle",
     "notices",

@@ -273,16 +273,6 @@ class StateCount:
     """Which day of the window, from 0, where they are counted by day."""
 
 
-class Bucket(NamedTuple):
-    """Runs whose time is between two bounds: of a job, how many, and the sum of their times in seconds."""
-
-    job: str
-    number: int
-    """The place of the upper bound, from 0; that of none is the number of bounds."""
-    runs: int
-    seconds: float
-
-
 class Unreadable(NamedTuple):
     """A row of the ledger that cannot be read: which, why, and the job it concerns as far as known."""
 

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple  # a row's columns have no narrower type
 
 from engine.core.access import GrantKind, Role
+from engine.core.histograms import Histogram
 from engine.core.lateness import LateKind
 from engine.core.lifecycle import AttemptState, RunState, TriggerKind
 from engine.core.step_states import StepState
@@ -444,6 +445,13 @@ CELLS: Final[Mapping[str, Mapping[str, Cell]]] = {
         "used_at": _maybe(INSTANT),
         "ended_at": ENDED,
     },
+    "histogram": {
+        "name": _one_of(frozenset(Histogram), Histogram.RUN_DURATION.value),
+        "job": Cell("a job's name", lambda one: one == "" or is_job(one), "unreadable"),
+        "bound": COUNT,
+        "runs": COUNT,
+        "length": Cell("a length", lambda one: isinstance(one, int) and one >= 0, 0),
+    },
     "followed": {"job": JOB, "follower": JOB, "generation": COUNT},
     "ended": {"run_id": RUN_ID, "generation": COUNT, "noted_at": INSTANT},
     "definition": {"digest": TEXT, "job": JOB, "spec": TEXT},
@@ -467,6 +475,7 @@ KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "late": ("job", "kind", "about"),
     "odd": ("run_id", "name"),
     "access_grant": ("hash",),
+    "histogram": ("job", "name", "bound"),
     "followed": ("job", "follower"),
     "ended": ("seq",),
     "definition": ("digest",),

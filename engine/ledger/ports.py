@@ -18,7 +18,6 @@ if TYPE_CHECKING:
         Applied,
         Audited,
         Backfill,
-        Bucket,
         Definition,
         Gap,
         Generation,
@@ -199,19 +198,6 @@ class Overview(Protocol):
         self, *, since: datetime, until: datetime, jobs: Collection[str] | None, state: States, limit: int
     ) -> tuple[Run, ...]:
         """Runs for times in [since, until), newest first: of these jobs or of all, in these states or any."""
-        ...
-
-    def durations_in(
-        self, *, since: datetime, until: datetime, bounds: Sequence[float]
-    ) -> tuple[Bucket, ...]:
-        """How long the ended runs for times in [since, until) took from their first start, by job and bucket.
-
-        `bounds` are ten upper bounds in seconds, ascending. In no particular order.
-        """
-        ...
-
-    def lateness_in(self, *, since: datetime, until: datetime, bounds: Sequence[float]) -> tuple[Bucket, ...]:
-        """The same of how much later than planned runs started."""
         ...
 
     def key_holder(self, job: str, key: str, *, now: datetime) -> str:

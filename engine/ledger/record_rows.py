@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Final
 
 from engine.core.access import Grant, GrantKind, Role
+from engine.core.histograms import Bucket, Histogram
 from engine.core.lateness import Late, LateKind
 from engine.core.lifecycle import RunState
 from engine.core.records import (
@@ -242,6 +243,11 @@ def odd_from_row(row: Row) -> Odd:
     return Odd(row["run_id"], row["name"], row["value"], row["median"], row["spread"])
 
 
+def bucket_from_row(row: Row) -> Bucket:
+    """A bucket of a histogram."""
+    return Bucket(Histogram(row["name"]), row["job"], row["bound"], row["runs"], row["length"])
+
+
 def grant_from_row(row: Row) -> Grant:
     """A token, a session or a code."""
     return Grant(
@@ -280,6 +286,7 @@ TABLE_OF: Final[Mapping[Callable[[Row], object], str]] = {
     backfill_from_row: "backfill",
     late_from_row: "late",
     odd_from_row: "odd",
+    bucket_from_row: "histogram",
     grant_from_row: "access_grant",
     step_from_row: "step",
 }

@@ -8,12 +8,19 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
     from datetime import datetime, timedelta
 
+    from engine.core.histograms import Bucket
     from engine.core.lifecycle import Run, RunState
     from engine.core.records import StateCount
 
 
 class Totals(Protocol):
-    """Numbers about the runs for times in [since, until), of some jobs, or of all for None."""
+    """Numbers about the runs for times in [since, until), of some jobs, or of all for None; and those about
+    all runs ever.
+    """
+
+    def histograms(self) -> tuple[Bucket, ...]:
+        """Every bucket that has counted a run since the ledger began, in no particular order."""
+        ...
 
     def count_runs_of(
         self, jobs: Collection[str], *, since: datetime, until: datetime, midnight: datetime, day: timedelta

@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Final
 
 from prometheus_client import generate_latest
-from prometheus_client.core import GaugeHistogramMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from engine.answers.expected import INSTANT
@@ -75,7 +75,7 @@ def _metric(family: Family) -> Metric:
         for one in family.samples:
             gauge.add_metric([value for _, value in one.labels], one.value)
         return gauge
-    histogram = GaugeHistogramMetricFamily(family.name, family.help, labels=names)
+    histogram = HistogramMetricFamily(family.name, family.help, labels=names)
     bounds = [*map(str, family.bounds), "+Inf"]
     for one in family.samples:
         counts = [sum(one.counts[: n + 1]) for n in range(len(bounds))]

@@ -71,7 +71,7 @@ COLUMNS: Final = {
 WITHOUT_ROWID: Final = {
     *("attempt", "output", "step", "meta", "definition", "job_version", "outbox", "pruned_request"),
     *("late", "odd", "access_grant"),
-    *("trigger_event", "idempotency_key", "followed"),
+    *("trigger_event", "idempotency_key", "followed", "histogram"),
 }
 ROUNDS: Final = max(map(len, COLUMNS.values()))
 
@@ -170,6 +170,8 @@ def spoil(ledger: Path, table: str, column: str) -> set[object]:
     if table in ("attempt", "output", "artifact", "step"):
         where = "where run_seq in (select seq from run where job = 'victim')"
     key = names[0] if table in WITHOUT_ROWID else "rowid"
+    if table == "histogram":
+        key = "job || name || bound"
     rows = [row[0] for row in db.execute(f"select {key} from {table} {where} order by {key} desc limit 5")]
     taken: set[object] = set()
     for number, value in enumerate(BAD):

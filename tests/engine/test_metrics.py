@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from engine.answers import metrics
-from engine.answers.metrics import DURATIONS, LATENESS, OTHERS, Family
+from engine.answers.metrics import OTHERS, Family
 from engine.answers.presence import Presence
 from engine.answers.report import make_report
 from engine.answers.status import make_status
+from engine.core.histograms import BOUNDS, Histogram
 from engine.service.metrics import collect, metrics_text
 from engine.service.presence import presence_at
 from tests.builders import DAY
@@ -33,6 +34,7 @@ jobs:
   other: {schedule: {every: 5m}, queue: small, run: echo other}
   third: {expect: {success_every: 10m}, queue: small, run: echo third}
 """
+PAIR = "  pair: {schedule: {every: 3m}, retry: {attempts: 2}, steps: {a: {run: echo a}, b: {run: echo b}}}\n"
 Labels = frozenset[tuple[str, str]]
 
 
@@ -66,7 +68,7 @@ def labelled(**labels: str) -> Labels:
 def test_expected_and_accounted_are_those_of_the_report(
     tmp_path_factory: pytest.TempPathFactory, steps: Sequence[tuple[int, int]]
 ) -> None:
-    world = World(tmp_path_factory.mktemp("world"), JOBS)
+    world = World(tmp_path_factory.mktemp("world"), JOBS + PAIR)
     for seconds, code in steps:
         world.pass_time(seconds=seconds)
         world.finish(exit_code=code)
@@ -89,13 +91,16 @@ def test_expected_and_accounted_are_those_of_the_report(
         assert told == {verdict: count for verdict, count in row.verdicts.items() if count}
         assert sum(told.values()) == row.expected
     assert found["jobfile_adds_up", labelled()] == 1
-    ended = [run for job in ("hello", "other") for run in world.runs(job) if run.ended_at and run.started_at]
+    runs = [run for job in ("hello", "other", "pair") for run in world.runs(job)]
+    ended = [run for run in runs if run.ended_at and run.started_at]
     counted = sum(
         value
         for (name, labels), value in found.items()
         if name == "jobfile_run_duration_seconds_bucket" and ("le", "+Inf") in labels
     )
     assert counted == len(ended)
+    started = found.get(("jobfile_start_lateness_seconds_count", labelled()), 0)
+    assert started == len([run for run in runs if run.started_at])
     world.crash()
 
 
@@ -113,14 +118,16 @@ def test_a_bucket_has_the_runs_up_to_its_bound(world: World) -> None:
     found = read(world)
     buckets = {
         bound: found["jobfile_run_duration_seconds_bucket", labelled(job_name="hello", le=str(bound))]
-        for bound in DURATIONS
+        for bound in BOUNDS[Histogram.RUN_DURATION]
     }
-    assert buckets == {bound: 0 if bound < 5 else 1 if bound < 15 else 2 for bound in DURATIONS}
-    assert found["jobfile_run_duration_seconds_gsum", labelled(job_name="hello")] == pytest.approx(10.001)
-    late = [found["jobfile_start_lateness_seconds_bucket", labelled(le=str(bound))] for bound in LATENESS]
+    assert buckets == {bound: 0 if bound < 5 else 1 if bound < 15 else 2 for bound in buckets}
+    assert found["jobfile_run_duration_seconds_sum", labelled(job_name="hello")] == pytest.approx(10.001)
+    late = [
+        found["jobfile_start_lateness_seconds_bucket", labelled(le=str(bound))]
+        for bound in BOUNDS[Histogram.START_LATENESS]
+    ]
     assert late == sorted(late)
-    assert late[0] == 0
-    assert late[-1] == found["jobfile_start_lateness_seconds_gcount", labelled()]
+    assert late[-1] == found["jobfile_start_lateness_seconds_count", labelled()] == 2
 
 
 def test_states_successes_queues_and_the_outbox_are_shown(world: World) -> None:
@@ -168,9 +175,11 @@ def test_jobs_beyond_the_limit_are_counted_under_one_label(
     names = {dict(labels)["job_name"] for _, labels in found if "job_name" in dict(labels)}
     assert names == {"hello", OTHERS}
     assert found["jobfile_jobs_beyond_limit", labelled()] == 2
-    for name in ("jobfile_expected_runs", "jobfile_accounted_runs", "jobfile_run_duration_seconds_bucket"):
+    for name in ("jobfile_expected_runs", "jobfile_accounted_runs"):
         sums = [sum(value for (one, _), value in each.items() if one == name) for each in (whole, found)]
         assert sums[0] == sums[1] > 0
+    timed = {dict(labels)["job_name"] for name, labels in found if name.startswith("jobfile_run_duration")}
+    assert timed == {"hello"}
 
 
 def test_promtool_finds_nothing_to_improve(world: World) -> None:
@@ -190,7 +199,7 @@ def test_the_rules_are_valid_and_each_alert_comes_when_it_should() -> None:
 
 
 def test_rules_dashboard_and_documentation_name_only_metrics_that_exist(world: World) -> None:
-    suffixes = ("", "_bucket", "_gsum", "_gcount")
+    suffixes = ("", "_bucket", "_sum", "_count")
     known = {f"{one.name}{end}" for one in families(world) for end in suffixes[: 4 if one.bounds else 1]}
     rules = (PACKAGING / "prometheus" / "jobfile.rules.yml").read_text()
     dashboard = json.loads((PACKAGING / "grafana" / "jobfile.json").read_text())

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from engine.core.errors import SupersededError
+from engine.core.histograms import UNBOUNDED, Histogram
 from engine.core.lifecycle import (
     ACTIVE_STATES,
     LEGAL_MOVES,
@@ -55,6 +56,7 @@ class Ledger(NamedTuple):
 
 
 OpenLedger = Callable[[], Ledger]
+SECOND = timedelta(seconds=1)
 
 SUCCEEDED = Verdict(
     attempt_state=AttemptState.SUCCEEDED, run_state=RunState.SUCCEEDED, ended_at=NOON + MINUTE
@@ -362,10 +364,11 @@ def test_runs_are_counted_by_job_kind_and_state(open_ledger: OpenLedger) -> None
     }
 
 
-def test_the_times_of_runs_are_counted_by_bucket(open_ledger: OpenLedger) -> None:
+def test_each_run_is_counted_once_by_how_late_it_started_and_how_long_it_took(
+    open_ledger: OpenLedger,
+) -> None:
     ledger = open_ledger()
-    bounds = [float(2**n) for n in range(10)]
-    seconds = {"1": 0.5, "2": 1.0, "3": 1.5, "4": 5000.0}
+    seconds = {"1": 0.5, "2": 1.0, "3": 1.5, "4": 10.0**6}
     for digit, length in seconds.items():
         run = queue(ledger.store, a_run(id=digit * 32, concurrency_key=digit))
         started = start(ledger.store, run)
@@ -374,14 +377,65 @@ def test_the_times_of_runs_are_counted_by_bucket(open_ledger: OpenLedger) -> Non
             verdict = replace(SUCCEEDED, ended_at=at)
             outcome = Ended(started_at=NOON, ended_at=at, exit_code=0)
             assert ledger.store.settle(started, verdict, outcome)
-    queue(ledger.store, a_run(id="9" * 32, concurrency_key="9"))
-    window = {"since": NOON, "until": NOON + HOUR, "bounds": bounds}
-    found = {(one.job, one.number, one.runs, one.seconds) for one in ledger.view.durations_in(**window)}
-    assert found == {("hello", 0, 2, 1.5), ("hello", 1, 1, 1.5), ("hello", 10, 1, 5000.0)}
-    (late,) = ledger.view.lateness_in(**window)
-    assert (late.number, late.runs, late.seconds) == (0, 4, 0.0)
-    elsewhere = {**window, "since": NOON + HOUR, "until": NOON + 2 * HOUR}
-    assert ledger.view.durations_in(**elsewhere) == ledger.view.lateness_in(**elsewhere) == ()
+        with ledger.store.transaction():  # once: a second end changes nothing
+            assert not ledger.store.settle(started, verdict, outcome)
+    assert counted(ledger) == {
+        (Histogram.RUN_DURATION, "hello", 1_000_000, 2, 1_500_000),
+        (Histogram.RUN_DURATION, "hello", 5_000_000, 1, 1_500_000),
+        (Histogram.RUN_DURATION, "hello", UNBOUNDED, 1, 10**12),
+        (Histogram.START_LATENESS, "", 100_000, 4, 0),
+    }
+
+
+def test_a_retry_is_not_counted_as_a_late_start_and_a_run_only_at_its_last_end(
+    open_ledger: OpenLedger,
+) -> None:
+    ledger = open_ledger()
+    run = queue(ledger.store, a_run())
+    started = start(ledger.store, run)
+    failed = Ended(started_at=NOON, ended_at=NOON + SECOND, exit_code=1)
+    with ledger.store.transaction():
+        again = replace(
+            SUCCEEDED,
+            run_state=RunState.RETRY_WAIT,
+            attempt_state=AttemptState.FAILED,
+            ended_at=NOON + SECOND,
+            retry_at=NOON + HOUR,
+        )
+        assert ledger.store.settle(started, again, failed)
+    assert {one[0] for one in counted(ledger)} == {Histogram.START_LATENESS}
+    waiting = ledger.view.run(run.id)
+    assert waiting is not None
+    with ledger.store.transaction():
+        assert ledger.store.start(waiting, boot_id="b", now=NOON + HOUR)
+    second = ledger.view.run(run.id)
+    assert second is not None
+    ended = Ended(started_at=NOON + HOUR, ended_at=NOON + HOUR + SECOND, exit_code=0)
+    with ledger.store.transaction():
+        assert ledger.store.settle(second, replace(SUCCEEDED, ended_at=ended.ended_at), ended)
+    assert counted(ledger) == {
+        (Histogram.START_LATENESS, "", 100_000, 1, 0),
+        (Histogram.RUN_DURATION, "hello", 14_400_000_000, 1, 3_601_000_000),
+    }
+
+
+def test_the_counts_of_a_job_have_its_new_name_and_go_with_its_last_run(open_ledger: OpenLedger) -> None:
+    ledger = open_ledger()
+    run = queue(ledger.store, a_run())
+    started = start(ledger.store, run)
+    with ledger.store.transaction():
+        assert ledger.store.settle(started, SUCCEEDED, ENDED)
+        ledger.store.rename_job("hello", "hi")
+    assert {one[1] for one in counted(ledger)} == {"", "hi"}
+    ended = ledger.view.run(run.id)
+    assert ended is not None
+    with ledger.store.transaction():
+        assert ledger.store.past.prune([ended], now=NOON + HOUR)
+    assert {one[1] for one in counted(ledger)} == {""}
+
+
+def counted(ledger: Ledger) -> set[tuple[object, ...]]:
+    return {tuple(one) for one in ledger.view.totals.histograms()}
 
 
 def test_runs_are_found_by_the_beginning_of_their_id(open_ledger: OpenLedger) -> None:

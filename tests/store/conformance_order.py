@@ -727,8 +727,6 @@ LISTINGS: dict[str, tuple[Callable[[Ledger], None], Listing]] = {
 """Each listing, in a ledger that was written in a different order."""
 
 IN_NO_ORDER = {
-    "durations_in",
-    "lateness_in",
     "count_runs",
     "results_of",
     "pruned_requests",

@@ -110,6 +110,7 @@ class LedgerPast:
             self._db.write("retention.delete_steps", {"id": run.id})
             self._db.write("late.drop_odd", {"run_id": run.id})
             if self._db.write("retention.delete_run", {"id": run.id}):
+                self._db.write("histogram.drop_of_job", {"job": run.job})
                 yield run
 
     def recorded_after(self, seq: int, *, before: datetime, limit: int) -> tuple[tuple[int, Run], ...]:

@@ -16,6 +16,7 @@ RENAMED = (
     "renaming.rename_keys",
     "renaming.rename_backfills",
     "late.rename_late",
+    "histogram.rename",
 )
 
 

@@ -55,6 +55,7 @@ EVERY_ROW = (
     "soundness.all_trigger_event",
     "soundness.all_idempotency_key",
     "soundness.all_access_grant",
+    "soundness.all_histogram",
     "soundness.all_followed",
     "soundness.all_ended",
     "soundness.all_definition",

@@ -7,6 +7,7 @@ from engine.core.lifecycle import AttemptKey, Outcome, Run, Verdict
 from engine.core.records import StepOfRun
 from engine.core.step_states import StepKey, StepRun
 from engine.ledger.connection import Connection
+from engine.ledger.relational.histograms import count_end, count_start
 from engine.ledger.rows import attempt_end_to_row, run_from_row, step_from_row, step_to_row, to_us
 
 
@@ -30,7 +31,10 @@ class LedgerSteps:
 
     def begin_round(self, run: Run, *, now: datetime) -> bool:
         values = {"id": run.id, "attempt": run.attempt, "now": to_us(now)}
-        return self._db.write("step.begin_round", values) == 1
+        if self._db.write("step.begin_round", values) != 1:
+            return False
+        count_start(self._db, run, now=now)
+        return True
 
     def end_round(self, run: Run, verdict: Verdict) -> bool:
         run.state.assert_becomes(verdict.run_state)
@@ -44,7 +48,11 @@ class LedgerSteps:
             "ended_at": to_us(verdict.ended_at) if verdict.run_state.is_final else None,
             "retry_at": None if verdict.retry_at is None else to_us(verdict.retry_at),
         }
-        return self._db.write("step.end_round", values) == 1
+        if self._db.write("step.end_round", values) != 1:
+            return False
+        if verdict.run_state.is_final:
+            count_end(self._db, run, started_at=run.started_at, ended_at=verdict.ended_at)
+        return True
 
     def startable(self, *, now: datetime, limit: int) -> tuple[StepOfRun, ...]:
         return self._db.all(step_from_row, "step.startable_steps", {"now": to_us(now), "limit": limit})

@@ -27,6 +27,7 @@ from engine.ledger.relational.backfills import LedgerBackfills
 from engine.ledger.relational.current import LedgerCurrent, LedgerStanding
 from engine.ledger.relational.definitions import read_definition, stand_in
 from engine.ledger.relational.following import LedgerFollowing
+from engine.ledger.relational.histograms import count_end, count_start
 from engine.ledger.relational.incidents import LedgerIncidents
 from engine.ledger.relational.lateness import LedgerLateness
 from engine.ledger.relational.outbox import LedgerOutbox
@@ -331,6 +332,7 @@ class LedgerStore(LedgerCurrent, LedgerStanding):
         key = AttemptKey(run.id, run.attempt + 1)
         intent = {**key._asdict(), "boot_id": boot_id, "now": to_us(now)}
         self._db.write("attempt.add_attempt", intent)
+        count_start(self._db, run, now=now)
         return True
 
     def next_wake(self, *, now: datetime) -> datetime | None:
@@ -343,7 +345,8 @@ class LedgerStore(LedgerCurrent, LedgerStanding):
     def settle(self, run: Run, verdict: Verdict, outcome: Outcome) -> bool:
         run.state.assert_becomes(verdict.run_state)
         ended = outcome if isinstance(outcome, Ended) else None
-        started_at = None if ended is None else to_us(ended.started_at)
+        is_started = verdict.attempt_state is not AttemptState.NOT_STARTED
+        started_at = ended.started_at if ended and is_started else None
         exit_code = ended.exit_code if ended else None
         ended_at = to_us(verdict.ended_at)
         stands = {
@@ -355,7 +358,7 @@ class LedgerStore(LedgerCurrent, LedgerStanding):
             "reason": verdict.reason,
             "detail": verdict.detail,
             "exit_code": exit_code,
-            "started_at": None if verdict.attempt_state is AttemptState.NOT_STARTED else started_at,
+            "started_at": None if started_at is None else to_us(started_at),
             "ended_at": ended_at if verdict.run_state.is_final else None,
             "retry_at": None if verdict.retry_at is None else to_us(verdict.retry_at),
         }
@@ -364,6 +367,9 @@ class LedgerStore(LedgerCurrent, LedgerStanding):
         attempt = attempt_end_to_row(run.last_attempt, verdict, outcome)
         changed = self._db.write("attempt.end_attempt", attempt)
         assert changed == 1, f"illegal_transition of attempt {run.attempt} of run {run.id}"
+        if verdict.run_state.is_final:
+            first = (started_at if run.attempt == 1 else None) or run.started_at
+            count_end(self._db, run, started_at=first, ended_at=verdict.ended_at)
         return True
 
     def open_runs(self) -> tuple[Run, ...]:

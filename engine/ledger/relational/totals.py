@@ -4,10 +4,12 @@ import json
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 
+from engine.core.histograms import Bucket
 from engine.core.lifecycle import Run, RunState
 from engine.core.records import StateCount
 from engine.ledger.cells import COUNT, state_of
 from engine.ledger.connection import Connection
+from engine.ledger.record_rows import bucket_from_row
 from engine.ledger.rows import run_from_row, to_us
 
 _MICROSECOND = timedelta(microseconds=1)
@@ -19,6 +21,9 @@ class LedgerTotals:
     def __init__(self, connection: Connection) -> None:
         """Take the connection of a view."""
         self._db = connection
+
+    def histograms(self) -> tuple[Bucket, ...]:
+        return self._db.all(bucket_from_row, "histogram.histograms")
 
     def count_runs_of(
         self, jobs: Collection[str], *, since: datetime, until: datetime, midnight: datetime, day: timedelta

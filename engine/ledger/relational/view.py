@@ -16,7 +16,6 @@ from engine.core.records import (
     Applied,
     Audited,
     Backfill,
-    Bucket,
     Definition,
     Gap,
     Generation,
@@ -183,21 +182,6 @@ class LedgerView(LedgerCurrent):
             )
             for row in rows
         )
-
-    def durations_in(
-        self, *, since: datetime, until: datetime, bounds: Sequence[float]
-    ) -> tuple[Bucket, ...]:
-        return self._buckets("run.durations_in", since, until, bounds)
-
-    def lateness_in(self, *, since: datetime, until: datetime, bounds: Sequence[float]) -> tuple[Bucket, ...]:
-        return self._buckets("run.lateness_in", since, until, bounds)
-
-    def _buckets(
-        self, query: str, since: datetime, until: datetime, bounds: Sequence[float]
-    ) -> tuple[Bucket, ...]:
-        values = {f"b{number}": round(bound * 1e6) for number, bound in enumerate(bounds)}
-        rows = self._db.rows(query, {"since": to_us(since), "until": to_us(until), **values})
-        return tuple(Bucket(row["job"], row["bucket"], row["runs"], row["length"] / 1e6) for row in rows)
 
     def key_holder(self, job: str, key: str, *, now: datetime) -> str:
         return LedgerKeys(self._db).holder(job, key, now=now)

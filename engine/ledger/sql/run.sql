@@ -291,28 +291,6 @@ select * from run indexed by run_retry_of
 where retry_of is not null and scheduled_for >= :since and scheduled_for < :until
 order by seq;
 
--- name: durations_in
--- How long the ended runs in a window took, by job and bucket: the number of bounds that they exceed.
-select job, cast(length > :b0 as integer) + cast(length > :b1 as integer) + cast(length > :b2 as integer)
-       + cast(length > :b3 as integer) + cast(length > :b4 as integer) + cast(length > :b5 as integer)
-       + cast(length > :b6 as integer) + cast(length > :b7 as integer) + cast(length > :b8 as integer)
-       + cast(length > :b9 as integer) as bucket,
-       count(*) as runs, sum(cast(length as double precision)) as length
-from (select job, ended_at - started_at as length from run indexed by run_scheduled_for
-      where scheduled_for >= :since and scheduled_for < :until and started_at is not null and ended_at is not null) as course
-group by 1, 2;
-
--- name: lateness_in
--- The same of how much later than planned runs started; a clock that was set back makes none early.
-select job, cast(length > :b0 as integer) + cast(length > :b1 as integer) + cast(length > :b2 as integer)
-       + cast(length > :b3 as integer) + cast(length > :b4 as integer) + cast(length > :b5 as integer)
-       + cast(length > :b6 as integer) + cast(length > :b7 as integer) + cast(length > :b8 as integer)
-       + cast(length > :b9 as integer) as bucket,
-       count(*) as runs, sum(cast(length as double precision)) as length
-from (select job, case when started_at > not_before then started_at - not_before else 0 end as length from run indexed by run_scheduled_for
-      where scheduled_for >= :since and scheduled_for < :until and started_at is not null) as course
-group by 1, 2;
-
 -- name: slots_of_each
 -- All runs with a nominal time in a window of each of these jobs, counted by slots and state.
 select run.job, (scheduled_for - :since) / :length as slot,

@@ -231,6 +231,10 @@ select * from outbox;
 -- Every row of the table, to check each.
 select * from pruned_request;
 
+-- name: all_histogram
+-- Every row of the table, to check each.
+select * from histogram;
+
 -- name: all_access_grant
 -- Every token, session and code.
 select * from access_grant;

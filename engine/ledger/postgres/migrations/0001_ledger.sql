@@ -474,6 +474,15 @@ create index access_grant_session on access_grant (token) where kind = 'session'
 
 create index access_grant_expires on access_grant (expires_at) where expires_at is not null;
 
+create table histogram (
+  name   text collate "C" not null,
+  job    text collate "C" not null,
+  bound  bigint not null,
+  runs   bigint not null,
+  length bigint not null,
+  primary key (job, name, bound)
+);
+
 create trigger schedule_coverage_grows before update of covered_until on schedule for each row
   when (new.covered_until < old.covered_until) execute function refuse('coverage may not go back');
 

@@ -473,4 +473,13 @@ CREATE INDEX access_grant_session on access_grant (token) where kind = 'session'
 
 CREATE INDEX access_grant_expires on access_grant (expires_at) where expires_at is not null;
 
+CREATE TABLE histogram (
+  name   text    not null,
+  job    text    not null,
+  bound  integer not null,
+  runs   integer not null,
+  length integer not null,
+  primary key (job, name, bound)
+) strict, without rowid;
+
 insert or ignore into meta (key, value) values ('lineage', lower(hex(randomblob(16))));
