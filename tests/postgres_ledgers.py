@@ -1,10 +1,13 @@
 """A ledger in a real PostgreSQL server, for tests that empty it again and again."""
 
+from pathlib import Path
+
 import psycopg
 
 from engine.ledger.postgres.address import address_of
 from engine.ledger.postgres.connection import PostgresConnection
 from engine.ledger.postgres.store import PostgresStore, PostgresView
+from tests.postgres_servers import Server
 from tests.store.conformance import Ledger
 
 EMPTY = """
@@ -53,6 +56,53 @@ class Known:
     def close(self) -> None:
         for one in (self.superuser, *(one for pair in self._made for one in pair)):
             one.close()
+
+
+class InServer:
+    """Ledgers for engines: each state folder of a test gets a database, which the next test finds empty."""
+
+    def __init__(self, server: Server, name: str) -> None:
+        self._server = server
+        self._name = name
+        self._made: list[Known] = []
+        self._taken: dict[Path, Known] = {}
+        self._opened: list[PostgresStore | PostgresView] = []
+
+    def store(self, file: Path) -> PostgresStore:
+        opened = PostgresStore.open(address_of(self._of(file).url))
+        self._opened.append(opened)
+        return opened
+
+    def view(self, file: Path) -> PostgresView:
+        opened = PostgresView.open(address_of(self._of(file).url))
+        self._opened.append(opened)
+        return opened
+
+    def empty(self) -> None:
+        for one in self._opened:
+            one.close()
+        self._opened.clear()
+        for known in self._taken.values():
+            known.empty()
+        self._taken.clear()
+
+    def close(self) -> None:
+        for known in self._made:
+            known.close()
+
+    def _of(self, file: Path) -> Known:
+        if file not in self._taken:
+            if len(self._taken) == len(self._made):
+                self._made.append(a_database(self._server, f"{self._name}-{len(self._made)}"))
+            self._taken[file] = self._made[len(self._taken)]
+        return self._taken[file]
+
+
+def a_database(server: Server, name: str) -> Known:
+    """An empty ledger in a new database."""
+    with superuser(server.url()) as first:
+        first.execute(f'create database "{name}"')
+    return Known(server.url(name))
 
 
 def superuser(url: str) -> psycopg.Connection:

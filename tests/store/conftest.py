@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.postgres_ledgers import Known, superuser
+from tests.postgres_ledgers import Known, a_database
 from tests.postgres_servers import Server, run_folder, shared_server
 
 
@@ -16,8 +16,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def known(server: Server, worker_id: str) -> Iterator[Known]:
-    with superuser(server.url()) as first:
-        first.execute(f'create database "{worker_id}"')
-    made = Known(server.url(worker_id))
+    made = a_database(server, worker_id)
     yield made
     made.close()
