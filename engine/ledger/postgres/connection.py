@@ -114,6 +114,8 @@ class PostgresConnection(Connection):
         self._read_only = read_only
         self._busy_seconds = busy_seconds
         self._cursors = count(1)
+        self._is_bound = False
+        """Whether a transaction or a snapshot is open: what is inside belongs to this connection alone."""
         with self._explaining_errors():
             self._db = self._connect()
 
@@ -131,7 +133,7 @@ class PostgresConnection(Connection):
         with self._lock, self._explaining_errors():
             assert self._writer is None, "a transaction inside another"
             self._begin(_BEGIN)
-            self._writer = threading.get_ident()
+            self._writer, self._is_bound = threading.get_ident(), True
             try:
                 self._refuse_when_superseded()
                 yield
@@ -140,18 +142,20 @@ class PostgresConnection(Connection):
                 self._roll_back()
                 raise
             finally:
-                self._writer = None
+                self._writer, self._is_bound = None, False
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
         with self._lock, self._explaining_errors():
-            if self._is_in_transaction:
+            if self._is_bound:
                 yield
                 return
             self._begin(_SNAPSHOT)
+            self._is_bound = True
             try:
                 yield
             finally:
+                self._is_bound = False
                 self._roll_back()
 
     def write(self, name: str, values: Values) -> int:
@@ -160,8 +164,6 @@ class PostgresConnection(Connection):
 
     def rows(self, name: str, values: Values | None = None) -> list[PostgresRow]:
         with self._lock, self._explaining_errors():
-            if self._is_in_transaction:
-                return self._execute(name, values or {}).fetchall()
             return self._repeated(lambda: self._execute(name, values or {}).fetchall())
 
     def each(self, name: str, values: Values | None = None) -> Iterator[PostgresRow]:
@@ -178,7 +180,7 @@ class PostgresConnection(Connection):
     def run(self, text: str, values: Values | None = None) -> list[PostgresRow]:
         """Run a statement that is not of the ledger's own files; the rows that it gives."""
         with self._lock, self._explaining_errors():
-            cursor = self._db.execute(text, values)
+            cursor = self._repeated(lambda: self._db.execute(text, values))
             return cursor.fetchall() if cursor.description else []
 
     def script(self, text: str) -> None:
@@ -199,7 +201,7 @@ class PostgresConnection(Connection):
 
     def _declared(self, name: str, values: Values) -> psycopg.ServerCursor[PostgresRow]:
         """A cursor at the server. Outside of a transaction, the server keeps the whole result for it."""
-        cursor = self._db.cursor(f"each_{next(self._cursors)}", withhold=not self._is_in_transaction)
+        cursor = self._db.cursor(f"each_{next(self._cursors)}", withhold=not self._is_bound)
         return cursor.execute(statement(name), _storable(values))
 
     def _begin(self, text: str) -> None:
@@ -222,14 +224,18 @@ class PostgresConnection(Connection):
                 self._db.execute("rollback")
 
     def _repeated(self, act: Callable[[], Given]) -> Given:
-        """Do what begins something. When the connection turns out to be broken, once more on a new one."""
+        """Do what stands alone. When the connection turns out to be broken, once more on a new one."""
+        if self._is_bound:
+            return act()
         if self._db.closed:
             self._db = self._connect()
         try:
             return act()
-        except psycopg.OperationalError:
-            if not self._db.closed or self._writer is not None:
+        except psycopg.OperationalError as error:
+            # The server's last word may have come, and the end of the connection not yet.
+            if not self._db.closed and not (error.sqlstate or "").startswith(_AWAY):
                 raise
+        self._db.close()
         self._db = self._connect()
         return act()
 

@@ -16,10 +16,10 @@ _VERSION: Final = "version"
 
 def version_of(connection: PostgresConnection) -> int:
     """The version of a ledger's tables; 0 when there are none."""
-    [there] = connection.run(
-        "select to_regclass(quote_ident(current_schema()) || '.meta') is not null as is_so"
-    )
-    if not there["is_so"]:
+    # From the table itself: what `to_regclass` says may be from before the transaction waited for its lock.
+    if not connection.run(
+        "select 1 from pg_class where relname = 'meta' and relnamespace = quote_ident(current_schema())::regnamespace"
+    ):
         return 0
     try:
         found = connection.run("select value from meta where key = %(key)s", {"key": _VERSION})
