@@ -182,6 +182,11 @@ class Pause(NamedTuple):
         ends = [at for at in (self.until, self.ended_at) if at is not None]
         return min(ends) if ends else None
 
+    @property
+    def who(self) -> str:
+        """Who paused the job, and why: the detail of what it skips."""
+        return f"{self.actor}: {self.reason}" if self.reason else self.actor
+
     def holds_at(self, at: datetime) -> bool:
         """Whether the job was paused at an instant."""
         return self.paused_at <= at and (self.end is None or at < self.end)
