@@ -436,3 +436,5 @@ class Examination(NamedTuple):
     is_quick: bool
     foreign: tuple[str, ...] = ()
     """Foreign parts in the ledger's schema, and missing ones."""
+    settings: tuple[str, ...] = ()
+    """Settings of the database's server with which the ledger is not safe, in words."""
