@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from enum import IntEnum
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from engine.answers.as_json import run_to_json
@@ -45,6 +45,7 @@ from engine.ledger.ports import View
 from jobfile.diagnostics.escapes import printable
 from jobfile.model.canonical import spec_from_json
 from jobfile.model.dataclass import dataclass
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.model.values import Value
 from jobfile.render.style import PLAIN, Style
 

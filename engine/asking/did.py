@@ -1,7 +1,6 @@
 """Did a job run, did it succeed?"""
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from engine.answers.did import Did, did, did_never
 from engine.asking.axes import refuse_unknown_axes
@@ -11,6 +10,7 @@ from engine.asking.place import Place
 from engine.asking.times import named_days, parse_days, parse_instant
 from engine.core.errors import WrongUsageError
 from engine.service.presence import presence_at
+from jobfile.model.namedtuple import NamedTuple
 
 
 class Wanted(NamedTuple):

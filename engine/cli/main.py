@@ -213,7 +213,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not any(one in LASTING for one in sys.argv[1:2]):
         gc.set_threshold(OBJECTS_BETWEEN_SEARCHES)
     code = run(arguments)
-    gc.freeze()  # or Python would search everything for garbage before it ends: a seventh of the time of `did`
+    gc.freeze()  # otherwise Python would search all for garbage at its end: a seventh of the time of `did`
     sys.exit(code)
 
 

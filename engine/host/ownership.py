@@ -11,9 +11,10 @@ import stat
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from shlex import quote
-from typing import Final, NamedTuple
+from typing import Final
 
 from engine.core.errors import JobfileError, StoreRefusedError
+from jobfile.model.namedtuple import NamedTuple
 
 WAKE: Final = "wake"
 """The engine's named pipe. git and plain copies do not contain one,

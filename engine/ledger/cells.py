@@ -10,13 +10,14 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, NamedTuple  # a row's columns have no narrower type
+from typing import TYPE_CHECKING, Any, Final  # a row's columns have no narrower type
 
 from engine.core.access import GrantKind, Role
 from engine.core.histograms import Histogram
 from engine.core.lateness import LateKind
 from engine.core.lifecycle import AttemptState, RunState, TriggerKind
 from engine.core.step_states import StepState
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.model.names import is_step_name
 from jobfile.model.values import Scalar, Value
 

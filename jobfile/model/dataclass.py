@@ -78,7 +78,7 @@ def _comparisons(cls: type, *, is_frozen: bool, has_order: bool) -> dict[str, Me
 
 
 def _first_init(cls: type) -> Method:
-    def first(self: object, *args: object, **kwargs: object) -> None:
+    def first(self: object, /, *args: object, **kwargs: object) -> None:
         init = _written_init(cls)
         type.__setattr__(cls, "__init__", init)
         init(self, *args, **kwargs)

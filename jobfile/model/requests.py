@@ -3,8 +3,10 @@
 import re
 from collections.abc import Collection
 from ipaddress import ip_address
-from typing import Final, NamedTuple
+from typing import Final
 from urllib.parse import urlsplit
+
+from jobfile.model.namedtuple import NamedTuple
 
 _NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)
 """A token of RFC 9110, section 5.6.2."""

@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from itertools import chain, repeat
-from typing import NamedTuple, assert_never
+from typing import assert_never
 
 from jobfile.model.hashing import sha256
 from jobfile.model.jobs import AtEntry, BusinessDayEntry, CronEntry, EveryEntry, ScheduleEntry
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.schedule.dst_effects import (
     ClockEffect,
     clock_effects,

@@ -5,9 +5,10 @@ import pkgutil
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from jobfile.diagnostics.diagnostic import Diagnostic
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.schema.forms import JOB_FILE, Form
 from jobfile.schema.messages import Violation, explain
 from jobfile.schema.remainder import remainder

@@ -6,8 +6,9 @@ this purpose; they are not complete.
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.shell.places import Command, Script, Word
 from jobfile.shell.programs import heads
 from jobfile.shell.variables import head_of

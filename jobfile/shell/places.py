@@ -3,9 +3,10 @@
 import re
 from dataclasses import field
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Final
 
 from jobfile.model.dataclass import dataclass
+from jobfile.model.namedtuple import NamedTuple
 
 SLOT: Final = "\0"
 """Placeholder for a template in the text of a word."""

@@ -4,11 +4,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from enum import StrEnum
-from typing import Final, NamedTuple, NoReturn, TypeAlias
+from typing import Final, NoReturn, TypeAlias
 
 from jobfile.diagnostics.diagnostic import Diagnostic, DocumentPath, Label, arrange
 from jobfile.diagnostics.source import Source
 from jobfile.model.dataclass import dataclass
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.syntax.error_context import Stumble, mistake, shorten
 from jobfile.syntax.hidden_characters import describe, first_forbidden, has_forbidden, has_hidden
 from jobfile.syntax.indicators import report_tag, template_needs_quotes

@@ -15,7 +15,10 @@ with contextlib.redirect_stdout(io.StringIO()):
     code = run(sys.argv[1:])
 ours = [(name, made) for name, made in sys.modules.items() if name.split(".")[0] in ("engine", "jobfile")]
 classes = {one for _, module in ours for one in vars(module).values() if dataclasses.is_dataclass(one)}
-slow = [f"{one.__module__}.{one.__name__}" for one in classes if one.__dataclass_params__.init]
+slow = [one for one in classes if one.__dataclass_params__.init]
+made = {one for _, module in ours for one in vars(module).values() if isinstance(one, type)}
+slow += [one for one in made if str(one.__new__.__module__).startswith("namedtuple_")]
+slow = [f"{one.__module__}.{one.__name__}" for one in slow]
 print(json.dumps({"code": code, "modules": sorted(sys.modules), "slow": sorted(slow)}))
 """
 READERS = ("jinja2", "jsonschema", "yaml", "jobfile.checks", "jobfile.pipeline", "jobfile.shell")
