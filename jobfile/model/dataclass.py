@@ -126,12 +126,39 @@ def _comparisons(compared: list[str], *, is_frozen: bool, has_order: bool) -> di
 
 
 def _first_init(cls: type) -> Method:
+    """Make the first value field by field: of most classes that a command uses, it needs no second one."""
+    is_first = True
+
     def first(self: object, /, *args: object, **kwargs: object) -> None:
-        init = _written_init(cls)
-        type.__setattr__(cls, "__init__", init)
-        init(self, *args, **kwargs)
+        nonlocal is_first
+        values = _values(cls, kwargs) if is_first and not args else None
+        is_first = False
+        if values is None:
+            init = _written_init(cls)
+            type.__setattr__(cls, "__init__", init)
+            init(self, *args, **kwargs)
+            return
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+        if hasattr(self, "__post_init__"):
+            self.__post_init__()
 
     return first
+
+
+def _values(cls: type, given: dict[str, object]) -> dict[str, object] | None:
+    """A value for each field that `__init__` sets; None if it would refuse what is given."""
+    found = {}
+    for one in (one for one in dataclasses.fields(cls) if one.init):
+        if one.name in given:
+            found[one.name] = given[one.name]
+        elif one.default is not dataclasses.MISSING:
+            found[one.name] = one.default
+        elif one.default_factory is not dataclasses.MISSING:
+            found[one.name] = one.default_factory()
+        else:
+            return None
+    return found if given.keys() <= found.keys() else None
 
 
 def _written_init(cls: type) -> Method:
