@@ -5,8 +5,8 @@ from datetime import date, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from engine.answers.counting import NOT_WELL
 from engine.answers.did import Answer, Did, did
+from engine.answers.overdue import NOT_WELL
 from engine.answers.presence import Presence
 from engine.answers.status import NEWS_FOR, is_late
 from engine.answers.status_text import delivery_words, rejection_words

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from engine.answers.asked import Asked
-from engine.answers.counting import NOT_WELL
 from engine.answers.expected import INSTANT, gap_within, item_of
 from engine.answers.odd import item_odd_words
+from engine.answers.overdue import NOT_WELL
 from engine.answers.presence import Presence
 from engine.answers.starts import file_of, webhook_of
 from engine.answers.waiting import WAITING, Line, line_for, line_to_json

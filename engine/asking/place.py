@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING, Final
 
 from engine.config import EngineConfig, find_main_file, find_state_dir, limits
@@ -44,6 +43,8 @@ class Place:
     @property
     def options(self) -> str:
         """The options with which another command, typed in this folder, finds this place; usually none."""
+        from shlex import quote  # noqa: PLC0415  start-up time: only for advice
+
         main_file, here, environ = self.main_file, Path.cwd(), environment()
         found = ""
         if main_file != find_main_file(None, here=here):

@@ -35,9 +35,25 @@ EXECUTION = (
     "engine.cli.remote",
     "urllib3",
 )
+RARE = (
+    "engine.answers.as_json",
+    "engine.answers.artifacts",
+    "engine.host.lock",
+    "engine.supervisor",
+    "pkgutil",
+    "shlex",
+)
+"""What an answer has no use for while no engine runs, and the text is for a person."""
 COMMANDS = {
-    "runs": (*READERS, *EXECUTION, "jobfile.schedule.occurrences", "engine.core.events"),
-    "did hello": (*READERS, *EXECUTION, "engine.core.events"),
+    "runs": (
+        *READERS,
+        *EXECUTION,
+        *RARE,
+        "engine.answers.counting",
+        "jobfile.schedule.occurrences",
+        "engine.core.events",
+    ),
+    "did hello": (*READERS, *EXECUTION, *RARE, "engine.core.events", "engine.answers.reasons", "heapq"),
     "check": (
         "jinja2",
         "jsonschema",
