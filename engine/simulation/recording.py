@@ -145,7 +145,7 @@ class Recording:
             return  # the answer names the earlier run, and nothing is recorded
         self._deciding.rows[subject.index].fires += 1
         is_paused = subject.paused_at is not None and event.trigger is not TriggerKind.MANUAL
-        reason = event.not_run or (Reason.PAUSED if is_paused else "")
+        reason = Reason.PAUSED if is_paused else event.not_run
         if not reason:
             self.expect(now, runs)
             return

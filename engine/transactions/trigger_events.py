@@ -45,7 +45,8 @@ def record_event(store: Requesting, event: TriggerEvent, moment: Moment) -> Iter
 
     The event and its run are recorded together, so a crash neither loses nor repeats one. A job that is not
     in force, or that is disabled, follows no events; one that is paused skips them, and one whose keys cannot
-    be filled in from the event, too. An event with a reason not to run is recorded in any case.
+    be filled in from the event, too. An event with a reason not to run is recorded in any case: a pause
+    comes before that reason, because it is what a user has to end.
     """
     version = store.job_in_force(event.job)
     if version is None or store.definition_trouble(version.digest):
@@ -66,10 +67,10 @@ def record_event(store: Requesting, event: TriggerEvent, moment: Moment) -> Iter
     store.trigger_events.add(event, run_id=earlier[0] if earlier else runs[0].id, now=moment.now)
     if earlier:
         return
-    if event.not_run:
-        yield from record_not_run(store, runs, spec, moment, reason=event.not_run, detail=event.detail)
-    elif store.pauses.between(spec.name, since=moment.now, until=moment.now):
+    if spec.enabled and store.pauses.between(spec.name, since=moment.now, until=moment.now):
         yield from record_not_run(store, runs, spec, moment, reason=Reason.PAUSED)
+    elif event.not_run:
+        yield from record_not_run(store, runs, spec, moment, reason=event.not_run, detail=event.detail)
     else:
         yield from record_runs(store, runs, spec, moment)
 

@@ -306,17 +306,19 @@ def test_a_key_that_cannot_be_filled_in_is_the_reason_not_to_run(tmp_path: Path)
     assert "outputs.rows" in run.detail
 
 
+@pytest.mark.parametrize("exit_code", [0, 1])
 @pytest.mark.parametrize(
     ("keys", "is_paused", "reason"), [("enabled: false", False, "disabled"), ("priority: 0", True, "paused")]
 )
 def test_a_follower_that_may_not_run_has_a_record_and_so_has_its_own(
-    tmp_path: Path, keys: str, is_paused: bool, reason: str
+    tmp_path: Path, keys: str, is_paused: bool, reason: str, exit_code: int
 ) -> None:
+    """Also if its condition is not met: what a user can change comes first."""
     world = World(tmp_path, text(load=HOURLY, report=f"{after('load')}, {keys}", mail=after("report")))
     if is_paused:
         world.pause("report")
     world.pass_time(seconds=3600)
-    finish_all(world)
+    finish_all(world, exit_code=exit_code)
     assert (ends(world, "report"), ends(world, "mail")) == ([("skipped", reason)], [("skipped", "after")])
 
 

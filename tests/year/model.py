@@ -195,11 +195,7 @@ class Model:
         new = {job.name: job for job in file.jobs}
         if new == self.jobs:
             return
-        renamed = {
-            job.renamed_from: name
-            for name, job in new.items()
-            if name not in self.jobs and job.renamed_from in self.jobs and job.renamed_from not in new
-        }
+        renamed = self._renamed(new)
         touched = [name for name, job in self.jobs.items() if new.get(name) != job]
         for schedule in [one for one in self._in_force() if one.name in touched]:
             self._account_one(schedule, now)
@@ -211,6 +207,24 @@ class Model:
         for name, job in new.items():
             if self.jobs.get(name) != job:
                 self._put(job, now)
+
+    def _renamed(self, new: dict[str, Job]) -> dict[str, str]:
+        """Which jobs continue under which name: docs/review.md. Undoing a rename is one too."""
+        gone = {name: job.renamed_from for name, job in self.jobs.items() if name not in new}
+        come = {name: job.renamed_from for name, job in new.items() if name not in self.jobs}
+        pairs = [(former, name) for name, former in come.items() if former in gone]
+        pairs += [
+            (old, name)
+            for name, former in come.items()
+            for old in gone
+            if former and gone[old] == former not in new
+        ]
+        pairs += [(old, name) for old, name in gone.items() if name in come]
+        found: dict[str, str] = {}
+        for old, name in pairs:
+            if old not in found and name not in found.values():
+                found[old] = name
+        return {old: name for old, name in found.items() if name not in self.known}
 
     def _put(self, job: Job, now: datetime) -> None:
         name, before = job.name, self.jobs.get(job.name)

@@ -15,10 +15,6 @@ select * from histogram;
 -- Drop the counts of a job that has no run any more.
 delete from histogram where job = :job and not exists (select 1 from run where job = :job);
 
--- name: drop_of_name
--- Drop the counts of an earlier job of a name that a job gets now.
-delete from histogram where job = :new;
-
 -- name: rename
 -- The counts of a job that gets a new name.
 update histogram set job = :new where job = :old;

@@ -16,7 +16,6 @@ RENAMED = (
     "renaming.rename_keys",
     "renaming.rename_backfills",
     "late.rename_late",
-    "histogram.drop_of_name",
     "histogram.rename",
 )
 

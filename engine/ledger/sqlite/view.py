@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from engine.core.artifacts import KeptArtifact
-from engine.core.audit_chain import Link
 from engine.core.lifecycle import Attempt, Run, RunState, States
 from engine.core.records import (
     SET_ASIDE,
@@ -56,14 +55,12 @@ from engine.ledger.sqlite.following import SqliteFollowing
 from engine.ledger.sqlite.incidents import SqliteIncidents
 from engine.ledger.sqlite.lateness import SqliteLateness
 from engine.ledger.sqlite.migrate import MIGRATIONS, refuse_older
-from engine.ledger.sqlite.pauses import SqlitePauses
 from engine.ledger.sqlite.soundness import SqliteSoundness
-from engine.ledger.sqlite.steps import SqliteSteps
 from engine.ledger.sqlite.totals import SqliteTotals
-from engine.ledger.sqlite.trigger_events import SqliteKeys
 from engine.ledger.watched_fact import watched_from_text
 
 if TYPE_CHECKING:
+    from engine.core.audit_chain import Link
     from engine.ledger.access_ports import Granted
     from engine.ledger.following_ports import Followed
     from engine.ledger.late_ports import LateHistory
@@ -192,6 +189,8 @@ class SqliteView(SqliteCurrent):
         return self._db.all(attempt_from_row, "attempt.attempts", {"run_id": run_id})
 
     def steps(self, run_id: str) -> tuple[StepRun, ...]:
+        from engine.ledger.sqlite.steps import SqliteSteps  # noqa: PLC0415  start-up time: few answers ask
+
         return SqliteSteps(self._db).of_run(run_id)
 
     def artifacts(self, run_id: str) -> tuple[KeptArtifact, ...]:
@@ -213,6 +212,8 @@ class SqliteView(SqliteCurrent):
         )
 
     def key_holder(self, job: str, key: str, *, now: datetime) -> str:
+        from engine.ledger.sqlite.trigger_events import SqliteKeys  # noqa: PLC0415  start-up time: few answers ask
+
         return SqliteKeys(self._db).holder(job, key, now=now)
 
     def matrix_runs(self, job: str | None, *, since: datetime, until: datetime) -> Iterator[Run]:
@@ -306,6 +307,8 @@ class SqliteView(SqliteCurrent):
         return self._db.first(session_from_row, "session.session_after", {"at": to_us(at)})
 
     def pauses_between(self, job: str | None, *, since: datetime, until: datetime) -> tuple[Pause, ...]:
+        from engine.ledger.sqlite.pauses import SqlitePauses  # noqa: PLC0415  start-up time: few answers ask
+
         return SqlitePauses(self._db).between(job, since=since, until=until)
 
     def recent_incidents(self, *, limit: int) -> tuple[Incident, ...]:
@@ -326,7 +329,9 @@ class SqliteView(SqliteCurrent):
         rows = self._db.rows("audit.recent_audit", {"limit": limit})
         return tuple((row["seq"], self._db.read(audited_from_row, row)) for row in rows)
 
-    def audit_links(self) -> Iterator[Link]:
+    def audit_links(self) -> "Iterator[Link]":
+        from engine.core.audit_chain import Link  # noqa: PLC0415  start-up time: few answers ask
+
         return (Link(*row) for row in self._db.each("audit.audit_links"))
 
     def backfills(self, job: str | None, *, limit: int) -> tuple[Backfill, ...]:
