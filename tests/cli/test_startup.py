@@ -57,6 +57,7 @@ COMMANDS = {
     "check": (
         "jinja2",
         "jsonschema",
+        "jsonschema_rs",
         "watchdog",
         "subprocess",
         "sqlite3",
