@@ -63,6 +63,8 @@ COMMANDS = {
         "sqlite3",
         "engine.ledger.sqlite",
         "engine.core.lifecycle",
+        "engine.core.reasons",
+        "engine.actions.registry",
     ),
     "list": ("jinja2", "jsonschema", "watchdog", "subprocess", "engine.loops", "engine.execution"),
 }
@@ -95,3 +97,22 @@ def test_a_command_imports_what_it_needs_and_makes_its_classes_quickly(command: 
     ]
     assert needless == []
     assert found["slow"] == []
+
+
+def test_python_searches_for_garbage_while_a_command_works_but_not_at_its_start_and_its_end() -> None:
+    program = (
+        "import atexit, gc\n"
+        "gc.callbacks.append(lambda phase, about: print(phase, 'of generation', about['generation']))\n"
+        "from engine.cli.main import main\n"
+        "assert gc.isenabled()\n"
+        "atexit.register(lambda: print(gc.get_freeze_count() > 10_000, len(gc.get_objects()) < 1_000))\n"
+        "main(['--version'])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    version, frozen, *searches = done.stdout.splitlines()
+    assert version.startswith("jobfile, version ")
+    assert (frozen, done.stderr) == ("True True", "")
+    assert searches == [
+        "start of generation 2",
+        "stop of generation 2",
+    ]  # of nothing: Python always does this one
