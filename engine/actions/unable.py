@@ -1,4 +1,4 @@
-"""The keys of the language that this engine cannot run yet, in a module of their own: `check` needs no more."""
+"""The keys of the language that this engine cannot run yet; alone, because `check` needs nothing else."""
 
 from typing import Final
 

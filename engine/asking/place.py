@@ -105,11 +105,12 @@ class Place:
     def view(self) -> "View":
         """The ledger for reading. Raises NothingRecordedError when there is none."""
         refuse_foreign_state(self.state_dir)
-        if not self.config.ledger.exists():
+        config = self.config
+        if not config.ledger.exists():
             raise NothingRecordedError(
                 f"nothing is recorded yet in {self.state_dir}; start the engine with  jobfile up"
             )
-        view = open_view(self.config.ledger_url)
+        view = open_view(config.ledger_url)
         self.keep(view)
         return view
 
