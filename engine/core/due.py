@@ -137,11 +137,7 @@ def _windows(
     inside = sorted(at for at in cuts if covered_until <= at <= now)
     for after, until in pairwise(inside):
         paused = next((pause for pause in pauses if pause.holds_at(until)), None)
-        yield _Window(after, until, None if paused is None else _who(paused), until <= expires)
-
-
-def _who(pause: Pause) -> str:
-    return f"{pause.actor}: {pause.reason}" if pause.reason else pause.actor
+        yield _Window(after, until, None if paused is None else paused.who, until <= expires)
 
 
 def _chosen(

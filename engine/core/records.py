@@ -183,6 +183,11 @@ class Pause(NamedTuple):
         ends = [at for at in (self.until, self.ended_at) if at is not None]
         return min(ends) if ends else None
 
+    @property
+    def who(self) -> str:
+        """Who paused the job, and why: the detail of what it skips."""
+        return f"{self.actor}: {self.reason}" if self.reason else self.actor
+
     def holds_at(self, at: datetime) -> bool:
         """Whether the job was paused at an instant."""
         return self.paused_at <= at and (self.end is None or at < self.end)
@@ -432,3 +437,5 @@ class Examination(NamedTuple):
     is_quick: bool
     foreign: tuple[str, ...] = ()
     """Foreign parts in the ledger's schema, and missing ones."""
+    settings: tuple[str, ...] = ()
+    """Settings of the database's server with which the ledger is not safe, in words."""

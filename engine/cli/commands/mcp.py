@@ -12,9 +12,9 @@ import click
 from engine.asking.place import Place
 from engine.cli.agents.acting import ACTIONS
 from engine.cli.exit_codes import GOOD
-from engine.cli.extras import not_installed
 from engine.cli.place import place_options
 from engine.core.errors import JobfileError
+from engine.core.extras import not_installed
 from engine.host.environment import take_from_environment
 from jobfile.diagnostics.suggest import suggest
 from jobfile.model.namedtuple import NamedTuple

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from engine.core.errors import StoreRefusedError, StoreUnavailableError
-from engine.ledger.sqlite.connection import Connection, objects_of
+from engine.ledger.sqlite.connection import SqliteConnection, objects_of
 from engine.ledger.sqlite.functions import FUNCTIONS
 from jobfile.model.hashing import sha256
 
@@ -21,7 +21,7 @@ NEWEST_OBJECTS: Final = "2d3ccaf0f91183ee11e9c0a853d799780c2dca3188aa82e570e22b8
 """`digest_of` the objects that all steps make. A constant: taking the steps would add 10 ms to each start."""
 
 
-def refuse_older(connection: Connection, folder: Path) -> None:
+def refuse_older(connection: SqliteConnection, folder: Path) -> None:
     """Refuse a ledger that lacks steps: a reader must not migrate it."""
     have = connection.pragma("user_version")
     assert isinstance(have, int)
@@ -37,7 +37,7 @@ def refuse_older(connection: Connection, folder: Path) -> None:
         )
 
 
-def refuse_newer(connection: Connection, folder: Path) -> None:
+def refuse_newer(connection: SqliteConnection, folder: Path) -> None:
     """Refuse a ledger with steps that this program does not know."""
     have, known = connection.pragma("user_version"), _number_of_steps(folder)
     assert isinstance(have, int)
@@ -63,7 +63,7 @@ def _steps(folder: Path) -> list[Path]:
     return sorted(one for one in folder.iterdir() if one.suffix == ".sql" and one.name[:4].isdecimal())
 
 
-def foreign_objects(connection: Connection, folder: Path) -> tuple[str, ...]:
+def foreign_objects(connection: SqliteConnection, folder: Path) -> tuple[str, ...]:
     """How the ledger's tables, indexes, triggers and views differ from this program's, in words.
 
     A foreign trigger could change what this program writes, and a foreign view what it reads.
@@ -82,7 +82,7 @@ def foreign_objects(connection: Connection, folder: Path) -> tuple[str, ...]:
     )
 
 
-def refuse_foreign(connection: Connection, folder: Path) -> None:
+def refuse_foreign(connection: SqliteConnection, folder: Path) -> None:
     """Refuse a ledger whose objects differ from this program's. `migrate` refuses a newer version."""
     if connection.pragma("user_version") not in range(1, len(_steps(folder)) + 1):
         return
@@ -114,7 +114,7 @@ def _objects_at(folder: Path, version: int) -> dict[tuple[str, str], str]:
         made.close()
 
 
-def migrate(connection: Connection, folder: Path) -> None:
+def migrate(connection: SqliteConnection, folder: Path) -> None:
     """Apply the steps that the ledger lacks; refuse a ledger of a newer version."""
     refuse_newer(connection, folder)
     steps = _steps(folder)

@@ -179,7 +179,7 @@ def check_query(takes: Sequence[Given], query: Fields) -> None:
         if name not in known:
             raise _wrong(f"this takes no such parameter; it takes: {', '.join(known) or 'none'}")
     for one in takes:
-        if not one.is_repeated and len(query.all(one.name)) > 1:
+        if not one.is_repeated and [name for name, _ in query.pairs].count(one.name) > 1:
             raise _wrong(f"`{one.name}` is given twice")
 
 
