@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING, Final
 
 from engine.config import EngineConfig, find_main_file, find_state_dir, limits
@@ -44,6 +43,8 @@ class Place:
     @property
     def options(self) -> str:
         """The options with which another command, typed in this folder, finds this place; usually none."""
+        from shlex import quote  # noqa: PLC0415  start-up time: only for advice
+
         main_file, here, environ = self.main_file, Path.cwd(), environment()
         found = ""
         if main_file != find_main_file(None, here=here):
@@ -104,11 +105,12 @@ class Place:
     def view(self) -> "View":
         """The ledger for reading. Raises NothingRecordedError when there is none."""
         refuse_foreign_state(self.state_dir)
-        if not self.config.ledger.exists():
+        config = self.config
+        if not config.ledger.exists():
             raise NothingRecordedError(
                 f"nothing is recorded yet in {self.state_dir}; start the engine with  jobfile up"
             )
-        view = open_view(self.config.ledger_url)
+        view = open_view(config.ledger_url)
         self.keep(view)
         return view
 

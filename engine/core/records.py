@@ -5,11 +5,12 @@ field is named `count`.
 """
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from engine.core.lifecycle import Attempt, RunState
 from engine.core.reasons import IncidentKind, Reason
 from jobfile.model.dataclass import dataclass
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.model.values import Value
 
 if TYPE_CHECKING:

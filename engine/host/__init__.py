@@ -13,6 +13,7 @@ __all__ = [
     "holders",
     "keys",
     "lock",
+    "locked",
     "machine",
     "memory_release",
     "mounts",

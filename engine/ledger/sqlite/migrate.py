@@ -77,7 +77,7 @@ def _number_of_steps(folder: Path) -> int:
 
 
 def _steps(folder: Path) -> list[Path]:
-    return sorted(folder.glob("[0-9][0-9][0-9][0-9]_*.sql"))
+    return sorted(one for one in folder.iterdir() if one.suffix == ".sql" and one.name[:4].isdecimal())
 
 
 def foreign_objects(connection: SqliteConnection, folder: Path) -> tuple[str, ...]:
