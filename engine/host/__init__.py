@@ -11,6 +11,7 @@ __all__ = [
     "hardening",
     "high_water_mark",
     "holders",
+    "home",
     "keys",
     "lock",
     "locked",

@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote_to_bytes
 
+from engine.config import SERVERS
 from engine.core.errors import JobfileError
 from engine.core.extras import not_installed
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from engine.ledger.submit_ports import Submitting
 
 SQLITE: Final = "sqlite"
-POSTGRES: Final = ("postgresql", "postgres")
 EXPECTED: Final = "expected  sqlite:///PATH  or  postgresql://USER@HOST/DATABASE"
 
 
@@ -105,7 +105,7 @@ def open_copyable(url: str) -> "Copyable":
 
 
 def _is_postgres(url: str) -> bool:
-    return url.partition("://")[0] in POSTGRES
+    return url.partition("://")[0] in SERVERS
 
 
 def _postgres() -> ModuleType:

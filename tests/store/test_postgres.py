@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from engine.core.errors import (
+    NothingRecordedError,
     StoreRefusedError,
     StoreUnavailableError,
     StoreUnwritableError,
@@ -49,7 +50,7 @@ def place(server: Server, known: Known, request: pytest.FixtureRequest) -> Itera
 
 def test_a_new_schema_gets_the_tables_once(place: str) -> None:
     address = address_of(place)
-    with pytest.raises(StoreUnavailableError, match="is empty: an engine is just starting"):
+    with pytest.raises(NothingRecordedError, match="nothing is recorded yet in postgresql:///"):
         PostgresView.open(address)
     found: list[object] = []
     threads = [in_thread(lambda: PostgresStore.open(address), found) for _ in range(3)]
@@ -78,17 +79,17 @@ def test_tables_of_others_and_other_versions_are_left_alone(place: str) -> None:
             with pytest.raises(StoreRefusedError, match=r"newer jobfile \(version 999 of its tables"):
                 way(address)
         db.execute("update meta set value = '0' where key = 'version'")
-        with pytest.raises(StoreUnavailableError, match="is empty"):
+        with pytest.raises(NothingRecordedError, match="nothing is recorded yet"):
             PostgresStore.open_current(address, busy_seconds=1)
 
 
 def test_a_schema_or_a_database_that_cannot_hold_a_ledger_is_refused_with_what_to_do(
     known: Known, server: Server
 ) -> None:
-    with pytest.raises(StoreRefusedError, match="in a schema that does not exist; create it"):
+    with pytest.raises(StoreRefusedError, match="in a schema that does not exist; make it"):
         PostgresStore.open(address_of(f"{known.url}&options=-csearch_path%3Dnowhere"))
     known.superuser.execute("create database latin encoding 'LATIN1' template template0 locale 'C'")
-    with pytest.raises(StoreRefusedError, match="has the encoding LATIN1; create one with  createdb"):
+    with pytest.raises(StoreRefusedError, match="has the encoding LATIN1; make one with  createdb"):
         PostgresStore.open(address_of(server.url("latin")))
     with pytest.raises(StoreUnavailableError, match='database "not-there" does not exist'):
         PostgresStore.open(address_of(server.url("not-there")))

@@ -121,6 +121,11 @@ class PostgresConnection(Connection):
         with self._lock:
             self._db.close()
 
+    def __del__(self) -> None:
+        """Close what its user has dropped, as sqlite3 does: a command does not close what its end closes."""
+        if hasattr(self, "_db"):
+            self._db.close()
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         with self._lock, self._explaining_errors():
@@ -264,7 +269,7 @@ class PostgresConnection(Connection):
         schema, version, encoding = row["schema"], row["version"], row["encoding"]
         if schema is None:
             raise StoreRefusedError(
-                f"the ledger {self.address.shown} is in a schema that does not exist; create it, or name "
+                f"the ledger {self.address.shown} is in a schema that does not exist; make it, or name "
                 "another one in the URL with  ?options=-csearch_path%3DSCHEMA"
             )
         if version < OLDEST_SERVER:
@@ -274,7 +279,7 @@ class PostgresConnection(Connection):
             )
         if encoding != "UTF8":
             raise StoreRefusedError(
-                f"the database of the ledger {self.address.shown} has the encoding {encoding}; create one "
+                f"the database of the ledger {self.address.shown} has the encoding {encoding}; make one "
                 "with  createdb --encoding UTF8 --template template0 NAME"
             )
 

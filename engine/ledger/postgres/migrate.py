@@ -6,7 +6,7 @@ from typing import Final
 
 import psycopg
 
-from engine.core.errors import StoreRefusedError, StoreUnavailableError
+from engine.core.errors import NothingRecordedError, StoreRefusedError
 from engine.ledger.postgres.connection import PostgresConnection
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
@@ -41,9 +41,8 @@ def refuse_other(connection: PostgresConnection) -> None:
     """Refuse a ledger of another version: a reader, or a program that submits runs, must not migrate it."""
     have = version_of(connection)
     if have == 0:
-        raise StoreUnavailableError(
-            f"the ledger {connection.address.shown} is empty: an engine is just starting, or none was "
-            "started yet; try again, or start one with  jobfile up"
+        raise NothingRecordedError(
+            f"nothing is recorded yet in {connection.address.shown}; start the engine with  jobfile up"
         )
     if have < known_version():
         raise StoreRefusedError(
