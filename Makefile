@@ -8,7 +8,7 @@ READY  := $(VENV)/.ready
 SOAK   := $(addprefix tests/acceptance/,test_soak.py test_evidence_race.py test_nasty_jobs.py test_submissions.py)
 LONGER := tests/acceptance/test_names.py tests/acceptance/test_many.py tests/acceptance/test_without_engine.py \
           tests/engine/test_spawning.py tests/engine/test_bad_company.py tests/engine/test_launcher.py \
-          tests/language/test_fuzz.py tests/year
+          tests/language/test_fuzz.py tests/web/test_openapi.py tests/year
 SHELLS := tests/language/test_corpus.py tests/language/test_shell.py
 
 unexport PYTHONDONTWRITEBYTECODE

@@ -6,7 +6,7 @@ What a row shows comes from one query for each column, however many jobs there a
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from engine.answers.as_json import iso
 from engine.answers.choice import ALL, UNKNOWN, Choice, Labels, known_labels, unknown_word
@@ -23,6 +23,10 @@ from engine.transactions.pause import holding
 from jobfile.model.catalog import Catalog, CompiledJob
 from jobfile.model.dataclass import dataclass
 from jobfile.model.jobs import ScheduleEntry
+from jobfile.model.namedtuple import NamedTuple
+
+if TYPE_CHECKING:
+    from jobfile.schedule.occurrences import Fire
 
 MARKS: Final = 10
 """Number of last results shown of each job."""
@@ -95,6 +99,19 @@ class JobList:
     """A tag or an owner of the choice that no job has, as a sentence."""
 
 
+class _Ahead(NamedTuple):
+    """A schedule in force, and its first instant that no engine has accounted for."""
+
+    schedule: Schedule
+    first: "Fire | None"
+
+    def next_at(self, after: datetime) -> datetime | None:
+        """The first instant after this one."""
+        is_it = self.schedule.covered_until <= after and (self.first is None or self.first.at > after)
+        fire = self.first if is_it else _next_fire(self.schedule.entries, after)
+        return None if fire is None else fire.at
+
+
 class _Known(NamedTuple):
     """What the ledger says about all jobs, by job."""
 
@@ -102,7 +119,7 @@ class _Known(NamedTuple):
     """The digests of the jobs in force."""
     labels: Mapping[str, Labels]
     marks: Mapping[str, Sequence[Mark]]
-    schedules: Mapping[str, Sequence[Schedule]]
+    schedules: Mapping[str, Sequence["_Ahead"]]
     pauses: Mapping[str, Pause]
     fates: Mapping[str, str]
     """The runs whose process is gone, by id."""
@@ -201,9 +218,9 @@ def _job_to_json(one: ListedJob) -> dict[str, object]:
 def _known(view: View, written: Iterable[str], *, presence: Presence, now: datetime, limit: int) -> _Known:
     in_force = {one.job: one.digest for one in view.jobs_in_force()}
     names = sorted({*in_force, *written})
-    schedules: dict[str, list[Schedule]] = defaultdict(list)
-    for schedule in view.soundness.schedules_in_force():
-        schedules[schedule.job].append(schedule)
+    schedules: dict[str, list[_Ahead]] = defaultdict(list)
+    for one in view.soundness.schedules_in_force():
+        schedules[one.job].append(_Ahead(one, _next_fire(one.entries, one.covered_until)))
     marks = _marks(view, names, presence=presence, now=now, limit=limit)
     for job, mark in _overdue_marks(view, schedules, now=now):
         marks[job].append(mark)
@@ -246,10 +263,10 @@ def _gap_marks(gap: Gap, limit: int) -> list[Mark]:
 
 
 def _overdue_marks(
-    view: View, schedules: Mapping[str, Sequence[Schedule]], *, now: datetime
+    view: View, schedules: Mapping[str, Sequence[_Ahead]], *, now: datetime
 ) -> list[tuple[str, Mark]]:
     """A mark for each job with an overdue occurrence that no engine has decided about."""
-    covered = [one.covered_until for listed in schedules.values() for one in listed]
+    covered = [one.schedule.covered_until for listed in schedules.values() for one in listed]
     pauses: dict[str, list[Pause]] = defaultdict(list)
     for pause in view.pauses_between(None, since=min(covered, default=now), until=now):
         pauses[pause.job].append(pause)
@@ -261,19 +278,23 @@ def _overdue_marks(
     return found
 
 
-def _overdue_since(schedule: Schedule, pauses: Sequence[Pause], now: datetime) -> datetime | None:
+def _overdue_since(ahead: _Ahead, pauses: Sequence[Pause], now: datetime) -> datetime | None:
     """The first overdue occurrence of a schedule; pauses are skipped in one step each."""
-    from jobfile.schedule.occurrences import next_fire  # noqa: PLC0415  start-up time: only where instants are computed
-
-    after = schedule.covered_until
-    while (fire := next_fire(schedule.entries, after=after)) is not None and fire.at <= now - GRACE:
+    schedule, fire = ahead
+    while fire is not None and fire.at <= now - GRACE:
         pause = pause_at(pauses, fire.at)
         if pause is None:
             return fire.at if now - start_of(schedule, fire) > GRACE else None
         if pause.end is None:
             return None
-        after = pause.end - INSTANT
+        fire = _next_fire(schedule.entries, pause.end - INSTANT)
     return None
+
+
+def _next_fire(entries: Sequence[ScheduleEntry], after: datetime) -> "Fire | None":
+    from jobfile.schedule.occurrences import next_fire  # noqa: PLC0415  start-up time: only where instants are computed
+
+    return next_fire(entries, after=after) if entries else None
 
 
 def _listed(
@@ -288,13 +309,15 @@ def _listed(
     compiled = written.get(name)
     is_in_force = name in known.in_force
     pause = known.pauses.get(name)
+    after = _after(pause, now)
     if is_in_force:
-        entries = [entry for one in known.schedules.get(name, ()) for entry in one.entries]
         labels = known.labels.get(name, UNKNOWN)
+        coming = [one.next_at(after) for one in known.schedules.get(name, ()) if after is not None]
     else:
         assert compiled is not None
-        entries = list(compiled.spec.schedule) if compiled.spec.enabled else []
         labels = Labels.of(compiled.spec)
+        fire = _next_fire(compiled.spec.schedule, after) if compiled.spec.enabled and after else None
+        coming = [None if fire is None else fire.at]
     marks = tuple(known.marks.get(name, ())[-limit:])
     last = marks[-1].run if marks else None
     notes = [UNSETTLED] if last is not None and last.id in known.fates else []
@@ -304,7 +327,7 @@ def _listed(
         job=name,
         labels=labels,
         marks=marks,
-        next_at=_next_at(entries, pause, now),
+        next_at=min(filter(None, coming), default=None),
         pause=pause,
         is_in_force=is_in_force,
         notes=tuple(notes),
@@ -312,15 +335,11 @@ def _listed(
     )
 
 
-def _next_at(entries: Sequence[ScheduleEntry], pause: Pause | None, now: datetime) -> datetime | None:
-    from jobfile.schedule.occurrences import next_fire  # noqa: PLC0415  start-up time: only where instants are computed
-
-    end = now if pause is None else pause.end
-    if end is None:
-        return None
-    after = now if pause is None else max(now, end - INSTANT)
-    fire = next_fire(entries, after=after) if entries else None
-    return None if fire is None else fire.at
+def _after(pause: Pause | None, now: datetime) -> datetime | None:
+    """After which instant the next time of a job is; None while it is paused without an end."""
+    if pause is None:
+        return now
+    return None if pause.end is None else max(now, pause.end - INSTANT)
 
 
 def _notes(applied: str | None, compiled: CompiledJob | None) -> tuple[str, ...]:

@@ -3,14 +3,12 @@
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING, Final
 
 from engine.config import EngineConfig, find_main_file, find_state_dir, find_store, limits
 from engine.core.errors import ErrorCode, JobfileError, NothingRecordedError
 from engine.host.clock import SystemClock
 from engine.host.environment import account, environment, user_name
-from engine.host.home import refuse_without_store
 from engine.host.ownership import file_troubles, refuse_foreign_files, refuse_foreign_state
 from engine.ledger.opening import glance_at_runs, open_trace_free_view, open_view
 from jobfile.model.dataclass import dataclass
@@ -51,6 +49,8 @@ class Place:
     @property
     def options(self) -> str:
         """The options with which another command, typed in this folder, finds this place; usually none."""
+        from shlex import quote  # noqa: PLC0415  start-up time: only for advice
+
         main_file, here, environ = self.main_file, Path.cwd(), environment()
         found = ""
         if main_file != find_main_file(None, here=here):
@@ -114,12 +114,15 @@ class Place:
     def view(self) -> "View":
         """The ledger for reading. Raises NothingRecordedError when there is none."""
         refuse_foreign_state(self.state_dir)
+        config = self.config
         if not self._may_have_ledger:
-            refuse_without_store(self.config)
+            from engine.host.home import refuse_without_store  # noqa: PLC0415  start-up time: only without a ledger
+
+            refuse_without_store(config)
             raise NothingRecordedError(
                 f"nothing is recorded yet in {self.state_dir}; start the engine with  jobfile up"
             )
-        view = open_view(self.config.ledger_url)
+        view = open_view(config.ledger_url)
         self.keep(view)
         return view
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from shlex import quote
-from typing import NamedTuple
 
 from engine.answers.findings import Examined, Finding, limited
 from engine.core.audit_chain import follow
@@ -14,6 +13,7 @@ from engine.host.lock import NETWORK_FILE_SYSTEMS
 from engine.ledger.opening import examine_ledger, open_view
 from engine.ledger.ports import EngineHistory, View
 from jobfile.model.counts import many
+from jobfile.model.namedtuple import NamedTuple
 
 
 class Opened(NamedTuple):

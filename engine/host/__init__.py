@@ -14,6 +14,7 @@ __all__ = [
     "home",
     "keys",
     "lock",
+    "locked",
     "machine",
     "memory_release",
     "mounts",

@@ -13,6 +13,7 @@ from engine.core.extras import not_installed
 
 if TYPE_CHECKING:
     from engine.core.records import Examination
+    from engine.ledger.copy_ports import Copyable
     from engine.ledger.ports import View
     from engine.ledger.store_ports import Store
     from engine.ledger.submit_ports import Submitting
@@ -90,6 +91,17 @@ def examine_ledger(url: str) -> "Examination":
     from engine.ledger.sqlite.examining import examine  # noqa: PLC0415  start-up time: `doctor` only
 
     return examine(path)
+
+
+def open_copyable(url: str) -> "Copyable":
+    """Open a ledger for a move from or to it; a place without one gets an empty one."""
+    if _is_postgres(url):
+        copyable: Copyable = _postgres().open_copyable(url)
+        return copyable
+    path = _sqlite_path(url)
+    from engine.ledger.sqlite.copying import SqliteCopyable  # noqa: PLC0415  start-up time: `migrate` only
+
+    return SqliteCopyable(path)
 
 
 def _is_postgres(url: str) -> bool:

@@ -2,14 +2,14 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from http import HTTPStatus
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from engine.web.limits import MAX_HEADER_BYTES, MAX_HEADERS, MAX_PATH_BYTES
 from engine.web.refusing import RefusedError
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.model.regex import regex
 
 SAFE: Final = ("GET", "HEAD")
-METHODS: Final = (*SAFE, "POST", "DELETE")
 _PATH: Final = regex(rb"/(?:[!-$&-.0-\[\]-~]+(?:/[!-$&-.0-\[\]-~]+)*)?")
 """A path of visible characters without `%`, `\\` and `//`: nothing in it can be read in two ways."""
 _QUERY: Final = regex(rb"[!-~]*")
@@ -57,9 +57,6 @@ def look_at(scope: Mapping[str, Any], hosts: Collection[str]) -> Request:
     if _PATH.fullmatch(path) is None or _QUERY.fullmatch(query) is None:
         raise RefusedError(HTTPStatus.BAD_REQUEST, "the address has a part that no address here has")
     _check_framing(headers)
-    if scope["method"] not in METHODS:
-        text = "this address does not know that method"
-        raise RefusedError(HTTPStatus.METHOD_NOT_ALLOWED, text, allow=", ".join(METHODS))
     return Request(scope["method"], path.decode("ascii"), query.decode("ascii"), headers)
 
 

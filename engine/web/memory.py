@@ -6,9 +6,10 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from pathlib import Path
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, TypeVar
 
 from engine.core.errors import JobfileError
+from jobfile.model.namedtuple import NamedTuple
 
 KEPT_SECONDS: Final = 5.0
 """How long an answer is kept while the ledger does not change: some change with the time alone."""
@@ -16,6 +17,10 @@ QUICK_SECONDS: Final = 0.1
 """An answer that takes no longer is computed for each request."""
 LATE_SECONDS: Final = 15.0
 """How old an answer may be while a new one is computed."""
+PAUSE: Final = 8
+"""After an answer that took a second, the next one is computed 8 seconds later: the computation slows down
+every request beside it.
+"""
 KEPT_ANSWERS: Final = 32
 SETTLED_NANOSECONDS: Final = 50_000_000
 
@@ -38,6 +43,11 @@ class _Kept(NamedTuple):
     def may_be_late(self) -> bool:
         """Whether it is given while a new one is computed: nobody waits for an answer that takes long."""
         return self.seconds > QUICK_SECONDS and time.monotonic() < self.at + LATE_SECONDS
+
+    def seconds_to_next(self) -> float:
+        """How long to wait before the next one is computed: it must be there before this one is too old."""
+        pause = min(PAUSE * self.seconds, LATE_SECONDS - 2 * self.seconds)
+        return max(0.0, self.at + pause - time.monotonic())
 
 
 def ledger_mark(ledger: Path) -> Mark:
@@ -75,6 +85,9 @@ class Memory:
         self._kept: OrderedDict[Hashable, _Kept] = OrderedDict()
         self._locks: dict[Hashable, threading.Lock] = {}
         self._own = threading.Lock()
+        self._forgotten = threading.Event()
+        self._slow = threading.Lock()
+        """Held while an answer is computed that nobody waits for: one at a time."""
         self.late_answers = 0
         """How many answers were computed after an older one was given."""
 
@@ -89,17 +102,24 @@ class Memory:
                 if kept is None or not kept.is_fresh(self._ledger, is_rough=is_rough):
                     kept = self._compute(question, answer)
         elif not kept.is_fresh(self._ledger, is_rough=is_rough) and lock.acquire(blocking=False):
-            threading.Thread(target=self._compute_later, args=(question, answer, lock), daemon=True).start()
+            later = (question, answer, lock, kept.seconds_to_next())
+            threading.Thread(target=self._compute_later, args=later, daemon=True).start()
         return kept.value  # type: ignore[return-value]  # a question has one kind of answer
 
     def forget(self) -> None:
         """Forget all answers: something was changed through this server."""
         with self._own:
             self._kept.clear()
+            self._forgotten.set()  # who waits to compute begins now
+            self._forgotten = threading.Event()
 
-    def _compute_later(self, question: Hashable, answer: Callable[[], object], lock: threading.Lock) -> None:
+    def _compute_later(
+        self, question: Hashable, answer: Callable[[], object], lock: threading.Lock, pause: float
+    ) -> None:
         with lock_held(lock), contextlib.suppress(JobfileError):  # the next request gets the error
-            self._compute(question, answer)
+            self._forgotten.wait(pause)
+            with self._slow:
+                self._compute(question, answer)
             self.late_answers += 1
 
     def _compute(self, question: Hashable, answer: Callable[[], object]) -> _Kept:

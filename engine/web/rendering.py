@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from http import HTTPStatus
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
+from engine.answers.listing import Mark
 from engine.answers.listing_text import SIGNS
 from engine.core.vocabulary import combination_text, instant_text, seconds_text, short
 from engine.web.corner import corner
@@ -20,6 +21,8 @@ from jobfile.diagnostics.escapes import printable
 from jobfile.render.style import WORDS, Tone
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
+KEPT_MARKS: Final = 20_000
+"""Number of results whose HTML is kept: those of some pages of the list of jobs."""
 _TONES: Final[Mapping[Tone, str]] = {
     Tone.GOOD: "good",
     Tone.BAD: "bad",
@@ -64,7 +67,7 @@ def environment() -> Environment:
     )
     made.filters |= {"short": short, "length": seconds_text, "when": when, "iso": iso}
     made.filters |= {"lines": lines, "exact": Kept, "combination": combination_text}
-    made.globals |= {"tone": tone, "sign": sign, "UTC": UTC}
+    made.globals |= {"tone": tone, "sign": sign, "mark": mark, "UTC": UTC}
     return made
 
 
@@ -94,6 +97,20 @@ def tone(state: str) -> str:
 def sign(state: str) -> str:
     """The character that stands for a state: colours are not needed to tell states apart."""
     return SIGNS.get(state, "·")
+
+
+def mark(one: Mark, zone: tzinfo) -> str:
+    """The HTML of a result. It is kept: a page of the list of jobs has 3,000 of them, and making them would
+    take most of its time.
+    """
+    return _mark(one.state, one.at, one.run.id if one.run else "", zone)
+
+
+@lru_cache(KEPT_MARKS)
+def _mark(state: str, at: datetime, run_id: str, zone: tzinfo) -> str:
+    macros: Any = environment().get_template("macros.html").module
+    html: str = macros.mark(state, at, run_id, zone)
+    return html
 
 
 def when(at: datetime, zone: tzinfo = UTC) -> str:

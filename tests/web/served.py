@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -46,11 +47,14 @@ class Served(NamedTuple):
 
 
 @contextlib.contextmanager
-def served(folder: Path, *options: str) -> Iterator[Served]:
-    """Serve the page of a folder; the test may end or stop the process."""
+def served(folder: Path, *options: str, code: str = "") -> Iterator[Served]:
+    """Serve the page of a folder; the test may end or stop the process. `code` is run in place of the command
+    with its arguments.
+    """
     as_root = ["--allow-root"] if "--listen" in options and os.geteuid() == 0 else []
-    process = Jobfile(
-        [JOBFILE, "serve", *options, *as_root],
+    start, command = (subprocess.Popen, [sys.executable, "-c", code]) if code else (Jobfile, [JOBFILE])
+    process = start(
+        [*command, "serve", *options, *as_root],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -61,6 +61,37 @@ def test_nobody_waits_for_an_answer_that_takes_long(ledger: Path) -> None:
     until(lambda: kept.recall("a", slow) >= 1, "the next one")
 
 
+def test_the_next_answer_waits_for_its_turn_but_not_after_a_change_made_here(
+    ledger: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "PAUSE", 1_000)
+    monkeypatch.setattr(memory, "LATE_SECONDS", 600.0)
+    kept, count = Memory(ledger), iter(range(100))
+
+    def slow() -> int:
+        began = time.monotonic()
+        until(lambda: time.monotonic() > began + 1.1 * memory.QUICK_SECONDS)
+        return next(count)
+
+    assert kept.recall("a", slow) == 0
+    ledger.write_text("x")
+    before = set(threading.enumerate())
+    assert [kept.recall("a", slow) for _ in range(3)] == [0, 0, 0]
+    (computing,) = set(threading.enumerate()) - before
+    assert kept.late_answers == 0
+    kept.forget()
+    computing.join(30)
+    assert kept.late_answers == 1
+    assert kept.recall("a", slow) >= 1
+
+
+def test_an_answer_is_computed_again_before_it_is_too_old() -> None:
+    for seconds in (0.2, 1.0, 5.0, 7.0):
+        kept = memory._Kept((), time.monotonic(), seconds, None)
+        assert kept.seconds_to_next() <= max(0.0, memory.LATE_SECONDS - 2 * seconds)
+    assert memory._Kept((), time.monotonic(), 9.0, None).seconds_to_next() == 0.0
+
+
 def test_an_error_is_not_kept(ledger: Path) -> None:
     kept = Memory(ledger)
 

@@ -257,6 +257,7 @@ class Model:
         self._cancel_waiting(name, "job_removed", now)
         del self.jobs[name]
         self._since.pop(name, None)
+        self.first_at.pop(name, None)
 
     def _rename(self, old: str, new: str) -> None:
         for one in (*self.schedules, *self.occurrences, *self.pauses):

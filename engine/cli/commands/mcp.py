@@ -6,7 +6,6 @@ import secrets
 import signal
 import socket
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import click
 
@@ -18,6 +17,7 @@ from engine.core.errors import JobfileError
 from engine.core.extras import not_installed
 from engine.host.environment import take_from_environment
 from jobfile.diagnostics.suggest import suggest
+from jobfile.model.namedtuple import NamedTuple
 
 TOKEN = "JOBFILE_MCP_TOKEN"  # noqa: S105  the name of the variable
 MIN_TOKEN = 24

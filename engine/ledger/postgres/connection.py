@@ -2,7 +2,7 @@
 
 import re
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from itertools import count
@@ -182,6 +182,19 @@ class PostgresConnection(Connection):
         with self._lock, self._explaining_errors():
             cursor = self._repeated(lambda: self._db.execute(text, values))
             return cursor.fetchall() if cursor.description else []
+
+    def stream(self, text: str) -> Iterator[PostgresRow]:
+        """The rows of a query that is not of the ledger's own files, read lazily inside a transaction."""
+        with self._explaining_errors(), self._db.cursor(f"stream_{next(self._cursors)}") as cursor:
+            cursor.execute(text)
+            while found := cursor.fetchmany(ROWS_AT_ONCE):
+                yield from found
+
+    def copy_in(self, text: str, rows: Iterable[Sequence[object]]) -> None:
+        """Add many rows with COPY. Raises what psycopg raises about a row."""
+        with self._lock, self._db.cursor() as cursor, cursor.copy(text) as copy:
+            for row in rows:
+                copy.write_row(row)
 
     def script(self, text: str) -> None:
         """Run the statements of a migration inside the transaction."""

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Final
 from engine.core.errors import JobfileError
 from engine.ledger.postgres.address import address_of
 from engine.ledger.postgres.connection import PostgresConnection
+from engine.ledger.postgres.copying import PostgresCopyable
 from engine.ledger.postgres.examining import examine
 from engine.ledger.postgres.store import PostgresStore, PostgresView
 
 if TYPE_CHECKING:
     from engine.core.records import Examination
+    from engine.ledger.copy_ports import Copyable
 
 GLANCE_SECONDS: Final = "2"
 """How long a look waits for the server while a user types."""
@@ -42,6 +44,11 @@ def glance(url: str, *, is_open: bool | None, prefix: str, limit: int) -> Sequen
             return [(row[0], row[1], row[2]) for row in found]
     except JobfileError:
         return ()
+
+
+def open_copyable(url: str) -> "Copyable":
+    """Open a ledger for a move; create its tables first."""
+    return PostgresCopyable(address_of(url))
 
 
 def examine_ledger(url: str) -> "Examination":

@@ -10,8 +10,12 @@ from engine.core.errors import NothingRecordedError, StoreRefusedError
 from engine.ledger.postgres.connection import PostgresConnection
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
-_VERSION: Final = "version"
+VERSION: Final = "version"
 """The key, in the table `meta`, of the number of the newest step that was taken."""
+MOVED: Final = 1_000_000
+"""The version of a ledger that was moved to another database."""
+MOVED_TO: Final = "moved_to"
+"""The key, in the table `meta`, of the place where it is now."""
 
 
 def version_of(connection: PostgresConnection) -> int:
@@ -22,7 +26,7 @@ def version_of(connection: PostgresConnection) -> int:
     ):
         return 0
     try:
-        found = connection.run("select value from meta where key = %(key)s", {"key": _VERSION})
+        found = connection.run("select value from meta where key = %(key)s", {"key": VERSION})
     except psycopg.errors.UndefinedColumn:
         found = []
     if not found or not str(found[0]["value"]).isdigit():
@@ -66,7 +70,7 @@ def migrate(connection: PostgresConnection) -> None:
         connection.run(
             "insert into meta (key, value) values (%(key)s, %(value)s) "
             "on conflict (key) do update set value = excluded.value",
-            {"key": _VERSION, "value": str(known_version())},
+            {"key": VERSION, "value": str(known_version())},
         )
 
 
@@ -81,6 +85,12 @@ def _steps() -> list[Path]:
 
 
 def _refuse_newer(connection: PostgresConnection, have: int) -> None:
+    if have == MOVED:
+        [row] = connection.run("select value from meta where key = %(key)s", {"key": MOVED_TO})
+        raise StoreRefusedError(
+            f"the ledger {connection.address.shown} was moved to {row['value']}; use it there:  --store URL, "
+            "or JOBFILE_STORE=URL"
+        )
     if have > known_version():
         raise StoreRefusedError(
             f"the ledger {connection.address.shown} was written by a newer jobfile (version {have} of its "

@@ -2,7 +2,7 @@
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -147,6 +147,17 @@ class SqliteConnection(Connection):
                 self._db.execute(statement)
                 statement = ""
         assert not statement.strip(), "a migration ends inside a statement"
+
+    def run(self, text: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
+        """Run a statement that is not of the ledger's own files, and reads any bytes."""
+        self._read_any_bytes()
+        with self._explaining_errors():
+            return self._db.execute(text, values)
+
+    def run_many(self, text: str, rows: Iterable[Sequence[object]]) -> None:
+        """Run a statement for each of many rows."""
+        with self._explaining_errors():
+            self._db.executemany(text, rows)
 
     def pragma(self, name: str) -> object:
         """The value of a pragma."""

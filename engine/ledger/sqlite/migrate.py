@@ -20,11 +20,18 @@ NEWEST: Final = "newest.sql"
 NEWEST_OBJECTS: Final = "2d3ccaf0f91183ee11e9c0a853d799780c2dca3188aa82e570e22b8c65b7b308"
 """`digest_of` the objects that all steps make. A constant: taking the steps would add 10 ms to each start."""
 
+MOVED: Final = 1_000_000
+"""The version of a ledger that was moved to another database."""
+MOVED_TO: Final = "moved_to"
+"""The key, in the table `meta`, of the place where it is now."""
+
 
 def refuse_older(connection: SqliteConnection, folder: Path) -> None:
-    """Refuse a ledger that lacks steps: a reader must not migrate it."""
+    """Refuse a ledger that lacks steps: a reader must not migrate it. And one that is elsewhere now."""
     have = connection.pragma("user_version")
     assert isinstance(have, int)
+    if have == MOVED:
+        raise _moved(connection)
     if have == 0:
         raise StoreUnavailableError(
             f"the ledger {connection.path} is empty: an engine is just starting, or was stopped while it "
@@ -41,11 +48,21 @@ def refuse_newer(connection: SqliteConnection, folder: Path) -> None:
     """Refuse a ledger with steps that this program does not know."""
     have, known = connection.pragma("user_version"), _number_of_steps(folder)
     assert isinstance(have, int)
+    if have == MOVED:
+        raise _moved(connection)
     if have > known:
         raise StoreRefusedError(
             f"the ledger {connection.path} was written by a newer jobfile (version {have} of its tables, "
             f"this program knows {known}); upgrade jobfile, and restart this program"
         )
+
+
+def _moved(connection: SqliteConnection) -> StoreRefusedError:
+    row = connection.row("meta.get_meta", {"key": MOVED_TO})
+    to = "another place" if row is None else row["value"]
+    return StoreRefusedError(
+        f"the ledger {connection.path} was moved to {to}; use it there:  --store URL, or JOBFILE_STORE=URL"
+    )
 
 
 def known_version() -> int:
@@ -60,7 +77,7 @@ def _number_of_steps(folder: Path) -> int:
 
 
 def _steps(folder: Path) -> list[Path]:
-    return sorted(folder.glob("[0-9][0-9][0-9][0-9]_*.sql"))
+    return sorted(one for one in folder.iterdir() if one.suffix == ".sql" and one.name[:4].isdecimal())
 
 
 def foreign_objects(connection: SqliteConnection, folder: Path) -> tuple[str, ...]:

@@ -35,6 +35,7 @@ from engine.web.visits import Visit, number_of
 
 LOG_LINES: Final = 1_000
 ALL_LINES: Final = "all"
+NUMBER: Final = {"minimum": 1, "maximum": MAX_LOG_LINES}
 AT = Given("at", "The run expected at this time [default: the newest].")
 MATRIX = Given("matrix", "AXIS=VALUE: the run of this combination.", is_repeated=True)
 
@@ -150,7 +151,7 @@ def _lines(text: str) -> int | None:
 
 _LOG = (
     Given("step", "Only this step."),
-    Given("attempt", "Only this attempt, by its number."),
+    Given("attempt", "Only this attempt, by its number.", "integer", more=NUMBER),
     Given(
         "tail",
         f"How many lines of each attempt, up to {MAX_LOG_LINES:,}, or `all` [default: {LOG_LINES:,}].",

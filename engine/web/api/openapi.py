@@ -47,6 +47,7 @@ _REFUSALS: Final = {
     "404": "There is no such job or run, or the token may not see it.",
     "409": "It cannot be done now.",
     "413": "The body is too large.",
+    "414": "The address is too long.",
     "415": "The body is not JSON.",
     "422": "A parameter or a field is wrong.",
     "429": "Too many requests; try again after the time in Retry-After.",
@@ -149,7 +150,7 @@ def _path_parameter(name: str) -> Mapping[str, Any]:
 
 
 def _query_parameter(given: Given) -> Mapping[str, Any]:
-    schema: dict[str, Any] = {"type": "string"}
+    schema: dict[str, Any] = {"type": given.type, **given.more}
     if given.is_repeated:
         schema = {"type": "array", "items": schema}
     return {"name": given.name, "in": "query", "description": given.about, "schema": schema}

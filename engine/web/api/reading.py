@@ -55,7 +55,12 @@ OWNER = Given("owner", "Only jobs of this owner.", is_repeated=True)
 SINCE = Given("since", "From this time on: 2026-11-28T02:30, yesterday, 7d.")
 UNTIL = Given("until", "Before this time.")
 STATE = Given("in", "Only in these states; several with commas.", is_repeated=True)
-LIMIT = Given("limit", f"How many at most, up to {MAX_PAGE_SIZE} [default: {PAGE_SIZE}].")
+LIMIT = Given(
+    "limit",
+    f"How many at most, up to {MAX_PAGE_SIZE} [default: {PAGE_SIZE}].",
+    "integer",
+    more={"minimum": 1, "maximum": MAX_PAGE_SIZE},
+)
 CURSOR = Given("cursor", "Where the previous part ended, from its Link header.")
 
 

@@ -108,18 +108,19 @@ def answer(visit: Visit) -> JobsPage:
     seen = [one for one in everything.jobs if visit.user.sees(one.job)]
     choice = Choice(tags=query.all("tag"), owners=query.all("owner"))
     states, text = named_states(query.all("in"), STATES), query.get("q").strip().lower()
+    is_any = "paused" not in query
     fitting = [
         one
         for one in seen
         if choice.fits(one.labels)
         and (not states or one.state in states)
         and (text in one.job or text in one.labels.title.lower())
-        and ("paused" not in query or one.pause is not None)
+        and (is_any or one.pause is not None)
     ]
     fitting.sort(key=SORTS.get(query.get("sort"), SORTS["job"]))  # type: ignore[arg-type]  # comparable in one order
     number = _page_number(query.get("page"))
     shown = fitting[(number - 1) * PAGE_JOBS : number * PAGE_JOBS]
-    is_invalid = everything.has_file is False
+    is_invalid, present = everything.has_file is False, {one.state for one in seen}
     return JobsPage(
         rows=tuple(map(_row, _with_marks(visit, shown))),
         count=len(fitting),
@@ -128,7 +129,7 @@ def answer(visit: Visit) -> JobsPage:
         trouble=f"{everything.main_file} cannot be read or has errors" if is_invalid else "",
         tags=_words(tag for one in seen for tag in one.labels.tags),
         owners=_words(one.labels.owner for one in seen),
-        states=tuple(state for state in STATES if any(one.state == state for one in seen)),
+        states=tuple(state for state in STATES if state in present),
         query=query,
     )
 
