@@ -22,7 +22,8 @@ def version_of(connection: PostgresConnection) -> int:
     """The version of a ledger's tables; 0 when there are none."""
     # From the table itself: what `to_regclass` says may be from before the transaction waited for its lock.
     if not connection.run(
-        "select 1 from pg_class where relname = 'meta' and relnamespace = quote_ident(current_schema())::regnamespace"
+        "select 1 from pg_class where relname = 'meta' "
+        "and relnamespace = quote_ident(current_schema())::regnamespace"
     ):
         return 0
     try:
