@@ -50,7 +50,8 @@ def jobfile(
     """The command `jobfile`, in a folder with JOBS."""
     (tmp_path / "jobs.yaml").write_text(JOBS)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("JOBFILE_STATE", raising=False)
+    for name in ("JOBFILE_STATE", "JOBFILE_STORE"):
+        monkeypatch.delenv(name, raising=False)
 
     def call(*arguments: str) -> Said:
         capfdbinary.readouterr()
