@@ -29,6 +29,7 @@ LONGEST = (
     "acceptance/test_soak.py",
     "acceptance/test_container.py",
     "acceptance/test_crowd.py",
+    "acceptance/test_store.py",
     "acceptance/test_many.py",
     "acceptance/test_bad_files.py",
     "acceptance/test_without_engine.py",
