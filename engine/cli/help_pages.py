@@ -403,6 +403,13 @@ PAGES: Final[Mapping[str, HelpPage]] = {
             UNREADABLE: "a job file cannot be read",
         },
     ),
+    "migrate": HelpPage(
+        (
+            "jobfile migrate --to postgresql://jobfile@db.example.org/jobs --dry-run",
+            "jobfile migrate --to sqlite:///srv/jobs/ledger.db",
+        ),
+        {GOOD: "the ledger is there now; with --dry-run: it can be moved", **_NO_LEDGER},
+    ),
     "clock": HelpPage(
         ("jobfile clock", "jobfile clock accept --why 'the battery was empty'"),
         {

@@ -78,6 +78,7 @@ GROUPS = {
         "backfill": "run past occurrences of a schedule",
         "rollback": "put an earlier generation in force again",
         "clock": "whether the engine believes the clock",
+        "migrate": "move the ledger to another database",
     },
 }
 """The groups of `jobfile --help`: in each, the commands in the order of use."""
