@@ -40,6 +40,7 @@ fix: $(READY)           ## let the formatter and the linter fix what they can
 soak: $(READY)          ## the extended fault tests, then kill everything at random for JOBFILE_SOAK_MINUTES
 	@JOBFILE_SOAK=1 $(BIN)/python -m pytest -q -n 2 tests/faults $(LONGER)
 	@JOBFILE_SOAK=1 $(BIN)/python -m pytest -q -n 2 -m hypothesis --timeout 3600
+	@$(BIN)/python -m pytest -q -n 2 --store postgres $(addprefix tests/engine/,test_engine.py test_past.py test_faults.py)
 	@JOBFILE_SAMPLES=100000 $(BIN)/python -m pytest -q -n 2 tests/language/test_samples.py
 	@JOBFILE_SHELL_FULL=1 $(BIN)/python -m pytest -q -n 2 $(SHELLS)
 	@JOBFILE_SOAK_MINUTES=$${JOBFILE_SOAK_MINUTES:-30} $(BIN)/python -m pytest -q -s $(SOAK)

@@ -5,6 +5,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
+from engine.core.errors import WrongUsageError
 from jobfile.model.dataclass import dataclass
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ LASTING_PARTS = 2
 MAX_DIGITS = 9
 """Maximum digits of a number in the environment; a longer one is a mistake."""
 
+SERVERS = ("postgresql", "postgres")
+"""The schemes of ledgers in a server."""
 STATE_FOLDER = ".jobfile"
 MAIN_FILE = "jobs.yaml"
 
@@ -63,6 +66,8 @@ class EngineConfig:
     main_file: Path
     state_dir: Path
     environ: Mapping[str, str]
+    store: str = ""
+    """The URL of a ledger in a server; empty when the ledger is the file in the state folder."""
     account: Callable[[], Mapping[str, str]] = dict
     """HOME, USER and LOGNAME of the user that the engine runs as; read when something is executed."""
     max_running: int = MAX_RUNNING
@@ -89,8 +94,16 @@ class EngineConfig:
 
     @property
     def ledger_url(self) -> str:
-        """The ledger's file as a URL, whatever bytes its path has."""
-        return f"sqlite{self.ledger.absolute().as_uri().removeprefix('file')}"
+        """The URL of the ledger; of its file whatever bytes the path has. It may have a password."""
+        return self.store or f"sqlite{self.ledger.absolute().as_uri().removeprefix('file')}"
+
+    @property
+    def ledger_name(self) -> str:
+        """The ledger's file, or its URL without what may be secret, to show."""
+        if not self.store:
+            return str(self.ledger)
+        scheme, _, rest = self.store.partition("?")[0].partition("://")
+        return f"{scheme}://{rest.rpartition('@')[2]}"
 
     @property
     def runs_dir(self) -> Path:
@@ -151,6 +164,21 @@ def find_state_dir(given: str | None, main_file: Path, *, environ: Mapping[str, 
     """The state folder: the one given, else $JOBFILE_STATE, else .jobfile beside the main file."""
     named = given or environ.get("JOBFILE_STATE")
     return Path(named).absolute() if named else main_file.absolute().parent / STATE_FOLDER
+
+
+def find_store(given: str | None, *, environ: Mapping[str, str]) -> str:
+    """The URL of a ledger in a server: the one given, else $JOBFILE_STORE; empty without one.
+
+    An error shows the scheme alone: the rest may hold a password.
+    """
+    found = environ.get("JOBFILE_STORE", "") if given is None else given
+    scheme, mark, _ = found.partition("://")
+    if found and (not mark or scheme not in SERVERS):
+        said = f"the scheme `{scheme}`" if mark else "no scheme"
+        raise WrongUsageError(
+            f"the URL of --store or JOBFILE_STORE has {said}; expected  postgresql://USER@HOST/DATABASE"
+        )
+    return found
 
 
 def link_before(folder: Path) -> Path | None:

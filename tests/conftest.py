@@ -48,8 +48,14 @@ LONGEST = (
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """--update rewrites the golden files; review the difference like code."""
+    """--update rewrites the golden files; review the difference like code.
+
+    --store postgres is for tests/engine/test_engine.py, test_past.py and test_faults.py.
+    """
     parser.addoption("--update", action="store_true", help="rewrite golden files")
+    parser.addoption(
+        "--store", choices=["sqlite", "postgres"], default="sqlite", help="the ledgers of engines"
+    )
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,11 +1,18 @@
-"""New ledgers for tests that are not about how one is made: copies of one that each process makes."""
+"""New ledgers for tests that are not about how one is made: copies of one that each process makes.
+
+`pytest --store postgres` gives the tests of an engine ledgers in a real PostgreSQL server instead.
+"""
 
 import tempfile
 from functools import cache
 from pathlib import Path
+from typing import Protocol
 
 from engine.host.lock import make_private_file
+from engine.ledger.ports import View
 from engine.ledger.sqlite.store import SqliteStore
+from engine.ledger.sqlite.view import SqliteView
+from engine.ledger.store_ports import Store
 
 
 def fill_ledger(path: Path) -> None:
@@ -23,3 +30,30 @@ def _new_ledger() -> bytes:
         make_private_file(path)
         SqliteStore.open(path).close()
         return path.read_bytes()
+
+
+class Ledgers(Protocol):
+    """Opens the ledger that belongs to the file of a state folder; the first time, an empty one."""
+
+    def store(self, file: Path) -> Store: ...
+
+    def view(self, file: Path) -> View: ...
+
+
+class InFiles:
+    """The ledger is the file."""
+
+    def store(self, file: Path) -> Store:
+        make_private_file(file)
+        if not file.stat().st_size:
+            fill_ledger(file)
+        return SqliteStore.open(file)
+
+    def view(self, file: Path) -> View:
+        return SqliteView.open(file)
+
+
+class Chosen:
+    """Where the ledgers of an engine under test are."""
+
+    ledgers: Ledgers = InFiles()

@@ -11,5 +11,6 @@ __all__ = [
     "prepare",
     "registry",
     "removing",
+    "unable",
     "unsupported",
 ]

@@ -4,7 +4,7 @@ import os
 import shutil
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from engine.actions.confining import limits_of
 from engine.actions.kind import CannotStartError
@@ -15,6 +15,7 @@ from engine.supervisor.confinement import CPU_GRACE_SECONDS
 from jobfile.model.containers import ContainerSpec, Runtime
 from jobfile.model.environment import GIVEN, PASSED_ON
 from jobfile.model.jobs import JobSpec
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.model.size import NO_LIMIT, parse_size
 
 RUNTIMES: Final = (Runtime.DOCKER, Runtime.PODMAN)

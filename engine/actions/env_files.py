@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from engine.actions.kind import CannotStartError
 from engine.actions.secret_files import NotAvailableError, read_secret, refuse_unreadable
@@ -10,6 +10,7 @@ from engine.core.dotenv import NotReadError, parse_dotenv
 from engine.core.reasons import Reason
 from engine.host.patience import ask
 from jobfile.model.jobs import EnvFile
+from jobfile.model.namedtuple import NamedTuple
 
 OPTIONAL: Final = "?"
 """The end of the path of a file that may be absent."""

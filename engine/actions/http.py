@@ -6,7 +6,6 @@ and `vars` are taken as they are.
 """
 
 import json
-import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
@@ -24,6 +23,7 @@ from jobfile.expressions.template import (
     to_text,
 )
 from jobfile.model.jobs import HttpAction
+from jobfile.model.regex import regex
 from jobfile.model.requests import header_problem, url_problem
 
 MAX_REQUEST_BYTES: Final = 127 * 1024
@@ -32,7 +32,7 @@ OPTIONS: Final = ("-E", "-P", "-X", "utf8")
 """Options of the interpreter: variables and files of the job do not change what it loads, or the encoding."""
 TRUST: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 """Variables of the engine that name its certificate authorities; those of the job have priority."""
-_HOST: Final = re.compile(r"[A-Za-z0-9.-]*")
+_HOST: Final = regex(r"[A-Za-z0-9.-]*")
 _KEPT: Final = "".join(map(chr, range(0x21, 0x7F)))
 """The characters of a URL that stay as they are: the file decides about them."""
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol  # an action of a kind is known to its module alone
+from typing import Any, Protocol  # an action of a kind is known to its module alone
 
 from engine.core.reasons import Reason
+from jobfile.model.namedtuple import NamedTuple
 
 Row = tuple[str, str]
 Values = Callable[[], Mapping[str, object]]

@@ -7,7 +7,6 @@ from dataclasses import replace
 from datetime import datetime
 from functools import cache, partial
 from pathlib import Path
-from typing import NamedTuple
 
 from engine.actions.confining import account_environment, account_of, confinement_of, limit_troubles
 from engine.actions.containing import (
@@ -37,6 +36,7 @@ from jobfile.expressions.expression import EvaluationError
 from jobfile.expressions.template import evaluate_source, has_template, render_text, to_text
 from jobfile.model.environment import PASSED_ON, axis_variable, is_reserved, param_variable
 from jobfile.model.jobs import CommandAction, EnvFile, JobSpec, ParamSpec, StepSpec
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.model.size import NO_LIMIT, parse_size
 
 SHELL = "/bin/sh"

@@ -1,15 +1,11 @@
 """Features of the language that this engine cannot run yet: reported before anything is put in force."""
 
 from collections.abc import Iterator
-from typing import Final
 
 from engine.actions.registry import is_runnable, simple_actions
 from jobfile.actions.registry import key_of
 from jobfile.model.catalog import Catalog, CompiledJob
 from jobfile.model.jobs import JobSpec
-
-UNABLE: Final[tuple[str, ...]] = ()
-"""The keys that `check` reports."""
 
 
 def beyond_engine(catalog: Catalog) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final
 
 from engine.answers.expected import pause_at
 from engine.answers.presence import Presence
@@ -25,6 +25,7 @@ from engine.core.records import Pause
 from engine.core.vocabulary import instant_text
 from jobfile.model.counts import many
 from jobfile.model.jobs import ScheduleEntry
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.schedule.occurrences import next_fire
 from jobfile.schedule.zones import load_zone
 

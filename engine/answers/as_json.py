@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
 
 from engine.answers.artifacts import artifact_to_json
 from engine.answers.steps import step_to_json, steps_of_run
@@ -11,6 +10,7 @@ from engine.core.lifecycle import Attempt, AttemptKey, Run
 from engine.core.records import Output
 from engine.core.step_states import StepRun
 from engine.ledger.ports import View
+from jobfile.model.namedtuple import NamedTuple
 
 
 def run_to_json(

@@ -6,7 +6,6 @@ from zoneinfo import ZoneInfo
 from engine.answers.expected import Item
 from engine.answers.overdue import is_overdue
 from engine.answers.presence import Presence
-from engine.answers.reasons import item_words
 from engine.ledger.ports import View
 from jobfile.model.dataclass import dataclass
 
@@ -27,4 +26,6 @@ class Asked:
 
     def words(self, item: Item) -> str:
         """Why an expected run is in its state; empty when that needs no reason."""
+        from engine.answers.reasons import item_words  # noqa: PLC0415  start-up time: only for what did not succeed
+
         return item_words(self.view, item, self.presence, zone=self.zone, now=self.now)

@@ -6,7 +6,7 @@ The counts of all slots together are those of the report for the same window.
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, TypeVar
 
 from engine.answers.expected import (
     INSTANT,
@@ -25,6 +25,7 @@ from engine.core.occurrences import newest_of_each
 from engine.core.records import Gap, Pause, Schedule
 from engine.ledger.ports import View
 from jobfile.model.dataclass import dataclass
+from jobfile.model.namedtuple import NamedTuple
 
 One = TypeVar("One", Gap, Pause, Run, Schedule)
 

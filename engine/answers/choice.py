@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Self
 
 from engine.answers.starts import starts_in, starts_of
 from engine.ledger.ports import Overview
 from jobfile.model.dataclass import dataclass
+from jobfile.model.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
     from jobfile.model.jobs import JobSpec

@@ -2,17 +2,18 @@
 
 from collections.abc import Collection, Iterator
 from datetime import date, datetime
-from typing import Final, NamedTuple
+from typing import Final
 from zoneinfo import ZoneInfo
 
-from engine.answers.counting import NOT_WELL
 from engine.answers.did import Answer, Did, did
+from engine.answers.overdue import NOT_WELL
 from engine.answers.presence import Presence
 from engine.answers.status import NEWS_FOR, is_late
 from engine.answers.status_text import delivery_words, rejection_words
 from engine.answers.zones import zone_of_job
 from engine.core.lifecycle import Run
 from engine.ledger.ports import View
+from jobfile.model.namedtuple import NamedTuple
 
 MAX_ASKED: Final = 40
 """Maximum number of jobs about which `did` is asked; the others are only counted."""

@@ -11,7 +11,15 @@ from engine.answers.combinations import has_values, narrowed
 from engine.answers.days import DayRange, LocalDays
 from engine.answers.expected import INSTANT, Item, gap_within, item_of, window_of
 from engine.answers.medians import Lengths
-from engine.answers.overdue import OPEN, OVERDUE, is_overdue, overdue_fires, overdue_runs, verdict_word
+from engine.answers.overdue import (
+    NOT_WELL,
+    OPEN,
+    OVERDUE,
+    is_overdue,
+    overdue_fires,
+    overdue_runs,
+    verdict_word,
+)
 from engine.answers.presence import Presence
 from engine.core.lifecycle import Run, RunState
 from engine.core.occurrences import newest_of_each
@@ -24,8 +32,6 @@ One = TypeVar("One", Gap, Run, Schedule)
 
 FIXED: Final = "fixed_by_hand"
 """The verdict of a run that did not succeed, but whose manual retry did."""
-NOT_WELL: Final = ("failed", "timed_out", "lost", "missed", OVERDUE)
-"""Verdicts that need attention. A skip is the author's decision, and a cancel a user's."""
 ATTENTION: Final = tuple(state for state in RunState if state in NOT_WELL)
 """The states of runs that need attention."""
 FEW: Final = 200

@@ -3,7 +3,9 @@
 from bisect import bisect_right
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from typing import Final, NamedTuple
+from typing import Final
+
+from jobfile.model.namedtuple import NamedTuple
 
 DAY: Final = timedelta(days=1)
 

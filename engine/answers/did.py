@@ -8,10 +8,9 @@ from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from enum import IntEnum
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final
 from zoneinfo import ZoneInfo
 
-from engine.answers.as_json import run_to_json
 from engine.answers.asked import Asked
 from engine.answers.combinations import narrowed, tally_words
 from engine.answers.expected import INSTANT, NOT_ACCOUNTED, Item, item_of, upcoming
@@ -45,6 +44,7 @@ from engine.ledger.ports import View
 from jobfile.diagnostics.escapes import printable
 from jobfile.model.canonical import spec_from_json
 from jobfile.model.dataclass import dataclass
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.model.values import Value
 from jobfile.render.style import PLAIN, Style
 
@@ -118,6 +118,8 @@ def did_to_text(found: Did, *, style: Style = PLAIN) -> str:
 
 def did_to_json(found: Did) -> dict[str, object]:
     """The answer as JSON data."""
+    from engine.answers.as_json import run_to_json  # noqa: PLC0415  start-up time: only for JSON
+
     items = [
         {
             "scheduled_for": item.scheduled_for.isoformat(),

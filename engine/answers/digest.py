@@ -5,8 +5,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from engine.answers.choice import Choice, known_labels
-from engine.answers.counting import FIXED, NOT_WELL
+from engine.answers.counting import FIXED
 from engine.answers.lateness import late_jobs
+from engine.answers.overdue import NOT_WELL
 from engine.answers.presence import RUNNING
 from engine.answers.report import VERDICTS, Report, Row, make_report
 from engine.answers.report_text import report_to_text

@@ -5,12 +5,13 @@ the base of every answer.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from engine.core.lifecycle import Run, RunState
 from engine.core.occurrences import deciding, grouped
 from engine.core.records import Gap, Pause, Schedule
 from engine.ledger.ports import History
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.model.values import Value
 
 if TYPE_CHECKING:

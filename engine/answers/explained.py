@@ -1,10 +1,11 @@
 """Answers of `explain`: what a diagnostic code means, and which keys a job file may have."""
 
 import re
-from typing import Final, NamedTuple
+from typing import Final
 
 from engine.core.columns import facts
 from jobfile.diagnostics.diagnostic import CODES
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.pages import page_text
 from jobfile.pages.keys import Key, keys_of
 

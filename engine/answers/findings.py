@@ -43,6 +43,7 @@ CODES: Final[Mapping[str, Severity]] = {
     "ledger.newer": _ERROR,
     "ledger.journal": _ERROR,
     "ledger.network": _ERROR,
+    "ledger.settings": _WARNING,
     "ledger.restored": _ERROR,
     "rights.unreadable": _ERROR,
     "rights.state_folder": _ERROR,

@@ -6,7 +6,7 @@ What a row shows comes from one query for each column, however many jobs there a
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from engine.answers.as_json import iso
 from engine.answers.choice import ALL, UNKNOWN, Choice, Labels, known_labels, unknown_word
@@ -23,6 +23,7 @@ from engine.transactions.pause import holding
 from jobfile.model.catalog import Catalog, CompiledJob
 from jobfile.model.dataclass import dataclass
 from jobfile.model.jobs import ScheduleEntry
+from jobfile.model.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
     from jobfile.schedule.occurrences import Fire

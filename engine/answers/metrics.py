@@ -8,7 +8,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Final
 
 from engine.answers.listing import JobList, ListedJob
 from engine.answers.presence import HOLDS
@@ -18,6 +18,7 @@ from engine.core.histograms import BOUNDS, UNBOUNDED, Bucket, Histogram
 from engine.core.lifecycle import Run, RunState
 from engine.ledger.ports import View
 from jobfile.model.dataclass import dataclass
+from jobfile.model.namedtuple import NamedTuple
 
 WINDOW: Final = timedelta(days=1)
 """The time that the sums are about."""

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 OVERDUE = "overdue"
 """The verdict of a due run that nothing has started; the next engine gives it a state."""
+NOT_WELL = ("failed", "timed_out", "lost", "missed", OVERDUE)
+"""Verdicts that need attention. A skip is the author's decision, and a cancel a user's."""
 OPEN = "open"
 """The verdict of a run that is not over and not overdue."""
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta, tzinfo
-from typing import NamedTuple
 
 from engine.core.reasons import IncidentKind
 from engine.core.records import CLOCK_HOLD, DISK_HOLD, ON_TIME, RESTORED_HOLD, Incident
 from engine.core.vocabulary import instant_text, seconds_text
 from engine.ledger.ports import View
+from jobfile.model.namedtuple import NamedTuple
 
 HOLDS = (CLOCK_HOLD, RESTORED_HOLD, DISK_HOLD)
 

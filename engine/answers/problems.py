@@ -2,7 +2,7 @@
 
 from collections import Counter
 from datetime import datetime, tzinfo
-from typing import Final, NamedTuple
+from typing import Final
 
 from engine.answers.combinations import has_values
 from engine.answers.counting import ATTENTION, Scope, of_jobs
@@ -10,6 +10,7 @@ from engine.answers.expected import gap_within
 from engine.core.lifecycle import Run
 from engine.core.vocabulary import combination_text, in_words, instant_text, reason_words, short
 from engine.ledger.ports import View
+from jobfile.model.namedtuple import NamedTuple
 
 OF_EACH: Final = 10
 """Maximum number of problems of one job."""

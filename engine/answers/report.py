@@ -9,17 +9,18 @@ from dataclasses import field, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import cached_property
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final
 
-from engine.answers.counting import FEW, FIXED, NOT_WELL, Counts, Scope, count_expected
+from engine.answers.counting import FEW, FIXED, Counts, Scope, count_expected
 from engine.answers.days import DAY, LocalDays, midnight_of, period_before
 from engine.answers.expected import INSTANT
 from engine.answers.lateness import late_jobs
-from engine.answers.overdue import OPEN, OVERDUE
+from engine.answers.overdue import NOT_WELL, OPEN, OVERDUE
 from engine.answers.presence import Presence
 from engine.answers.problems import Problem, find_problems
 from engine.ledger.ports import View
 from jobfile.model.dataclass import dataclass
+from jobfile.model.namedtuple import NamedTuple
 
 VERDICTS: Final = (
     "succeeded",

@@ -3,10 +3,11 @@
 from datetime import datetime, timedelta
 from enum import StrEnum
 from math import floor
-from typing import Final, NamedTuple
+from typing import Final
 
 from engine.answers.report import UNMEASURED, VERDICTS, Measures, Report, Row
 from engine.core.vocabulary import seconds_text
+from jobfile.model.namedtuple import NamedTuple
 
 NOTABLE: Final = 1.5
 """A median that grew by this factor, and by NOTABLE_TIME, is worse; less is chance."""

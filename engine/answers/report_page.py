@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from html import escape
 from typing import Final
 
-from engine.answers.counting import NOT_WELL
+from engine.answers.overdue import NOT_WELL
 from engine.answers.problems import problem_text
 from engine.answers.report import Report, Row
 from engine.answers.report_compare import Change, Line, Trend, changes_text, compare, lines_of, rate_text

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from engine.answers.as_json import run_to_json
@@ -17,6 +17,7 @@ from engine.core.lifecycle import Run
 from engine.core.vocabulary import in_words, instant_text, run_text, short
 from engine.ledger.ports import View
 from jobfile.model.counts import many
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.render.style import PLAIN, Style
 
 MAX_RETRIED: Final = 1_000

@@ -4,12 +4,10 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from engine.answers.artifacts import artifact_to_json
-from engine.answers.as_json import run_to_json
 from engine.answers.asked import Asked
-from engine.answers.counting import NOT_WELL
 from engine.answers.expected import INSTANT, gap_within, item_of
 from engine.answers.odd import item_odd_words
+from engine.answers.overdue import NOT_WELL
 from engine.answers.presence import Presence
 from engine.answers.starts import file_of, webhook_of
 from engine.answers.waiting import WAITING, Line, line_for, line_to_json
@@ -155,6 +153,9 @@ def runs_to_text(found: Runs, *, width: int | None, style: Style = PLAIN) -> str
 
 def runs_to_json(found: Runs) -> dict[str, object]:
     """The answer as JSON data."""
+    from engine.answers.artifacts import artifact_to_json  # noqa: PLC0415  start-up time: only for JSON
+    from engine.answers.as_json import run_to_json  # noqa: PLC0415  start-up time: only for JSON
+
     runs = zip(found.runs, found.artifacts, found.lines, strict=True)
     return {
         "format": 1,

@@ -5,8 +5,8 @@ from datetime import date, timedelta
 from html import escape
 from typing import Final
 
-from engine.answers.counting import FIXED, NOT_WELL
-from engine.answers.overdue import OPEN, OVERDUE
+from engine.answers.counting import FIXED
+from engine.answers.overdue import NOT_WELL, OPEN, OVERDUE
 from jobfile.diagnostics.excerpt import visible
 
 PITCH: Final = 14

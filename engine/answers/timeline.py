@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Final
 
 from engine.answers.expected import INSTANT, gap_within, item_of
 from engine.answers.overdue import OVERDUE, is_overdue, verdict_word
@@ -14,6 +14,7 @@ from engine.core.vocabulary import reason_words
 from engine.ledger.ports import View
 from jobfile.model.counts import many
 from jobfile.model.dataclass import dataclass
+from jobfile.model.namedtuple import NamedTuple
 
 MAX_ROWS: Final = 50
 """Maximum number of jobs at once."""

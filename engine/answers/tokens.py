@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple
 
 from engine.answers.as_json import iso
 from engine.core.access import Grant
 from engine.core.columns import table
 from engine.core.vocabulary import instant_text
+from jobfile.model.namedtuple import NamedTuple
 
 HEADS = ("name", "role", "jobs", "state", "last use", "expires", "made")
 

@@ -3,12 +3,13 @@
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, tzinfo
-from typing import Final, NamedTuple
+from typing import Final
 
 from engine.core.lifecycle import Run, RunState, TriggerKind
 from engine.core.reasons import Reason
 from engine.core.vocabulary import count_text, instant_text, ordinal_text, run_text, short
 from engine.ledger.ports import Current
+from jobfile.model.namedtuple import NamedTuple
 
 HOLDS_A_SLOT: Final = (RunState.RUNNING, RunState.CANCELLING)
 WAITING: Final = (RunState.QUEUED, RunState.RETRY_WAIT)

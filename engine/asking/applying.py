@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from engine.asking.place import Place
 from engine.core.events import Event
-from engine.host.lock import make_private_file, make_state_dir
+from engine.host.home import prepare_ledger
+from engine.host.lock import make_state_dir
 from engine.host.run_ids import new_run_id
 from engine.host.wake import poke
 from engine.ledger.opening import open_ledger
@@ -45,5 +46,5 @@ def put(place: Place, intent: Intent) -> Sequence[Event]:
 def open_store(place: Place) -> Store:
     """The ledger for writing; created if there is none."""
     make_state_dir(place.state_dir)
-    make_private_file(place.config.ledger)
+    prepare_ledger(place.config)
     return open_ledger(place.config.ledger_url)

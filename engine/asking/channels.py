@@ -1,7 +1,6 @@
 """The channels of the job files, and a test message to one: `jobfile notify test`, and the page."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from engine.asking.findings import refuse_invalid
 from engine.asking.place import Place
@@ -13,6 +12,7 @@ from engine.notifications.message import Happening, make_message
 from engine.notifications.system_channels import KnownChannel, known_channels
 from engine.sources.folder import FolderTree
 from jobfile.diagnostics.suggest import suggest
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.pipeline import compile_files
 
 

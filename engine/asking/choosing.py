@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from engine.answers.choice import UNKNOWN, Choice, Labels, known_labels, unknown_word
@@ -10,6 +9,7 @@ from engine.asking.place import Place
 from engine.asking.times import LATEST, parse_instant
 from engine.core.errors import WrongUsageError
 from engine.ledger.ports import View
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.schedule.zones import EPOCH, load_zone
 
 

@@ -1,16 +1,17 @@
 """Did a job run, did it succeed?"""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
-from engine.answers.did import Did, did, did_never
+from engine.answers.did import Days, Did, did, did_never
 from engine.asking.axes import refuse_unknown_axes
 from engine.asking.naming import NeverAppliedError, Subject, subject
 from engine.asking.params import split_params
 from engine.asking.place import Place
-from engine.asking.times import named_days, parse_days, parse_instant
 from engine.core.errors import WrongUsageError
 from engine.service.presence import presence_at
+from jobfile.model.namedtuple import NamedTuple
 
 
 class Wanted(NamedTuple):
@@ -52,19 +53,30 @@ def _answer(asked: Subject, wanted: Wanted, place: Place) -> Did:
     if asked.run is not None and any(wanted):
         raise WrongUsageError("--on, --at, -p, --matrix and a time are about a job; a RUN is one already")
     refuse_unknown_axes(asked.view, asked.job, wanted.matrix)
-    day, instant = wanted.day, wanted.instant
-    if wanted.words:
-        is_day = named_days(wanted.words, zone, now=now) is not None
-        day, instant = (wanted.words, None) if is_day else (None, wanted.words)
+    on, at = _time(wanted, zone, now=now)
     return did(
         asked.view,
         asked.job,
         zone=zone,
         params=wanted.params,
         matrix=wanted.matrix,
-        on=parse_days(day, zone, now=now) if day else None,
-        at=parse_instant(instant, zone, now=now) if instant else None,
+        on=on,
+        at=at,
         run=asked.run,
         now=now,
         presence=presence_at(place.config, asked.view, now=now),
     )
+
+
+def _time(wanted: Wanted, zone: ZoneInfo, *, now: datetime) -> tuple[Days | None, datetime | None]:
+    """The days, or the instant, that the question is about; neither for the newest run."""
+    if not (wanted.words or wanted.day or wanted.instant):
+        return None, None
+    from engine.asking.times import named_days, parse_days, parse_instant  # noqa: PLC0415  start-up time: only for a time
+
+    day, instant = wanted.day, wanted.instant
+    if wanted.words:
+        is_day = named_days(wanted.words, zone, now=now) is not None
+        day, instant = (wanted.words, None) if is_day else (None, wanted.words)
+    on = parse_days(day, zone, now=now) if day else None
+    return on, parse_instant(instant, zone, now=now) if instant else None

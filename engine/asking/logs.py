@@ -1,7 +1,5 @@
 """What a run wrote."""
 
-from typing import NamedTuple
-
 from engine.answers.logs import Logs, logs_of
 from engine.answers.steps import attempts_in_order, steps_of_run
 from engine.asking.naming import Subject, UnknownRunError
@@ -12,6 +10,7 @@ from engine.core.vocabulary import place_text, short
 from engine.execution.output_text import last_part
 from engine.ledger.ports import View
 from engine.supervisor.output import OutputTail
+from jobfile.model.namedtuple import NamedTuple
 
 
 class Options(NamedTuple):

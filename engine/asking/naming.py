@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from engine.answers.zones import zone_of_job
@@ -12,6 +11,7 @@ from engine.core.errors import ErrorCode, JobfileError, NothingRecordedError
 from engine.core.lifecycle import Run
 from engine.core.vocabulary import short
 from engine.ledger.ports import View
+from jobfile.model.namedtuple import NamedTuple
 
 MIN_PREFIX = 4
 """Minimum number of characters that identify a run."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from engine.answers.agenda import Next, agenda
@@ -22,6 +21,7 @@ from engine.service.presence import presence_at
 from engine.sources.folder import FolderTree
 from jobfile.model.catalog import Catalog
 from jobfile.model.jobs import JobSpec
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.pipeline import compile_files
 from jobfile.schedule.duration import parse_duration
 

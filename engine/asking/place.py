@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING, Final
 
-from engine.config import EngineConfig, find_main_file, find_state_dir, limits
+from engine.config import EngineConfig, find_main_file, find_state_dir, find_store, limits
 from engine.core.errors import ErrorCode, JobfileError, NothingRecordedError
 from engine.host.clock import SystemClock
 from engine.host.environment import account, environment, user_name
@@ -34,22 +33,32 @@ class Place:
 
     main_file: Path
     state_dir: Path
+    store: str = ""
+    """The URL of a ledger in a server; empty when the ledger is in the state folder."""
 
     @classmethod
-    def named(cls, file: str | None, state: str | None) -> "Place":
+    def named(cls, file: str | None, state: str | None, store: str | None = None) -> "Place":
         """The place that the options name."""
-        main_file = find_main_file(file, here=Path.cwd())
-        return cls(main_file=main_file, state_dir=find_state_dir(state, main_file, environ=environment()))
+        main_file, environ = find_main_file(file, here=Path.cwd()), environment()
+        return cls(
+            main_file=main_file,
+            state_dir=find_state_dir(state, main_file, environ=environ),
+            store=find_store(store, environ=environ),
+        )
 
     @property
     def options(self) -> str:
         """The options with which another command, typed in this folder, finds this place; usually none."""
+        from shlex import quote  # noqa: PLC0415  start-up time: only for advice
+
         main_file, here, environ = self.main_file, Path.cwd(), environment()
         found = ""
         if main_file != find_main_file(None, here=here):
             found += f" -f {quote(str(main_file))}"
         if self.state_dir != find_state_dir(None, main_file, environ=environ):
             found += f" --state {quote(str(self.state_dir))}"
+        if self.store != find_store(None, environ=environ):
+            found += f" --store {quote(self.store)}"
         return found
 
     @property
@@ -59,6 +68,7 @@ class Place:
         return EngineConfig(
             main_file=self.main_file,
             state_dir=self.state_dir,
+            store=self.store,
             environ=environ,
             account=account,
             **limits(environ),
@@ -80,7 +90,7 @@ class Place:
 
     def apart(self) -> "Place":
         """The place alone, for a thread that outlives the question."""
-        return Place(main_file=self.main_file, state_dir=self.state_dir)
+        return Place(main_file=self.main_file, state_dir=self.state_dir, store=self.store)
 
     def now(self) -> datetime:
         """The wall clock."""
@@ -104,11 +114,15 @@ class Place:
     def view(self) -> "View":
         """The ledger for reading. Raises NothingRecordedError when there is none."""
         refuse_foreign_state(self.state_dir)
-        if not self.config.ledger.exists():
+        config = self.config
+        if not self._may_have_ledger:
+            from engine.host.home import refuse_without_store  # noqa: PLC0415  start-up time: only without a ledger
+
+            refuse_without_store(config)
             raise NothingRecordedError(
                 f"nothing is recorded yet in {self.state_dir}; start the engine with  jobfile up"
             )
-        view = open_view(self.config.ledger_url)
+        view = open_view(config.ledger_url)
         self.keep(view)
         return view
 
@@ -117,7 +131,7 @@ class Place:
         from engine.host.lock import is_engine_running  # noqa: PLC0415  start-up time: few commands look so
 
         refuse_foreign_state(self.state_dir)
-        if not self.config.ledger.exists():
+        if not self._may_have_ledger:
             return None
         try:
             return open_trace_free_view(self.config.ledger_url, is_in_use=is_engine_running(self.state_dir))
@@ -127,17 +141,23 @@ class Place:
     def newest_runs(self, *, is_open: bool | None, prefix: str, limit: int) -> Sequence[tuple[str, str, str]]:
         """Id, job and state of the newest runs, read quickly without a trace; none without a ledger."""
         refuse_foreign_state(self.state_dir)
-        ledger = self.config.ledger
         return (
             glance_at_runs(self.config.ledger_url, is_open=is_open, prefix=prefix, limit=limit)
-            if ledger.exists()
+            if self._may_have_ledger
             else ()
         )
 
     def view_if_any(self) -> "View | None":
         """The ledger for reading, if there is one."""
-        refuse_foreign_state(self.state_dir)
-        return self.view() if self.config.ledger.exists() else None
+        try:
+            return self.view()
+        except NothingRecordedError:
+            return None
+
+    @property
+    def _may_have_ledger(self) -> bool:
+        """Whether there is a ledger; one in a server says so itself when it is opened."""
+        return bool(self.store) or self.config.ledger.exists()
 
 
 def refuse_unsafe_files(place: Place, *, is_strict: bool) -> None:

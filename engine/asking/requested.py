@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import NamedTuple
 
 from engine.actions.beyond_host import beyond_host_of
 from engine.actions.unsupported import beyond_engine_of
@@ -23,6 +22,7 @@ from jobfile.expressions.params import ParamProblem, bind_params
 from jobfile.model.canonical import spec_from_json
 from jobfile.model.catalog import CompiledJob
 from jobfile.model.jobs import AfterTrigger, JobSpec, Origin
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.model.values import Scalar, Value
 from jobfile.pipeline import compile_files
 from jobfile.schedule.occurrences import load_zone

@@ -11,7 +11,8 @@ from engine.core.lifecycle import Run, RunState
 from engine.core.reasons import Reason
 from engine.execution.run_folders import copy_run
 from engine.host.environment import environment
-from engine.host.lock import make_private_file, make_state_dir
+from engine.host.home import prepare_ledger
+from engine.host.lock import make_state_dir
 from engine.host.run_ids import new_run_id
 from engine.host.wake import poke
 from engine.ledger.opening import open_ledger
@@ -127,7 +128,7 @@ def is_duplicate(recorded: Sequence[Run], requested: Sequence[Run]) -> bool:
 def prepare_state(place: Place) -> None:
     """Create the state folder and an empty ledger, closed to other users, if they do not exist."""
     make_state_dir(place.state_dir)
-    make_private_file(place.config.ledger)
+    prepare_ledger(place.config)
 
 
 def hand_over(

@@ -1,7 +1,6 @@
 """Which run is retried, and its new run."""
 
 from datetime import datetime
-from typing import NamedTuple
 
 from engine.asking.naming import find_run, is_run_id, subject
 from engine.asking.place import Place
@@ -13,6 +12,7 @@ from engine.ledger.ports import View
 from jobfile.model.canonical import spec_from_json
 from jobfile.model.catalog import CompiledJob
 from jobfile.model.jobs import JobSpec, Origin
+from jobfile.model.namedtuple import NamedTuple
 
 _NOT_TRIED_AGAIN = (RunState.SUCCEEDED,)
 

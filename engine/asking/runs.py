@@ -1,7 +1,6 @@
 """The newest runs, of a job or of all; or one run."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from engine.answers.choice import Choice
 from engine.answers.runs import BAD, Runs, newest_runs, one_run, runs_in
@@ -12,6 +11,7 @@ from engine.core.errors import WrongUsageError
 from engine.core.lifecycle import RunState
 from engine.ledger.ports import View
 from engine.service.presence import presence_at
+from jobfile.model.namedtuple import NamedTuple
 
 
 class Options(NamedTuple):

@@ -5,10 +5,10 @@ the job's zone unless the text names one.
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
-from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from engine.core.errors import WrongUsageError
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.model.regex import regex
 from jobfile.schedule.dates import YEARS
 from jobfile.schedule.duration import parse_duration, why_no_duration

@@ -1,7 +1,6 @@
 """Finds the run that a question is about: that of an id; of a job, the newest one, or that of a time."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from engine.answers.combinations import has_values
 from engine.answers.newest import item_at, item_with
@@ -15,6 +14,7 @@ from engine.core.lifecycle import Run
 from engine.core.occurrences import deciding
 from engine.core.vocabulary import combination_text, instant_text
 from engine.ledger.ports import View
+from jobfile.model.namedtuple import NamedTuple
 
 MAX_COMBINATIONS = 8
 """Maximum number of combinations that a message lists."""

@@ -3,10 +3,11 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from engine.casetests.cases import GivenAttempt
 from engine.core.reasons import Reason
+from jobfile.model.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
     from engine.programs.http_request import FailedError

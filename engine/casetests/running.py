@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from engine.actions.unsupported import beyond_engine_of
 from engine.answers.combinations import has_values
@@ -33,6 +33,7 @@ from jobfile.expressions.expression import EvaluationError
 from jobfile.expressions.params import bind_params
 from jobfile.model.catalog import CompiledJob, build_catalog
 from jobfile.model.jobs import Jitter, JobSpec, RetrySpec, StepsAction
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.schedule.occurrences import fire_at
 
 BOOT_ID = "boot-1"

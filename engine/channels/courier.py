@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from engine.actions.kind import CannotStartError
 from engine.actions.prepare import secret_value
@@ -22,6 +22,7 @@ from engine.notifications.quiet import LOUD, Quiet, quiet_now
 from engine.notifications.system_channels import CHANNELS_FACT, KnownChannel, channels_from_text
 from jobfile.expressions.expression import EvaluationError
 from jobfile.model.jobs import ChannelSpec, JobSpec
+from jobfile.model.namedtuple import NamedTuple
 
 SEND_SECONDS = 30.0
 """Total time to deliver a message to one destination."""

@@ -1,12 +1,13 @@
 """The protocol that each kind of channel implements."""
 
 from collections.abc import Mapping
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from engine.config import EngineConfig
 from engine.execution.launcher_client import Heard
 from engine.notifications.message import Message
 from jobfile.model.jobs import ChannelSpec
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.model.values import Value
 
 

@@ -4,7 +4,7 @@ The convention is that of healthchecks.io: URL/start, URL, URL/fail or URL/EXITC
 shown with the ping, and `rid` says which start and which end belong together.
 """
 
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 from urllib.parse import urlsplit, urlunsplit
 from uuid import UUID
 
@@ -19,6 +19,7 @@ from engine.core import notices
 from engine.execution.launcher_client import listen
 from engine.notifications.message import Happening, make_message
 from jobfile.model.jobs import HttpAction
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.model.pinging import SOURCE, ping_host, ping_problem
 
 START: Final = "/start"

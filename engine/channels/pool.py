@@ -2,10 +2,10 @@
 
 import threading
 from collections.abc import Callable
-from typing import NamedTuple
 
 from engine.channels.courier import Delivered
 from engine.core.records import Parcel
+from jobfile.model.namedtuple import NamedTuple
 
 AT_ONCE = 4
 """Maximum number of messages that are sent at the same time."""

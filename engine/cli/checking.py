@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
 
-from engine.actions.unsupported import UNABLE
+from engine.actions.unable import UNABLE
 from engine.asking.place import Place
 from engine.programs import has_apprise
 from engine.sources.file_reader import read_job_files, read_limited

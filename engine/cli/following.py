@@ -102,7 +102,7 @@ class Followed:
         self._steps: StepsShown | None = None
         self._waited = ""
         self._check_wait_at = time.monotonic() + SHOW_WAIT_AFTER_SECONDS
-        self._ledger = place.config.ledger.stat()
+        self._ledger = None if place.store else place.config.ledger.stat()
         self._is_read = shows_output
 
     def look(self) -> Run:
@@ -199,6 +199,8 @@ class Followed:
 
     def _refuse_when_gone(self) -> None:
         """Refuse to follow a ledger file that was deleted: no engine would ever write the end into it."""
+        if self._ledger is None:
+            return
         with contextlib.suppress(OSError):
             if os.path.samestat(self._place.config.ledger.stat(), self._ledger):
                 return

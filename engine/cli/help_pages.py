@@ -1,7 +1,7 @@
 """The end of each command's help: examples, and what its exit codes mean."""
 
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 from engine.cli.exit_codes import BUG as _BUG
 from engine.cli.exit_codes import (
@@ -19,6 +19,7 @@ from engine.cli.exit_codes import (
     USAGE,
     WOULD_NOT_RUN,
 )
+from jobfile.model.namedtuple import NamedTuple
 
 
 class HelpPage(NamedTuple):

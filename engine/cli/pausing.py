@@ -22,7 +22,9 @@ from jobfile.model.counts import many
 def refuse_unclear_choice(job: str | None, choice: Choice, *, is_all: bool, is_sure: bool) -> None:
     """Refuse options that name no job, or jobs in two ways."""
     if job is not None and (is_all or is_sure or not choice.is_all):
-        raise click.UsageError("--tag, --owner and --all choose several jobs; remove them, or the JOB")
+        raise click.UsageError(
+            "--tag, --owner, --all and --yes are for several jobs; remove them, or the JOB"
+        )
     if is_all and not choice.is_all:
         raise click.UsageError("--all is every job; remove it, or --tag and --owner")
     if job is None and not is_all and choice.is_all:

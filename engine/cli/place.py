@@ -41,13 +41,35 @@ def _refuse_state_of_run(given: str) -> None:
         raise WrongUsageError(f"--state names the state folder; {asked}")
 
 
-def place_options(function: Function) -> Function:
-    """-f/--file and --state, given to the command as one `place`."""
+def _refuse_password(store: str) -> None:
+    """Refuse a password that every user of this machine can read in the list of processes."""
+    user = store.partition("://")[2].partition("@")[0]
+    if ":" in user or "password=" in store:
+        raise WrongUsageError(
+            "--store has a password, which other users can see; put the URL into JOBFILE_STORE, or the "
+            "password into ~/.pgpass"
+        )
 
-    def with_place(*args: object, file: str | None, state: str | None, **kwargs: object) -> object:
+
+def refuse_shared(place: Place, what: str) -> None:
+    """Refuse what works only with a ledger in the state folder: `what` begins the sentence."""
+    if place.store:
+        raise WrongUsageError(
+            f"{what} only with a ledger in the state folder, not with one in PostgreSQL yet"
+        )
+
+
+def place_options(function: Function) -> Function:
+    """-f/--file, --state and --store, given to the command as one `place`."""
+
+    def with_place(
+        *args: object, file: str | None, state: str | None, store: str | None, **kwargs: object
+    ) -> object:
         if state is not None and not Path(state).exists():
             _refuse_state_of_run(state)
-        return function(*args, place=WatchedPlace.named(file, state), **kwargs)
+        if store is not None:
+            _refuse_password(store)
+        return function(*args, place=WatchedPlace.named(file, state, store), **kwargs)
 
     with_place.__doc__ = function.__doc__
     with_place.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]  # click's own attribute
@@ -61,6 +83,12 @@ def place_options(function: Function) -> Function:
         "--state",
         metavar="DIR",
         help="The state folder [default: $JOBFILE_STATE, else .jobfile beside the job file].",
+    )(decorated)
+    decorated = click.option(
+        "--store",
+        metavar="URL",
+        help="The ledger, if it is in PostgreSQL: postgresql://USER@HOST/DATABASE [default: $JOBFILE_STORE, "
+        "else a file in the state folder].",
     )(decorated)
     return decorated  # type: ignore[return-value]  # same signature but for the place
 

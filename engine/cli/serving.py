@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from engine.asking.place import Place
+from engine.cli.place import refuse_shared
 from engine.core.access import Role
 from engine.core.errors import JobfileError, WrongUsageError
 from engine.host.clock import SystemClock
@@ -70,6 +71,7 @@ def page_beside(
         if may_be_root:
             raise WrongUsageError("--allow-root is about the page; add --serve")
         return contextlib.nullcontext()
+    refuse_shared(place, "the page is served")
     refuse_without_extra()
     from engine.service.page_server import PageServer  # noqa: PLC0415  start-up time: only with --serve
     from engine.web.addresses import parse_listen, refuse_open  # noqa: PLC0415  start-up time: as above

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 from urllib.parse import urlencode
 
 import urllib3
@@ -32,6 +32,7 @@ from engine.client.server import TOKEN, TOKEN_FILE, Address, ServerError, refuse
 from engine.core.errors import ErrorCode
 from jobfile import __version__
 from jobfile.diagnostics.escapes import message
+from jobfile.model.namedtuple import NamedTuple
 
 PREFIX: Final = "/api/v1"
 CONNECT_SECONDS: Final = 10.0

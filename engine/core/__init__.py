@@ -15,6 +15,7 @@ __all__ = [
     "errors",
     "events",
     "expectations",
+    "extras",
     "following",
     "histograms",
     "lateness",

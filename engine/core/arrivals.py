@@ -3,7 +3,9 @@
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Final
+
+from jobfile.model.namedtuple import NamedTuple
 
 UNCLOSED_SECONDS: Final = 900.0
 """How long a file that its writer has not closed may stay unchanged before it counts as complete: the report

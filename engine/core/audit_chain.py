@@ -8,9 +8,9 @@ contains it.
 
 import json
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from jobfile.model.hashing import sha256
+from jobfile.model.namedtuple import NamedTuple
 
 
 class Link(NamedTuple):

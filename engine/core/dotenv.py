@@ -1,9 +1,10 @@
 """Reads the text of a file of variables (dotenv). Values are only values: nothing in them is expanded."""
 
 import re
-from typing import Final, NamedTuple
+from typing import Final
 
 from jobfile.model.environment import is_reserved
+from jobfile.model.namedtuple import NamedTuple
 
 MAX_VARIABLES: Final = 1_000
 """Maximum number of variables in a file."""

@@ -7,13 +7,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import field
 from datetime import datetime, timedelta
 from itertools import islice, pairwise
-from typing import NamedTuple, assert_never
+from typing import assert_never
 
 from engine.core.lifecycle import RunState
 from engine.core.reasons import Reason
 from engine.core.records import ENGINE_DOWN, ON_TIME, Pause
 from jobfile.model.dataclass import dataclass
 from jobfile.model.jobs import CatchupMode, CatchupSpec, ScheduleEntry
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.schedule.occurrences import Fire, fires
 
 GAP_FROM = 8
@@ -136,11 +137,7 @@ def _windows(
     inside = sorted(at for at in cuts if covered_until <= at <= now)
     for after, until in pairwise(inside):
         paused = next((pause for pause in pauses if pause.holds_at(until)), None)
-        yield _Window(after, until, None if paused is None else _who(paused), until <= expires)
-
-
-def _who(pause: Pause) -> str:
-    return f"{pause.actor}: {pause.reason}" if pause.reason else pause.actor
+        yield _Window(after, until, None if paused is None else paused.who, until <= expires)
 
 
 def _chosen(

@@ -5,13 +5,14 @@ An end that breaks an expectation is a failure: its exit code alone does not mak
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Final, NamedTuple
+from typing import Final
 
 from engine.core.lifecycle import Ended
 from engine.core.vocabulary import seconds_text
 from jobfile.expressions.patterns import matches
 from jobfile.model.counts import many
 from jobfile.model.expectations import ExpectSpec, FileCheck, LogCheck, RangeCheck
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.model.size import parse_size
 from jobfile.model.values import Value
 

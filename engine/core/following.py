@@ -5,12 +5,13 @@ ended: of a matrix, on all of its runs.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from engine.core.lifecycle import Run, RunState
 from engine.core.occurrences import deciding, is_over, newest_of_each
 from engine.core.reasons import Reason
 from jobfile.model.jobs import AfterTrigger, AfterWhen
+from jobfile.model.namedtuple import NamedTuple
 
 FAILURES: Final = (RunState.FAILED, RunState.TIMED_OUT, RunState.LOST)
 EXECUTED: Final = (RunState.SUCCEEDED, *FAILURES, RunState.CANCELLED)

@@ -7,7 +7,9 @@ from bisect import bisect_left
 from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Final
+
+from jobfile.model.namedtuple import NamedTuple
 
 _MICROSECOND = timedelta(microseconds=1)
 UNBOUNDED: Final = 2**53 - 1

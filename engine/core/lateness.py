@@ -5,12 +5,13 @@ from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta, tzinfo
 from enum import StrEnum
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
 
 from engine.core.records import Pause
 from engine.core.vocabulary import instant_text, seconds_text, zone_text
 from jobfile.model.expectations import ExpectSpec
 from jobfile.model.jobs import CronEntry
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.schedule.zones import load_zone
 
 _DAY = timedelta(days=1)

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
 
 from engine.core.reasons import Reason
 from jobfile.model.dataclass import dataclass
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.model.values import Scalar, Shown, Value
 
 NOT_AGAIN = "not retried: "

@@ -5,11 +5,12 @@ field is named `count`.
 """
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from engine.core.lifecycle import Attempt, RunState
 from engine.core.reasons import IncidentKind, Reason
 from jobfile.model.dataclass import dataclass
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.model.values import Value
 
 if TYPE_CHECKING:
@@ -181,6 +182,11 @@ class Pause(NamedTuple):
         """The first instant after the pause; None while it is not known."""
         ends = [at for at in (self.until, self.ended_at) if at is not None]
         return min(ends) if ends else None
+
+    @property
+    def who(self) -> str:
+        """Who paused the job, and why: the detail of what it skips."""
+        return f"{self.actor}: {self.reason}" if self.reason else self.actor
 
     def holds_at(self, at: datetime) -> bool:
         """Whether the job was paused at an instant."""
@@ -431,3 +437,5 @@ class Examination(NamedTuple):
     is_quick: bool
     foreign: tuple[str, ...] = ()
     """Foreign parts in the ledger's schema, and missing ones."""
+    settings: tuple[str, ...] = ()
+    """Settings of the database's server with which the ledger is not safe, in words."""

@@ -2,9 +2,10 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Final
 
 from jobfile.model.dataclass import dataclass
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.model.values import Scalar, Shown
 
 

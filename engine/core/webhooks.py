@@ -4,13 +4,14 @@ import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from math import isfinite
-from typing import Any, Final, NamedTuple  # JSON data
+from typing import Any, Final  # JSON data
 
 from engine.core.lifecycle import TriggerEvent, TriggerKind
 from engine.core.webhook_proofs import Call, Proven
 from jobfile.expressions.params import MAX_STRING_BYTES, ParamProblem, bind_params
 from jobfile.model.hashing import sha256
 from jobfile.model.jobs import JobSpec
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.model.values import Scalar, Value
 from jobfile.model.webhooks import Proof, WebhookTrigger, is_pointer, steps_of
 

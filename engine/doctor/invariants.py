@@ -87,5 +87,5 @@ def _check_note(subject: Subject, view: View) -> Iterator[Finding]:
             code="invariant.I9",
             found=f"the ledger is an older copy: engine {rewind.epoch} has run here{upto}",
             help="put the newer ledger back, or continue from the copy with `jobfile up --accept-rewind`",
-            path=str(subject.config.ledger),
+            path=subject.config.ledger_name,
         )

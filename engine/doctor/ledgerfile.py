@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from shlex import quote
-from typing import NamedTuple
 
 from engine.answers.findings import Examined, Finding, limited
 from engine.core.audit_chain import follow
@@ -14,6 +13,7 @@ from engine.host.lock import NETWORK_FILE_SYSTEMS
 from engine.ledger.opening import examine_ledger, open_view
 from engine.ledger.ports import EngineHistory, View
 from jobfile.model.counts import many
+from jobfile.model.namedtuple import NamedTuple
 
 
 class Opened(NamedTuple):
@@ -33,48 +33,55 @@ def open_ledger(subject: Subject) -> Opened:
 
 
 def _open_ledger(subject: Subject) -> Opened:
-    path = subject.config.ledger
-    if not path.exists():
-        start = "`jobfile up` creates one"
-        none = Finding(
-            code="ledger.none",
-            found=f"nothing is recorded yet in {subject.config.state_dir}",
-            help=start,
-            path=str(path),
-        )
-        return Opened(Examined(area="ledger", looked_at="none yet", findings=(none,)), None)
+    path, name = subject.config.ledger, subject.config.ledger_name
+    is_file = not subject.config.store
+    if is_file and not path.exists():
+        return _none_yet(subject)
     try:
         found = examine_ledger(subject.config.ledger_url)
+        if not is_file and not found.version:
+            return _none_yet(subject)
         is_read = found.version == found.known_version and not found.damage
         view = open_view(subject.config.ledger_url) if is_read else None
     except JobfileError as error:
-        return Opened(
-            Examined(area="ledger", looked_at=str(path), findings=(unreadable(subject, error),)), None
-        )
+        return Opened(Examined(area="ledger", looked_at=name, findings=(unreadable(subject, error),)), None)
     rows = (*_check_hold(view), *_check_audit(view), *limited(check_rows(subject, view))) if view else ()
     findings = (*limited(check_file(subject, found)), *rows)
-    looked_at = f"{size_text(path.stat().st_size)}, tables of version {found.version}"
+    which = size_text(path.stat().st_size) if is_file else name
+    looked_at = f"{which}, tables of version {found.version}"
     return Opened(Examined(area="ledger", looked_at=looked_at, findings=tuple(findings)), view)
+
+
+def _none_yet(subject: Subject) -> Opened:
+    name = subject.config.ledger_name
+    none = Finding(
+        code="ledger.none",
+        found=f"nothing is recorded yet in {name if subject.config.store else subject.config.state_dir}",
+        help="`jobfile up` creates one",
+        path=name,
+    )
+    return Opened(Examined(area="ledger", looked_at="none yet", findings=(none,)), None)
 
 
 def check_rows(subject: Subject, view: View) -> Iterator[Finding]:
     """Read every row of every table as the engine does."""
-    path = str(subject.config.ledger)
+    path = subject.config.ledger_name
+    program = "psql" if subject.config.store else f"sqlite3 {quote(path)}"
     for one in view.soundness.unreadable_rows():
         yield Finding(
             code="ledger.row",
             found=one.words,
-            help=_advice(one, path),
+            help=_advice(one, program),
             path=path,
             job=one.job,
             run=one.run,
         )
 
 
-def _advice(one: Unreadable, path: str) -> str:
+def _advice(one: Unreadable, program: str) -> str:
     """What to do about an unreadable row; the engine never changes it."""
     look = quote(f"select * from {one.table} where {one.key}")  # noqa: S608  shown, never executed
-    where = f"`sqlite3 {quote(path)} {look}` shows it"
+    where = f"`{program} {look}` shows it"
     if one.table == "definition":
         return f"{where}; any change to the job in its file puts a new one in force"
     return f"{where}; everything else continues. Stop the engine, and correct the row or restore a copy"
@@ -83,19 +90,28 @@ def _advice(one: Unreadable, path: str) -> str:
 def unreadable(subject: Subject, error: Exception) -> Finding:
     """The finding that the ledger, or a row of it, cannot be read."""
     said = str(error) if isinstance(error, JobfileError) else f"a row cannot be read ({error})"
-    path = str(subject.config.ledger)
+    path = subject.config.ledger_name
     return Finding(code="ledger.unreadable", found=said, help=_restoring(subject), path=path)
 
 
 def _restoring(subject: Subject) -> str:
+    if subject.config.store:
+        return "look at the server and the URL; if the ledger is damaged, stop the engine and restore a copy"
     folder = subject.config.state_dir
     away = f"`mv {quote(str(folder))} {quote(str(folder.with_name(f'{folder.name}.old')))}`"
     return f"stop the engine and restore a copy, or start from scratch: {away}"
 
 
 def check_file(subject: Subject, found: Examination) -> Iterator[Finding]:
-    """Findings about the file itself, its version and its disk."""
-    path = str(subject.config.ledger)
+    """Findings about the file or the server, the version of the tables, and the disk."""
+    path = subject.config.ledger_name
+    for one in found.settings:
+        yield Finding(
+            code="ledger.settings",
+            found=one,
+            help="change it in `postgresql.conf`, or use a different server: docs/scale.md",
+            path=path,
+        )
     for one in found.damage:
         said = f"the file is damaged: {' '.join(one.split())}"
         yield Finding(code="ledger.integrity", found=said, help=_restoring(subject), path=path)
@@ -133,7 +149,7 @@ def check_file(subject: Subject, found: Examination) -> Iterator[Finding]:
             help="start the engine again, which sets it: `jobfile up`",
             path=path,
         )
-    if subject.file_system in NETWORK_FILE_SYSTEMS:
+    if subject.file_system in NETWORK_FILE_SYSTEMS and not subject.config.store:
         yield Finding(
             code="ledger.network",
             found=f"it is on a network file system ({subject.file_system}), where locks cannot be trusted",

@@ -11,6 +11,7 @@ from engine.core.vocabulary import short
 from engine.doctor.subject import Subject
 from engine.execution.launcher_client import ProcessLauncher
 from engine.execution.run_folders import Survey, run_names
+from engine.host.home import has_evidence
 from engine.host.keys import read_key
 from engine.host.lock import is_engine_running
 from engine.host.machine import RunProcess, process_of_run, processes_of_runs
@@ -80,7 +81,7 @@ def _not_among(names: Iterable[str], known: Iterable[str]) -> Iterator[str]:
 
 def _check_attempts(subject: Subject, view: View) -> Iterator[Finding]:
     """Attempts without an end and without an engine that manages them, and what will happen to them."""
-    if subject.is_running:
+    if subject.is_running or not has_evidence(subject.config):
         return
     launcher = ProcessLauncher(None, key=read_key(subject.config.state_dir))
     for one in view.soundness.live_attempts():

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from engine.actions.beyond_host import beyond_host_of
 from engine.actions.confining import held_by_group, limits_of
@@ -50,6 +50,7 @@ from jobfile.model.catalog import CompiledJob
 from jobfile.model.counts import many
 from jobfile.model.expectations import ExpectSpec
 from jobfile.model.jobs import AfterTrigger, FileTrigger, JobSpec, StepsAction
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.model.values import Value
 from jobfile.schedule.duration import format_duration
 

@@ -11,7 +11,7 @@ import stat
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, NamedTuple, Never  # records are JSON
+from typing import Any, Final, Never  # records are JSON
 
 from engine.core.lifecycle import Artifact, Ended, Lost, Outcome, StartError
 from engine.core.reasons import Reason
@@ -21,6 +21,7 @@ from engine.host.keys import key_of
 from engine.supervisor.evidence import NAME, NEW, OUTPUTS, RESULT_AT, beside, unpack, unpack_outputs
 from engine.supervisor.namespace import FILE
 from engine.supervisor.outputs import MAX_OUTPUT_BYTES
+from jobfile.model.namedtuple import NamedTuple
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 READ_BYTES = 65_536

@@ -5,9 +5,10 @@ The output is read in parts and never held as a whole, so its length costs time 
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from engine.supervisor.output import OutputTail
+from jobfile.model.namedtuple import NamedTuple
 
 MAX_LINE_BYTES: Final = 65_536
 """What is kept of a line; of a longer one the rest is left out."""

@@ -8,13 +8,13 @@ import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from engine.core.lifecycle import AttemptKey
 from engine.supervisor import emptying
 from engine.supervisor.evidence import ARTIFACTS, CONTROL, NAME, NEW, OUTPUTS, beside
 from engine.supervisor.namespace import FOLDER, make_folder, open_file
 from engine.supervisor.output import HEAD_BYTES, SEGMENT_BYTES
+from jobfile.model.namedtuple import NamedTuple
 
 SCRATCH = "tmp"
 """The temporary folder of a run, inside its folder and deleted with it."""

@@ -8,9 +8,9 @@ import json
 import os
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
 
 from engine.host.ownership import open_own
+from jobfile.model.namedtuple import NamedTuple
 
 HIGH_WATER = "high_water"
 MAX_NOTE_BYTES = 4_096

@@ -7,10 +7,11 @@ write into the file, under a seal, which process they are.
 import os
 import time
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from engine.core.reasons import Reason
 from engine.supervisor.leftovers import began_at, has_ended
+from jobfile.model.namedtuple import NamedTuple
 
 LOCKS: Final = "/proc/locks"
 """The list of locked files with their processes: proc(5). It does not show locks of other containers."""

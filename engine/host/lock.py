@@ -18,11 +18,11 @@ from typing import Final, Self
 from engine.core.errors import EngineRunningError, JobfileError, SupersededError
 from engine.host.holders import Process, current_boot_id, holders_of, holds, this_process
 from engine.host.keys import find_key, keep_key, make_key
-from engine.host.ownership import LOCKS, SEARCH, WAKE, open_own, refuse_foreign_state
+from engine.host.locked import lock_files
+from engine.host.ownership import SEARCH, WAKE, open_own, refuse_foreign_state
 from engine.supervisor.evidence import seal_text
 from jobfile.model.dataclass import dataclass
 
-LOCK = "engine.lock"
 ENGINE = "an engine"
 """The name of a holder that is an engine; a command that runs jobs itself writes its own name."""
 TROUBLE_BYTES = 1280
@@ -133,7 +133,7 @@ class EngineLock:
         """Take the lock for a holder named `what`. Raises EngineRunningError with the present holder."""
         key = find_key(state_dir)
         others: set[int] = set()
-        for path in _places(state_dir):
+        for path in lock_files(state_dir):
             handle = _open(path, os.O_CREAT | os.O_RDWR)
             if _has_lock(handle):
                 break
@@ -197,12 +197,8 @@ class EngineLock:
         return _content(self._me, self.key, self._what, *self._noted.values())
 
     def _other(self, state_dir: Path) -> Holder | None:
-        places = [path for path in _places(state_dir) if path != self._path]
+        places = [path for path in lock_files(state_dir) if path != self._path]
         return next(_holders(places, self.key, tries=1), None)
-
-
-def _places(state_dir: Path) -> list[Path]:
-    return [state_dir / LOCK, *(state_dir / f"{LOCK}.{number}" for number in range(1, LOCKS))]
 
 
 def _open(path: Path, flags: int) -> int:
@@ -306,7 +302,7 @@ def lock_holder(state_dir: Path) -> Holder | None:
     key = None
     with contextlib.suppress(JobfileError):  # a key that cannot be trusted is reported when an engine starts
         key = find_key(state_dir)
-    return next(_holders(_places(state_dir), key, tries=UNNAMED_TRIES), None)
+    return next(_holders(lock_files(state_dir), key, tries=UNNAMED_TRIES), None)
 
 
 def engine_trouble(state_dir: Path) -> str:

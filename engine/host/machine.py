@@ -5,10 +5,10 @@ import platform
 import resource
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 from engine.host.clock import is_synchronized
 from engine.host.environment import environment
+from jobfile.model.namedtuple import NamedTuple
 
 _SIGNS = {".dockerenv": "Docker", "run/.containerenv": "Podman"}
 _ID_DIGITS = 32

@@ -1,7 +1,9 @@
 """Mounts: which file system a folder is on, and whether the kernel reports its changes."""
 
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
+
+from jobfile.model.namedtuple import NamedTuple
 
 MOUNTS: Final = Path("/proc/self/mountinfo")
 """One line for each mount, in the order in which they were made: proc(5)."""

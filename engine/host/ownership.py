@@ -10,10 +10,10 @@ import pwd
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from shlex import quote
-from typing import Final, NamedTuple
+from typing import Final
 
 from engine.core.errors import JobfileError, StoreRefusedError
+from jobfile.model.namedtuple import NamedTuple
 
 WAKE: Final = "wake"
 """The engine's named pipe. git and plain copies do not contain one,
@@ -100,7 +100,7 @@ def state_troubles(folder: Path) -> Iterator[Trouble]:
     if about is None:
         return
     if stat.S_ISLNK(about.st_mode):
-        help_ = f"name the folder itself:  --state {quote(os.path.realpath(folder))}"
+        help_ = f"name the folder itself:  --state {_quoted(os.path.realpath(folder))}"
         yield Trouble(LINK, folder, f"{folder} is a symbolic link", help_)
         return
     if not stat.S_ISDIR(about.st_mode):
@@ -116,18 +116,18 @@ def state_troubles(folder: Path) -> Iterator[Trouble]:
     if is_used and WAKE not in inside:
         path = folder / WAKE
         found_ = f"it has no named pipe {WAKE}, so it was not made here: a clone or a plain copy has none"
-        yield Trouble(STATE_ORIGIN, path, found_, f"mkfifo -m 600 {quote(str(path))}")
+        yield Trouble(STATE_ORIGIN, path, found_, f"mkfifo -m 600 {_quoted(path)}")
 
 
 def _file_troubles(path: Path, about: os.stat_result) -> Iterator[Trouble]:
     """The problems of one file in a state folder."""
     kind = stat.S_IFMT(about.st_mode)
     if kind == stat.S_IFLNK:
-        yield Trouble(LINK, path, f"{path.name} is a symbolic link", f"rm {quote(str(path))}")
+        yield Trouble(LINK, path, f"{path.name} is a symbolic link", f"rm {_quoted(path)}")
     elif kind != KINDS[path.name]:
         is_folder = kind == stat.S_IFDIR
         found = f"{path.name} is not {_NAMES[KINDS[path.name]]}"
-        yield Trouble(STATE_FILE, path, found, f"rm {'-r ' * is_folder}{quote(str(path))}")
+        yield Trouble(STATE_FILE, path, found, f"rm {'-r ' * is_folder}{_quoted(path)}")
     elif is_foreign(about) or is_shared(about) or _is_read_by_others(path, about):
         yield Trouble(STATE_FILE, path, f"{path.name} {_openness(about)}", _closing(path, about))
 
@@ -172,11 +172,11 @@ def _changeable(path: Path) -> Iterator[Trouble]:
         return
     if is_foreign(about):
         owner = owner_name(about)
-        help_ = f"run jobfile as {owner}, or  chown $(id -un) {quote(str(path))}"
+        help_ = f"run jobfile as {owner}, or  chown $(id -un) {_quoted(path)}"
         yield Trouble(JOB_FILE, path, f"{path} belongs to {owner}, who may change it", help_)
     elif is_shared(about):
         found = f"{path} may be changed by others than its owner (mode {stat.S_IMODE(about.st_mode):04o})"
-        yield Trouble(JOB_FILE, path, found, f"chmod go-w {quote(str(path))}")
+        yield Trouble(JOB_FILE, path, found, f"chmod go-w {_quoted(path)}")
 
 
 def is_foreign(about: os.stat_result) -> bool:
@@ -208,8 +208,8 @@ def _openness(about: os.stat_result) -> str:
 
 def _closing(path: Path, about: os.stat_result) -> str:
     if is_foreign(about):
-        return f"chown -R $(id -un) {quote(str(path))}"
-    return f"chmod {'700' if stat.S_ISDIR(about.st_mode) else '600'} {quote(str(path))}"
+        return f"chown -R $(id -un) {_quoted(path)}"
+    return f"chmod {'700' if stat.S_ISDIR(about.st_mode) else '600'} {_quoted(path)}"
 
 
 def _seen(path: Path) -> os.stat_result | None:
@@ -217,6 +217,12 @@ def _seen(path: Path) -> os.stat_result | None:
         return path.lstat()
     except OSError:
         return None
+
+
+def _quoted(path: str | Path) -> str:
+    from shlex import quote  # noqa: PLC0415  start-up time: only for advice
+
+    return quote(str(path))
 
 
 def open_own(path: str | Path, flags: int, *, kind: int = stat.S_IFREG) -> int:

@@ -6,18 +6,19 @@ others: it is read with stand-ins for its unreadable values, reported, and never
 
 import json
 import math
-import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, NamedTuple  # a row's columns have no narrower type
+from typing import TYPE_CHECKING, Any, Final  # a row's columns have no narrower type
 
 from engine.core.access import GrantKind, Role
 from engine.core.histograms import Histogram
 from engine.core.lateness import LateKind
 from engine.core.lifecycle import AttemptState, RunState, TriggerKind
 from engine.core.step_states import StepState
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.model.names import is_step_name
+from jobfile.model.regex import regex
 from jobfile.model.values import Scalar, Value
 
 if TYPE_CHECKING:
@@ -44,8 +45,8 @@ UNREADABLE: Final = "unreadable"
 """The reason recorded for a run whose row is unreadable: how it ended is unknown."""
 
 _AN_INSTANT = datetime(2026, 1, 1, tzinfo=UTC)
-_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-_JOB = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+_RUN_ID = regex(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_JOB = regex(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _SCALARS = (str, int, float, bool)
 
 RUN_STATES: Final = frozenset(RunState)

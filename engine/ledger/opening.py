@@ -3,22 +3,30 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import ModuleType
+from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote_to_bytes
 
+from engine.config import SERVERS
 from engine.core.errors import JobfileError
+from engine.core.extras import not_installed
 
 if TYPE_CHECKING:
     from engine.core.records import Examination
+    from engine.ledger.copy_ports import Copyable
     from engine.ledger.ports import View
     from engine.ledger.store_ports import Store
     from engine.ledger.submit_ports import Submitting
 
-SQLITE = "sqlite"
+SQLITE: Final = "sqlite"
+EXPECTED: Final = "expected  sqlite:///PATH  or  postgresql://USER@HOST/DATABASE"
 
 
 def open_ledger(url: str) -> "Store":
     """Open a ledger for writing. An empty one gets its tables; an older one is migrated."""
+    if _is_postgres(url):
+        store: Store = _postgres().open_store(url)
+        return store
     path = _sqlite_path(url)
     from engine.ledger.sqlite.store import SqliteStore  # noqa: PLC0415  start-up time: few commands write
 
@@ -29,6 +37,9 @@ def open_to_submit(url: str, *, busy_seconds: float) -> "Submitting":
     """Open a ledger for a program that submits runs. One of another version is refused, not migrated: an
     engine may run on it. A write waits for others for `busy_seconds`.
     """
+    if _is_postgres(url):
+        store: Submitting = _postgres().open_to_submit(url, busy_seconds=busy_seconds)
+        return store
     path = _sqlite_path(url)
     from engine.ledger.sqlite.store import SqliteStore  # noqa: PLC0415  start-up time: few commands write
 
@@ -37,6 +48,9 @@ def open_to_submit(url: str, *, busy_seconds: float) -> "Submitting":
 
 def open_view(url: str) -> "View":
     """Open a ledger for reading only."""
+    if _is_postgres(url):
+        view: View = _postgres().open_view(url)
+        return view
     path = _sqlite_path(url)
     from engine.ledger.sqlite.view import SqliteView  # noqa: PLC0415  start-up time: not all commands read
 
@@ -45,6 +59,8 @@ def open_view(url: str) -> "View":
 
 def open_trace_free_view(url: str, *, is_in_use: bool) -> "View":
     """Open a ledger for reading without creating files beside it; `is_in_use`: an engine runs on it."""
+    if _is_postgres(url):
+        return open_view(url)
     path = _sqlite_path(url)
     from engine.ledger.sqlite.view import SqliteView  # noqa: PLC0415  start-up time: not all commands read
 
@@ -55,6 +71,11 @@ def glance_at_runs(
     url: str, *, is_open: bool | None, prefix: str, limit: int
 ) -> Sequence[tuple[str, str, str]]:
     """Id, job and state of the newest runs, read quickly; no file is created, and a failure finds nothing."""
+    if _is_postgres(url):
+        found: Sequence[tuple[str, str, str]] = _postgres().glance(
+            url, is_open=is_open, prefix=prefix, limit=limit
+        )
+        return found
     path = _sqlite_path(url)
     from engine.ledger.sqlite.glance import glance  # noqa: PLC0415  start-up time: only while typing
 
@@ -62,11 +83,41 @@ def glance_at_runs(
 
 
 def examine_ledger(url: str) -> "Examination":
-    """Check that the file of a ledger is intact. Raises what opening a ledger raises."""
+    """Check that a ledger is intact. Raises what opening a ledger raises."""
+    if _is_postgres(url):
+        found: Examination = _postgres().examine_ledger(url)
+        return found
     path = _sqlite_path(url)
     from engine.ledger.sqlite.examining import examine  # noqa: PLC0415  start-up time: `doctor` only
 
     return examine(path)
+
+
+def open_copyable(url: str) -> "Copyable":
+    """Open a ledger for a move from or to it; a place without one gets an empty one."""
+    if _is_postgres(url):
+        copyable: Copyable = _postgres().open_copyable(url)
+        return copyable
+    path = _sqlite_path(url)
+    from engine.ledger.sqlite.copying import SqliteCopyable  # noqa: PLC0415  start-up time: `migrate` only
+
+    return SqliteCopyable(path)
+
+
+def _is_postgres(url: str) -> bool:
+    return url.partition("://")[0] in SERVERS
+
+
+def _postgres() -> ModuleType:
+    """The doors of PostgreSQL, whose driver is an extra."""
+    try:
+        from engine.ledger.postgres import doors  # noqa: PLC0415  an extra, and start-up time
+    except ImportError as error:
+        if error.name is not None and not error.name.startswith("psycopg"):
+            raise
+        error.name = "psycopg"  # it is there without libpq when there is no name
+        raise not_installed("a ledger in PostgreSQL needs", error, extra="postgres") from error
+    return doors
 
 
 def _sqlite_path(url: str) -> Path:
@@ -74,7 +125,7 @@ def _sqlite_path(url: str) -> Path:
     scheme, mark, place = url.partition("://")
     if not mark or scheme != SQLITE:
         said = f"the scheme `{scheme}`" if mark else "no scheme"
-        raise JobfileError(f"the ledger's URL has {said}; expected  sqlite:///PATH")
+        raise JobfileError(f"the ledger's URL has {said}; {EXPECTED}")
     if not place.startswith("/"):
-        raise JobfileError(f"the ledger's URL `{url}` names no absolute path; expected  sqlite:///PATH")
+        raise JobfileError(f"the ledger's URL `{url}` names no absolute path; {EXPECTED}")
     return Path(os.fsdecode(unquote_to_bytes(place)))

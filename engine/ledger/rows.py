@@ -54,9 +54,9 @@ class UnreadableValueError(ValueError):
 
 
 class Row(Protocol):
-    """A row of any database: its columns by name."""
+    """A row of any database: its columns by name, and by number."""
 
-    def __getitem__(self, column: str, /) -> Any:  # noqa: ANN401  a column has no narrower type
+    def __getitem__(self, column: str | int, /) -> Any:  # noqa: ANN401  a column has no narrower type
         """The value of a column."""
 
     def __iter__(self) -> Iterator[Any]:

@@ -41,9 +41,9 @@ class RowWithStandIns:
         """Take the columns by name."""
         self._cells = cells
 
-    def __getitem__(self, column: str, /) -> Any:  # noqa: ANN401  a column has no narrower type
+    def __getitem__(self, column: str | int, /) -> Any:  # noqa: ANN401  a column has no narrower type
         """The value of a column."""
-        return self._cells[column]
+        return self._cells[column if isinstance(column, str) else self.keys()[column]]
 
     def __iter__(self) -> Iterator[Any]:
         """The values of the columns."""

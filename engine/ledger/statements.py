@@ -1,7 +1,7 @@
 """Reads SQL statements by name from annotated `.sql` files: one file for each table or purpose.
 
-`sql/` beside this module has statements for every database; the `sql/` of a store, those that only its
-database does.
+`sql/` beside this module has the statements that every database takes; the `sql/` of a database, its own form
+of those that databases write differently.
 """
 
 from collections.abc import Iterator

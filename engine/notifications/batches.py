@@ -10,11 +10,11 @@ times: it waits for nothing, and is a message of its own.
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
 from engine.core.records import Owed, Parcel, Told
 from engine.notifications.digests import DIGEST
 from engine.notifications.quiet import LOUD, Quiet
+from jobfile.model.namedtuple import NamedTuple
 
 GATHER = timedelta(seconds=5)
 """How long events are gathered before the first message."""

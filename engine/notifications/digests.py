@@ -3,9 +3,10 @@
 import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Final
 
 from jobfile.model.jobs import DigestSpec
+from jobfile.model.namedtuple import NamedTuple
 
 DIGEST: Final = "digest"
 """The event of a report that a channel gets at its own times."""

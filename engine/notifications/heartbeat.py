@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Final
 
 from jobfile.model.counts import many
+from jobfile.model.namedtuple import NamedTuple
 
 FRESH: Final = timedelta(minutes=2)
 """How far behind the clock the coverage may be; after that, only silence is true."""

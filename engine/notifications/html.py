@@ -6,7 +6,9 @@ table, and nothing is fetched from anywhere. Every value is escaped.
 
 from collections.abc import Iterator, Sequence
 from html import escape
-from typing import Final, NamedTuple
+from typing import Final
+
+from jobfile.model.namedtuple import NamedTuple
 
 _FONT: Final = "font-family:-apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif;font-size:14px"
 _MONO: Final = "font-family:ui-monospace,Menlo,Consolas,'DejaVu Sans Mono',monospace;font-size:13px"

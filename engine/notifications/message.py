@@ -5,7 +5,6 @@ A message about one job is written out; one about several jobs lists them.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
-from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from engine.core.lateness import Late, LateKind, late_words
@@ -24,6 +23,7 @@ from engine.notifications.html import Block, Lines, Rows, Table, to_html
 from jobfile.diagnostics.escapes import printable
 from jobfile.model.counts import many
 from jobfile.model.jobs import JobSpec
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.schedule.in_words import describe
 
 TAIL_LINES = 20

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Final
 
 from engine.core.lateness import deadline_of, local_day
 from jobfile.model.jobs import CalendarSpec, QuietSpec
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.schedule.dates import parse_hours
 
 REPEAT: Final = timedelta(hours=1)

@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final, NamedTuple  # JSON data
+from typing import TYPE_CHECKING, Any, Final  # JSON data
 
 from jobfile.model.canonical import canonical_json, from_plain, to_plain
 from jobfile.model.jobs import ChannelSpec, DigestSpec
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.model.values import Value
 
 if TYPE_CHECKING:

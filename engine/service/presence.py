@@ -3,24 +3,45 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from engine.answers.presence import Presence, presence_of
+from engine.answers.presence import SILENT, Presence, presence_of
 from engine.config import EngineConfig
-from engine.host.lock import engine_stuck, engine_trouble, is_engine_running
+from engine.host.locked import is_locked
 from engine.ledger.ports import View
 
 
 def presence_at(config: EngineConfig, view: View, *, now: datetime) -> Presence:
     """Check whether runs can start here now; without an engine, also check what its runs left behind."""
-    is_locked = is_engine_running(config.state_dir)
-    trouble = engine_trouble(config.state_dir) if is_locked else ""
-    stuck = engine_stuck(config.state_dir) if is_locked else ""
-    found = presence_of(view, is_locked=is_locked, trouble=trouble, stuck=stuck, fates={}, now=now)
+    holder = None
+    if is_locked(config.state_dir):
+        from engine.host.lock import lock_holder  # noqa: PLC0415  start-up time: only while something runs
+
+        holder = lock_holder(config.state_dir)
+    engine = holder if holder is not None and holder.is_engine else None
+    found = presence_of(
+        view,
+        is_locked=engine is not None or (bool(config.store) and _is_heard(view, now)),
+        trouble="" if engine is None else engine.ledger,
+        stuck="" if engine is None else engine.stuck,
+        fates={},
+        now=now,
+    )
     return found if found.is_running else found._replace(fates=_fates(config, view))
+
+
+def _is_heard(view: View, now: datetime) -> bool:
+    """Whether an engine, perhaps on another host, has noted a moment ago that it is alive."""
+    session = view.last_session()
+    return session is not None and session.ended_at is None and abs(now - session.last_seen_at) < SILENT
 
 
 def _fates(config: EngineConfig, view: View) -> Mapping[str, str]:
     """By run id: what will happen to each attempt that is over but has no end in the ledger."""
-    found = {}
+    found: dict[str, str] = {}
+    if config.store:
+        from engine.host.home import has_evidence  # noqa: PLC0415  start-up time: only with a server
+
+        if not has_evidence(config):
+            return found
     for live in view.soundness.live_attempts():
         from engine.answers.fates import fate_of  # noqa: PLC0415  start-up time: rarely needed
         from engine.execution.launcher_client import ProcessLauncher  # noqa: PLC0415  start-up time: rarely needed

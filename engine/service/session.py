@@ -12,12 +12,14 @@ from engine.host.environment import user_name
 from engine.host.hardening import settle_in
 from engine.host.high_water_mark import Rewind, find_rewind, note_high_water
 from engine.host.holders import current_boot_id
-from engine.host.lock import ENGINE, EngineLock, make_private_file, make_state_dir
+from engine.host.home import prepare_ledger
+from engine.host.lock import ENGINE, EngineLock, make_state_dir
 from engine.journal.audit_tail import note_start
 from engine.ledger.opening import open_ledger
 from engine.ledger.store_ports import Store
 from engine.notifications.noting import owe_for_hold
 from engine.ports import Clock, Journal
+from engine.service.claiming import Claim
 from engine.transactions.restore import accept_copy, again_text, would_run_again
 from jobfile import __version__
 
@@ -62,7 +64,7 @@ def open_session(config: EngineConfig, journal: Journal, clock: Clock, *, comman
     make_state_dir(config.state_dir)
     lock = EngineLock.take(config.state_dir, command or ENGINE)
     try:
-        make_private_file(config.ledger)
+        prepare_ledger(config)
         make_runs_dir(config.runs_dir)
         store = open_ledger(config.ledger_url)
         store.verify()
@@ -72,6 +74,8 @@ def open_session(config: EngineConfig, journal: Journal, clock: Clock, *, comman
         if command:
             _refuse_copy(store, config, rewind)
         before, boot_id = store.last_session(), current_boot_id()
+        claim = Claim(store, config, boot_id=boot_id)
+        claim.make(now=clock.now())
         epoch = store.open_session(
             kind="run" if command else "engine",
             boot_id=boot_id,
@@ -81,6 +85,7 @@ def open_session(config: EngineConfig, journal: Journal, clock: Clock, *, comman
             boot_seconds=clock.elapsed(),
             at_least=rewind.epoch + 1 if rewind is not None and config.accepts_rewind else 0,
         )
+        claim.check(epoch, now=clock.now())
         if not command:
             note_start(store, config.main_file, by=user_name(), now=clock.now())
         return OpenSession(

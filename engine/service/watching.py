@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Final
 
 from engine.actions.beyond_host import beyond_host
 from engine.config import EngineConfig
@@ -18,6 +18,7 @@ from engine.sources.folder import FolderTree
 from engine.sources.folder_watch import FolderWatch
 from engine.sources.git_tree import GitTree
 from engine.sources.shell_syntax import SyntaxChecker
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.pipeline import Compiled
 
 FILES: Final = "files"

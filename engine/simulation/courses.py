@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Final
 
 from engine.core.lifecycle import Ended, Outcome, Run, RunState, StartError
 from engine.core.reasons import Reason
@@ -19,6 +19,7 @@ from engine.core.step_states import StepKey, StepRun, StepState
 from engine.core.steps import Conclusion, States, advance, conclusion, skip_rest, steps_scope
 from engine.transactions.steps import step_as_job, time_left
 from jobfile.model.jobs import JobSpec, StepsAction, StepSpec
+from jobfile.model.namedtuple import NamedTuple
 
 Fails = Callable[[StepKey, int], bool]
 """Whether an attempt of a step fails: its key, and the number of the attempt in this round of the run."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta, timezone
-from typing import NamedTuple
 
 from engine.core.reasons import REASONS, Reason
 from engine.core.vocabulary import seconds_text
@@ -10,6 +9,7 @@ from engine.simulation.subject import Setting
 from engine.simulation.tally import JobTally, Outcome
 from jobfile.model.counts import many
 from jobfile.model.jobs import JobSpec
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.schedule.occurrences import clock_changes, clock_effects
 
 _DAY = timedelta(days=1)

@@ -5,9 +5,9 @@ by hour, the busiest time.
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
 from engine.core.due import Due
+from jobfile.model.namedtuple import NamedTuple
 
 _HOUR = timedelta(hours=1)
 _NOTHING = timedelta(0)

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Final
 
 from engine.core.admission import Admit, Decision, Hold, Skip, admit, policy_for
 from engine.core.events import Event, FellDueUnseen, NotRunTold, RunWaits, SkipsInARow
@@ -22,6 +22,7 @@ from engine.triggers.manual import requested
 from engine.triggers.registry import watched_by
 from jobfile.model.dataclass import dataclass
 from jobfile.model.jobs import JobSpec, OverlapPolicy
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.model.values import Scalar, Value
 
 SKIPS_IN_A_ROW = 3

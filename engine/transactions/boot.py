@@ -53,6 +53,8 @@ def _start(store: Requesting, version: JobVersion, moment: Moment) -> Iterator[E
 
 def _record(store: Requesting, runs: Sequence[Run], spec: JobSpec, moment: Moment) -> tuple[Event, ...]:
     """Record the runs of a start; of a job that is paused, record that they were skipped."""
-    if store.pauses.between(spec.name, since=moment.now, until=moment.now):
-        return tuple(record_not_run(store, runs, spec, moment, reason=Reason.PAUSED))
+    pauses = store.pauses.between(spec.name, since=moment.now, until=moment.now)
+    if pauses:
+        why = pauses[0].who
+        return tuple(record_not_run(store, runs, spec, moment, reason=Reason.PAUSED, detail=why))
     return tuple(record_runs(store, runs, spec, moment))

@@ -1,7 +1,6 @@
 """An older copy of the ledger was restored: lists the runs that it would repeat, or continues from it."""
 
 from datetime import datetime
-from typing import NamedTuple
 
 from engine.core.lifecycle import RunState
 from engine.core.reasons import Reason
@@ -9,6 +8,7 @@ from engine.core.records import RESTORED_HOLD
 from engine.ledger.store_ports import Scheduling
 from engine.notifications.noting import owe_for_hold
 from engine.triggers.registry import watched_by
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.schedule.occurrences import fires
 
 RESTORED = Reason.RESTORED

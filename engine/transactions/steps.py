@@ -7,7 +7,6 @@ crash, the ledger never has a step that is ready and that no engine will ever st
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
 from engine.core.artifacts import artifacts_of
 from engine.core.events import Event, OutputsUndeclared, RunSettled, StepSettled
@@ -28,6 +27,7 @@ from engine.transactions.stop import why_gone
 from engine.transactions.templates import template_values
 from jobfile.model.expectations import ExpectSpec
 from jobfile.model.jobs import JobSpec, StepsAction, StepSpec
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.model.values import Scalar, Value
 
 

@@ -67,8 +67,10 @@ def record_event(store: Requesting, event: TriggerEvent, moment: Moment) -> Iter
     store.trigger_events.add(event, run_id=earlier[0] if earlier else runs[0].id, now=moment.now)
     if earlier:
         return
-    if spec.enabled and store.pauses.between(spec.name, since=moment.now, until=moment.now):
-        yield from record_not_run(store, runs, spec, moment, reason=Reason.PAUSED)
+    pauses = store.pauses.between(spec.name, since=moment.now, until=moment.now) if spec.enabled else ()
+    if pauses:
+        why = pauses[0].who
+        yield from record_not_run(store, runs, spec, moment, reason=Reason.PAUSED, detail=why)
     elif event.not_run:
         yield from record_not_run(store, runs, spec, moment, reason=event.not_run, detail=event.detail)
     else:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import NamedTuple
 
 from engine.core.lifecycle import TriggerEvent
 from engine.core.webhook_proofs import Call, Proven
@@ -11,6 +10,7 @@ from engine.ledger.store_ports import Requesting
 from engine.transactions.account import Moment
 from engine.transactions.trigger_events import record_event
 from jobfile.model.jobs import JobSpec
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.model.webhooks import WebhookTrigger
 
 

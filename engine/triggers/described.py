@@ -4,7 +4,7 @@ import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from engine.core.following import fits_state
 from engine.core.lifecycle import RunState, TriggerKind
@@ -13,6 +13,7 @@ from jobfile.diagnostics.suggest import suggest
 from jobfile.expressions.params import bind_params, check_value
 from jobfile.model.jobs import AfterTrigger, AfterWhen, BootTrigger, FileTrigger, JobSpec, ParamSpec
 from jobfile.model.name_patterns import name_matcher
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.model.values import Value
 from jobfile.model.webhooks import WebhookTrigger
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from engine.core.due import NotRun
@@ -10,6 +10,7 @@ from engine.core.lifecycle import Occurrence, Run, TriggerKind
 from engine.core.records import ENGINE_DOWN, Schedule
 from engine.ledger.store_ports import Accounting
 from jobfile.model.jobs import JobSpec, ScheduleEntry
+from jobfile.model.namedtuple import NamedTuple
 
 
 class NotMade(NamedTuple):

@@ -2,9 +2,10 @@
 
 import ipaddress
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from engine.core.errors import WrongUsageError
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.model.regex import regex
 
 _ADDRESS: Final = regex(

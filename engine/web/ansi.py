@@ -1,9 +1,10 @@
 """Lines of an output as text with colours: each part has classes of the stylesheet, nothing else."""
 
 from collections.abc import Iterator, Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 from engine.execution.output_text import NeutralText
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.model.regex import regex
 
 MAX_SHOWN: Final = 4_000

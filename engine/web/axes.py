@@ -5,8 +5,10 @@ Places are percentages, so that a picture fits every width, and its text keeps i
 
 from collections.abc import Iterator
 from datetime import datetime, time, timedelta
-from typing import Final, NamedTuple
+from typing import Final
 from zoneinfo import ZoneInfo
+
+from jobfile.model.namedtuple import NamedTuple
 
 HOUR: Final = timedelta(hours=1)
 DAY: Final = timedelta(days=1)

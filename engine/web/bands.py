@@ -3,13 +3,14 @@
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Final
 from urllib.parse import urlencode
 
 from engine.answers.band import COMING, Band, Placed
-from engine.answers.counting import NOT_WELL
+from engine.answers.overdue import NOT_WELL
 from engine.core.vocabulary import instant_text
 from engine.web.axes import HOUR, Axis, Tick, percent
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.render.style import WORDS, Tone
 
 SLOT: Final = timedelta(minutes=15)

@@ -1,12 +1,13 @@
 """The zone and the day that the query of a page names."""
 
 from datetime import UTC, date, datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from engine.answers.did import day_window
 from engine.asking.times import named_day
 from engine.web.visits import Visit
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.schedule.dates import YEARS
 from jobfile.schedule.zones import load_zone
 

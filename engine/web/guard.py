@@ -2,10 +2,11 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from http import HTTPStatus
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from engine.web.limits import MAX_HEADER_BYTES, MAX_HEADERS, MAX_PATH_BYTES
 from engine.web.refusing import RefusedError
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.model.regex import regex
 
 SAFE: Final = ("GET", "HEAD")

@@ -4,7 +4,7 @@ import logging
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from engine.actions.kind import CannotStartError
 from engine.actions.prepare import secret_value
@@ -15,6 +15,7 @@ from engine.web.rates import MINUTE, Rates
 from engine.web.site import Site
 from jobfile.model.canonical import spec_from_json
 from jobfile.model.jobs import JobSpec
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.model.webhooks import WebhookTrigger
 
 if TYPE_CHECKING:

@@ -6,9 +6,10 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from pathlib import Path
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, TypeVar
 
 from engine.core.errors import JobfileError
+from jobfile.model.namedtuple import NamedTuple
 
 KEPT_SECONDS: Final = 5.0
 """How long an answer is kept while the ledger does not change: some change with the time alone."""

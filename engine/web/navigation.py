@@ -1,6 +1,8 @@
 """The pages that every page leads to, in their order."""
 
-from typing import Final, NamedTuple
+from typing import Final
+
+from jobfile.model.namedtuple import NamedTuple
 
 
 class Page(NamedTuple):

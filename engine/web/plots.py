@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta, tzinfo
-from typing import Final, NamedTuple
+from typing import Final
 
 from engine.answers.courses import Course, Point
 from engine.core.vocabulary import instant_text, seconds_text
 from jobfile.model.dataclass import dataclass
+from jobfile.model.namedtuple import NamedTuple
 
 HEIGHT: Final = 120
 TOP: Final = 10

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
-from typing import Final, NamedTuple
+from typing import Final
 
 from engine.web.refusing import RefusedError
 from engine.web.visits import Route
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.model.regex import regex
 
 KINDS: Final = {

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Final
 
-from engine.answers.counting import NOT_WELL
+from engine.answers.overdue import NOT_WELL
 from engine.answers.timeline import Bar, Row, Timeline, slot_length
 from engine.core.vocabulary import instant_text, seconds_text, short
 from engine.web.axes import Axis, Tick, percent
 from engine.web.bands import look
+from jobfile.model.namedtuple import NamedTuple
 
 LANE: Final = 14
 """Height of a lane, in pixels."""

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import NamedTuple, ParamSpec, Protocol, TypeVar
+from typing import ParamSpec, Protocol, TypeVar
 
 from starlette.responses import Response
 
@@ -16,6 +16,7 @@ from engine.web.limits import MAX_BODY_BYTES
 from engine.web.site import Site
 from engine.web.visit_place import VisitPlace
 from jobfile.model.dataclass import dataclass
+from jobfile.model.namedtuple import NamedTuple
 
 
 class Fields:

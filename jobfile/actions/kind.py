@@ -1,9 +1,10 @@
 """What the language needs of each kind of action."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple, Protocol  # only the module of a kind knows the class of its actions
+from typing import Any, Protocol  # only the module of a kind knows the class of its actions
 
 from jobfile.files.fileset import Payload
+from jobfile.model.namedtuple import NamedTuple
 
 
 class Written(NamedTuple):

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from heapq import nsmallest
 from itertools import pairwise
-from typing import Final, NamedTuple
+from typing import Final
 
 from jobfile.checks.finding import finding
 from jobfile.checks.intervals import cron_text
@@ -16,6 +16,7 @@ from jobfile.diagnostics.diagnostic import Diagnostic, Edit, Fix
 from jobfile.files.fileset import FileSet, JobText
 from jobfile.files.merged_settings import Setting
 from jobfile.model.jobs import DayRule
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.schedule.cron import CronExpression, parse_cron
 from jobfile.schedule.day_sets import MatchingDays
 from jobfile.schedule.duration import parse_duration

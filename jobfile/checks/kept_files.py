@@ -1,6 +1,5 @@
 """Rules about the files that a job reads and keeps."""
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -8,8 +7,9 @@ from jobfile.checks.finding import finding
 from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.files.fileset import JobText, Payload
 from jobfile.files.merged_settings import Setting
+from jobfile.model.regex import regex
 
-_BRACES: Final = re.compile(r"\{[^{},]*+,[^{}]*+\}")
+_BRACES: Final = regex(r"\{[^{},]*+,[^{}]*+\}")
 
 
 def check_artifacts(job: JobText) -> Iterator[Diagnostic]:

@@ -1,6 +1,5 @@
 """Rules about what a success must leave: the outcome checks of `expect`."""
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -12,6 +11,7 @@ from jobfile.expressions.params import check_pattern
 from jobfile.files.fileset import JobText
 from jobfile.files.merged_settings import Setting
 from jobfile.model.jobs import ParamType
+from jobfile.model.regex import regex
 from jobfile.schedule.duration import format_duration
 
 MAX_FILES: Final = 100
@@ -22,7 +22,7 @@ MAX_TEXT: Final = 1024
 """Maximum characters of a path, and of a text that a log must contain."""
 LOG_KEYS: Final = ("contains", "matches", "empty")
 RANGE_KEYS: Final = ("min", "max")
-_BRACES: Final = re.compile(r"\{[^{},]*+,[^{}]*+\}")
+_BRACES: Final = regex(r"\{[^{},]*+,[^{}]*+\}")
 
 
 def check_outcomes(job: JobText) -> Iterator[Diagnostic]:

@@ -4,13 +4,14 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from math import log2
-from typing import Final, NamedTuple
+from typing import Final
 
 from jobfile.checks.finding import located
 from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.expressions.expression import Problem
 from jobfile.files.fileset import FileSet, JobText, Payload
 from jobfile.files.merged_settings import Setting, map_at
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.model.regex import regex
 
 MIN_LENGTH: Final = 8

@@ -1,6 +1,5 @@
 """Rules about privileges and reserved names: programs that need more privileges, and jobfile's own names."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
@@ -13,6 +12,7 @@ from jobfile.expressions.expression import Problem
 from jobfile.files.fileset import JobText, Payload
 from jobfile.files.merged_settings import Setting, any_text
 from jobfile.model.environment import is_reserved
+from jobfile.model.regex import regex
 from jobfile.shell.places import Word
 from jobfile.shell.programs import heads
 
@@ -21,7 +21,7 @@ GAINS_RIGHTS: Final = frozenset(
     "crontab at batch passwd chsh chfn gpasswd".split()
 )
 """Programs that gain privileges: their files are setuid or setgid on most systems."""
-_WORTH_READING: Final = re.compile(rf"\b(?:{'|'.join(sorted(GAINS_RIGHTS))})\b")
+_WORTH_READING: Final = regex(rf"\b(?:{'|'.join(sorted(GAINS_RIGHTS))})\b")
 
 
 def check_gained_rights(payload: Payload) -> Iterator[Diagnostic]:

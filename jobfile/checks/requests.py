@@ -10,11 +10,12 @@ from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.files.fileset import JobText, Payload
 from jobfile.files.merged_settings import Setting
 from jobfile.model.pinging import ping_problem
+from jobfile.model.regex import regex
 from jobfile.model.requests import header_problem, is_header_name, is_ours, url_problem
 
-_AUTHORITY: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*+://[^/?#]*+[/?#]")
+_AUTHORITY: Final = regex(r"[A-Za-z][A-Za-z0-9+.-]*+://[^/?#]*+[/?#]")
 """The start of a URL, with what ends its host and port."""
-_POINTER: Final = re.compile(r"(/([^~]|~[01])*+)++", re.DOTALL)
+_POINTER: Final = regex(r"(/([^~]|~[01])*+)++", re.DOTALL)
 
 
 def check_url(payload: Payload) -> Iterator[Diagnostic]:

@@ -1,6 +1,5 @@
 """JF420: syntax errors that the shells report. The caller runs the shells, as this starts processes."""
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Final, Literal
@@ -12,6 +11,7 @@ from jobfile.expressions.template import find_slots
 from jobfile.files.fileset import FileSet, Payload
 from jobfile.files.merged_settings import Setting
 from jobfile.model.dataclass import dataclass
+from jobfile.model.regex import regex
 from jobfile.shell.bashisms import BASHISMS, find_bashisms
 from jobfile.shell.lexer import read_script
 from jobfile.shell.payload import compiled_script
@@ -28,7 +28,7 @@ _RESERVED: Final = (
 )
 _COMMAND: Final = rf"{_RESERVED}{_WORD}(?:[ \t]++(?:[12]?>>?[ \t]*+)?{_WORD})*"
 _JOINED: Final = rf"{_COMMAND}(?:[ \t]*+(?:\|\||&&|\|)[ \t]*+{_COMMAND})*"
-_PLAIN: Final = re.compile(rf"[ \t]*+(?:{_JOINED})?[ \t]*+(?:(?<!\S)#.*)?")
+_PLAIN: Final = regex(rf"[ \t]*+(?:{_JOINED})?[ \t]*+(?:(?<!\S)#.*)?")
 """A line of commands with plain or quoted words: every shell accepts these.
 
 The parts do not backtrack (`++`): else the time would double with each variable of another line.

@@ -13,9 +13,10 @@ from jobfile.diagnostics.suggest import suggest
 from jobfile.files.digests import digests_of
 from jobfile.files.fileset import FileSet
 from jobfile.files.merged_settings import Setting, map_at, merged_by_name
+from jobfile.model.regex import regex
 from jobfile.schedule.dates import parse_date
 
-_WORD = re.compile(r"[\w-]+")
+_WORD = regex(r"[\w-]+")
 CHANNEL_KINDS = ("apprise", "http", "command")
 SYSTEM_CHANNELS = ("config", "engine")
 """The channels that the engine notifies itself: of rejected files, and of holds."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
 
 from jobfile.checks.finding import located
 from jobfile.checks.keys import use_bash
@@ -21,6 +21,7 @@ from jobfile.model.environment import (
     axis_variable,
     param_variable,
 )
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.model.regex import regex
 from jobfile.shell.bashisms import BASHISMS, COMMANDS, find_bashisms
 from jobfile.shell.failures import find_dropped

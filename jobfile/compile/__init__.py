@@ -1,6 +1,5 @@
 """Checked files -> complete jobs. The only place that fills in built-in defaults."""
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final  # values of a document are not typed yet
 
@@ -37,6 +36,7 @@ from jobfile.model.jobs import (
     OverlapPolicy,
     QueueSpec,
 )
+from jobfile.model.regex import regex
 from jobfile.model.size import NO_LIMIT, format_size, parse_size
 from jobfile.model.values import Value
 
@@ -50,7 +50,7 @@ __all__ = [
     "timing",
 ]
 
-_WORD: Final = re.compile("[a-z0-9_]+")
+_WORD: Final = regex("[a-z0-9_]+")
 UMASK_DIGITS = 3
 """Digits of a umask; a leading zero has no meaning."""
 DEFAULT_QUEUE = "default"

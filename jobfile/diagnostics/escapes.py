@@ -30,7 +30,9 @@ def printable(text: str) -> str:
 
 def harmless(text: str) -> str:
     """Text of many lines that cannot control a terminal; our own colours stay."""
-    if _STEERING.search(text) is None:
+    if (
+        text.replace("\n", "").isprintable() or _STEERING.search(text) is None
+    ):  # the usual text needs no regex
         return text
     parts, at = [], 0
     for colour in _OWN_COLOUR.finditer(text):

@@ -9,7 +9,9 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from re import _parser  # type: ignore[attr-defined]  # the only pattern parser that agrees with `re`
-from typing import Any, Final, NamedTuple  # the parser's tree is not typed
+from typing import Any, Final  # the parser's tree is not typed
+
+from jobfile.model.namedtuple import NamedTuple
 
 MAX_LENGTH: Final = 1024
 """Maximum characters of a value that is matched with a pattern."""

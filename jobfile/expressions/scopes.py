@@ -9,12 +9,13 @@ from typing import Final, TypeVar
 from jobfile.expressions.expression import Kind, Refusal, Scope, Type
 from jobfile.expressions.patterns import is_limited_to
 from jobfile.model.jobs import ParamSpec, ParamType
+from jobfile.model.regex import regex
 from jobfile.model.values import Scalar, Value
 
 Names = Mapping[str, Type]
 _Thing = TypeVar("_Thing")
 
-_PLAIN_WORD: Final = re.compile(r"[\w.,:/@%+][\w.,:/@%+-]*", re.ASCII)
+_PLAIN_WORD: Final = regex(r"[\w.,:/@%+][\w.,:/@%+-]*", re.ASCII)
 """A text that every shell reads as one word, and that is not an option."""
 
 _NUMBERS: Final = "0._:-"

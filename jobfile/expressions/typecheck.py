@@ -24,11 +24,12 @@ from jobfile.expressions.expression import (
 )
 from jobfile.expressions.filters import FILTERS
 from jobfile.expressions.foreign_names import foreign_name
+from jobfile.model.regex import regex
 
 ARITHMETIC: Final = ("+", "-", "*", "/", "//", "%")
 EQUALITY: Final = ("==", "!=")
 _ANY: Final = Type(Kind.ANY)
-_HARMLESS: Final = re.compile(r"[\w .,:/@%+-]*", re.ASCII)
+_HARMLESS: Final = regex(r"[\w .,:/@%+-]*", re.ASCII)
 """Date formats without a character that is special to a shell, except blanks between words."""
 _NUMERIC: Final = (Kind.INTEGER, Kind.NUMBER)
 _KINDS: Final = {str: Kind.STRING, bool: Kind.BOOLEAN, int: Kind.INTEGER, float: Kind.NUMBER}

@@ -4,9 +4,10 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Final, NamedTuple  # a value of another tool's file has any type
+from typing import Any, Final  # a value of another tool's file has any type
 
 from jobfile.diagnostics.source import Source
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.syntax.document import PARSER, read_events
 from jobfile.syntax.located_reader import Event, Kind
 from jobfile.syntax.scalars import core_value

@@ -1,10 +1,10 @@
 """What the recogniser needs of each format of another tool."""
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 from jobfile.foreign.draft import Draft
 from jobfile.foreign.foreign_text import ForeignText
+from jobfile.model.namedtuple import NamedTuple
 
 
 class Sign(NamedTuple):

@@ -12,6 +12,7 @@ __all__ = [
     "jobs",
     "keys",
     "name_patterns",
+    "namedtuple",
     "names",
     "pinging",
     "regex",

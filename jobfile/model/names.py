@@ -4,14 +4,15 @@ A name that does not come from a checked file (but from a saved plan or the comm
 it before it is looked up, shown or used in a path.
 """
 
-import re
 from typing import Final
 
-_JOB: Final = re.compile(r"[a-z][a-z0-9_-]{0,62}")
-_WORD: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
-_PARAM: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
-_STEP: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
-_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+from jobfile.model.regex import regex
+
+_JOB: Final = regex(r"[a-z][a-z0-9_-]{0,62}")
+_WORD: Final = regex(r"[a-z][a-z0-9_]{0,63}")
+_PARAM: Final = regex(r"[A-Za-z][A-Za-z0-9_]{0,63}")
+_STEP: Final = regex(r"[a-z][a-z0-9_]{0,62}")
+_VARIABLE: Final = regex(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 
 
 def is_job_name(text: str) -> bool:

@@ -1,12 +1,12 @@
 """Where a ping goes: the URL of a check of an outside watchdog, or where that URL is read from."""
 
-import re
 from typing import Final
 from urllib.parse import urlsplit
 
+from jobfile.model.regex import regex
 from jobfile.model.requests import url_problem
 
-SOURCE: Final = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]{0,127}|file:/.+")
+SOURCE: Final = regex(r"env:[A-Za-z_][A-Za-z0-9_]{0,127}|file:/.+")
 """Where a URL is read from: the same two forms as a secret's."""
 EXPECTED: Final = "write  env:NAME,  file:/PATH  or  https://HOST/PATH"
 

@@ -3,12 +3,15 @@
 import re
 from collections.abc import Collection
 from ipaddress import ip_address
-from typing import Final, NamedTuple
+from typing import Final
 from urllib.parse import urlsplit
 
-_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)
+from jobfile.model.namedtuple import NamedTuple
+from jobfile.model.regex import regex
+
+_NAME: Final = regex(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)
 """A token of RFC 9110, section 5.6.2."""
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_CONTROL: Final = regex(r"[\x00-\x08\x0a-\x1f\x7f]")
 _OURS: Final = frozenset(
     {"content-length", "transfer-encoding", "connection", "te", "trailer", "upgrade", "expect"}
 )

@@ -3,6 +3,8 @@
 import re
 from typing import Final
 
+from jobfile.model.regex import regex
+
 NO_LIMIT: Final = "none"
 """The word in place of a size that removes the limit."""
 
@@ -12,8 +14,8 @@ MAX_SIZE: Final = 2**50
 EXPECTED: Final = "0, or a number with a unit: 512KiB, 100MiB, 1GiB"
 
 _UNITS: Final = {"TiB": 2**40, "GiB": 2**30, "MiB": 2**20, "KiB": 2**10}
-_SHAPE: Final = re.compile(r"(\d{1,18})([KMGT]iB)", re.ASCII)
-_SHORT: Final = re.compile(r"(\d{1,18}) ?([kmgt])(?:i|ib)?", re.ASCII | re.IGNORECASE)
+_SHAPE: Final = regex(r"(\d{1,18})([KMGT]iB)", re.ASCII)
+_SHORT: Final = regex(r"(\d{1,18}) ?([kmgt])(?:i|ib)?", re.ASCII | re.IGNORECASE)
 """The notation of `ulimit` and systemd, where K is also 1,024."""
 
 

@@ -3,8 +3,9 @@
 import json
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import Any, Final, NamedTuple, TypeAlias  # Any: a JSON Schema
+from typing import Any, Final, TypeAlias  # Any: a JSON Schema
 
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.schedule.duration import parse_duration
 from jobfile.schema.validator import schema_text
 

@@ -1,10 +1,9 @@
 """Finds where a changed value is written, if that is one place for several jobs, such as defaults or vars."""
 
-from typing import NamedTuple
-
 from jobfile.files.fileset import FileSet, JobText
 from jobfile.files.merged_settings import MERGED_BY_NAME, Setting
 from jobfile.model.jobs import Origin
+from jobfile.model.namedtuple import NamedTuple
 
 CALENDARS = "calendars"
 BUILT_IN = "built in"

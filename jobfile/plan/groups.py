@@ -5,11 +5,12 @@ Nothing is lost: each changed field of a job is in a group or in the job's own e
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Final, NamedTuple
+from typing import Final
 
 from jobfile.model.canonical import canonical_json, to_plain
 from jobfile.model.dataclass import dataclass
 from jobfile.model.jobs import BusinessDayEntry, CalendarSpec, CronEntry, JobSpec, ScheduleEntry
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.plan.causes import CALENDARS, Cause, cause_of, section_place
 from jobfile.plan.values import Action, FieldChange, JobChange, Kind, Plan
 from jobfile.plan.wording import notes_of

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from difflib import unified_diff
-from typing import Final, NamedTuple
+from typing import Final
 
 from jobfile.diagnostics.excerpt import visible
 from jobfile.model.counts import many
 from jobfile.model.jobs import JobSpec
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.plan.groups import Own
 from jobfile.plan.values import DAYS, Action, FieldChange, JobChange, Kind, Row, Runs, Start
 from jobfile.plan.wording import (

@@ -3,10 +3,11 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Final
 
 from jobfile.model.canonical import canonical_json, to_plain
 from jobfile.model.jobs import JobSpec
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.plan.runs import count_starts, starts_of
 from jobfile.plan.values import DAYS, Load
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from typing import Final, NamedTuple
+from typing import Final
 
 from jobfile.model.canonical import canonical_json, to_plain
 from jobfile.model.catalog import Catalog, CompiledJob
 from jobfile.model.jobs import JobSpec
+from jobfile.model.namedtuple import NamedTuple
 
 ALIKE: Final = 0.7
 """From this share of equal fields on, a removed and an added job look like a rename."""

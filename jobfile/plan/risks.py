@@ -3,11 +3,12 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Final
 
 from jobfile.model.catalog import removes_many
 from jobfile.model.counts import many
 from jobfile.model.jobs import AfterTrigger, CatchupMode, JobSpec
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.model.webhooks import Proof, WebhookTrigger
 from jobfile.plan.runs import first_after
 from jobfile.plan.values import DAYS, Action, JobChange, JobFacts, Risk, Start

@@ -6,9 +6,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from fractions import Fraction
 from itertools import islice, zip_longest
-from typing import Final, NamedTuple
+from typing import Final
 
 from jobfile.model.jobs import AtEntry, EveryEntry, JobSpec
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.plan.rates import runs_a_day
 from jobfile.plan.values import DAYS, EFFECT_DAYS, Row, Runs, Start
 from jobfile.schedule.occurrences import clock_effects, fires, spread_delay

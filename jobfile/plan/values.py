@@ -5,12 +5,12 @@ from dataclasses import field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from fractions import Fraction
-from typing import NamedTuple
 
 from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.files.fileset import FileSet
 from jobfile.model.catalog import Catalog, CompiledJob
 from jobfile.model.dataclass import dataclass
+from jobfile.model.namedtuple import NamedTuple
 
 DAYS = 30
 """How far ahead runs are counted and compared."""

@@ -4,15 +4,15 @@ An entry's instants depend only on its text, its zone and tzdata, never on where
 simulation and engine always agree. local_times.py has the rules for local times.
 """
 
-import heapq
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from itertools import chain, repeat
-from typing import NamedTuple, assert_never
+from typing import assert_never
 
 from jobfile.model.hashing import sha256
 from jobfile.model.jobs import AtEntry, BusinessDayEntry, CronEntry, EveryEntry, ScheduleEntry
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.schedule.dst_effects import (
     ClockEffect,
     clock_effects,
@@ -73,7 +73,11 @@ def fires(entries: Sequence[ScheduleEntry], *, after: datetime, until: datetime)
     """The fires of several checked entries in (after, until], strictly increasing, found one at a time."""
     after, until = within_calendar(after), within_calendar(until)
     streams = [_fires_of(entry, index, after, until) for index, entry in enumerate(entries)]
-    return streams[0] if len(streams) == 1 else _once_each(heapq.merge(*streams))
+    if len(streams) == 1:
+        return streams[0]
+    from heapq import merge  # noqa: PLC0415  start-up time: most schedules have one entry
+
+    return _once_each(merge(*streams))
 
 
 def _fires_of(entry: ScheduleEntry, index: int, after: datetime, until: datetime) -> Iterator[Fire]:

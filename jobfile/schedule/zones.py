@@ -1,6 +1,5 @@
 """Time zones from the `tzdata` package, never from the host, and the instants at which clocks change."""
 
-import pkgutil
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final
@@ -55,9 +54,7 @@ class ClockChange:
 @lru_cache(maxsize=1)
 def zone_names() -> frozenset[str]:
     """The names of all zones: places such as Europe/Oslo, UTC, and old names that still work."""
-    listed = pkgutil.get_data("tzdata", "zones")
-    assert listed is not None, "the package tzdata is installed with jobfile"
-    return frozenset(listed.decode("ascii").split())
+    return frozenset(_data("zones").decode("ascii").split())
 
 
 @lru_cache(maxsize=1024)
@@ -75,9 +72,14 @@ def is_same_zone(one: str, other: str) -> bool:
 
 
 def _rules(name: str) -> bytes:
-    rules = pkgutil.get_data("tzdata", f"zoneinfo/{name}")
-    assert rules is not None, f"tzdata lists the zone {name}"
-    return rules
+    return _data(f"zoneinfo/{name}")
+
+
+def _data(name: str) -> bytes:
+    """A file of the package, as `pkgutil.get_data` reads it, which takes longer to import than to run."""
+    found = tzdata.__loader__.get_data(f"{tzdata.__path__[0]}/{name}")
+    assert isinstance(found, bytes)
+    return found
 
 
 class _Bytes:

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from fractions import Fraction
 from math import ceil
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, TypeVar
 
 from jobfile.diagnostics.suggest import did_you_mean, fold
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.schedule.duration import format_duration, meant_duration, parse_duration
 
 MOST_ATTEMPTS: Final = 1_000

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Final, NamedTuple
+from typing import Final
 
 from jobfile.diagnostics.suggest import fold
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.schema.foreign_advice import (
     CRON_FIELDS,
     Advice,

@@ -5,9 +5,11 @@ import pkgutil
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from jobfile.diagnostics.diagnostic import Diagnostic
+from jobfile.model.namedtuple import NamedTuple
+from jobfile.schema.certain import is_certainly_valid
 from jobfile.schema.forms import JOB_FILE, Form
 from jobfile.schema.messages import Violation, explain
 from jobfile.schema.remainder import remainder
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
     from jsonschema import ValidationError
     from jsonschema.protocols import Validator
 
+SMALL: Final = 4_000
+"""Up to this many characters a document is first compared with the schema here: loading jsonschema-rs takes
+20 ms, which is 40 times as long.
+"""
 _IN_A_WHEEL = "_schemas"
 _IN_A_CHECKOUT = "../schemas"
 
@@ -33,10 +39,13 @@ def validate(document: Document, *, form: Form = JOB_FILE) -> Shape:
     """Find what is wrong with a document's shape.
 
     jsonschema-rs quickly accepts a good document; jsonschema looks for the reasons only if it does not.
+    Neither is loaded for a small document that is certainly good.
     """
-    fast = _fast_validator(form)
     nothing = list(_unset_defaults(document.tree)) if form is JOB_FILE else []
-    if not nothing and fast.is_valid(document.tree):
+    if not nothing and (
+        (len(document.source.text) <= SMALL and is_certainly_valid(document.tree, _schema(form)))
+        or _fast_validator(form).is_valid(document.tree)
+    ):
         return Shape((), document)
     keys, violations = _keys(form), [*nothing, *_violations_in(document.tree, form)]
     rest = remainder(document, violations, keys=keys, required=_required(form), form=form)
@@ -67,6 +76,12 @@ def schema_text(form: Form = JOB_FILE) -> str:
     return schema_named(form.schema)
 
 
+@cache
+def _schema(form: Form) -> dict[str, Any]:
+    schema: dict[str, Any] = json.loads(schema_text(form))
+    return schema
+
+
 def schema_named(name: str) -> str:
     """A JSON Schema of this project, as text: that of a kind of file, or of what a command prints."""
     name = f"{name}.schema.json"
@@ -85,7 +100,7 @@ def _fast_validator(form: Form, part: str = "") -> "jsonschema_rs.Draft7Validato
 
     if not part:
         return jsonschema_rs.Draft7Validator(schema_text(form))
-    definitions = json.loads(schema_text(form))["definitions"]
+    definitions = _schema(form)["definitions"]
     return jsonschema_rs.Draft7Validator({"$ref": f"#/definitions/{part}", "definitions": definitions})
 
 
@@ -97,7 +112,7 @@ def _explaining_validator(form: Form) -> "Validator":
     kind: type[Validator] = jsonschema.validators.extend(  # type: ignore[no-untyped-call]  # it has no types
         jsonschema.Draft7Validator, own
     )
-    return kind(json.loads(schema_text(form)))
+    return kind(_schema(form))
 
 
 def _pattern(
@@ -168,7 +183,7 @@ def _violation(
 @cache
 def _keys(form: Form) -> Mapping[str, tuple[str, ...]]:
     """The keys of each kind of map that has fixed keys; the top of the file is kind `file`."""
-    schema = json.loads(schema_text(form))
+    schema = _schema(form)
     kinds = {"file": schema, **schema["definitions"]}
     return {kind: tuple(part["properties"]) for kind, part in kinds.items() if "properties" in part}
 
@@ -176,5 +191,5 @@ def _keys(form: Form) -> Mapping[str, tuple[str, ...]]:
 @cache
 def _required(form: Form) -> Mapping[str, frozenset[str]]:
     """The keys that each kind of map must have."""
-    kinds = json.loads(schema_text(form))["definitions"]
+    kinds = _schema(form)["definitions"]
     return {kind: frozenset(part["required"]) for kind, part in kinds.items() if "required" in part}

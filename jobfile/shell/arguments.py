@@ -4,12 +4,12 @@ Scripts and lists share one table of programs: the items are read as the words o
 shell expands anything.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, Literal
 
 from jobfile.expressions.expression import Kind, Problem, Scope, Type
 from jobfile.expressions.template import Slot, check_slot, find_slots, has_template
+from jobfile.model.regex import regex
 from jobfile.shell.calls import AS_INPUT
 from jobfile.shell.injection import AS_ARGUMENT, Finding, find_in_arguments
 from jobfile.shell.places import SLOT, Word
@@ -21,7 +21,7 @@ _DIALECTS: Final[Mapping[str, Literal["sh", "bash"]]] = {
     **dict.fromkeys(("sh", "dash", "ash"), "sh"),
     **dict.fromkeys(("bash", "ksh", "zsh"), "bash"),
 }
-_TAKES_SCRIPT: Final = re.compile(r"-[a-zA-Z]*c")
+_TAKES_SCRIPT: Final = regex(r"-[a-zA-Z]*c")
 Placed = tuple[int, Slot, Type]
 """The number of an item, a template in it, and the type of its value."""
 _IN_A_LIST: Final[Mapping[str, str]] = {

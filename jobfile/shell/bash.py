@@ -3,16 +3,16 @@
 A script for `sh` may run in bash or another shell: text that the two read differently is not understood.
 """
 
-import re
 from abc import ABC
 from typing import Final
 
+from jobfile.model.regex import regex
 from jobfile.shell.places import BrokenError, LostError, Place, Word
 from jobfile.shell.quoting import Quotes
 
 BREAKS: Final = " \t\n;&|<>()"
 """Signs that end a word."""
-ARRAY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\+?=")
+ARRAY: Final = regex(r"[A-Za-z_][A-Za-z0-9_]*\+?=")
 
 
 class BashWords(Quotes, ABC):

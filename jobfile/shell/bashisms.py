@@ -6,8 +6,9 @@ with the machine's sh.
 
 import re
 from collections.abc import Collection, Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.model.regex import regex
 from jobfile.shell.places import Command, Part, Script, Word
 from jobfile.shell.variables import ONLY_BASH, assigned_names, head_of

@@ -6,8 +6,10 @@ this purpose; they are not complete.
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
+from jobfile.model.namedtuple import NamedTuple
+from jobfile.model.regex import regex
 from jobfile.shell.places import Command, Script, Word
 from jobfile.shell.programs import heads
 from jobfile.shell.variables import head_of
@@ -37,9 +39,9 @@ _DOERS: Final = frozenset(
     "apt-get dnf yum apk pushd install chown chmod source .".split()
 )
 """Programs that act, so that a failure is not an answer such as "no"."""
-_ASKS: Final = re.compile(r"(?:is|has|can|check|test|should|needs?)[-_.].*")
+_ASKS: Final = regex(r"(?:is|has|can|check|test|should|needs?)[-_.].*")
 _PRINTERS: Final = frozenset({"echo", "printf", "logger"})
-_SAYS_FAILED: Final = re.compile(r"fail|error|unable|could not|cannot|went wrong|problem", re.IGNORECASE)
+_SAYS_FAILED: Final = regex(r"fail|error|unable|could not|cannot|went wrong|problem", re.IGNORECASE)
 _ENDS: Final = frozenset({"exit", "return", "false", "kill", "exec"})
 
 

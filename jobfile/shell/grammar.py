@@ -5,10 +5,10 @@ It follows POSIX.1-2017 XCU 2.10 and bash's additions, as far as needed to know 
 `)` closes, and which words are only data (the list of a `for`, the patterns of a `case`).
 """
 
-import re
 from enum import Enum, auto
 from typing import Final
 
+from jobfile.model.regex import regex
 from jobfile.shell.places import SLOT, Body, Command, LostError, Notes, Part, Word
 
 MAX_WORDS: Final = 1000
@@ -18,11 +18,11 @@ _OPENERS: Final = frozenset(
 )
 """Reserved words after which a command may begin."""
 _COMPOUND: Final = frozenset({"if", "while", "until", "for", "case", "select", "{"})
-_HANDLE: Final = re.compile(r"[0-9]+|\{[A-Za-z_][A-Za-z0-9_]*\}")
+_HANDLE: Final = regex(r"[0-9]+|\{[A-Za-z_][A-Za-z0-9_]*\}")
 """A word directly before a redirection, without a blank: its descriptor, or the variable for it (XCU 2.7)."""
 _CLOSERS: Final = frozenset({"fi", "done", "esac", "}"})
 _ONLY_BASH: Final = frozenset({"function", "select", "coproc"})
-BRACES: Final = re.compile(
+BRACES: Final = regex(
     r"\{(?:[^{},]*,[^{}]*|-?\d+\.\.-?\d+(?:\.\.-?\d+)?|[A-Za-z]\.\.[A-Za-z](?:\.\.-?\d+)?)\}"
 )
 """Braces that bash expands to several words."""

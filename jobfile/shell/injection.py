@@ -95,9 +95,9 @@ _OWN_LANGUAGE: Final = frozenset({*_QUERIES, "sqlite3", "bc", "dc", "ed", "gnupl
 _HAS_WORDS: Final = frozenset({"psql", "mysql", "mariadb", "duckdb", "clickhouse-client", "sqlite3"})
 """Programs in whose language one word between others is a name or a number."""
 _FIELDS: Final = frozenset({"jq", "yq"})
-_BARE: Final = re.compile(rf'(?<![."]){SLOT}')
+_BARE: Final = regex(rf'(?<![."]){SLOT}')
 """A word that is neither the name of a field nor in a text: in jq, `env` is all variables."""
-_SUBSTITUTION: Final = re.compile(r"[0-9,$]*s([/|#,@!])(?:(?!\1).)*+\1(?:(?!\1).)*+\1[gpIim0-9]*")
+_SUBSTITUTION: Final = regex(r"[0-9,$]*s([/|#,@!])(?:(?!\1).)*+\1(?:(?!\1).)*+\1[gpIim0-9]*")
 """One command of sed that replaces; a word in its first two parts cannot end them."""
 _WRITERS: Final = frozenset({"echo", "printf"})
 

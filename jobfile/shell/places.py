@@ -3,16 +3,18 @@
 import re
 from dataclasses import field
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Final
 
 from jobfile.model.dataclass import dataclass
+from jobfile.model.namedtuple import NamedTuple
+from jobfile.model.regex import regex
 
 SLOT: Final = "\0"
 """Placeholder for a template in the text of a word."""
 QUOTED: Final = "\1"
 """Placeholder for quoted text, an expansion or a template in the unquoted text of a word."""
 
-_ASSIGNMENT: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\[.*\])?\+?=", re.DOTALL)
+_ASSIGNMENT: Final = regex(r"[A-Za-z_][A-Za-z0-9_]*(\[.*\])?\+?=", re.DOTALL)
 
 
 class Place(StrEnum):

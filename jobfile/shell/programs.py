@@ -12,8 +12,9 @@ in tests/language.
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.model.regex import regex
 from jobfile.shell.places import SLOT, Command, Word
 

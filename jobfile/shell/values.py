@@ -8,9 +8,10 @@ found. docs/security.md lists what is not followed.
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
-from typing import Final, NamedTuple
+from typing import Final
 
 from jobfile.model.dataclass import dataclass
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.model.regex import regex
 from jobfile.shell.lexer import read_script
 from jobfile.shell.places import SLOT, Body, Command, Script, Word

@@ -1,16 +1,16 @@
 """Values that begin with a sign that has a special meaning in YAML."""
 
-import re
 from typing import Final
 
 from jobfile.diagnostics.diagnostic import Diagnostic, Edit, Fix
 from jobfile.diagnostics.source import Source
+from jobfile.model.regex import regex
 from jobfile.syntax.error_context import Stumble, advise_quotes, mistake, quoting, value_end
 
-_CRON: Final = re.compile(r"\*[\d*/,?#LW-]*(?:[ \t]+[\w*/,?#-]+)+")
-_KEY_END: Final = re.compile(r":(?=[ \t]|$)")
-_TAG_WORD: Final = re.compile(r"\btags?\b")
-_TAG: Final = re.compile(r"![^\s,\[\]{}]*")
+_CRON: Final = regex(r"\*[\d*/,?#LW-]*(?:[ \t]+[\w*/,?#-]+)+")
+_KEY_END: Final = regex(r":(?=[ \t]|$)")
+_TAG_WORD: Final = regex(r"\btags?\b")
+_TAG: Final = regex(r"![^\s,\[\]{}]*")
 _SIGNS: Final = {
     "*": "starts an alias",
     "&": "starts an anchor",

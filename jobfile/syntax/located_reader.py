@@ -1,14 +1,15 @@
 """The careful reader: finds the place of every value, and explains every mistake."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 from enum import StrEnum
-from typing import Final, NamedTuple, NoReturn, TypeAlias
+from typing import Final, NoReturn, TypeAlias
 
 from jobfile.diagnostics.diagnostic import Diagnostic, DocumentPath, Label, arrange
 from jobfile.diagnostics.source import Source
 from jobfile.model.dataclass import dataclass
+from jobfile.model.namedtuple import NamedTuple
+from jobfile.model.regex import regex
 from jobfile.syntax.error_context import Stumble, mistake, shorten
 from jobfile.syntax.hidden_characters import describe, first_forbidden, has_forbidden, has_hidden
 from jobfile.syntax.indicators import report_tag, template_needs_quotes
@@ -134,8 +135,8 @@ class _Anchored(NamedTuple):
     is_open: bool = False
 
 
-_PROPERTIES: Final = re.compile(r"(?:[&!][^\s,\[\]{}]*\s+)*")
-_TAG: Final = re.compile(r"![^\s,\[\]{}]*")
+_PROPERTIES: Final = regex(r"(?:[&!][^\s,\[\]{}]*\s+)*")
+_TAG: Final = regex(r"![^\s,\[\]{}]*")
 _END: Final = Event(Kind.STREAM_END, 0, 0)
 
 

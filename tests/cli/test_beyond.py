@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.actions.unsupported import UNABLE, needs_of
+from engine.actions.unable import UNABLE
+from engine.actions.unsupported import needs_of
 from jobfile.pipeline import compile_files
 from tests.cli.conftest import Jobfile
 from tests.together import together

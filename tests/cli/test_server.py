@@ -196,7 +196,7 @@ def test_without_an_engine_a_server_ends_a_run_and_says_what_waits(
 REFUSED = (
     ("check", "`check` is about files of this machine; remove --server"),
     ("apply", "`apply` works on the server's host only; run it there, or remove --server"),
-    ("did good -f jobs.yaml", "-f and --state name a place on this machine, and --server a server"),
+    ("did good -f jobs.yaml", "-f, --state and --store name a place of this machine, and --server a server"),
     ("cancel --all --yes", "choosing several works on the server's host only"),
     ("next 10m", "an expression and its zone need no server; remove --server"),
     ("run good --dry-run", "--dry-run and --no-strict-modes are about files"),

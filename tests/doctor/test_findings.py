@@ -18,10 +18,12 @@ from engine.doctor.subject import Subject
 from engine.execution.run_folders import Room
 from engine.host.keys import key_of, make_key
 from engine.host.lock import make_private_file, make_state_dir
+from engine.ledger.opening import open_ledger
 from engine.ledger.watched_fact import watched_to_text
 from engine.supervisor.evidence import NAME, beside, pack
 from tests.builders import HOUR, MINUTE
 from tests.doctor.conftest import RENAMED, SOUND, Patient, write_result
+from tests.postgres_servers import a_server
 
 Trouble = Callable[[Patient], Iterable[Finding] | None]
 TROUBLES: list[tuple[str, str, Trouble]] = []
@@ -371,6 +373,14 @@ def the_ledger_has_another_journal(patient: Patient) -> None:
 def the_ledger_is_on_a_network_file_system(patient: Patient) -> None:
     patient.mounts = patient.config.main_file.with_name("mounts")
     patient.mounts.write_text(f"/dev/a / ext4 rw 0 0\nhost:/x {patient.config.state_dir} nfs4 rw 0 0\n")
+
+
+@brings("ledger.settings", "`fsync` is off")
+def the_server_of_the_ledger_does_not_sync(patient: Patient) -> Iterable[Finding]:
+    with a_server() as server:
+        patient.config = replace(patient.config, store=server.url())
+        open_ledger(patient.config.ledger_url).close()
+        return [one for area in patient.examine() for one in area.findings]
 
 
 @brings("ledger.restored", "older copy that has not been accepted")

@@ -21,8 +21,8 @@ from engine.core.lifecycle import RunState
 from engine.core.records import Unreadable
 from engine.host.clock import SystemClock
 from engine.ledger.cells import CELLS, UNREADABLE
+from engine.ledger.relational.soundness import EVERY_ROW
 from engine.ledger.rows import db_text
-from engine.ledger.sqlite.soundness import EVERY_ROW
 from engine.ledger.sqlite.store import SqliteStore
 from engine.testing import FakeClock
 from tests.builders import NOON

@@ -17,13 +17,13 @@ from engine.execution.attendance import abandoned
 from engine.host.high_water_mark import HIGH_WATER, find_rewind
 from engine.host.keys import KEY, find_key, make_key, read_key
 from engine.host.lock import (
-    LOCK,
     TROUBLE_BYTES,
     EngineLock,
     engine_trouble,
     is_engine_running,
     lock_holder,
 )
+from engine.host.locked import LOCK
 from engine.host.ownership import LOCKS
 from tests.engine.real import Holder
 

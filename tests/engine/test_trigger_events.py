@@ -46,7 +46,7 @@ def test_an_event_that_comes_again_changes_nothing_not_even_after_a_crash(tmp_pa
         (("enabled: false",), event("a"), []),
         ((), event("a")._replace(job="unknown"), []),
         ((), event("a")._replace(not_run="overlap", detail="gone"), [("skipped", "overlap", "gone")]),
-        (("paused",), event("a"), [("skipped", "paused", "")]),
+        (("paused",), event("a"), [("skipped", "paused", "anna: vendor outage")]),
     ],
 )
 def test_an_event_that_makes_no_run_has_its_record_and_reason(

@@ -86,10 +86,10 @@ class Plain:
         others = [other for other in self.runs if other.job == one.job and other.x == one.x and other.is_open]
         waiting = sum(other.state == "queued" for other in others)
         self.runs.append(one)
-        if one.state != "queued":
-            pass
-        elif one.job in self.paused and one.trigger != "manual":
+        if one.job in self.paused and one.trigger != "manual":
             self.end(one, "skipped", "paused")
+        elif one.state != "queued":
+            pass
         elif one.job == "load" and self.has_key and one.x in self.keys:
             self.end(one, "skipped", "duplicate")
         elif one.job == "load" and others and self.policy == "skip":

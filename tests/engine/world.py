@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 from engine.answers.expected import INSTANT
 from engine.answers.findings import Finding, Severity
@@ -18,10 +19,8 @@ from engine.config import CATCHUP_STARTS, EngineConfig
 from engine.core.lifecycle import OPEN_STATES, Run, RunState, TriggerEvent
 from engine.core.occurrences import grouped
 from engine.core.records import Gap, Parcel, Pause
-from engine.host.lock import make_private_file, make_state_dir
+from engine.host.lock import make_state_dir
 from engine.ledger.ports import View
-from engine.ledger.sqlite.store import SqliteStore
-from engine.ledger.sqlite.view import SqliteView
 from engine.loops.housekeeper import Housekeeper
 from engine.loops.watcher import Watcher
 from engine.notifications.message import Message
@@ -34,7 +33,7 @@ from engine.transactions.trigger_events import record_event
 from jobfile.model.jobs import ChannelSpec
 from jobfile.schedule.occurrences import fires
 from tests.builders import DAY, NOON
-from tests.ledgers import fill_ledger
+from tests.ledgers import Chosen
 
 
 class Receiver:
@@ -102,9 +101,6 @@ class World:
             catchup_starts=catchup_starts,
         )
         make_state_dir(self.config.state_dir)
-        make_private_file(self.config.ledger)
-        if not self.config.ledger.stat().st_size:
-            fill_ledger(self.config.ledger)
         self._ids = count(first_id)
         self.boot_id = "boot-1"
         self.is_synchronized: bool | None = None
@@ -121,8 +117,8 @@ class World:
 
     def boot(self) -> None:
         """Start an engine on the existing state folder."""
-        self.store = SqliteStore.open(self.config.ledger)
-        self.view = SqliteView.open(self.config.ledger)
+        self.store: Any = Chosen.ledgers.store(self.config.ledger)
+        self.view = Chosen.ledgers.view(self.config.ledger)
         self.epoch, before = start_session(self.store, self.clock, boot_id=self.boot_id)
         self.receiver.forget()
         self.receiver.courier = Courier(
@@ -141,7 +137,7 @@ class World:
                 before=before,
                 built_at=NOON - 60 * DAY,
                 is_synchronized=lambda: self.is_synchronized,
-                open_view=lambda: SqliteView.open(self.config.ledger),
+                open_view=lambda: Chosen.ledgers.view(self.config.ledger),
                 pool=self.receiver,
                 is_file_gone=self.is_file_gone,
             )

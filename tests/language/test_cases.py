@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.actions.unsupported import UNABLE
+from engine.actions.unable import UNABLE
 from engine.sources.shell_syntax import SyntaxChecker
 from jobfile.checks.beyond import APPRISE
 from jobfile.diagnostics.diagnostic import CODES, Diagnostic, Severity

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from typing import ClassVar
 
 import pytest
 from hypothesis import given
@@ -12,7 +13,7 @@ from jobfile.model.dataclass import dataclass
 OPTIONS = st.fixed_dictionaries(
     {"frozen": st.booleans(), "slots": st.booleans(), "kw_only": st.booleans(), "order": st.booleans()}
 )
-FIELDS = st.lists(st.sampled_from(["must", "default", "factory", "later", "aside"]), max_size=5)
+FIELDS = st.lists(st.sampled_from(["must", "default", "factory", "later", "aside", "named"]), max_size=5)
 VALUES = st.lists(st.integers(0, 2), min_size=5, max_size=5)
 
 
@@ -24,6 +25,7 @@ def made(decorator: Callable[..., type], options: dict[str, bool], kinds: list[s
         "factory": lambda: dataclasses.field(default_factory=list),
         "later": lambda: dataclasses.field(init=False),
         "aside": lambda: dataclasses.field(default=8, compare=False),
+        "named": lambda: dataclasses.field(default=6, kw_only=True),
     }
     if not options["kw_only"]:
         kinds = sorted(kinds, key=list(written).index)
@@ -36,7 +38,8 @@ def made(decorator: Callable[..., type], options: dict[str, bool], kinds: list[s
             object.__setattr__(self, name, 9)
 
     inside |= {
-        "__annotations__": {f"f{number}": int for number, _ in enumerate(kinds)},
+        "__annotations__": {"KIND": ClassVar, **{f"f{number}": int for number, _ in enumerate(kinds)}},
+        "KIND": "value",
         "__doc__": "A value.",
     }
     return decorator(**options)(type("Value", (), {**inside, "__post_init__": set_later}))
@@ -74,7 +77,11 @@ def test_a_class_is_made_compared_shown_and_changed_as_by_the_standard_library(
                 result(lambda: setattr(one, "f0", 5)) if kinds and not isinstance(one, type) else None,  # noqa: B023
                 result(lambda: delattr(one, "f0")) if kinds and not isinstance(one, type) else None,  # noqa: B023
                 hasattr(one, "__dict__"),
-                getattr(cls, "__match_args__", None),
+                (
+                    getattr(cls, "__match_args__", None),
+                    getattr(cls, "KIND", None),
+                    dataclasses.is_dataclass(cls),
+                ),
                 [(part.name, part.kw_only, part.default) for part in dataclasses.fields(cls)],
                 result(lambda: repr(dataclasses.replace(one, f0=4))) if kinds else None,  # noqa: B023
             ]
@@ -96,6 +103,31 @@ def test_what_a_class_defines_itself_stays() -> None:
             return True
 
     assert (repr(Own("mine")), Own("a") == Own("b"), isinstance(hash(Own("a")), int)) == ("mine", True, True)
+
+
+def test_a_class_has_the_fields_of_its_base_too() -> None:
+    @dataclass(frozen=True, slots=True)
+    class Base:
+        """A value that another one extends."""
+
+        word: str
+        KIND: ClassVar = "base"
+
+    @dataclass(frozen=True, slots=True)
+    class Sub(Base):
+        """A value with a field more."""
+
+        number: int = 3
+
+    class Plain(Sub):
+        """A class that is no class of values of its own."""
+
+    assert [one.name for one in dataclasses.fields(Plain)] == ["word", "number"]
+    assert [one.name for one in dataclasses.fields(Base)] == ["word"]
+    assert (Sub("a"), Sub("a").number, Sub.__match_args__) == (Sub("a", 3), 3, ("word", "number"))
+    assert dataclasses.replace(Sub("a"), number=4) == Sub("a", 4)
+    assert Sub("a", 4) != Plain("a", 4)
+    assert dataclasses.asdict(Sub("a")) == {"word": "a", "number": 3}
 
 
 def test_a_class_without_comparison_is_compared_by_identity_and_one_error_names_the_field() -> None:

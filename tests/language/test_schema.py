@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 
 import jsonschema
 import jsonschema_rs
@@ -12,8 +14,10 @@ from hypothesis import strategies as st
 from jobfile.diagnostics.diagnostic import CODES
 from jobfile.diagnostics.source import Source
 from jobfile.pages.keys import KINDS
+from jobfile.schema.certain import is_certainly_valid
 from jobfile.schema.validator import schema_text, validate
 from jobfile.syntax.document import parse_document
+from tests.language.schema_generator import Generator
 from tests.soak import examples
 from tests.together import together
 
@@ -830,3 +834,100 @@ def test_the_two_validators_agree_over_the_corpus(text):
     assert is_good == (validate(document_of(text)).diagnostics == ())
     if "\\n" not in text:  # a name with a line end at its end: Python's `$` would let it pass
         assert FAST.is_valid(tree) == slow.is_valid(tree)
+
+
+# --- small documents, which are compared with the schema without a validator
+
+
+@given(st.integers(0, 2**32))
+@settings(max_examples=examples(200), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_a_document_is_certainly_valid_exactly_if_the_validator_says_so(seed):
+    tree = Generator(seed).file()
+    assert is_certainly_valid(tree, SCHEMA) == FAST.is_valid(tree)
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 3) | st.floats(-3, 3) | st.text("aé\n1", max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("ab", max_size=2), inner, max_size=3),
+    max_leaves=8,
+)
+WORDS = st.fixed_dictionaries(
+    {},
+    optional={
+        "type": st.sampled_from(["string", "integer", "number", ["null", "array"], "object", "boolean"]),
+        "enum": st.lists(VALUES, min_size=1, max_size=3),
+        "const": VALUES,
+        "pattern": st.sampled_from(["^a$", "1", "^[a-b]*$", "^$"]),
+        "minLength": st.integers(0, 2),
+        "maxLength": st.integers(0, 2),
+        "minimum": st.integers(-2, 2),
+        "maximum": st.integers(-2, 2),
+        "minItems": st.integers(0, 2),
+        "minProperties": st.integers(0, 2),
+        "required": st.lists(st.sampled_from(["a", "b"]), unique=True),
+        "maxItems": st.integers(0, 2),
+        "title": st.just("a title"),
+    },
+)
+SCHEMAS = st.recursive(
+    WORDS | st.booleans() | st.just({"$ref": "#/definitions/a/properties/b", "type": "null"}),
+    lambda inner: st.fixed_dictionaries(
+        {},
+        optional={
+            "properties": st.dictionaries(st.sampled_from(["a", "b"]), inner),
+            "patternProperties": st.dictionaries(st.sampled_from(["^a", "b$"]), inner),
+            "additionalProperties": inner,
+            "propertyNames": inner,
+            "items": inner,
+            "allOf": st.lists(inner, min_size=1, max_size=2),
+            "anyOf": st.lists(inner, min_size=1, max_size=2),
+        },
+    ),
+    max_leaves=6,
+)
+
+
+@given(st.lists(VALUES, min_size=5, max_size=5), SCHEMAS.filter(lambda schema: isinstance(schema, dict)))
+@settings(max_examples=examples(300), deadline=None)
+def test_what_is_certainly_valid_is_valid_for_every_schema(values, schema):
+    whole = {"definitions": {"a": {"properties": {"b": {"minLength": 2}}}}, **schema}
+    validator = jsonschema_rs.Draft7Validator(whole)
+    for value in values:
+        assert validator.is_valid(value) or not is_certainly_valid(value, whole)
+
+
+@pytest.mark.parametrize(
+    ("value", "word", "given"),
+    [
+        ("a\n", "pattern", "^a$"),
+        ("é", "pattern", "^.$"),
+        (2**60, "maximum", 2**61),
+        (2.0, "type", "integer"),
+        ([1], "enum", [[1]]),
+        ({"a": 1}, "additionalProperties", {"unknown": 1}),
+        (1, "maxItems", 3),
+    ],
+)
+def test_what_is_not_certain_is_left_to_the_validator(value, word, given):
+    assert not is_certainly_valid(value, {word: given})
+
+
+def test_a_small_good_file_loads_no_validator_and_a_large_or_bad_one_does():
+    program = (
+        "import sys\n"
+        "from jobfile.schema.validator import validate\n"
+        "from jobfile.diagnostics.source import Source\n"
+        "from jobfile.syntax.document import parse_document\n"
+        "document, _ = parse_document(Source('jobs.yaml', sys.argv[1]))\n"
+        "print(len(validate(document).diagnostics), 'jsonschema_rs' in sys.modules)"
+    )
+    good = "version: 1\njobs:\n  a: {schedule: 0 8 * * *, run: x}\n"
+    for text, found in (
+        (good, "0 False"),
+        (good + "#" * 4_000, "0 True"),
+        (good.replace("x}", "x, y: 1}"), "1 True"),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-c", program, text], capture_output=True, text=True, check=True
+        )
+        assert done.stdout == f"{found}\n"

@@ -60,7 +60,11 @@ def asking(place: Place, attendant: Attendant, ask: Ask) -> Callable[[Call], Map
 
     def answer(call: Call) -> Mapping[str, object]:
         here = AgentPlace(
-            main_file=place.main_file, state_dir=place.state_dir, client=call.client, attendant=attendant
+            main_file=place.main_file,
+            state_dir=place.state_dir,
+            store=place.store,
+            client=call.client,
+            attendant=attendant,
         )
         try:
             found = dict(ask(here, call))

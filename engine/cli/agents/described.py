@@ -1,6 +1,6 @@
 """What each tool says about itself to an agent, its arguments, and the function that answers."""
 
-from typing import Final, NamedTuple
+from typing import Final
 
 from engine.asking.simulating import MAX_DAYS
 from engine.cli.agents import acting, reading
@@ -8,6 +8,7 @@ from engine.cli.agents.asking import AT, JOB, MATRIX, OWNERS, PARAMS, RUN_OR_JOB
 from engine.cli.agents.output import LINES, MAX_LINES, output_of
 from engine.cli.agents.reading import MAX_WAIT_SECONDS, WAIT_SECONDS
 from engine.integrations.mcp_tools import READS, Argument, Effect, Kind
+from jobfile.model.namedtuple import NamedTuple
 
 MAX_LIMIT: Final = 500
 

@@ -1,7 +1,6 @@
 """`jobfile backfill`: run past occurrences of a job's schedule, or see how far that is."""
 
 from datetime import datetime
-from typing import NamedTuple
 
 import click
 
@@ -29,6 +28,7 @@ from engine.host.wake import poke
 from engine.ledger.opening import open_ledger
 from engine.transactions.backfill import STOPPED, begin_backfill, stop_backfill
 from jobfile.model.counts import many
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.schedule.occurrences import fires
 
 SHOWN = 20

@@ -1,7 +1,5 @@
 """`jobfile cancel`: end a run, or all that are chosen."""
 
-from typing import NamedTuple
-
 import click
 
 from engine.answers.as_json import one_run_to_json
@@ -23,6 +21,7 @@ from engine.host.lock import lock_holder
 from engine.ports import Stop
 from engine.service.presence import presence_at
 from jobfile.model.counts import many
+from jobfile.model.namedtuple import NamedTuple
 
 
 class _Many(NamedTuple):

@@ -3,7 +3,7 @@
 import click
 
 from engine.cli.exit_codes import GOOD
-from engine.cli.extras import not_installed
+from engine.core.extras import not_installed
 from engine.host.clock import SystemClock
 
 

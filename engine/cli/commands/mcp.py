@@ -6,18 +6,18 @@ import secrets
 import signal
 import socket
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import click
 
 from engine.asking.place import Place
 from engine.cli.agents.acting import ACTIONS
 from engine.cli.exit_codes import GOOD
-from engine.cli.extras import not_installed
 from engine.cli.place import place_options
 from engine.core.errors import JobfileError
+from engine.core.extras import not_installed
 from engine.host.environment import take_from_environment
 from jobfile.diagnostics.suggest import suggest
+from jobfile.model.namedtuple import NamedTuple
 
 TOKEN = "JOBFILE_MCP_TOKEN"  # noqa: S105  the name of the variable
 MIN_TOKEN = 24

@@ -7,9 +7,9 @@ import click
 
 from engine.asking.place import Place
 from engine.cli.exit_codes import GOOD
-from engine.cli.extras import not_installed
 from engine.cli.place import place_options
 from engine.core.errors import JobfileError
+from engine.core.extras import not_installed
 from engine.host.atomic_write import write_open
 from engine.ledger.opening import open_view
 

@@ -1,7 +1,6 @@
 """`jobfile retry`: run a job's run again, or all that did not end well."""
 
 from datetime import timedelta
-from typing import NamedTuple
 
 import click
 
@@ -35,6 +34,7 @@ from engine.ledger.ports import View
 from engine.service.presence import presence_at
 from jobfile.model.counts import many
 from jobfile.model.jobs import OverlapPolicy
+from jobfile.model.namedtuple import NamedTuple
 
 DEFAULT_WINDOW = timedelta(hours=24)
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import click
 
@@ -36,6 +36,7 @@ from engine.ledger.opening import open_view
 from engine.service.engine import EngineService
 from engine.service.outside_watch import heartbeat_problem
 from engine.service.session import OpenSession, open_session
+from jobfile.model.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
     from engine.service.tracing import Sender, Tracing

@@ -5,9 +5,10 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, Protocol
 
 from engine.cli.main import COMMANDS
+from jobfile.model.namedtuple import NamedTuple
 
 OPTIONS_FILE: Final = Path(__file__).parent / "options.json"
 """The options of all commands, as a test reads them from the commands: `pytest --update` writes it."""

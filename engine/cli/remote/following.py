@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from engine.cli.exit_codes import GOOD
 from engine.cli.following import EndingSignals, say
@@ -23,6 +23,7 @@ from engine.core.errors import JobfileError
 from engine.core.lifecycle import AttemptKey
 from engine.core.vocabulary import combination_text, reason_words, short
 from jobfile.diagnostics.escapes import message
+from jobfile.model.namedtuple import NamedTuple
 
 UNCHANGED: Final = 304
 LOOK_SECONDS: Final = 2.0

@@ -35,11 +35,11 @@ def asked_of(name: str, server: str, *, is_explicit: bool) -> Callable[..., obje
 
 
 def _ask(name: str, server: str, is_explicit: bool, **options: object) -> object:
-    file, state = options.pop("file", None), options.pop("state", None)
-    if file is not None or state is not None:
+    named = [options.pop(one, None) for one in ("file", "state", "store")]
+    if any(one is not None for one in named):
         where = "--server" if is_explicit else "JOBFILE_SERVER"
         raise click.UsageError(
-            f"-f and --state name a place on this machine, and {where} a server; remove one"
+            f"-f, --state and --store name a place of this machine, and {where} a server; remove one"
         )
     from engine.cli.remote.asking import Remote  # noqa: PLC0415  start-up time: a wrong option needs none
     from engine.client.server import ServerError  # noqa: PLC0415  as above

@@ -44,3 +44,12 @@ where a.state = 'lost' and a.resolved = '' and a.ended_at > :since order by a.en
 -- name: newest_intent
 -- When the newest attempt was created. The number is the last instant that a row may hold (cells.py).
 select max(created_at) from attempt where created_at <= 221845392000000000;
+
+-- name: live_attempts
+-- Attempts without an end, with their runs. Of an active run, only the last attempt can be one, or of each step one.
+-- The first condition repeats that of the partial index, which SQLite uses only when it finds it literally.
+select a.*, run.id as run_id, run.state as run_state, run.stop_requested
+from run indexed by run_active join attempt a on a.run_seq = run.seq and (a.number = run.attempt or a.step <> '')
+where run.state in ('running', 'cancelling', 'retry_wait') and run.state in ('running', 'cancelling')
+  and a.state in ('starting', 'running')
+order by a.created_at;

@@ -15,7 +15,7 @@ select * from backfill where job = :job and ended_at is null;
 
 -- name: backfills
 -- The newest backfills, of one job or of all.
-select * from backfill where (:job is null or job = :job) order by id desc limit :limit;
+select * from backfill where (cast(:job as text) is null or job = :job) order by id desc limit :limit;
 
 -- name: advance_backfill
 -- Every occurrence up to an instant was looked at.

@@ -32,5 +32,5 @@ select min(noted_at) from ended;
 -- name: runs_at
 -- The newest runs of a job for a nominal time, in the order of their recording.
 select * from (
-  select * from run where job = :job and scheduled_for = :at order by seq desc limit :limit)
+  select * from run where job = :job and scheduled_for = :at order by seq desc limit :limit) as found
 order by seq;

@@ -18,19 +18,6 @@ select g.*, s.rule from gap g join schedule s on s.id = g.schedule_id
 where g.first_at <= :until and g.last_at >= :since
 order by g.first_at;
 
--- name: gaps_of_job_between
--- Gap records of a job that overlap a window. Those of a schedule do not overlap each other: so it is those that end in
--- the window, and the next one if it begins in it.
-select g.*, s.rule from schedule s join gap g on g.id in (
-  select one.id from gap as one
-  where one.schedule_id = s.id and one.last_at >= :since and one.last_at <= :until
-  union all
-  select * from (
-    select one.id from gap as one where one.schedule_id = s.id and one.last_at > :until and one.last_at >= :since
-    order by one.last_at limit 1))
-where s.job = :job and g.first_at <= :until
-order by g.first_at;
-
 -- name: gaps_of_schedule
 -- The gap records of a schedule in the order of their instants.
 select g.*, s.rule from gap g join schedule s on s.id = g.schedule_id

@@ -16,7 +16,7 @@ select distinct channel from outbox where sent_at is null and given_up_at is nul
 -- so that a job with many does not hide the others.
 select * from (
   select outbox.*, row_number() over (partition by job order by at, id) as place from outbox
-  where channel = :channel and sent_at is null and given_up_at is null and message = '')
+  where channel = :channel and sent_at is null and given_up_at is null and message = '') as found
 where place <= :of_each order by at, id limit :limit;
 
 -- name: assign

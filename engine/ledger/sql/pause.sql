@@ -24,3 +24,8 @@ select * from pause
 where job = :job and coalesce(ended_at, until, :since + 1) > :since and coalesce(until, :since + 1) > :since
   and paused_at <= :until
 order by paused_at, id;
+
+-- name: last_resume
+-- When the last pause of a job ended: at the earlier of `ended_at` and `until`, or at the one that there is.
+select max(case when ended_at < until then ended_at else coalesce(until, ended_at) end) from pause
+where job = :job and coalesce(ended_at, until) is not null;

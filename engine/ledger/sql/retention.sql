@@ -6,7 +6,7 @@
 -- next success is a recovery. Of an occurrence with several runs only the first one is listed, if all of them may be
 -- deleted.
 select * from run as one
-where one.scheduled_for < :before and one.queued_at < :before and (:job is null or one.job = :job)
+where one.scheduled_for < :before and one.queued_at < :before and (cast(:job as text) is null or one.job = :job)
   and one.state not in ('queued', 'running', 'cancelling', 'retry_wait') and one.ended_at < :before
   and one.retry_of is null and not exists (select 1 from run where retry_of = one.id)
   and not (one.state in ('succeeded', 'failed', 'timed_out', 'lost', 'missed')
@@ -81,11 +81,11 @@ update gap set last_at = :last_at, count = count + 1, pruned_at = :now where id 
 -- name: count_pruned_request
 -- Count a pruned manual run.
 insert into pruned_request (job, quarter, state, count) values (:job, :quarter, :state, 1)
-on conflict (job, quarter, state) do update set count = count + 1;
+on conflict (job, quarter, state) do update set count = pruned_request.count + 1;
 
 -- name: pruned_requests
 -- Pruned manual runs of a job, counted by state. An altered count is left out.
-select state, sum(count) as count from pruned_request
+select state, cast(sum(count) as bigint) as count from pruned_request
 where job = :job and quarter >= :since and quarter < :until and count between 0 and 9007199254740992 group by state;
 
 -- name: finished_since

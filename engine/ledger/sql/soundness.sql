@@ -27,13 +27,13 @@ order by scheduled_for, id;
 
 -- name: torn_occurrences
 -- Occurrences of a matrix that do not have each of their runs once: a row is missing, or one is too many.
-select coalesce(min(case when id = occurrence then id end), min(id)) as run_id, job, count(*) over () as total,
+select coalesce(min(case when id = occurrence then id end), min(id)) as run_id, min(job) as job, count(*) over () as total,
        'its occurrence has ' || count(distinct matrix) || ' of its ' || max(combinations) || ' combinations, in '
        || count(*) || ' runs' as said
 from run where occurrence is not null and retry_of is null
 group by occurrence
 having count(*) <> max(combinations) or count(distinct matrix) <> count(*) or min(combinations) <> max(combinations)
-    or min(scheduled_for) <> max(scheduled_for) or max(id = occurrence) = 0 or count(distinct job) <> 1
+    or min(scheduled_for) <> max(scheduled_for) or count(case when id = occurrence then 1 end) = 0 or count(distinct job) <> 1
 order by run_id limit :limit;
 
 -- name: run_ids
@@ -60,7 +60,7 @@ select run_id, job, said, count(*) over () as total from (
   where (a.state in ('starting', 'running')) <> (a.ended_at is null)
      or a.state not in ('starting', 'running', 'succeeded', 'failed', 'timed_out', 'cancelled', 'lost', 'skipped',
                          'not_started')
-) order by run_id limit :limit;
+) as found order by run_id limit :limit;
 
 -- name: misnumbered
 -- Runs and steps whose attempt numbers have a hole, or of which an attempt that is not the last one is alive.
@@ -71,18 +71,18 @@ select run_id, job, count(*) over () as total,
        end as said
 from (select r.id as run_id, r.job, '' as place, r.attempt, count(a.number) as have,
              coalesce(min(a.number), 1) as lowest, coalesce(max(a.number), 0) as highest,
-             coalesce(sum(a.state in ('starting', 'running')), 0) as alive,
+             count(case when a.state in ('starting', 'running') then 1 end) as alive,
              coalesce(max(case when a.state in ('starting', 'running') then a.number end), r.attempt) as last_alive
       from run r left join attempt a on a.run_seq = r.seq and a.step = ''
-      where not exists (select 1 from step where run_seq = r.seq) group by r.id
+      where not exists (select 1 from step where run_seq = r.seq) group by r.seq
       union all
       select r.id, r.job, 'step ' || s.step || ': ', coalesce(max(s.attempt), 0), count(a.number),
              coalesce(min(a.number), 1), coalesce(max(a.number), 0),
-             coalesce(sum(a.state in ('starting', 'running')), 0),
+             count(case when a.state in ('starting', 'running') then 1 end),
              coalesce(max(case when a.state in ('starting', 'running') then a.number end), max(s.attempt))
       from step s join run r on r.seq = s.run_seq
       left join attempt a on a.run_seq = s.run_seq and a.step = s.step and a.item = s.item
-      where s.items is null and s.attempt > 0 group by r.id, s.step, s.item)
+      where s.items is null and s.attempt > 0 group by r.seq, s.step, s.item) as found
 where have <> attempt or highest <> attempt or lowest <> 1 or alive > 1 or last_alive < attempt
 order by run_id limit :limit;
 
@@ -92,7 +92,7 @@ select r.id as run_id, r.job, 'attempt ' || a.number || ' ended as ' || a.resolv
                         || ' were made' as said, count(*) over () as total
 from attempt a join run r on r.seq = a.run_seq
 join attempt b on b.run_seq = a.run_seq and b.step = a.step and b.item = a.item and b.number > a.number
-where a.resolved <> '' group by a.run_seq, a.step, a.item, a.number
+where a.resolved <> '' group by a.run_seq, a.step, a.item, a.number, r.seq
 order by r.id limit :limit;
 
 -- name: unproven
@@ -102,7 +102,7 @@ select run_id, job, said, count(*) over () as total from (
   select r.seq, r.id as run_id, r.job,
          case when a.run_seq is null then 'it has no attempt'
               else 'attempt ' || a.number || ' is ' || a.state || ' with exit code '
-                   || coalesce(a.exit_code, 'unknown') end as said
+                   || coalesce(cast(a.exit_code as text), 'unknown') end as said
   from run r left join attempt a on a.run_seq = r.seq and a.number = r.attempt and a.step = ''
   where ((r.state = 'succeeded' and not (coalesce(a.state, '') = 'succeeded' and coalesce(a.exit_code, 1) = 0))
          or (r.resolved = 'succeeded'
@@ -132,7 +132,7 @@ select run_id, job, said, count(*) over () as total from (
   from artifact f join run r on r.seq = f.run_seq
   left join attempt a on a.run_seq = f.run_seq and a.step = f.step and a.item = f.item and a.number = f.attempt
   where coalesce(a.state, 'starting') in ('starting', 'not_started')
-     or (f.copy > 0 and (f.name = '' or f.sha256 = '')))
+     or (f.copy > 0 and (f.name = '' or f.sha256 = ''))) as found
 order by seq limit :limit;
 
 -- name: ownerless
@@ -161,10 +161,11 @@ group by 1, 2 order by 1, 2;
 -- name: crowds
 -- Concurrency keys with more active runs than the highest limit of those runs allows; runs with one slot count once.
 -- A run without a limit may be active beside any number.
-select concurrency_key, count(distinct coalesce(slot, seq)) as active, max(concurrency_limit) as most from run
-where state in ('running', 'cancelling', 'retry_wait')
-group by concurrency_key having active > most and count(*) = count(concurrency_limit)
-order by concurrency_key limit :limit;
+select * from (
+  select concurrency_key, count(distinct slot) + count(*) - count(slot) as active, max(concurrency_limit) as most
+  from run where state in ('running', 'cancelling', 'retry_wait')
+  group by concurrency_key having count(*) = count(concurrency_limit)) as found
+where active > most order by concurrency_key limit :limit;
 
 -- name: all_run
 -- Every row of the table, to check each.

@@ -42,12 +42,30 @@ where id = :id and attempt = :attempt
        or (state = 'queued' and reason <> 'spread' and not_before <= :now
            and (start_by is null or start_by >= :now)
            and (concurrency_limit is null
-                or (select count(distinct coalesce(other.slot, other.seq)) from run as other
+                or (select count(distinct other.slot) + count(*) - count(other.slot) from run as other
                     where other.concurrency_key = run.concurrency_key
                       and other.state in ('running', 'cancelling', 'retry_wait')
-                      and (run.slot is null or other.slot is not run.slot)) < concurrency_limit)));
+                      and (run.slot is null or other.slot is null or other.slot <> run.slot)) < concurrency_limit)));
 
 -- name: end_round
 -- The state of a run when all of its steps are over.
 update run set state = :state, reason = :reason, detail = :detail, ended_at = :ended_at, retry_at = :retry_at
 where id = :id and attempt = :attempt and state = :from_state and state in ('running', 'cancelling');
+
+-- name: startable_steps
+-- Steps that may start now, those of older runs first. Two queries, so that each uses its partial index.
+select * from (
+  select s.*, r.id as run_id from step s indexed by step_ready join run r on r.seq = s.run_seq
+  where s.state = 'ready' and r.state = 'running'
+  union all
+  select s.*, r.id as run_id from step s indexed by step_retry join run r on r.seq = s.run_seq
+  where s.state = 'retry_wait' and s.retry_at <= :now and r.state = 'running') as found
+order by run_seq, step, item limit :limit;
+
+-- name: stopping
+-- Runs with steps that are being ended and have no live attempt: their other steps will not start.
+-- The first condition repeats that of the partial index.
+select r.* from run r indexed by run_active
+where r.state in ('running', 'cancelling', 'retry_wait') and r.state = 'cancelling' and exists (select 1 from step s where s.run_seq = r.seq)
+  and not exists (select 1 from attempt a where a.run_seq = r.seq and a.state in ('starting', 'running'))
+order by r.seq;

@@ -2,12 +2,11 @@
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import NoReturn
 
 from engine.core.errors import (
     JobfileError,
@@ -17,24 +16,13 @@ from engine.core.errors import (
     StoreUnwritableError,
     SupersededError,
 )
-from engine.core.records import Unreadable
-from engine.ledger.cells import INSTANT
-from engine.ledger.record_rows import TABLE_OF
-from engine.ledger.rows import Row, db_text, from_us
+from engine.ledger.connection import ROWS_AT_ONCE, Connection, Values
+from engine.ledger.rows import db_text
 from engine.ledger.sqlite.functions import FUNCTIONS
-from engine.ledger.stand_ins import faults_of, row_with_stand_ins, unreadable_row
 from engine.ledger.statements import read_statements
-
-Read = TypeVar("Read")
 
 BUSY_SECONDS = 30.0
 """How long a writer waits for another before it gives up, unless its caller sets a time."""
-
-ROWS_AT_ONCE = 1_000
-"""Number of rows held in memory at a time while a long result is read."""
-
-MAX_UNREADABLE = 1_000
-"""Maximum number of unreadable rows that a connection remembers."""
 
 _UNDECODED = "Could not decode to UTF-8"
 _OWN = Path(__file__).parent / "sql"
@@ -44,7 +32,7 @@ _DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 _DISTRUSTED = "SQLITE_IOERR"
 
 
-class Connection:
+class SqliteConnection(Connection):
     """One connection, one writer at a time; every write transaction is BEGIN IMMEDIATE.
 
     A deferred transaction that begins with a read and then writes can fail at once with SQLITE_BUSY,
@@ -66,14 +54,9 @@ class Connection:
 
         A writer waits for another for `busy_seconds`.
         """
+        super().__init__()
         self.path = path
         self._busy_seconds = busy_seconds
-        self.epoch: int | None = None
-        self.unreadable: dict[str, Unreadable] = {}
-        """The unreadable rows found so far; stand-ins were returned for them."""
-        self._lock = threading.RLock()
-        self._writer: int | None = None
-        """The id of the thread that is inside a transaction."""
         self._uri = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rw'}{options}"
         self._pragmas = (
             "pragma foreign_keys=on; pragma trusted_schema=off; pragma cell_size_check=on;"
@@ -86,13 +69,11 @@ class Connection:
             self._db = self._connect()
 
     def close(self) -> None:
-        """Close the file."""
         with self._lock:
             self._db.close()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Commit everything inside at once, or nothing."""
         with self._lock, self._explaining_errors():
             assert self._writer is None, "a transaction inside another"
             self._replace_when_distrusted()
@@ -108,19 +89,11 @@ class Connection:
             finally:
                 self._writer = None
 
-    def write(self, name: str, values: Mapping[str, object]) -> int:
-        """Run a statement by name inside a transaction; return the number of rows it changed."""
+    def write(self, name: str, values: Values) -> int:
         self.refuse_outside_transaction(name)
         return self._execute(name, values).rowcount
 
-    def refuse_outside_transaction(self, name: str) -> None:
-        """Assert that the calling thread is inside its own transaction: another thread's would take the
-        write in.
-        """
-        assert self._writer == threading.get_ident(), f"{name} outside a transaction"
-
-    def rows(self, name: str, values: Mapping[str, object] | None = None) -> list[sqlite3.Row]:
-        """All rows of a query by name."""
+    def rows(self, name: str, values: Values | None = None) -> list[sqlite3.Row]:
         with self._lock:
             try:  # called several times for each run: faster than a context manager
                 self._replace_when_distrusted()
@@ -132,41 +105,6 @@ class Connection:
             with self._explaining_errors():
                 return self._execute(name, values or {}).fetchall()
 
-    def all(
-        self, read: Callable[[Row], Read], name: str, values: Mapping[str, object] | None = None
-    ) -> tuple[Read, ...]:
-        """The rows of a query by name as values; an unreadable row gets stand-ins and is remembered."""
-        found = self.rows(name, values)
-        try:
-            return tuple([read(row) for row in found])
-        except Exception:  # noqa: BLE001  one unreadable row must not hide the others
-            return tuple([self.read(read, row) for row in found])
-
-    def first(
-        self, read: Callable[[Row], Read], name: str, values: Mapping[str, object] | None = None
-    ) -> Read | None:
-        """The first row of a query by name as a value, as in `all`; None when there is no row."""
-        row = self.row(name, values)
-        return None if row is None else self.read(read, row)
-
-    def read(self, read: Callable[[Row], Read], row: sqlite3.Row) -> Read:
-        """One row as a value, as in `all`."""
-        try:
-            return read(row)
-        except Exception:
-            table = TABLE_OF[read]
-            plain = dict(zip(row.keys(), row, strict=True))
-            faults = faults_of(table, plain)
-            if not faults:
-                raise  # the row is good: the reader has a bug
-            self.note_unreadable(unreadable_row(table, plain, "; ".join(faults.values())))
-            return read(row_with_stand_ins(table, plain, faults))
-
-    def note_unreadable(self, found: Unreadable) -> None:
-        """Remember an unreadable row, once."""
-        if len(self.unreadable) < MAX_UNREADABLE:
-            self.unreadable.setdefault(f"{found.table} {found.key}", found)
-
     def _read_any_bytes(self) -> None:
         """From now on, replace bytes that are not UTF-8 by U+FFFD: the value is bad, the other columns are
         not.
@@ -175,15 +113,14 @@ class Connection:
         """
         self._db.text_factory = _text_of
 
-    def each(self, name: str, values: Mapping[str, object] | None = None) -> Iterator[sqlite3.Row]:
-        """The rows of a query by name, lazily: for results that may not fit into memory."""
+    def each(self, name: str, values: Values | None = None) -> Iterator[sqlite3.Row]:
         self._read_any_bytes()
         with self._explaining_errors():
             cursor = self._execute(name, values or {})
             while found := cursor.fetchmany(ROWS_AT_ONCE):
                 yield from found
 
-    def _execute(self, name: str, values: Mapping[str, object]) -> sqlite3.Cursor:
+    def _execute(self, name: str, values: Values) -> sqlite3.Cursor:
         """Execute a statement by name, with texts in a form that a database can store."""
         if not all(one.isascii() and "\0" not in one for one in values.values() if type(one) is str):
             values = {key: db_text(one) if isinstance(one, str) else one for key, one in values.items()}
@@ -191,7 +128,6 @@ class Connection:
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """Everything that is read inside is of one moment; inside another snapshot, of that one's."""
         with self._lock, self._explaining_errors():
             if self._db.in_transaction:
                 yield
@@ -202,16 +138,6 @@ class Connection:
             finally:
                 self._db.execute("rollback")
 
-    def row(self, name: str, values: Mapping[str, object] | None = None) -> sqlite3.Row | None:
-        """The first row of a query by name."""
-        found = self.rows(name, values)
-        return found[0] if found else None
-
-    def instant(self, name: str, values: Mapping[str, object] | None = None) -> datetime | None:
-        """The instant in the first row's first column; None when there is none, or it is unreadable."""
-        row = self.row(name, values)
-        return from_us(row[0]) if row is not None and INSTANT.is_good(row[0]) else None
-
     def script(self, text: str) -> None:
         """Run the statements of a migration inside the transaction."""
         statement = ""
@@ -221,6 +147,17 @@ class Connection:
                 self._db.execute(statement)
                 statement = ""
         assert not statement.strip(), "a migration ends inside a statement"
+
+    def run(self, text: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
+        """Run a statement that is not of the ledger's own files, and reads any bytes."""
+        self._read_any_bytes()
+        with self._explaining_errors():
+            return self._db.execute(text, values)
+
+    def run_many(self, text: str, rows: Iterable[Sequence[object]]) -> None:
+        """Run a statement for each of many rows."""
+        with self._explaining_errors():
+            self._db.executemany(text, rows)
 
     def pragma(self, name: str) -> object:
         """The value of a pragma."""
@@ -238,7 +175,6 @@ class Connection:
             yield from objects_of(self._db)
 
     def verify(self) -> None:
-        """Refuse a damaged file."""
         with self._lock, self._explaining_errors():
             self._verify()
 

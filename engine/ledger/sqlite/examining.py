@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from engine.core.records import Examination
-from engine.ledger.sqlite.connection import Connection
+from engine.ledger.sqlite.connection import SqliteConnection
 from engine.ledger.sqlite.migrate import MIGRATIONS, foreign_objects, known_version
 
 MAX_TROUBLES = 10
@@ -15,7 +15,7 @@ QUICK_FROM_BYTES = 2**30
 
 def examine(path: Path) -> Examination:
     """Check a whole file. Raises what opening a ledger raises."""
-    connection = Connection(path, read_only=True)
+    connection = SqliteConnection(path, read_only=True)
     try:
         is_quick = path.stat().st_size > QUICK_FROM_BYTES
         pragma = f"{'quick_check' if is_quick else 'integrity_check'}({MAX_TROUBLES})"

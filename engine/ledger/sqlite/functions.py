@@ -1,4 +1,4 @@
-"""The functions that statements and migrations call by name.
+"""The functions that migrations call by name.
 
 The tagging functions belong to step 9 of the migrations: in stored texts, they add to each member of a union
 its kind. They are never changed, because they read and write the forms of that time. Texts are bytes here,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from http import HTTPStatus
-from typing import Final, NamedTuple
+from typing import Final
 from urllib.parse import quote
 
 from starlette.responses import Response, StreamingResponse
@@ -17,6 +17,7 @@ from engine.web.api.of_runs import seen_run
 from engine.web.api.operations import PREFIX, Given, check_query, count_request
 from engine.web.refusing import RefusedError, problem
 from engine.web.visits import Handler, Route, Visit
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.model.regex import regex
 
 _PLAIN: Final = regex(r"[^A-Za-z0-9._-]+")

@@ -1,7 +1,8 @@
 """How an answer is to look: as JSON, or as the text that a command prints, for a terminal or a pipe."""
 
-from typing import Final, NamedTuple
+from typing import Final
 
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.model.regex import regex
 from jobfile.render.style import COLOURED, PLAIN, Style
 

@@ -7,7 +7,7 @@ from functools import partial
 from hashlib import sha256
 from http import HTTPStatus
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from starlette.responses import Response
@@ -20,6 +20,7 @@ from engine.web.live import changed
 from engine.web.memory import ledger_mark
 from engine.web.refusing import RefusedError
 from engine.web.visits import Fields, Route, Visit, closing_after
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.schedule.duration import parse_duration
 
 PREFIX: Final = "/api/v1"

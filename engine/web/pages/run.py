@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from http import HTTPStatus
-from typing import Final, NamedTuple
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from starlette.responses import RedirectResponse, Response
@@ -34,6 +34,7 @@ from engine.web.visits import Route, Visit
 from jobfile.model.canonical import spec_from_json
 from jobfile.model.dataclass import dataclass
 from jobfile.model.jobs import StepsAction
+from jobfile.model.namedtuple import NamedTuple
 
 MAX_ATTEMPTS: Final = 200
 MAX_STEPS: Final = 200

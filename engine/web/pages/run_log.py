@@ -7,7 +7,7 @@ colleague. A log is read in parts: one of 100 MB costs no more memory than a sho
 from collections.abc import Sequence
 from dataclasses import replace
 from http import HTTPStatus
-from typing import Final, NamedTuple
+from typing import Final
 from urllib.parse import urlencode
 
 from starlette.responses import Response
@@ -25,6 +25,7 @@ from engine.web.api.of_runs import seen_run
 from engine.web.rendering import page
 from engine.web.visits import Route, Visit
 from jobfile.model.dataclass import dataclass
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.model.regex import regex
 
 LINES: Final = 500

@@ -1,4 +1,4 @@
--- Soundness: the queries that use SQLite's JSON functions, or name its partial indexes.
+-- Soundness: the query that uses SQLite's JSON functions.
 
 -- name: queue_crowds
 -- Queues with more runs that hold a slot than they have, or had: slots may have been removed since a run started, so

@@ -1,0 +1,360 @@
+"""One connection to a ledger in PostgreSQL: transactions, errors, and the statements by name."""
+
+import re
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import cache
+from itertools import count
+from pathlib import Path
+from typing import Any, Final, NoReturn, TypeVar  # a row's columns have no narrower type
+
+import psycopg
+from psycopg.pq import TransactionStatus
+from psycopg.types.numeric import Int8Dumper
+from psycopg.types.string import StrDumper
+
+from engine.core.errors import (
+    JobfileError,
+    StoreDamagedError,
+    StoreRefusedError,
+    StoreUnavailableError,
+    StoreUnwritableError,
+    SupersededError,
+)
+from engine.ledger.connection import ROWS_AT_ONCE, Connection, Values
+from engine.ledger.postgres.address import Address
+from engine.ledger.rows import db_text
+from engine.ledger.statements import read_statements
+
+Given = TypeVar("Given")
+
+BUSY_SECONDS: Final = 10.0
+"""How long a writer waits for another before it gives up, unless its caller sets a time."""
+STATEMENT_SECONDS: Final = 30
+"""How long one statement of a writer may take."""
+READ_SECONDS: Final = 300
+"""How long one query of a reader may take: `doctor` reads whole tables."""
+PAUSE_SECONDS: Final = 5
+"""How long a writer may do nothing inside a transaction. Then the server ends it: others wait for it."""
+LOOK_SECONDS: Final = 300
+"""The same for a reader, for whom nobody waits."""
+OLDEST_SERVER: Final = 14
+"""The oldest version of PostgreSQL that a ledger may be in."""
+
+LOCK: Final = 1_245_859_692
+"""The first half of the lock that each writing transaction takes; the second is the ledger's schema. Every
+writer waits for it, so what a transaction has read is true until it commits, as in SQLite.
+"""
+_BEGIN: Final = f"begin; select pg_advisory_xact_lock({LOCK}, hashtext(current_schema()))"
+_SNAPSHOT: Final = "begin isolation level repeatable read read only"
+_SETTINGS: Final = """
+select set_config('statement_timeout', %(statement)s, false),
+       set_config('lock_timeout', %(lock)s, false),
+       set_config('idle_in_transaction_session_timeout', %(pause)s, false),
+       set_config('default_transaction_read_only', %(read_only)s, false),
+       set_config('client_min_messages', 'warning', false),
+       case when current_setting('synchronous_commit') = 'off'
+            then set_config('synchronous_commit', 'on', false) end,
+       current_schema() as schema, current_setting('server_encoding') as encoding,
+       cast(current_setting('server_version_num') as integer) / 10000 as version
+"""
+
+_OWN: Final = Path(__file__).parent / "sql"
+_BUSY: Final = ("55P03", "57014", "40001", "40P01")
+_AWAY: Final = ("08", "57P", "53300", "25P03")
+_UNWRITABLE: Final = ("53", "58", "25006")
+_DAMAGED: Final = ("XX001", "XX002")
+_OURS: Final = ("21", "22", "23", "42")
+"""Classes of errors of our own statements: a bug, or a record that a constraint refuses."""
+_FORBIDDEN: Final = "42501"
+
+
+class PostgresRow:
+    """A row of a result: its columns by name and by number."""
+
+    __slots__ = ("_places", "_values")
+
+    def __init__(self, places: dict[str, int], values: Sequence[Any]) -> None:
+        """Take the numbers of the columns by name, which all rows of a result share."""
+        self._places = places
+        self._values = values
+
+    def __getitem__(self, column: str | int, /) -> Any:  # noqa: ANN401  a column has no narrower type
+        """The value of a column."""
+        return self._values[column if isinstance(column, int) else self._places[column]]
+
+    def __iter__(self) -> Iterator[Any]:
+        """The values of the columns."""
+        return iter(self._values)
+
+    def keys(self) -> list[str]:
+        """The names of the columns, in the same order."""
+        return list(self._places)
+
+
+def _as_rows(cursor: psycopg.Cursor[Any]) -> Callable[[Sequence[Any]], PostgresRow]:
+    places = {column.name: number for number, column in enumerate(cursor.description or ())}
+    return lambda values: PostgresRow(places, values)
+
+
+class PostgresConnection(Connection):
+    """One connection, and in the whole ledger one writer at a time: each transaction takes the same lock.
+
+    A connection that breaks is replaced when it is next used. A transaction that had begun is lost,
+    and its caller gets an error; one that had not begun, and a read, are done again.
+    """
+
+    def __init__(
+        self, address: Address, *, read_only: bool = False, busy_seconds: float = BUSY_SECONDS
+    ) -> None:
+        """Connect; `read_only` never changes the ledger. A writer waits for another for `busy_seconds`."""
+        super().__init__()
+        self.address = address
+        self._read_only = read_only
+        self._busy_seconds = busy_seconds
+        self._cursors = count(1)
+        with self._explaining_errors():
+            self._db = self._connect()
+
+    def close(self) -> None:
+        with self._lock:
+            self._db.close()
+
+    def __del__(self) -> None:
+        """Close what its user has dropped, as sqlite3 does: a command does not close what its end closes."""
+        if hasattr(self, "_db"):
+            self._db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        with self._lock, self._explaining_errors():
+            assert self._writer is None, "a transaction inside another"
+            self._begin(_BEGIN)
+            self._writer = threading.get_ident()
+            try:
+                self._refuse_when_superseded()
+                yield
+                self._commit()
+            except BaseException:
+                self._roll_back()
+                raise
+            finally:
+                self._writer = None
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        with self._lock, self._explaining_errors():
+            if self._is_in_transaction:
+                yield
+                return
+            self._begin(_SNAPSHOT)
+            try:
+                yield
+            finally:
+                self._roll_back()
+
+    def write(self, name: str, values: Values) -> int:
+        self.refuse_outside_transaction(name)
+        return self._execute(name, values).rowcount
+
+    def rows(self, name: str, values: Values | None = None) -> list[PostgresRow]:
+        with self._lock, self._explaining_errors():
+            if self._is_in_transaction:
+                return self._execute(name, values or {}).fetchall()
+            return self._repeated(lambda: self._execute(name, values or {}).fetchall())
+
+    def each(self, name: str, values: Values | None = None) -> Iterator[PostgresRow]:
+        with self._explaining_errors():
+            with self._lock:
+                cursor = self._repeated(lambda: self._declared(name, values or {}))
+            try:
+                while found := cursor.fetchmany(ROWS_AT_ONCE):
+                    yield from found
+            finally:
+                with suppress(psycopg.Error):
+                    cursor.close()
+
+    def run(self, text: str, values: Values | None = None) -> list[PostgresRow]:
+        """Run a statement that is not of the ledger's own files; the rows that it gives."""
+        with self._lock, self._explaining_errors():
+            cursor = self._db.execute(text, values)
+            return cursor.fetchall() if cursor.description else []
+
+    def stream(self, text: str) -> Iterator[PostgresRow]:
+        """The rows of a query that is not of the ledger's own files, read lazily inside a transaction."""
+        with self._explaining_errors(), self._db.cursor(f"stream_{next(self._cursors)}") as cursor:
+            cursor.execute(text)
+            while found := cursor.fetchmany(ROWS_AT_ONCE):
+                yield from found
+
+    def copy_in(self, text: str, rows: Iterable[Sequence[object]]) -> None:
+        """Add many rows with COPY. Raises what psycopg raises about a row."""
+        with self._lock, self._db.cursor() as cursor, cursor.copy(text) as copy:
+            for row in rows:
+                copy.write_row(row)
+
+    def script(self, text: str) -> None:
+        """Run the statements of a migration inside the transaction."""
+        self.refuse_outside_transaction("a migration")
+        self._db.execute(text.encode())
+
+    def verify(self) -> None:
+        """PostgreSQL checks by itself what it reads; a damaged page is an error of the query."""
+        self.run("select 1")
+
+    @property
+    def _is_in_transaction(self) -> bool:
+        return self._db.info.transaction_status is not TransactionStatus.IDLE and not self._db.closed
+
+    def _execute(self, name: str, values: Values) -> psycopg.Cursor[PostgresRow]:
+        return self._db.execute(statement(name), _storable(values))
+
+    def _declared(self, name: str, values: Values) -> psycopg.ServerCursor[PostgresRow]:
+        """A cursor at the server. Outside of a transaction, the server keeps the whole result for it."""
+        cursor = self._db.cursor(f"each_{next(self._cursors)}", withhold=not self._is_in_transaction)
+        return cursor.execute(statement(name), _storable(values))
+
+    def _begin(self, text: str) -> None:
+        try:
+            self._repeated(lambda: self._db.execute(text))
+        except BaseException:
+            self._roll_back()
+            raise
+
+    def _commit(self) -> None:
+        """Commit. After an error that somebody caught, PostgreSQL would roll back and call it a success."""
+        failed = self._db.info.transaction_status is TransactionStatus.INERROR
+        assert not failed, "a statement of the transaction failed, and its error was caught"
+        self._db.execute("commit")
+
+    def _roll_back(self) -> None:
+        """Undo a transaction, when the connection is not broken: then the server has done so."""
+        with suppress(psycopg.Error):
+            if self._is_in_transaction:
+                self._db.execute("rollback")
+
+    def _repeated(self, act: Callable[[], Given]) -> Given:
+        """Do what begins something. When the connection turns out to be broken, once more on a new one."""
+        if self._db.closed:
+            self._db = self._connect()
+        try:
+            return act()
+        except psycopg.OperationalError:
+            if not self._db.closed or self._writer is not None:
+                raise
+        self._db = self._connect()
+        return act()
+
+    def _connect(self) -> psycopg.Connection[PostgresRow]:
+        opened = psycopg.connect(self.address.conninfo, autocommit=True, row_factory=_as_rows)
+        try:
+            opened.adapters.register_dumper(int, Int8Dumper)  # one type, whatever the number: one plan
+            opened.adapters.register_dumper(str, StrDumper)
+            self._set_up(opened)
+        except BaseException:
+            opened.close()
+            raise
+        return opened
+
+    def _set_up(self, opened: psycopg.Connection[PostgresRow]) -> None:
+        statement_seconds = READ_SECONDS if self._read_only else STATEMENT_SECONDS
+        values = {
+            "statement": f"{statement_seconds}s",
+            "lock": f"{round(self._busy_seconds * 1000)}ms",
+            "pause": f"{LOOK_SECONDS if self._read_only else PAUSE_SECONDS}s",
+            "read_only": "on" if self._read_only else "off",
+        }
+        [row] = opened.execute(_SETTINGS, values).fetchall()
+        schema, version, encoding = row["schema"], row["version"], row["encoding"]
+        if schema is None:
+            raise StoreRefusedError(
+                f"the ledger {self.address.shown} is in a schema that does not exist; make it, or name "
+                "another one in the URL with  ?options=-csearch_path%3DSCHEMA"
+            )
+        if version < OLDEST_SERVER:
+            raise StoreRefusedError(
+                f"the server of the ledger {self.address.shown} is PostgreSQL {version}; "
+                f"jobfile needs {OLDEST_SERVER} or newer"
+            )
+        if encoding != "UTF8":
+            raise StoreRefusedError(
+                f"the database of the ledger {self.address.shown} has the encoding {encoding}; make one "
+                "with  createdb --encoding UTF8 --template template0 NAME"
+            )
+
+    @contextmanager
+    def _explaining_errors(self) -> Iterator[None]:
+        """Turn PostgreSQL's errors into ours, whose messages say what to do."""
+        try:
+            yield
+        except psycopg.Error as error:
+            self._raise(error)
+
+    def _raise(self, error: psycopg.Error) -> NoReturn:
+        """Raise the error that fits. An error of our own statements is a bug, and stays as it is."""
+        state = error.sqlstate or ""
+        if isinstance(error, psycopg.ProgrammingError | psycopg.InterfaceError | psycopg.NotSupportedError):
+            is_ours = state != _FORBIDDEN
+        else:
+            is_ours = state.startswith(_OURS)
+        if is_ours:
+            raise error
+        said = self.address.without_password(" ".join(str(error).split()))
+        raise _explained(self.address.shown, state, said) from error
+
+    def _refuse_when_superseded(self) -> None:
+        """The fence: an engine that was suspended while another took over must not write again."""
+        if self.epoch is None:
+            return
+        row = self._execute("session.newest_epoch", {}).fetchone()
+        newest = None if row is None else row[0]
+        if newest != self.epoch:
+            raise SupersededError(
+                f"a newer engine (epoch {newest}) has taken {self.address.shown}; "
+                f"this one (epoch {self.epoch}) stops"
+            )
+
+
+def _storable(values: Values) -> Values:
+    """The values with texts in a form that a database can store."""
+    if all(one.isascii() and "\0" not in one for one in values.values() if type(one) is str):
+        return values
+    return {key: db_text(one) if isinstance(one, str) else one for key, one in values.items()}
+
+
+@cache
+def statement(name: str) -> str:
+    """A statement by file and name, for example `run.start_run`, as psycopg takes it."""
+    file, _, own_name = name.partition(".")
+    return _statements(file)[own_name]
+
+
+@cache
+def _statements(file: str) -> dict[str, str]:
+    found = read_statements(f"{file}.sql", own=_OWN)
+    return {name: _translated(text) for name, text in found.items()}
+
+
+def _translated(text: str) -> str:
+    """A statement without comments and SQLite's names of indexes, with params as psycopg writes them."""
+    text = re.sub(r"^\s*-- .*\n", "", text, flags=re.MULTILINE)
+    text = re.sub(r" indexed by \w+", "", text).replace("%", "%%")
+    return re.sub(r":(\w+)", r"%(\1)s", text).rstrip().removesuffix(";")
+
+
+def _explained(shown: str, state: str, said: str) -> JobfileError:
+    if state.startswith(_BUSY):
+        return StoreUnavailableError(f"the ledger {shown} is busy ({said}); try again")
+    if not state or state.startswith(_AWAY):
+        return StoreUnavailableError(f"the ledger {shown} cannot be reached ({said}); try again")
+    if state.startswith(_UNWRITABLE):
+        return StoreUnwritableError(
+            f"the ledger {shown} cannot be written ({said}); nothing new is started until it can"
+        )
+    if state.startswith(_DAMAGED):
+        return StoreDamagedError(
+            f"the ledger {shown} is damaged ({said}); nothing is started from it. "
+            "Restore a copy of the database"
+        )
+    return StoreRefusedError(f"the ledger {shown} cannot be used ({said})")

@@ -1,0 +1,85 @@
+"""The tables of a ledger in PostgreSQL as they are, for a move to or from it."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Final
+
+import psycopg
+
+from engine.core.errors import StoreRefusedError
+from engine.ledger.copy_ports import Cells
+from engine.ledger.postgres.address import Address
+from engine.ledger.postgres.connection import PostgresConnection
+from engine.ledger.postgres.migrate import MOVED, MOVED_TO, VERSION, migrate
+from engine.ledger.postgres.store import PostgresView
+
+_COLUMNS: Final = """
+select relname as table, attname as column
+from pg_class join pg_attribute on attrelid = pg_class.oid
+where relkind = 'r' and relnamespace = current_schema()::regnamespace and attnum > 0 and not attisdropped
+order by pg_class.oid, attnum
+"""
+_NUMBERED: Final = """
+select table_name as table, column_name as column from information_schema.columns
+where table_schema = current_schema() and is_identity = 'YES'
+"""
+
+
+class PostgresCopyable:
+    """Implements `Copyable`."""
+
+    def __init__(self, address: Address) -> None:
+        """Connect; create the tables, or bring them up to date."""
+        self._db = PostgresConnection(address)
+        try:
+            migrate(self._db)
+        except BaseException:
+            self._db.close()
+            raise
+        self.shown = address.shown
+        self.view = PostgresView(self._db)
+
+    def transaction(self) -> AbstractContextManager[None]:
+        return self._db.transaction()
+
+    def columns(self) -> Mapping[str, Sequence[str]]:
+        found: dict[str, list[str]] = {}
+        for row in self._db.run(_COLUMNS):
+            found.setdefault(row["table"], []).append(row["column"])
+        return found
+
+    def rows(self, table: str, columns: Sequence[str], key: Sequence[str]) -> Iterator[Cells]:
+        own = f" where key <> '{VERSION}'" if table == "meta" else ""
+        text = f"select {', '.join(columns)} from {table}{own} order by {', '.join(key)}"  # noqa: S608  names of the ledger's own tables
+        return (tuple(row) for row in self._db.stream(text))
+
+    def add(self, table: str, columns: Sequence[str], rows: Iterable[Cells]) -> None:
+        if table == "meta":  # a new ledger has some rows
+            self._db.run("delete from meta where key <> %(key)s", {"key": VERSION})
+        try:
+            self._db.copy_in(f"copy {table} ({', '.join(columns)}) from stdin", rows)
+        except (psycopg.DataError, psycopg.IntegrityError) as error:
+            said = " ".join(str(error).split())
+            raise StoreRefusedError(
+                f"a row of the table `{table}` cannot be stored in {self.shown} ({said}); "
+                "`jobfile doctor` finds what is wrong with it"
+            ) from error
+
+    def number_on(self) -> None:
+        for row in self._db.run(_NUMBERED):
+            table, column = row["table"], row["column"]
+            self._db.run(
+                f"select setval(pg_get_serial_sequence('{table}', '{column}'), "  # noqa: S608  names of the ledger's own tables
+                f"coalesce(max({column}), 0) + 1, false) from {table}"
+            )
+
+    def mark_moved(self, to: str) -> None:
+        for key, value in ((MOVED_TO, to), (VERSION, str(MOVED))):
+            self._db.run(
+                "insert into meta (key, value) values (%(key)s, %(value)s) "
+                "on conflict (key) do update set value = excluded.value",
+                {"key": key, "value": value},
+            )
+
+    def close(self) -> None:
+        self._db.close()

@@ -1,0 +1,55 @@
+"""The two halves of the ledger in PostgreSQL."""
+
+from typing import Self
+
+from engine.ledger.postgres.address import Address
+from engine.ledger.postgres.connection import PostgresConnection
+from engine.ledger.postgres.migrate import migrate, refuse_other
+from engine.ledger.relational.store import LedgerStore
+from engine.ledger.relational.view import LedgerView
+
+
+class PostgresStore(LedgerStore):
+    """Implements `Store`, and `Submitting`."""
+
+    _db: PostgresConnection
+
+    @classmethod
+    def open(cls, address: Address) -> Self:
+        """Open the ledger; create or migrate its tables first."""
+        connection = PostgresConnection(address)
+        try:
+            migrate(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return cls(connection)
+
+    @classmethod
+    def open_current(cls, address: Address, *, busy_seconds: float) -> Self:
+        """Open a ledger of this program's version; refuse any other."""
+        connection = PostgresConnection(address, busy_seconds=busy_seconds)
+        try:
+            refuse_other(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return cls(connection)
+
+    def refuse_other_version(self) -> None:
+        refuse_other(self._db)
+
+
+class PostgresView(LedgerView):
+    """Implements `View`."""
+
+    @classmethod
+    def open(cls, address: Address) -> Self:
+        """Open the ledger for reading only."""
+        connection = PostgresConnection(address, read_only=True)
+        try:
+            refuse_other(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return cls(connection)

@@ -1,0 +1,230 @@
+"""`--store` and JOBFILE_STORE: the ledger is in a real PostgreSQL server."""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from shutil import copytree
+
+import pytest
+
+from engine.config import EngineConfig
+from engine.core.errors import EngineRunningError, SupersededError
+from engine.host.home import has_evidence
+from engine.ledger.opening import open_ledger
+from engine.ledger.store_ports import Store
+from engine.service.claiming import Claim
+from tests.builders import MINUTE, NOON, a_job, a_run, compiled
+from tests.cli.conftest import Jobfile
+from tests.postgres_ledgers import superuser
+from tests.postgres_servers import run_folder, shared_server
+from tests.store.conformance import ENDED, SUCCEEDED
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[str]:
+    """The URL of a database for the schemas of these tests."""
+    with shared_server(run_folder(tmp_path_factory)) as server:
+        with superuser(server.url()) as first:
+            first.execute(f'create database "cli-{worker_id}"')
+        yield server.url(f"cli-{worker_id}")
+
+
+@pytest.fixture
+def url(database: str) -> Iterator[str]:
+    """The URL of a schema without tables."""
+    with superuser(database) as connection:
+        connection.execute("create schema jobs")
+        yield f"{database}&options=-csearch_path%3Djobs"
+        connection.execute("drop schema jobs cascade")
+
+
+@pytest.fixture
+def shared(url: str, jobfile: Jobfile, monkeypatch: pytest.MonkeyPatch) -> Jobfile:
+    """The command `jobfile`, with a ledger in a server."""
+    monkeypatch.setenv("JOBFILE_STORE", url)
+    return jobfile
+
+
+def test_commands_work_with_a_ledger_in_a_server_as_with_one_in_a_file(
+    shared: Jobfile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    assert shared("did", "good").code == 5
+    assert "nothing is recorded yet in postgresql:///cli-" in shared("runs").err
+    assert shared("doctor", "--json").json["checks"][1]["code"] == "ledger.none"
+    assert shared("apply", "--yes").code == 0
+    done = shared("run", "good", "-p", "name=anna")
+    assert (done.code, done.out) == (0, "hello, anna 1\n")
+    assert shared("run", "bad").code == 1
+    assert ": succeeded (run " in shared("did", "good").out
+    assert shared("logs", "good").out == "hello, anna 1\n"
+    assert [one["job"] for one in shared("runs", "--json").json["runs"]] == ["bad", "good"]
+    assert shared("list", "--json").code == 0
+    assert shared("report").code == 1
+    assert shared("pause", "good", "--why", "vendor").code == 0
+    assert shared("audit", "verify").code == 0
+    codes = {one["code"] for one in shared("doctor", "--json").json["checks"]}
+    assert "ledger.settings" in codes
+    assert not {one for one in codes if one.startswith(("invariant.", "leftovers."))}
+    state = tmp_path / ".jobfile"
+    assert not (state / "ledger.db").exists()
+    monkeypatch.delenv("JOBFILE_STORE")
+    for command in ("did good", "runs", "run good", "pause bad"):
+        refused = shared(*command.split())
+        assert refused.code == 1, command
+        assert f"the ledger of {state} is postgresql:///cli-" in refused.err
+        assert "name it with --store or JOBFILE_STORE" in refused.err
+    assert not (state / "ledger.db").exists()
+    assert ": succeeded (run " in shared("did", "good", "--store", url).out
+
+
+def test_a_wrong_store_is_refused_before_anything_is_done(
+    jobfile: Jobfile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for store, said in {
+        "postgresql://anna:secret@db/x": "--store has a password, which other users can see",
+        "postgresql://db/x?password=secret": "--store has a password, which other users can see",
+        "mysql://db/x": "has the scheme `mysql`; expected  postgresql://USER@HOST/DATABASE",
+        "ledger.db": "has no scheme; expected  postgresql://USER@HOST/DATABASE",
+    }.items():
+        refused = jobfile("status", "--store", store)
+        assert refused.code == 64, store
+        assert said in refused.err
+        assert "secret" not in refused.err
+    monkeypatch.setenv("JOBFILE_STORE", "postgresql://anna:secret@127.0.0.1:1/x")
+    for command in ("status", "up --for 1s", "run good", "apply --yes"):
+        refused = jobfile(*command.split())
+        assert refused.code == 75, command
+        assert "the ledger postgresql://127.0.0.1:1/x cannot be reached (connection failed" in refused.err
+        assert "secret" not in refused.err
+    for command in ("serve", "ui", "up --serve 127.0.0.1:0"):
+        refused = jobfile(*command.split())
+        assert refused.code == 64, command
+        assert "the page is served only with a ledger in the state folder" in refused.err
+    assert not (tmp_path / ".jobfile" / "ledger.db").exists()
+
+
+Opened = Callable[[str], tuple[Store, EngineConfig]]
+
+
+@pytest.fixture
+def opened(url: str, tmp_path: Path) -> Iterator[Opened]:
+    """Opens the ledger for an engine with a state folder of this name."""
+    stores: list[Store] = []
+
+    def open_one(name: str) -> tuple[Store, EngineConfig]:
+        state = tmp_path / name
+        state.mkdir(mode=0o700, exist_ok=True)
+        stores.append(open_ledger(url))
+        config = EngineConfig(main_file=tmp_path / "jobs.yaml", state_dir=state, environ={}, store=url)
+        return stores[-1], config
+
+    yield open_one
+    for store in stores:
+        store.close()
+
+
+def begin(opened: Opened, name: str, *, now: datetime = NOON, boot_id: str = "boot") -> tuple[Store, int]:
+    """An engine takes the ledger as a session does."""
+    store, config = opened(name)
+    claim = Claim(store, config, boot_id=boot_id)
+    claim.make(now=now)
+    epoch = store.open_session(kind="engine", boot_id=boot_id, pid=1, version="1", now=now, boot_seconds=1.0)
+    claim.check(epoch, now=now)
+    assert has_evidence(config)
+    return store, epoch
+
+
+def end(store: Store, epoch: int) -> None:
+    with store.transaction():
+        store.close_session(epoch=epoch, now=NOON, boot_seconds=1.0, reason="stopped")
+
+
+def test_an_engine_with_another_state_folder_is_refused_until_the_first_has_ended(opened: Opened) -> None:
+    epoch = begin(opened, "a")[1]
+    with pytest.raises(
+        EngineRunningError, match=r"is that of the engine of .*/a, which did not end in order"
+    ):
+        begin(opened, "b", now=NOON + MINUTE)
+    again, later = begin(opened, "a", now=NOON + MINUTE)  # after a crash, its own folder may
+    assert later == epoch + 1
+    end(again, later)
+    begin(opened, "b", now=NOON + MINUTE)
+    with pytest.raises(EngineRunningError, match="/b, which did not end in order"):
+        begin(opened, "a", now=NOON + MINUTE)
+
+
+def test_an_engine_with_another_state_folder_waits_for_the_jobs_of_the_first(opened: Opened) -> None:
+    store, epoch = begin(opened, "a")
+    with store.transaction():
+        store.add_definition(compiled(a_job()))
+        store.add_run(a_run())
+        assert store.start(a_run(), boot_id="boot", now=NOON)
+    end(store, epoch)
+    with pytest.raises(EngineRunningError, match="/a, which has jobs that run"):
+        begin(opened, "b")
+    started = store.run(a_run().id)
+    assert started is not None
+    with store.transaction():
+        assert store.settle(started, SUCCEEDED, ENDED)
+    begin(opened, "b")
+
+
+def test_of_two_engines_that_start_at_once_at_most_one_goes_on(opened: Opened) -> None:
+    (one, first), (other, second) = opened("a"), opened("b")
+    early, late = Claim(one, first, boot_id="boot"), Claim(other, second, boot_id="boot")
+    early.make(now=NOON)
+    late.make(now=NOON)
+    epochs = [
+        store.open_session(kind="engine", boot_id="boot", pid=1, version="1", now=NOON, boot_seconds=1.0)
+        for store in (other, one)
+    ]
+    with pytest.raises(EngineRunningError, match="/b, which was started at the same time"):
+        early.check(epochs[1], now=NOON)
+    with pytest.raises(SupersededError):
+        late.check(epochs[0], now=NOON)
+    begin(opened, "b")
+    assert (has_evidence(first), has_evidence(second)) == (False, True)
+
+
+def test_a_job_that_a_command_began_meanwhile_is_not_taken_over(opened: Opened) -> None:
+    store, epoch = begin(opened, "a")
+    end(store, epoch)
+    other, config = opened("b")
+    claim = Claim(other, config, boot_id="boot")
+    claim.make(now=NOON)
+    with store.transaction():
+        store.add_definition(compiled(a_job()))
+        store.add_run(a_run())
+        assert store.start(a_run(), boot_id="boot", now=NOON)
+    epoch = other.open_session(kind="engine", boot_id="boot", pid=1, version="1", now=NOON, boot_seconds=1.0)
+    with pytest.raises(EngineRunningError, match="/a, which has jobs that run"):
+        claim.check(epoch, now=NOON)
+    with pytest.raises(EngineRunningError, match="/a, which has jobs that run"):
+        begin(opened, "b")
+
+
+def test_a_copy_of_a_state_folder_on_another_machine_is_refused_while_the_first_is_heard(
+    opened: Opened, tmp_path: Path
+) -> None:
+    begin(opened, "a")
+    copytree(tmp_path / "a", tmp_path / "copy")
+    with pytest.raises(EngineRunningError, match="/a, which gave a sign 10 s ago"):
+        begin(opened, "copy", boot_id="other", now=NOON + timedelta(seconds=10))
+    begin(opened, "copy", boot_id="other", now=NOON + MINUTE)
+
+
+def test_another_host_hears_from_the_ledger_that_an_engine_runs(
+    shared: Jobfile, opened: Opened, tmp_path: Path
+) -> None:
+    assert shared("apply", "--yes").code == 0
+    now = datetime.now(UTC)
+    store, epoch = begin(opened, "a", now=now)
+    assert "running since" in shared("status").out
+    refused = shared("run", "good", "--detach")
+    assert refused.code == 0, "it is recorded, and the engine there starts it"
+    assert [run.job for run in store.open_runs()] == ["good"]
+    end(store, epoch)
+    assert "NOT RUNNING" in shared("status").out
+    with closing(open_ledger(opened("a")[1].store)) as later:
+        assert later.newest_epoch() == epoch

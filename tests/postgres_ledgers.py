@@ -1,0 +1,110 @@
+"""A ledger in a real PostgreSQL server, for tests that empty it again and again."""
+
+from pathlib import Path
+
+import psycopg
+
+from engine.ledger.postgres.address import address_of
+from engine.ledger.postgres.connection import PostgresConnection
+from engine.ledger.postgres.store import PostgresStore, PostgresView
+from tests.postgres_servers import Server
+from tests.store.conformance import Ledger
+
+EMPTY = """
+select 'set session_replication_role = replica; '
+  || string_agg(format('delete from %s', relation), '; ')
+  || '; set session_replication_role = origin; '
+  || (select string_agg(format('select setval(%L, 1, false)', sequence), '; ')
+      from (select oid::regclass as sequence from pg_class where relkind = 'S') as found)
+from (select oid::regclass as relation from pg_class
+      where relkind = 'r' and relnamespace = current_schema()::regnamespace and relname <> 'meta') as found
+"""
+"""Makes the statements that empty a ledger: as superuser, past its triggers. A new one takes much longer."""
+
+
+class Known:
+    """A ledger that this process fills and empties again, and its connections, which live longer than a test.
+
+    A new connection would read the catalog of all tables anew: that takes longer than most tests.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        PostgresStore.open(address_of(url)).close()
+        self.superuser = psycopg.connect(url, autocommit=True)
+        [(text,)] = self.superuser.execute(EMPTY).fetchall()
+        self._empty = f"{text}; delete from meta where key not in ('lineage', 'version')"
+        self._made: list[tuple[PostgresConnection, PostgresConnection]] = []
+        self._taken = 0
+
+    def take(self) -> Ledger:
+        if self._taken == len(self._made):
+            address = address_of(self.url)
+            self._made.append((PostgresConnection(address), PostgresConnection(address, read_only=True)))
+        store, view = self._made[self._taken]
+        self._taken += 1
+        return Ledger(PostgresStore(store), PostgresView(view))
+
+    def empty(self) -> None:
+        for pair in self._made[: self._taken]:
+            for one in pair:
+                assert not one._is_in_transaction
+                one.epoch, one.unreadable = None, {}
+        self._taken = 0
+        self.superuser.execute(self._empty)
+
+    def close(self) -> None:
+        for one in (self.superuser, *(one for pair in self._made for one in pair)):
+            one.close()
+
+
+class InServer:
+    """Ledgers for engines: each state folder of a test gets a database, which the next test finds empty."""
+
+    def __init__(self, server: Server, name: str) -> None:
+        self._server = server
+        self._name = name
+        self._made: list[Known] = []
+        self._taken: dict[Path, Known] = {}
+        self._opened: list[PostgresStore | PostgresView] = []
+
+    def store(self, file: Path) -> PostgresStore:
+        opened = PostgresStore.open(address_of(self._of(file).url))
+        self._opened.append(opened)
+        return opened
+
+    def view(self, file: Path) -> PostgresView:
+        opened = PostgresView.open(address_of(self._of(file).url))
+        self._opened.append(opened)
+        return opened
+
+    def empty(self) -> None:
+        for one in self._opened:
+            one.close()
+        self._opened.clear()
+        for known in self._taken.values():
+            known.empty()
+        self._taken.clear()
+
+    def close(self) -> None:
+        for known in self._made:
+            known.close()
+
+    def _of(self, file: Path) -> Known:
+        if file not in self._taken:
+            if len(self._taken) == len(self._made):
+                self._made.append(a_database(self._server, f"{self._name}-{len(self._made)}"))
+            self._taken[file] = self._made[len(self._taken)]
+        return self._taken[file]
+
+
+def a_database(server: Server, name: str) -> Known:
+    """An empty ledger in a new database."""
+    with superuser(server.url()) as first:
+        first.execute(f'create database "{name}"')
+    return Known(server.url(name))
+
+
+def superuser(url: str) -> psycopg.Connection:
+    """A connection of the user to whom everything belongs."""
+    return psycopg.connect(url, autocommit=True)
