@@ -59,7 +59,7 @@ PAGES: Final[Mapping[str, HelpPage]] = {
             "jobfile explain keys job",
             "jobfile explain keys --markdown > reference.md",
         ),
-        _DONE,
+        {GOOD: "done", USAGE: "there is no such code or kind of keys"},
     ),
     "explain-schedule": HelpPage(
         (
