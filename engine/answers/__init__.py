@@ -36,6 +36,7 @@ __all__ = [
     "listing_text",
     "logs",
     "metrics",
+    "moved",
     "newest",
     "notify",
     "outputs",

@@ -10,7 +10,7 @@ MAX_LISTED: Final = 10
 
 
 class Severity(StrEnum):
-    """error: an answer or a run is wrong; warning: something will go wrong; note: good to know."""
+    """error: an answer or a run is wrong; warning: something will go wrong; info: good to know."""
 
     ERROR = "error"
     WARNING = "warning"

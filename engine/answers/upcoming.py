@@ -1,4 +1,4 @@
-"""Answers of `next` and `explain` about schedules: the next fires,
+"""Answers of `next` and `explain-schedule`: the next fires,
 the meaning in words, effects of clock changes.
 """
 

@@ -1,4 +1,4 @@
-"""What a run waits for that may start: the slots of its queue, or a place of the engine, and who is first."""
+"""What a startable run waits for: a slot of its queue or of the engine; and its place in that line."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ class Line(NamedTuple):
     """That of the run in question, from 1."""
     waiting: int
     queue: str
-    """"" for the places of the engine, which all runs share."""
+    """"" for the slots of the engine, which all runs share."""
     slots: int
     holders: tuple[Run, ...]
     """Those that started first come first."""
@@ -85,7 +85,7 @@ def queue_words(line: Line) -> str:
 
 
 def places_words(line: Line, zone: tzinfo) -> str:
-    """The same for the places of the engine: who has been running for longest."""
+    """The same for the slots of the engine: who has been running for longest."""
     oldest = line.holders[0]
     since = instant_text(oldest.started_at or oldest.queued_at, zone)
     slots = "the only slot is" if line.slots == 1 else f"all {line.slots} slots are"

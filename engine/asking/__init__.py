@@ -12,6 +12,7 @@ __all__ = [
     "expressions",
     "findings",
     "logs",
+    "moving",
     "naming",
     "next",
     "params",

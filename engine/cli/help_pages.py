@@ -59,7 +59,7 @@ PAGES: Final[Mapping[str, HelpPage]] = {
             "jobfile explain keys job",
             "jobfile explain keys --markdown > reference.md",
         ),
-        _DONE,
+        {GOOD: "done", USAGE: "there is no such code or kind of keys"},
     ),
     "explain-schedule": HelpPage(
         (
@@ -402,6 +402,13 @@ PAGES: Final[Mapping[str, HelpPage]] = {
             USAGE: "the channel, job, run or event is unknown",
             UNREADABLE: "a job file cannot be read",
         },
+    ),
+    "migrate": HelpPage(
+        (
+            "jobfile migrate --to postgresql://jobfile@db.example.org/jobs --dry-run",
+            "jobfile migrate --to sqlite:///srv/jobs/ledger.db",
+        ),
+        {GOOD: "the ledger is there now; with --dry-run: it can be moved", **_NO_LEDGER},
     ),
     "clock": HelpPage(
         ("jobfile clock", "jobfile clock accept --why 'the battery was empty'"),

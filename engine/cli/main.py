@@ -78,6 +78,7 @@ GROUPS = {
         "backfill": "run past occurrences of a schedule",
         "rollback": "put an earlier generation in force again",
         "clock": "whether the engine believes the clock",
+        "migrate": "move the ledger to another database",
     },
 }
 """The groups of `jobfile --help`: in each, the commands in the order of use."""
@@ -201,7 +202,7 @@ def group(server: str | None) -> None:
 
     State lives in .jobfile beside the job file. With --server, most commands ask a different machine; the
     token for it is in JOBFILE_TOKEN, or in the file that JOBFILE_TOKEN_FILE names. All commands but
-    schema, lsp, mcp, comment and completion take --json.
+    schema, lsp, completion, comment, serve, metrics and mcp take --json.
 
     Besides its own exit codes, each command uses: 64 wrong usage, 65 a file cannot be read, 70 a bug in
     jobfile, 74 the output could not be written, 75 the ledger cannot be used now.

@@ -41,13 +41,13 @@ def _refuse_state_of_run(given: str) -> None:
         raise WrongUsageError(f"--state names the state folder; {asked}")
 
 
-def _refuse_password(store: str) -> None:
+def refuse_password(url: str, option: str = "--store") -> None:
     """Refuse a password that every user of this machine can read in the list of processes."""
-    user = store.partition("://")[2].partition("@")[0]
-    if ":" in user or "password=" in store:
+    user = url.partition("://")[2].partition("@")[0]
+    if ":" in user or "password=" in url:
+        instead = "put the URL into JOBFILE_STORE, or the " if option == "--store" else "put the "
         raise WrongUsageError(
-            "--store has a password, which other users can see; put the URL into JOBFILE_STORE, or the "
-            "password into ~/.pgpass"
+            f"{option} has a password, which other users can see; {instead}password into ~/.pgpass"
         )
 
 
@@ -68,7 +68,7 @@ def place_options(function: Function) -> Function:
         if state is not None and not Path(state).exists():
             _refuse_state_of_run(state)
         if store is not None:
-            _refuse_password(store)
+            refuse_password(store)
         return function(*args, place=WatchedPlace.named(file, state, store), **kwargs)
 
     with_place.__doc__ = function.__doc__

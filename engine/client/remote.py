@@ -94,9 +94,7 @@ class RemoteClient:
         try:
             return submitted_from_json(answer.json)
         except ValueError:
-            raise RefusedError(
-                f"the server {self._connection.address.text} is no server of jobfile"
-            ) from None
+            raise RefusedError(f"{self._connection.address.text} is not a server of jobfile") from None
 
     def did(
         self,
@@ -160,7 +158,7 @@ class RemoteClient:
     def _mapping(self, answer: "Answer") -> Mapping[str, Any]:
         found = answer.json
         if not isinstance(found, dict):
-            raise RefusedError(f"the server {self._connection.address.text} is no server of jobfile")
+            raise RefusedError(f"{self._connection.address.text} is not a server of jobfile")
         return found
 
     def _ask(
@@ -205,7 +203,7 @@ def _explaining() -> Iterator[None]:
 def _segment(text: str) -> str:
     """A part of a path. What no job and no run is called never leaves this program."""
     if not text or not text.isascii() or not all(one.isalnum() or one in "_-" for one in text):
-        raise UnknownJobError(f"`{text}` is no name of a job, and no id of a run")
+        raise UnknownJobError(f"`{text}` is neither the name of a job nor the id of a run")
     return text
 
 

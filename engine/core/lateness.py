@@ -197,4 +197,4 @@ def late_words(one: Late, *, zone: tzinfo, now: datetime, until: datetime | None
     limit = seconds_text(one.limit.total_seconds())
     if one.kind is LateKind.SUCCESS_EVERY:
         return f"late: no success for {length} (limit {limit})"
-    return f"late: {'ran' if until or one.over_at else 'runs since'} {length} (limit {limit})"
+    return f"late: {'ran' if until or one.over_at else 'running for'} {length} (limit {limit})"

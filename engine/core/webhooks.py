@@ -59,7 +59,7 @@ def read_event(
     if hook.key is not None:
         key = _found(call, plain, hook.key)
         if not _is_key(key):
-            problem = ParamProblem("key", f"the call has no text, and no number, at {hook.key}")
+            problem = ParamProblem("key", f"the call has neither a text nor a number at {hook.key}")
             return Refused(422, "the call has no key", (problem,))
         identity = f"key {json.dumps(key)}"
     # An id may be long and is a sender's text, so its hash is the identity.

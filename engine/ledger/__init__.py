@@ -3,8 +3,10 @@ implements, and the stores.
 """
 
 __all__ = [
+    "copy_ports",
     "event_ports",
     "health",
+    "moving",
     "opening",
     "past_ports",
     "ports",

@@ -104,6 +104,11 @@ def open_copyable(url: str) -> "Copyable":
     return SqliteCopyable(path)
 
 
+def file_of(url: str) -> Path | None:
+    """The file of a ledger in SQLite; None if it is in a server."""
+    return None if _is_postgres(url) else _sqlite_path(url)
+
+
 def _is_postgres(url: str) -> bool:
     return url.partition("://")[0] in SERVERS
 

@@ -129,4 +129,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing: a line for each collection is of no use."""
+        """Log nothing: a line for each collection would only fill the log."""

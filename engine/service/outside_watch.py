@@ -29,7 +29,7 @@ def heartbeat_target(config: EngineConfig) -> str:
 
 
 def heartbeat_problem(config: EngineConfig) -> str:
-    """Why the setting is of no use, without its value; empty if it can be used."""
+    """Why the setting cannot be used, without its value; empty if it can."""
     target = heartbeat_target(config)
     problem = ping_problem(target) if target else ""
     return f"{HEARTBEAT_VARIABLE}: {problem}" if problem else ""
@@ -46,7 +46,7 @@ class Teller:
         self._counted_at: float | None = None
 
     def tell(self, hold: str | None) -> str:
-        """Tell the reason of a hold, or '' for none; None for the start. Returns why it failed."""
+        """Ping with the reason of a hold, '' for none, or None for the start; return why the ping failed."""
         if hold is None:
             ping = Ping(START, "the engine starts")
         else:

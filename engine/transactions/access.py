@@ -49,8 +49,8 @@ def open_session(
 ) -> Grant | None:
     """Open a session for the bearer of a code or a token, of which `secret` is the hash.
 
-    `by` is what the bearer may do if the ledger does not know the secret. None if nobody knows it, or it can
-    be used no more.
+    `by` is what the bearer may do if the ledger does not know the secret. None if the secret is unknown, or
+    can no longer be used.
     """
     known = store.access.find(secret) or by
     if known is None or known.kind is GrantKind.SESSION or not known.holds_at(now):

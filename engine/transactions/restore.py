@@ -1,4 +1,4 @@
-"""An older copy of the ledger was restored: lists the runs it would repeat, and continues without them."""
+"""An older copy of the ledger was restored: lists the runs that it would repeat, or continues from it."""
 
 from datetime import datetime
 

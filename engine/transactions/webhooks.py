@@ -39,7 +39,7 @@ def receive(
 ) -> Reply | Refused | None:
     """Record a genuine call and its run together, inside the caller's transaction.
 
-    None if the job in force has this webhook no more, or in another form: then it is not known whether the
+    None if the job in force no longer has this webhook, or has changed it: then it is not known whether the
     call is genuine.
     """
     version = store.job_in_force(hook.job)

@@ -205,7 +205,7 @@ def _type_words(spec: ParamSpec, *, is_short: bool = False) -> str:
     if spec.type is ParamType.BOOLEAN:
         return "a boolean (true or false)"
     if spec.type is ParamType.ARRAY and spec.item_type is not None:
-        return f"a list of {spec.item_type.value}, separated by commas"
+        return f"a list of {spec.item_type.value}s, separated by commas"
     return f"{article} {spec.type.value}"
 
 

@@ -257,7 +257,7 @@ class CatchupMode(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class CatchupSpec(Shown):
-    """`window` limits the age of the missed runs that are caught up, `limit` their number."""
+    """`window` limits the age of the runs that are caught up, `limit` their number."""
 
     mode: CatchupMode = CatchupMode.LAST
     window: timedelta | None = None

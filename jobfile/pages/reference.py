@@ -39,8 +39,8 @@ HEAD: Final = """\
 
 Every key of a job file, made from the schema (`jobfile schema`) by `jobfile explain keys --markdown`.
 `jobfile explain keys KIND` prints one section, `jobfile explain CODE` a rule in detail. When jobs start:
-[time.md](time.md); values and templates: [values.md](values.md). `jobfile check` names the keys that
-the engine cannot run yet (JF631).
+[time.md](time.md); values and templates: [values.md](values.md). `jobfile check` reports what an
+engine on this machine could not run (JF631).
 
 | form of a value | written |
 | --- | --- |

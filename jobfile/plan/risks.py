@@ -204,7 +204,7 @@ def _twice(asked: _Asked) -> Iterator[Risk]:
         message = "a failed run is now retried; the job has no idempotency_key and is not idempotent"
         yield Risk("RISK06", message, {"attempts": after.retry.attempts})
     if before.catchup.mode is CatchupMode.NONE and after.catchup.mode is not CatchupMode.NONE:
-        message = "missed runs are now caught up; the job has no idempotency_key and is not idempotent"
+        message = "runs are now caught up; the job has no idempotency_key and is not idempotent"
         yield Risk("RISK06", message, {"catchup": after.catchup.mode.value})
 
 

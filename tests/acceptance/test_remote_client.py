@@ -111,7 +111,7 @@ def test_a_server_that_refuses_or_is_away_is_an_error_of_the_client(host: tuple[
         connect("http://jobs.example.org", token=token)
     with pytest.raises(UnavailableError, match="Connection refused"):
         connect("http://127.0.0.1:1", token=token, wait_seconds=0).submit("bad")
-    with pytest.raises(UnknownJobError, match="no name of a job"):
+    with pytest.raises(UnknownJobError, match="neither the name of a job"):
         connect(url, token=token).did("../audit")
 
 

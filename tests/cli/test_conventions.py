@@ -59,7 +59,7 @@ VALUES = {
     "--until": {"TIME"},
     "--now": {"TIME"},
     "--from": {"TIME", "SIDE"},
-    "--to": {"SIDE", "DIR", "TIME"},
+    "--to": {"SIDE", "DIR", "TIME", "URL"},
     "--on": {"DAY"},
     "--for": {"LENGTH"},
     "--timeout": {"LENGTH"},

@@ -175,7 +175,8 @@ def test_a_backfill_shows_its_occurrences_asks_and_is_recorded(jobfile: Jobfile,
     assert jobfile("backfill").out == "no backfill is recorded\n"
     said = jobfile(*words, "--yes", "--why", "the disk was full")
     assert (
-        said.out.splitlines()[-1] == "backfill 1 of backup has begun; how far it is:  jobfile backfill backup"
+        said.out.splitlines()[-1]
+        == "backfill 1 of backup has begun; to see its progress:  jobfile backfill backup"
     )
     assert said.err == "no engine is running: its runs wait for  jobfile up\n"
     (found,) = jobfile("backfill", "backup", "--json").json["backfills"]

@@ -117,6 +117,7 @@ SCREENS = {
         "report --on yesterday --since 3h",
     ),
     "resume": ("resume heartbeat", "resume heartbeat"),
+    "migrate": ("migrate --to postgresql://anna:secret@db/jobs",),
     "retry": ("retry --failed --dry-run", "retry --failed --yes"),
     "rollback": ("rollback --yes",),
     "run": ("run invoices --dry-run", "run invoices --detach"),

@@ -11,11 +11,13 @@ import pytest
 from engine.config import EngineConfig
 from engine.core.errors import EngineRunningError, SupersededError
 from engine.host.home import has_evidence
+from engine.host.lock import EngineLock
 from engine.ledger.opening import open_ledger
 from engine.ledger.store_ports import Store
 from engine.service.claiming import Claim
 from tests.builders import MINUTE, NOON, a_job, a_run, compiled
 from tests.cli.conftest import Jobfile
+from tests.cli.test_files import fits
 from tests.postgres_ledgers import superuser
 from tests.postgres_servers import run_folder, shared_server
 from tests.store.conformance import ENDED, SUCCEEDED
@@ -228,3 +230,53 @@ def test_another_host_hears_from_the_ledger_that_an_engine_runs(
     assert "NOT RUNNING" in shared("status").out
     with closing(open_ledger(opened("a")[1].store)) as later:
         assert later.newest_epoch() == epoch
+
+
+def test_a_ledger_moves_into_a_server_and_back_with_every_answer(
+    jobfile: Jobfile, tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert jobfile("run", "good", "-p", "name=anna").code == 0
+    assert jobfile("run", "bad").code == 1
+    said = {command: jobfile(*command.split()).out for command in ("did good", "did bad", "runs", "audit")}
+    trial = jobfile("migrate", "--to", url, "--dry-run")
+    assert (trial.code, trial.out[:11], trial.out.count("nothing was changed")) == (0, "would move ", 1)
+    done = jobfile("migrate", "--to", url, "--json")
+    fits(done.json, "migrate")
+    assert (done.code, done.json["rows"]["run"], done.json["was_there"]) == (0, 2, False)
+    for command in ("did good", "runs", "run good", "migrate --to sqlite:///x"):
+        refused = jobfile(*command.split())
+        assert (refused.code, "was moved to postgresql:///cli-" in refused.err) == (1, True), command
+    monkeypatch.setenv("JOBFILE_STORE", url)
+    assert {command: jobfile(*command.split()).out for command in said} == said
+    assert jobfile("run", "good", "-p", "name=otto").out == "hello, otto 1\n"
+    assert jobfile("logs", "good").out == "hello, otto 1\n"
+    refused = jobfile("migrate", "--to", f"sqlite://{tmp_path}/.jobfile/ledger.db")
+    assert (refused.code, "was moved to" in refused.err) == (1, True)
+    (tmp_path / ".jobfile" / "ledger.db").unlink()
+    assert jobfile("migrate", "--to", f"sqlite://{tmp_path}/.jobfile/ledger.db").code == 0
+    monkeypatch.delenv("JOBFILE_STORE")
+    assert jobfile("logs", "good").out == "hello, otto 1\n"
+    assert len(jobfile("runs", "--json").json["runs"]) == 3
+    assert "ok       invariants I1-I12: 3 runs" in jobfile("doctor").out
+
+
+def test_a_ledger_is_not_moved_where_it_is_nor_with_a_password_nor_while_an_engine_runs(
+    jobfile: Jobfile, tmp_path: Path, url: str
+) -> None:
+    assert jobfile("migrate", "--to", url).code == 64
+    assert not (tmp_path / ".jobfile").exists()
+    assert jobfile("run", "good").code == 0
+    for to, code, words in (
+        (f"sqlite://{tmp_path}/.jobfile/ledger.db", 64, "where the ledger is already"),
+        ("postgresql://anna:s3cr3t@h/db", 64, "--to has a password"),
+        ("mysql://h/db", 1, "the scheme `mysql`"),
+        (f"sqlite://{tmp_path}/no/such/folder/x.db", 1, "no such file"),
+    ):
+        said = jobfile("migrate", "--to", to)
+        assert (said.code, words in said.err.lower()) == (code, True), said.err
+        assert "s3cr3t" not in said.err
+    lock = EngineLock.take(tmp_path / ".jobfile")
+    said = jobfile("migrate", "--to", url)
+    lock.release()
+    assert (said.code, "stop it first" in said.err) == (75, True), said.err
+    assert jobfile("did", "good").code == 0

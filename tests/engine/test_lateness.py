@@ -176,7 +176,7 @@ def test_a_run_that_takes_too_long_is_late_while_it_runs(tmp_path: Path) -> None
     until(world, NOON + timedelta(hours=1, minutes=1))
     assert recorded(world) == [("max_duration", run.id)]
     until(world, NOON + timedelta(hours=2, minutes=10), seconds=60)
-    assert words(world) == ["late: runs since 2h10m (limit 1h)"]
+    assert words(world) == ["late: running for 2h10m (limit 1h)"]
     world.finish()
     assert words(world) == []
     assert told(world) == ["late", "recovered"]

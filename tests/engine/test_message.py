@@ -162,7 +162,7 @@ def test_a_gap_has_its_first_and_last_time_and_a_command_that_finds_it() -> None
         ),
         (
             {"kind": "max_duration", "since": NOON.isoformat(), "limit_seconds": 3600},
-            "runs since 1h (limit 1h)",
+            "running for 1h (limit 1h)",
             "to take at most 1h",
         ),
     ],

@@ -513,7 +513,7 @@ PARAMS = "params: {a: {type: string, default: x}}"
             ["catchup: none"],
             ["catchup: last"],
             "RISK06",
-            "missed runs are now caught up; the job has no idempotency_key and is not idempotent",
+            "runs are now caught up; the job has no idempotency_key and is not idempotent",
             {"catchup": "last"},
         ),
         (

@@ -151,7 +151,7 @@ def test_params_that_do_not_fit_are_named(hooks: Hooks) -> None:
     assert "expected an integer" in got.json["errors"]["params.user"]
     got = hooks.call("forge/push", github(b'{"ref": "x"}'))
     is_problem(got, 422)
-    assert got.json["errors"] == {"key": "the call has no text, and no number, at /after"}
+    assert got.json["errors"] == {"key": "the call has neither a text nor a number at /after"}
 
 
 OLD, FUTURE = -TOLERANCE.total_seconds() - 1, TOLERANCE.total_seconds() + 1

@@ -241,6 +241,7 @@ class Life:
         self._pass(self.true + timedelta(microseconds=1))
         self._end_attempts()
         self.world.scheduler.tick()
+        self.model.is_dying = True
         self.model.account(self.now)
         self._go_down(event)
 
@@ -252,6 +253,8 @@ class Life:
     def _do_boot(self, _: Event) -> None:
         self.is_up = True
         self.world.boot()
+        self.model.is_dying = False
+        self.model.send_stops()
         self._hurry()
         self._late_at = self._beat_at = BEGIN
         self.model.apply(self._file, self.now)

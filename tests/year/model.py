@@ -181,6 +181,9 @@ class Model:
         """Since when a job is in force and enabled, and since when with this `done_by`."""
         self._days_seen: dict[str, datetime] = {}
         self._absence = "engine_down"
+        self.is_dying = False
+        """Whether the engine records something and is killed before it acts on that."""
+        self._unsent: list[Run] = []
         self._seq = 0
         self._pushed = 0
         self.true = BEGIN
@@ -414,9 +417,17 @@ class Model:
                 run.state, run.reason, run.ended_at, run.retry_at = "cancelled", "replaced", now, None
             elif run.state == "running":
                 run.state, run.reason = "cancelling", "replaced"
-                self._push(self.true + STOP_TAKES, run, "stopped")
+                self._unsent.append(run)
+        self.send_stops()
         if one.is_over:
             self._follow_up(one, now)
+
+    def send_stops(self) -> None:
+        """Tell runs to stop, unless the engine is killed before it does: then the next one does."""
+        for run in () if self.is_dying else self._unsent:
+            if run.state == "cancelling":
+                self._push(self.true + STOP_TAKES, run, "stopped")
+        self._unsent = self._unsent if self.is_dying else []
 
     # --- attempts
 

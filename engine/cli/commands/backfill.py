@@ -86,7 +86,7 @@ def command(
     It shows the occurrences and asks. The engine then runs a few at a time and continues after a restart.
     Its runs never count as scheduled. An occurrence that falls due meanwhile waits for its turn.
 
-    Without --from: how far the backfills are, of JOB or of all jobs.
+    Without --from: the progress of the backfills, of JOB or of all jobs.
     """
     window = _Window(since, until, again, at_once)
     if is_stop:
@@ -110,7 +110,7 @@ def command(
     if as_json:
         print_json(wanted_to_json(wanted, recorded))
     elif recorded is not None:
-        click.echo(f"backfill {recorded.id} of {job} has begun; how far it is:  jobfile backfill {job}")
+        click.echo(f"backfill {recorded.id} of {job} has begun; to see its progress:  jobfile backfill {job}")
     if recorded is not None and not is_engine_running(place.state_dir):
         click.echo("no engine is running: its runs wait for  jobfile up", err=True)
     return GOOD

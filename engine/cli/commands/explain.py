@@ -34,8 +34,8 @@ from jobfile.pages.reference import reference
 def command(words: tuple[str, ...], *, as_markdown: bool, as_json: bool) -> int:
     """What CODE means: a bad example, its message, the good form, and why. Without CODE: all codes.
 
-    `jobfile explain keys job` lists the keys of a job, with their types, defaults and values; without a KIND
-    it lists the kinds. In a pipe, the page of a code is Markdown.
+    `jobfile explain keys job` lists the keys of a job, with their types, defaults and values. A KIND that
+    does not exist is an error, which lists the kinds. In a pipe, the page of a code is Markdown.
     """
     if as_markdown and (as_json or words[:1] != ("keys",)):
         raise click.UsageError("--markdown is for  jobfile explain keys")

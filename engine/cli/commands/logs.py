@@ -60,7 +60,7 @@ def command(
     On a terminal, control sequences are removed; a pipe or a file gets the bytes as they are. So  jobfile
     logs JOB | tail  sends raw bytes to your terminal; append  | cat -v  if you do not trust the job.
 
-    --at and --matrix choose another run of JOB than the newest one, or one of its combinations.
+    --at and --matrix choose a run of JOB other than the newest, or one of its combinations.
 
     Which run it is, and why there is nothing to show, goes to standard error. With --since, the runs come
     oldest first.

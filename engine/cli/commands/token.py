@@ -47,7 +47,7 @@ def command(
     """Make, list or revoke tokens for the page and the API. Only a hash of a token is kept: it is shown once.
 
     A program sends it as  Authorization: Bearer TOKEN ; a browser asks for it. The audit names the token of
-    each action. To revoke one also ends the sessions that browsers opened with it.
+    each action. Revoking one also ends the sessions that browsers opened with it.
     """
     if action != "add" and (role or jobs or expires):
         raise click.UsageError("--role, --jobs and --expires are for  token add")

@@ -42,7 +42,7 @@ class Answered(NamedTuple):
     cursor: str = ""
     """Where the next part begins; empty if this is the last one."""
     is_over: bool = True
-    """Whether it can change no more; a request that waits gets it then."""
+    """Whether it is final; a request that waits gets it then."""
     location: str = ""
     text: Callable[[Look], str] | None = None
     """The same answer as the command prints it; None if it prints JSON only."""
