@@ -76,6 +76,7 @@ ASKED: dict[str, list[Words]] = {
     "ui": [["ui"], ["ui", "--json"]],
     "audit": [["audit", "verify"], ["audit"], ["audit", "--json"], ["audit", "verify", "--json"]],
     "clock": [["clock"], ["clock", "--json"]],
+    "migrate": [["migrate", "--to", "mysql://there"]],
     "schema": [["schema"]],
     "completion": [["completion", "bash"], ["completion", "zsh", "--", "did", ""]],
     "explain": [["explain", "JF101"], ["explain", "keys"]],

@@ -251,7 +251,7 @@ EQUIVALENTS: tuple[Equivalent, ...] = (
     ),
     Equivalent(
         "engine/answers/listing.py",
-        "while (fire := next_fire(schedule.entries, after=after)) is not None and fire.at <= now - GRACE:",
+        "while fire is not None and fire.at <= now - GRACE:",
         "now - GRACE -> (now + GRACE)",
         "an occurrence that is not late enough gives no result, whether the loop ends before it or at it",
     ),
