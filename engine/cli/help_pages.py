@@ -79,7 +79,7 @@ PAGES: Final[Mapping[str, HelpPage]] = {
             "jobfile mcp --listen 127.0.0.1:8765",
         ),
         {
-            GOOD: "the agent ended the session, or a signal the server",
+            GOOD: "the agent ended the session, or a signal ended the server",
             NOT_WELL: "it cannot listen on the address",
             USAGE: "an action or an address is not known, or the extra `mcp` is not installed",
         },
@@ -101,7 +101,7 @@ PAGES: Final[Mapping[str, HelpPage]] = {
         ),
         {
             GOOD: "the files are valid",
-            NOT_WELL: "a file has an error, or with --strict a warning",
+            NOT_WELL: "a file has an error, or a finding that --strict or --deny makes one",
             UNREADABLE: "a file cannot be read",
         },
     ),
@@ -326,7 +326,8 @@ PAGES: Final[Mapping[str, HelpPage]] = {
         ),
         {
             GOOD: "all is well",
-            NOT_WELL: "a run failed, timed out, was missed, lost or is overdue, or its end is not recorded",
+            NOT_WELL: "a run failed, timed out, was missed, lost or is overdue, its end is not recorded, "
+            "or a job is late",
             _BUG: "the counts do not add up, which is a bug",
         },
     ),

@@ -4,6 +4,7 @@ import contextlib
 import logging
 import os
 import threading
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
@@ -113,6 +114,8 @@ class WatchedFolders:
 
 def _make_observer() -> BaseObserver:
     """An observer that reports a file that was moved here differently from one that was created."""
+    # Of folders that are made one in the other, it may find one twice; it then warns, and watches it once.
+    warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning, "watchdog")
     make: Callable[..., BaseObserver] = Observer
     try:
         return make(generate_full_events=True)

@@ -112,7 +112,5 @@ def test_python_searches_for_garbage_while_a_command_works_but_not_at_its_start_
     version, frozen, *searches = done.stdout.splitlines()
     assert version.startswith("jobfile, version ")
     assert (frozen, done.stderr) == ("True True", "")
-    assert searches == [
-        "start of generation 2",
-        "stop of generation 2",
-    ]  # of nothing: Python always does this one
+    # Of nothing, and in its very last moments: Python always does this one, but may print nothing any more.
+    assert searches in ([], ["start of generation 2", "stop of generation 2"])

@@ -40,10 +40,11 @@ def command(
     as_json: bool,
     place: Place,
 ) -> int:
-    """Stop JOB from running on its schedule. Runs that fall due meanwhile are recorded as skipped.
+    """Stop JOB from running on its schedule and its triggers. What would run is recorded as skipped.
 
     Skipped runs are not run later. Active and waiting runs continue, and  jobfile run  still works. The audit
-    records who paused the job, why, and until when. A job that is already paused stays as it is.
+    records who paused the job, why, and until when. A job that is already paused stays as it is; a different
+    --until is an error.
 
     With --tag, --owner or --all: each of these jobs. It shows them and asks. A job that is added later is not
     paused.

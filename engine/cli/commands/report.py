@@ -22,7 +22,12 @@ from engine.cli.place import place_options
 @click.option(
     "--on", "day", metavar="DAY", help="This day, week, month or year: 2026-11-23, 2026-W47, 'last month'."
 )
-@click.option("--compare", "compares", is_flag=True, help="Compare with the period of equal length before.")
+@click.option(
+    "--compare",
+    "compares",
+    is_flag=True,
+    help="Compare with the period before: a month with the month before it.",
+)
 @matrix_option("Only combinations of the matrix with this value: --matrix region=eu. Repeatable.")
 @click.option(
     "--format",

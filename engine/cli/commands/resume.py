@@ -25,7 +25,7 @@ from engine.transactions.pause import resume_by_hand
 def command(
     job: str | None, *, choice: Choice, is_all: bool, is_sure: bool, why: str, as_json: bool, place: Place
 ) -> int:
-    """Let JOB run on its schedule again. Runs that fell due while it was paused are not run later.
+    """Let JOB run on its schedule and triggers again. What was skipped while it was paused is not run later.
 
     With --tag, --owner or --all: each of these jobs that is paused. It shows them and asks.
     """

@@ -99,7 +99,8 @@ def command(
 ) -> int:
     """Retry RUN: a new run of the same job for the same time with the same params.
 
-    RUN is named by the beginning of its id; or else by JOB with --at TIME, and --matrix if it had several.
+    RUN is named by the beginning of its id; or else by JOB with --at TIME, and --matrix if the job has
+    several combinations.
 
     The new run uses the definition of the job that is in force now; with --original, or if the job or this
     combination of its matrix was removed, the old definition. The old record stays. A job with steps that has

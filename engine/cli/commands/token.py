@@ -44,7 +44,7 @@ def command(
     as_json: bool,
     place: Place,
 ) -> int:
-    """Make, list or revoke tokens for the page and the API. Only a hash of a token is kept: it is shown once.
+    """Make, list or revoke tokens for the page and the API. A token is shown once; only its hash is kept.
 
     A program sends it as  Authorization: Bearer TOKEN ; a browser asks for it. The audit names the token of
     each action. Revoking one also ends the sessions that browsers opened with it.

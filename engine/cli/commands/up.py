@@ -75,8 +75,8 @@ LOOK_SECONDS = 0.05
 @click.option(
     "--accept-rewind",
     is_flag=True,
-    help="The ledger was restored from a backup: continue from it. Runs that it has no record of are due "
-    "again [default: start nothing and say so].",
+    help="The ledger was restored from a backup: continue from it. Runs since that backup start "
+    "again, because it has no record of them [default: start nothing and say so].",
 )
 @click.option(
     "--mark-missed", is_flag=True, help="With --accept-rewind: record these runs as missed, do not run them."
