@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Self
 
 from engine.answers.starts import starts_in, starts_of
@@ -29,6 +30,8 @@ class Labels(NamedTuple):
         return cls(spec.owner, spec.tags, spec.timezone, spec.title, starts_of(spec))
 
 
+KEPT_LABELS = 20_000
+"""Number of definitions whose labels are kept."""
 MAX_KNOWN = 12
 """Maximum number of words listed after an unknown one."""
 
@@ -63,14 +66,18 @@ ALL = Choice()
 
 def known_labels(view: Overview) -> Mapping[str, Labels]:
     """The labels of each job that was ever applied or run, from its newest definition."""
-    found = {}
-    for one in view.newest_definitions():
-        # Only these keys, without parsing the whole definition: there may be thousands of jobs.
-        plain = json.loads(one.text)
-        tags = tuple(plain.get("tags", ()))
-        title, starts = plain.get("title", ""), starts_in(plain.get("triggers", ()))
-        found[one.job] = Labels(plain.get("owner", ""), tags, plain["timezone"], title, starts)
-    return found
+    return {one.job: _labels_in(one.text) for one in view.newest_definitions()}
+
+
+@lru_cache(KEPT_LABELS)
+def _labels_in(text: str) -> Labels:
+    """Only these keys, without parsing the whole definition: there may be thousands of jobs. A server that is
+    asked again and again reads each definition once.
+    """
+    plain = json.loads(text)
+    tags = tuple(plain.get("tags", ()))
+    title, starts = plain.get("title", ""), starts_in(plain.get("triggers", ()))
+    return Labels(plain.get("owner", ""), tags, plain["timezone"], title, starts)
 
 
 def unknown_word(choice: Choice, known: Iterable[Labels]) -> str:

@@ -15,7 +15,7 @@ KEPT_SECONDS: Final = 5.0
 """How long an answer is kept while the ledger does not change: some change with the time alone."""
 QUICK_SECONDS: Final = 0.1
 """An answer that takes no longer is computed for each request."""
-LATE_SECONDS: Final = 15.0
+LATE_SECONDS: Final = 30.0
 """How old an answer may be while a new one is computed."""
 PAUSE: Final = 8
 """After an answer that took a second, the next one is computed 8 seconds later: the computation slows down

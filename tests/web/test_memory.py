@@ -89,7 +89,7 @@ def test_an_answer_is_computed_again_before_it_is_too_old() -> None:
     for seconds in (0.2, 1.0, 5.0, 7.0):
         kept = memory._Kept((), time.monotonic(), seconds, None)
         assert kept.seconds_to_next() <= max(0.0, memory.LATE_SECONDS - 2 * seconds)
-    assert memory._Kept((), time.monotonic(), 9.0, None).seconds_to_next() == 0.0
+    assert memory._Kept((), time.monotonic(), memory.LATE_SECONDS, None).seconds_to_next() == 0.0
 
 
 def test_an_error_is_not_kept(ledger: Path) -> None:

@@ -23,6 +23,7 @@ from engine.web.access import Access
 from engine.web.rendering import page
 from engine.web.visits import Fields, Route, Visit
 from jobfile.model.dataclass import dataclass
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.pipeline import Compiled
 from jobfile.render.style import WORDS, Tone
 from jobfile.schedule.zones import load_zone
@@ -104,43 +105,68 @@ def show(visit: Visit) -> Response:
 
 def answer(visit: Visit) -> JobsPage:
     """The jobs that the query asks for."""
-    query, everything = visit.query, visit.recall("jobs", _all_jobs)
-    seen = [one for one in everything.jobs if visit.user.sees(one.job)]
+    query, (everything, choices) = visit.query, visit.recall("jobs", _all_jobs)
+    seen: Sequence[ListedJob] = everything.jobs
+    if visit.user.is_limited:
+        seen = [one for one in seen if visit.user.sees(one.job)]
+        choices = _Choices.of(seen)
     choice = Choice(tags=query.all("tag"), owners=query.all("owner"))
     states, text = named_states(query.all("in"), STATES), query.get("q").strip().lower()
     is_any = "paused" not in query
+    is_whole = choice.is_all and is_any and not states and not text
     fitting = [
         one
-        for one in seen
+        for one in (() if is_whole else seen)
         if choice.fits(one.labels)
         and (not states or one.state in states)
         and (text in one.job or text in one.labels.title.lower())
         and (is_any or one.pause is not None)
     ]
-    fitting.sort(key=SORTS.get(query.get("sort"), SORTS["job"]))  # type: ignore[arg-type]  # comparable in one order
+    fitting = list(seen) if is_whole else fitting
+    order = SORTS.get(query.get("sort"))
+    if order is not None:  # else by name, as they come
+        fitting.sort(key=order)  # type: ignore[arg-type]  # comparable in one order
     number = _page_number(query.get("page"))
     shown = fitting[(number - 1) * PAGE_JOBS : number * PAGE_JOBS]
-    is_invalid, present = everything.has_file is False, {one.state for one in seen}
+    is_invalid = everything.has_file is False
     return JobsPage(
         rows=tuple(map(_row, _with_marks(visit, shown))),
         count=len(fitting),
         number=number,
         obstacle=everything.presence.obstacle(UTC),
         trouble=f"{everything.main_file} cannot be read or has errors" if is_invalid else "",
-        tags=_words(tag for one in seen for tag in one.labels.tags),
-        owners=_words(one.labels.owner for one in seen),
-        states=tuple(state for state in STATES if state in present),
+        tags=choices.tags,
+        owners=choices.owners,
+        states=choices.states,
         query=query,
     )
 
 
-def _all_jobs(visit: Visit) -> JobList:
+def _all_jobs(visit: Visit) -> "tuple[JobList, _Choices]":
     """Every job with its last result: the same answer serves all who ask."""
     files, place = visit.site.files, visit.place
     found = list_at(place.config, visit.view(), now=visit.now, marks=1, compiled_from=files.soon)
     if isinstance(found, Compiled):
         raise JobfileError("nothing is recorded yet, and the job files have errors:  jobfile check")
-    return found
+    return found, _Choices.of(found.jobs)
+
+
+class _Choices(NamedTuple):
+    """What jobs can be chosen by."""
+
+    tags: tuple[str, ...]
+    owners: tuple[str, ...]
+    states: tuple[str, ...]
+
+    @classmethod
+    def of(cls, jobs: Sequence[ListedJob]) -> "_Choices":
+        """Those that some of these jobs have."""
+        present = {one.state for one in jobs}
+        return cls(
+            _words(tag for one in jobs for tag in one.labels.tags),
+            _words(one.labels.owner for one in jobs),
+            tuple(state for state in STATES if state in present),
+        )
 
 
 def _with_marks(visit: Visit, shown: Sequence[ListedJob]) -> list[ListedJob]:
