@@ -50,6 +50,8 @@ def test_an_engine_outlives_its_server_and_loses_nothing(
             db.execute(END_OTHERS)
         ticked(2)
         until(lambda: say(tmp_path, "wait", run).returncode == 0, "its recorded end")
+        assert say(tmp_path, "pause", "tick").returncode == 0
+        until(lambda: ask(tmp_path, "status")["running"] == 0, "the last tick's recorded end")
         assert end(engine) == 0
         assert ask(tmp_path, "runs", "long")["runs"][0]["state"] == "succeeded"
         rows = {row["job"]: row for row in ask(tmp_path, "report")["jobs"]}
