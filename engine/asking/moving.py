@@ -40,13 +40,11 @@ def move_ledger(place: Place, to: str, *, is_trial: bool) -> MovedLedger:
         with closing(open_copyable(config.ledger_url)) as source, closing(open_copyable(to)) as target:
             done = move(source, target, findings=lambda one: _findings(place, one), is_trial=is_trial)
             shown = source.shown, target.shown
-    except BaseException:
-        _drop(made)
-        raise
     finally:
+        # Only of a trial, which keeps nothing: otherwise the file may have the only ledger that is in use.
+        if is_trial:
+            _drop(made)
         lock.release()
-    if is_trial:
-        _drop(made)
     return MovedLedger(
         source=shown[0],
         target=shown[1],
@@ -63,7 +61,7 @@ def _findings(place: Place, ledger: Copyable) -> list[str]:
 
 
 def _drop(made: Path | None) -> None:
-    """Delete a file that was made here, with its log: nothing was moved into it."""
+    """Delete a file that a trial made, with its log."""
     if made is not None:
         for name in (made.name, f"{made.name}-wal", f"{made.name}-shm"):
             made.with_name(name).unlink(missing_ok=True)

@@ -280,3 +280,21 @@ def test_a_ledger_is_not_moved_where_it_is_nor_with_a_password_nor_while_an_engi
     lock.release()
     assert (said.code, "stop it first" in said.err) == (75, True), said.err
     assert jobfile("did", "good").code == 0
+
+
+def test_a_move_that_is_interrupted_at_its_end_deletes_nothing(
+    jobfile: Jobfile, tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert jobfile("run", "good").code == 0
+    assert jobfile("migrate", "--to", url).code == 0
+    file = tmp_path / ".jobfile" / "ledger.db"
+    file.unlink()
+
+    def interrupted(_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setenv("JOBFILE_STORE", url)
+        patched.setattr("engine.ledger.postgres.copying.PostgresCopyable.close", interrupted)
+        assert jobfile("migrate", "--to", f"sqlite://{file}").code == 130
+    assert jobfile("did", "good").code == 0

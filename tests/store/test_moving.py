@@ -189,3 +189,18 @@ def test_a_text_that_postgresql_cannot_store_is_moved_as_it_would_be_written(fil
         db.execute("update pause set reason = cast(x'67f66e' as text)")
     moved(file, there)
     assert all("\0" not in str(row) for row in rows(there)["incident"])
+
+
+def test_a_move_may_take_longer_than_a_writer_may(
+    file: str, there: str, known: Known, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.ledger.postgres.connection.PAUSE_SECONDS", 1)
+    monkeypatch.setattr("engine.ledger.postgres.connection.STATEMENT_SECONDS", 1)
+
+    def slow_findings(_: Copyable) -> list[str]:
+        known.superuser.execute("select pg_sleep(1.2)")  # meanwhile both transactions are idle
+        return []
+
+    with closing(open_copyable(file)) as source, closing(open_copyable(there)) as target:
+        done = move(source, target, findings=slow_findings)
+    assert done.rows["run"] == len(rows(there)["run"])

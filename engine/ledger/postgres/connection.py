@@ -225,7 +225,7 @@ class PostgresConnection(Connection):
             raise
 
     def _commit(self) -> None:
-        """Commit. After an error that somebody caught, PostgreSQL would roll back and call it a success."""
+        """Commit. If a caller caught an error, PostgreSQL would roll back and report no error."""
         failed = self._db.info.transaction_status is TransactionStatus.INERROR
         assert not failed, "a statement of the transaction failed, and its error was caught"
         self._db.execute("commit")

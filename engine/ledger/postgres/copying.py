@@ -1,7 +1,7 @@
 """The tables of a ledger in PostgreSQL as they are, for a move to or from it."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from typing import Final
 
 import psycopg
@@ -39,8 +39,13 @@ class PostgresCopyable:
         self.shown = address.shown
         self.view = PostgresView(self._db)
 
-    def transaction(self) -> AbstractContextManager[None]:
-        return self._db.transaction()
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        with self._db.transaction():
+            # Everything is copied in one transaction, and this side is idle while the other is read.
+            self._db.run("set local statement_timeout = 0")
+            self._db.run("set local idle_in_transaction_session_timeout = 0")
+            yield
 
     def columns(self) -> Mapping[str, Sequence[str]]:
         found: dict[str, list[str]] = {}
