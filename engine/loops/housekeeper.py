@@ -6,16 +6,17 @@ from pathlib import Path
 
 from engine.config import EngineConfig
 from engine.core.events import DiskHeld, DiskReleased, Event, OutputsDropped, RunResolved, RunsPruned
-from engine.core.lifecycle import AttemptState, Ended, Run, RunState, TriggerKind
+from engine.core.lifecycle import AttemptState, Run, RunState, TriggerKind
 from engine.core.outputs import outputs_of
 from engine.core.reasons import Reason
 from engine.core.records import DISK_HOLD
 from engine.core.retry import state_after
 from engine.core.webhooks import REMEMBERED
 from engine.execution import run_folders
+from engine.hosts.executor import Executor
 from engine.ledger.store_ports import Retention
 from engine.notifications.noting import owe_for_hold
-from engine.ports import Clock, Journal, Launcher, Stop
+from engine.ports import Clock, Journal, Stop
 from engine.transactions.keys import KEY_LASTS
 from engine.transactions.steps import has_steps, step_as_job
 
@@ -50,7 +51,7 @@ class Housekeeper:
         *,
         store: Retention,
         clock: Clock,
-        launcher: Launcher,
+        executor: Executor,
         journal: Journal,
         config: EngineConfig,
         is_held: Callable[[], bool] = lambda: False,
@@ -58,7 +59,7 @@ class Housekeeper:
         """While `is_held`, nothing is deleted: the clock or the ledger is not believed."""
         self._store = store
         self._clock = clock
-        self._launcher = launcher
+        self._executor = executor
         self._journal = journal
         self._config = config
         self._is_held = is_held
@@ -92,11 +93,10 @@ class Housekeeper:
     def resolve(self) -> None:
         """Record late ends of lost attempts: a disk came back, or a supervisor was still alive."""
         since = self._clock.now() - EVIDENCE_WITHIN
-        for attempt in self._store.past.lost_attempts(since=since, limit=LOST_AT_ONCE):
-            folder = self._config.attempt_dir(attempt.key)
-            found = self._launcher.evidence(folder, boot_id=attempt.boot_id)
+        lost = self._store.past.lost_attempts(since=since, limit=LOST_AT_ONCE)
+        for attempt, found in self._executor.late_ends(lost):
             run = self._store.run(attempt.run_id)
-            if not isinstance(found, Ended) or run is None:
+            if run is None:
                 continue
             spec = self._store.definition(run.digest)
             if attempt.step and has_steps(spec):

@@ -17,7 +17,7 @@ from engine.host.run_ids import new_run_id
 from engine.host.wake import WakePipe
 from engine.journal.audit_tail import AuditTail
 from engine.ledger.opening import open_view
-from engine.ports import Alive, Clock, Journal
+from engine.ports import Clock, Journal
 from engine.service.duties import Parts, make_loops
 from engine.service.session import OpenSession
 from engine.service.threads import Threads
@@ -149,10 +149,10 @@ class Running:
 
     def _adopt(self) -> None:
         """Take over the attempts of an earlier engine: running, ended unnoticed, or never started."""
-        for live in self.session.store.live_attempts():
-            self.duties.worker.adopt(live.attempt)
-            folder = self.session.config.attempt_dir(live.attempt.key)
-            run = self.session.store.run(live.attempt.run_id)
-            is_alive = isinstance(self._launcher.evidence(folder, boot_id=live.attempt.boot_id), Alive)
-            if is_alive and run is not None:
+        live = self.session.store.live_attempts()
+        for one in live:
+            self.duties.worker.adopt(one.attempt)
+        for attempt, _ in self.duties.executor.check(live).alive:
+            run = self.session.store.run(attempt.run_id)
+            if run is not None:
                 self._journal.report(AttemptAdopted(run=run))

@@ -303,7 +303,7 @@ class World:
         return Housekeeper(
             store=self.store,
             clock=self.clock,
-            launcher=self.launcher,
+            executor=self.loops.executor,
             journal=self.journal,
             config=replace(self.config, **settings),
             is_held=lambda: self.guard.is_held,

@@ -1,0 +1,3 @@
+"""Executes the attempts that an engine has started: on this host, or on others."""
+
+__all__ = ["executor", "here"]
