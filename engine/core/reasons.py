@@ -73,6 +73,7 @@ class Reason(_Word):
     OOM = "oom", "the system was out of memory"
     SUPERVISOR_KILLED = "supervisor_killed", "its supervisor was killed"
     HOST_REBOOT = "host_reboot", "the host was restarted"
+    HOST_CUT_OFF = "host_cut_off", "its host could not reach the ledger in time, so it was killed there"
     CONTAINER_RESTART = "container_restart", "its container was restarted"
     EVIDENCE_GONE = "evidence_gone", "its evidence was deleted"
     EVIDENCE_FORGED = "evidence_forged", "its evidence does not come from its supervisor"
