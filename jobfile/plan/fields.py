@@ -31,13 +31,13 @@ _ORDER: Final = (
     *("pass_env", "secrets"),
     *("container", "user", "umask", "new_privileges", "nice", "io", "limits"),
     *("timeout", "kill_grace", "retry", "concurrency", "start_deadline", "deadline"),
-    *("queue", "priority", "idempotent"),
+    *("runs_on", "queue", "priority", "idempotent"),
     *("idempotency_key", "pause_on_failure", "skip_exit", "outputs", "artifacts", "notify"),
     *("ping", "renamed_from"),
 )
 """The order of a job's fields."""
 _SETS: Final = frozenset(
-    {"tags", "when", "pass_env", "artifacts", "skip_exit", "enum", "needs", "matrix", "triggers"}
+    {"tags", "runs_on", "when", "pass_env", "artifacts", "skip_exit", "enum", "needs", "matrix", "triggers"}
 )
 """Lists that show only added and removed items."""
 
