@@ -144,6 +144,10 @@ class ScriptedLauncher:
         """The supervisor dies without a record."""
         self._flight(attempt_id).end = Lost(at=self._clock.now(), reason=Reason.SUPERVISOR_KILLED)
 
+    def cut_off(self, attempt_id: str) -> None:
+        """The supervisor ends the attempt because its lease is over."""
+        self._flight(attempt_id).end = Lost(at=self._clock.now(), reason=Reason.HOST_CUT_OFF)
+
     def _end(
         self,
         attempt_id: str,

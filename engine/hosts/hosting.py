@@ -63,7 +63,7 @@ class Hosting:
         host_clock: Clock,
         config: EngineConfig,
     ) -> None:
-        """`clock` is the ledger's; `host_clock` is that of this host, by which its supervisors write evidence."""
+        """`clock` is the ledger's; with `host_clock`, that of this host, its supervisors stamp evidence."""
         self._me = me
         self._shared = shared
         self._store = store
@@ -100,7 +100,7 @@ class Hosting:
                 pass
 
     def renew(self) -> float:
-        """Renew all leases, and give a sign of life; the seconds until that is due again.
+        """Renew all leases, and give a heartbeat; the seconds until that is due again.
 
         What this host has and the ledger does not give it any more is killed. What the ledger gives it and
         this process does not know is adopted, or given back when it was never executed.
@@ -161,7 +161,7 @@ class Hosting:
         self._shared.hosts.leave(self._me.id, self._me.process)
 
     def take(self, attempt: AttemptKey) -> threading.Event | None:
-        """Take an attempt, when there is a slot, and start it; what tells its end, or None without it."""
+        """Take an attempt, when there is a slot, and start it; the event of its end, or None without it."""
         with self._has_slot:
             while not self.is_ending and len(self._held) + len(self._taking) >= self._me.slots:
                 self._has_slot.wait(CHECK_SECONDS)

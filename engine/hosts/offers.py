@@ -58,7 +58,7 @@ class Offers:
                 failed[one.attempt.id] = StartError(at=at, reason=Reason.START_ERROR, detail=trouble)
                 continue
             spec = self._store.definition(one.run.digest)
-            offers.append(Offer(one.attempt, getattr(spec, "runs_on", ()), self._leases.of(spec)))
+            offers.append(Offer(one.attempt, spec.runs_on, self._leases.of(spec)))
         self._shared.deliveries.offer(offers)
         self._carrier.offer(offers)
         return failed

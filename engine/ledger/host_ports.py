@@ -36,7 +36,7 @@ class Hosts(Protocol):
         ...
 
     def sign(self, host: str, process: str, *, skew: timedelta, free_bytes: int, trouble: str) -> bool | None:
-        """Note a sign of life; whether it is draining, and None when another process is that host now."""
+        """Note a heartbeat; whether it is draining, and None when another process is that host now."""
         ...
 
     def leave(self, host: str, process: str) -> None:

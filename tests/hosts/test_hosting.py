@@ -32,7 +32,9 @@ def test_each_run_is_executed_by_one_host(tmp_path: Path) -> None:
     world.check_once()
 
 
-def test_a_host_without_power_loses_its_runs_and_another_repeats_only_what_may_be_repeated(tmp_path: Path) -> None:
+def test_a_host_without_power_loses_its_runs_and_another_repeats_only_what_may_be_repeated(
+    tmp_path: Path,
+) -> None:
     world = HostsWorld(tmp_path, JOBS, hosts=["a"])
     world.run_by_hand("once")
     world.run_by_hand("often")

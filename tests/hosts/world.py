@@ -1,7 +1,7 @@
-"""Several hosts on one ledger in a real server: a leader's loops and hosts, with one clock that the test sets.
+"""Several hosts on one ledger in a real server: a leader's loops and hosts, with a clock that the test sets.
 
-The server's clock is replaced by the test's. Attempts are scripted. What the network, a process or a whole host may
-do is a method here.
+The server's clock is replaced by the test's. Attempts are scripted. What the network, a process or a whole
+host may do is a method here.
 """
 
 from collections.abc import Callable, Sequence
@@ -29,6 +29,7 @@ from tests.ledgers import Chosen
 LEASES = Leases(idempotent=timedelta(seconds=60), once=timedelta(minutes=15))
 
 
+FUNCTION = "create or replace function {}() returns bigint language sql volatile as '{}'"
 SHORT = 120.0
 STEP = 5.0
 
@@ -42,8 +43,8 @@ class ServerClock(FakeClock):
         db.execute("create table if not exists test_time (us bigint)")
         db.execute("truncate test_time")
         db.execute("insert into test_time values (0)")
-        db.execute("create or replace function now_us() returns bigint language sql volatile as 'select us from test_time'")
-        db.execute("create or replace function up_us() returns bigint language sql volatile as 'select 1000000000000'")
+        db.execute(FUNCTION.format("now_us", "select us from test_time"))
+        db.execute(FUNCTION.format("up_us", "select 1000000000000"))
         self._tell()
 
     def advance(self, *, seconds: float) -> None:
@@ -105,7 +106,9 @@ def Network_of(network: Network, port: Any) -> Network:
 class FakeHost:
     """A host of a world: its process may be frozen, cut off or killed, its jobs go on."""
 
-    def __init__(self, world: "HostsWorld", name: str, *, slots: int = 4, labels: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, world: "HostsWorld", name: str, *, slots: int = 4, labels: tuple[str, ...] = ()
+    ) -> None:
         self.world = world
         self.name = name
         self.slots, self.labels = slots, labels
@@ -186,7 +189,9 @@ class FakeHost:
 class HostsWorld(World):
     """A leader, and its hosts."""
 
-    def __init__(self, folder: Path, text: str, hosts: Sequence[str] = ("a", "b", "c"), **settings: Any) -> None:
+    def __init__(
+        self, folder: Path, text: str, hosts: Sequence[str] = ("a", "b", "c"), **settings: Any
+    ) -> None:
         self.queue = Queue()
         self.hosts: dict[str, FakeHost] = {}
         known = Chosen.ledgers._of(folder / ".jobfile" / "ledger.db")  # type: ignore[attr-defined]  # of a server

@@ -15,8 +15,10 @@ where leader.holder = excluded.holder
 returning term;
 
 -- name: release
+-- Gives up the lead; only its holder can.
 update leader set until = 0 where holder = :holder returning term;
 
 -- name: current
+-- Who leads, or led last.
 select holder, leader.host, coalesce(host.name, '') as host_name, term, until, now_us() as now
 from leader left join host on host.id = leader.host;

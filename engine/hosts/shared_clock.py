@@ -32,7 +32,7 @@ class SharedClock:
         return self._own.elapsed()
 
     def ask_again(self) -> None:
-        """Correct the drift of this host's clock. Raises what asking raises, and then goes on as before."""
+        """Correct the drift of this host's clock. Raises what asking raises, and keeps its time then."""
         base = self._asked()
         with self._lock:
             self._base = base
