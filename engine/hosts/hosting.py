@@ -7,15 +7,17 @@ from typing import Final
 
 from engine.config import EngineConfig
 from engine.core.errors import SupersededError
-from engine.core.hosts import MARGIN, Delivery, Host
+from engine.core.hosts import Delivery, Host
 from engine.core.lifecycle import AttemptKey, Ended, Outcome, StartError
 from engine.core.reasons import Reason
 from engine.core.records import LiveAttempt
 from engine.execution.run_folders import free_bytes
 from engine.hosts.executor import Flight
 from engine.hosts.here import Here
+from engine.hosts.settings import HostSettings
+from engine.hosts.sweeping import Sweeper
 from engine.ledger.host_ports import SharedLedger
-from engine.ledger.store_ports import Execution
+from engine.ledger.store_ports import Store
 from engine.ports import Alive, Clock, Launcher, LaunchOrder, Lease, NotStarted, Stop
 from engine.transactions.steps import Courses, still_to_start
 from jobfile.model.namedtuple import NamedTuple
@@ -26,6 +28,7 @@ RENEW_SECONDS: Final = 5.0
 """How often leases are renewed, at least."""
 RENEWALS: Final = 3
 """How often a lease is renewed before it would end."""
+SWEEP_SECONDS: Final = 60.0
 DOUBT_SECONDS: Final = 1.0
 """How long an attempt that the ledger gave this host, unknown to this process, may have no evidence."""
 FENCE: Final = "JOBFILE_FENCE"
@@ -57,16 +60,24 @@ class Hosting:
         *,
         me: Host,
         shared: SharedLedger,
-        store: Execution,
+        renewals: SharedLedger,
+        store: Store,
         launcher: Launcher,
         clock: Clock,
         host_clock: Clock,
         config: EngineConfig,
+        settings: HostSettings,
     ) -> None:
-        """`clock` is the ledger's; with `host_clock`, that of this host, its supervisors stamp evidence."""
+        """`clock` is the ledger's; with `host_clock`, that of this host, its supervisors stamp evidence.
+
+        `renewals` has a connection of its own: nothing that is slow may delay them.
+        """
         self._me = me
         self._shared = shared
+        self._renewals = renewals
         self._store = store
+        self._margin = settings.margin.total_seconds()
+        self._sweeper = Sweeper(store, config, clock)
         self._launcher = launcher
         self._clock = clock
         self._host_clock = host_clock
@@ -84,6 +95,16 @@ class Hosting:
     def running(self) -> int:
         """How many attempts this host has."""
         return len(self._held)
+
+    @property
+    def takes_work(self) -> bool:
+        """Whether this host takes attempts now."""
+        return not (self.is_ending or self._is_draining or self._trouble())
+
+    def sweep(self) -> float:
+        """Delete old folders of runs that are no more; the seconds until the next part."""
+        self._sweeper.sweep()
+        return SWEEP_SECONDS
 
     def begin(self) -> None:
         """Appear as a host, and take over what earlier processes of it had."""
@@ -109,7 +130,7 @@ class Hosting:
         with self._lock:
             known_before = {*self._held}
         own = {"host": self._me.id, "process": self._me.process, "boot_id": self._me.boot_id}
-        renewed = {one.attempt.id: one for one in self._shared.holding.renew(**own)}
+        renewed = {one.attempt.id: one for one in self._renewals.holding.renew(**own)}
         for name, delivery in renewed.items():
             with self._lock:
                 held = self._held.get(name)
@@ -117,7 +138,7 @@ class Hosting:
                     if name not in self._taking:
                         self._doubt(delivery)
                     continue
-                until = asked_at + delivery.lease.total_seconds() - MARGIN.total_seconds()
+                until = asked_at + delivery.lease.total_seconds() - self._margin
                 self._held[name] = held._replace(until=until)
             self._launcher.extend(self._config.attempt_dir(delivery.attempt), until)
         for name in known_before - renewed.keys():
@@ -165,7 +186,7 @@ class Hosting:
         with self._has_slot:
             while not self.is_ending and len(self._held) + len(self._taking) >= self._me.slots:
                 self._has_slot.wait(CHECK_SECONDS)
-            if self.is_ending or self._is_draining or self._trouble() or attempt.id in self._held:
+            if not self.takes_work or attempt.id in self._held:
                 return None
             self._taking.add(attempt.id)
         try:
@@ -174,7 +195,7 @@ class Hosting:
             delivery = self._shared.holding.take(attempt, **own)
             if delivery is None:
                 return None
-            until = asked_at + delivery.lease.total_seconds() - MARGIN.total_seconds()
+            until = asked_at + delivery.lease.total_seconds() - self._margin
             held = _Held(delivery, until, threading.Event())
             with self._lock:
                 self._held[attempt.id] = held
@@ -253,14 +274,14 @@ class Hosting:
 
     def _adopt(self, delivery: Delivery) -> None:
         self._doubts.pop(delivery.attempt.id, None)
-        until = self._clock.elapsed() + delivery.lease.total_seconds() - MARGIN.total_seconds()
+        until = self._clock.elapsed() + delivery.lease.total_seconds() - self._margin
         with self._lock:
             self._held[delivery.attempt.id] = _Held(
                 delivery, until, threading.Event(), is_begun=delivery.started_at is not None
             )
 
     def _sign(self) -> None:
-        is_draining = self._shared.hosts.sign(
+        is_draining = self._renewals.hosts.sign(
             self._me.id,
             self._me.process,
             skew=-self._ahead(),

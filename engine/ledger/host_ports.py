@@ -148,6 +148,13 @@ class SharedLedger(Protocol):
     holding: Holding
     hints: Hints
 
+    def place_for(self, name: str, *, table: str, make: Callable[[], str]) -> str:
+        """A schema of its own, beside the ledger, for the tables of another project; how to connect to it.
+
+        If `table` is not in it, the statements of `make` are run.
+        """
+        ...
+
     def close(self) -> None:
         """Close the connection."""
         ...

@@ -14,6 +14,7 @@ from engine.core.retry import state_after
 from engine.core.webhooks import REMEMBERED
 from engine.execution import run_folders
 from engine.hosts.executor import Executor
+from engine.hosts.sweeping import Sweeper
 from engine.ledger.store_ports import Retention
 from engine.notifications.noting import owe_for_hold
 from engine.ports import Clock, Journal, Stop
@@ -64,7 +65,7 @@ class Housekeeper:
         self._config = config
         self._is_held = is_held
         self._looks = 0
-        self._shard = 0
+        self._sweeper = Sweeper(store, config, clock)
         self._later: dict[str, Run] = {}
         # An earlier engine may have found too little space, and there may be enough again.
         self.is_disk_low = store.incidents.hold(DISK_HOLD) is not None
@@ -83,7 +84,7 @@ class Housekeeper:
                 self.resolve()
                 self.compress()
                 self.drop_artifacts()
-                self._sweep()
+                self._sweeper.sweep()  # of runs whose folders an engine had no time to delete
                 if counts:
                     self.drop_outputs()
         if not is_more:
@@ -129,8 +130,8 @@ class Housekeeper:
         left = {run.id: [one.key for one in self._store.past.attempts(run.id)] for run in found}
         with self._store.transaction():
             gone = self._store.past.prune(found, now=self._clock.now())
-        # Rows before folders: after a crash in between, `_sweep` deletes the folders, but a row without its
-        # folder would promise an output that is gone.
+        # Rows before folders: after a crash in between, the sweeper deletes the folders, but a row without
+        # its folder would promise an output that is gone.
         for run in gone:
             run_folders.remove_run(self._config.run_dir(run.id), left[run.id])
         if gone:
@@ -210,16 +211,6 @@ class Housekeeper:
         for run in found:
             for attempt in self._store.past.attempts(run.id):
                 run_folders.remove(run_folders.artifacts_of(self._config.attempt_dir(attempt.key)))
-
-    def _sweep(self) -> None:
-        """Delete old folders that belong to no run, of one shard a round: an
-        engine died before it deleted them.
-        """
-        older_than = (self._clock.now() - timedelta(days=self._config.keep_days)).timestamp()
-        for path in run_folders.old_entries(self._config.runs_dir, shard=self._shard, older_than=older_than):
-            if self._store.run(run_folders.run_of(path.name)) is None:
-                run_folders.remove(path)
-        self._shard = (self._shard + 1) % run_folders.SHARDS
 
     def watch_disk(self) -> None:
         """Hold starts while disk space is low: the rest is for running jobs,

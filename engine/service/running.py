@@ -15,6 +15,7 @@ from engine.host.hardening import allow_many_files
 from engine.host.orphans import reap_orphans
 from engine.host.run_ids import new_run_id
 from engine.host.wake import WakePipe
+from engine.hosts.executor import Executor
 from engine.journal.audit_tail import AuditTail
 from engine.ledger.opening import open_view
 from engine.ports import Clock, Journal
@@ -36,10 +37,12 @@ class Running:
         journal: Journal,
         threads: Threads,
         serves: Callable[[Run], bool] | None = None,
+        executor: Executor | None = None,
     ) -> None:
         """Starts the launcher, and no loop yet.
 
-        With `serves`, only the runs that it accepts start, as a command needs it.
+        With `serves`, only the runs that it accepts start, as a command needs it. With `executor`, other
+        hosts execute them, and there is no launcher here.
         """
         self.session: Final = session
         self.threads: Final = threads
@@ -49,9 +52,10 @@ class Running:
         self._is_command = serves is not None
         self.audit: Final = AuditTail(session.store, journal)
         self._wake_pipe = WakePipe(session.config.state_dir, self._take_hint)
-        # Before any thread: the launcher is started while this process is small and has one thread.
         self._launcher = ProcessLauncher(self._wake_pipe.path, key=session.lock.key, umask=session.umask)
-        self._launcher.start()
+        if executor is None:
+            # Before any thread: the launcher is started while this process is small and has one thread.
+            self._launcher.start()
         allow_many_files()
         reap_orphans(is_own=self._launcher.is_launcher)
         self.duties: Final = make_loops(
@@ -59,6 +63,7 @@ class Running:
                 store=session.store,
                 clock=clock,
                 launcher=self._launcher,
+                executor=executor,
                 journal=journal,
                 config=session.config,
                 boot_id=session.boot_id,

@@ -18,6 +18,7 @@ from engine.core.lifecycle import AttemptKey
 from engine.hosts.executor import Executor
 from engine.hosts.hosting import Hosting
 from engine.hosts.offers import Offers
+from engine.hosts.settings import HostSettings
 from engine.ledger.postgres.address import address_of
 from engine.ledger.postgres.shared import PostgresSharedLedger
 from engine.ledger.rows import to_us
@@ -148,6 +149,8 @@ class FakeHost:
         self.hosting = Hosting(
             me=me,
             shared=self.network,  # type: ignore[arg-type]  # the ports, behind a cable
+            renewals=self.network,  # type: ignore[arg-type]  # as above
+            settings=HostSettings(leases=LEASES),
             store=store,  # type: ignore[arg-type]  # as above
             launcher=self.launcher,
             clock=world.clock,
