@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Final, Self
 
+from engine.config import STORE
 from engine.execution.launcher_client import Beside
 from engine.host.environment import environment
 from engine.host.hardening import PARENT
@@ -23,9 +24,15 @@ STEADY_SECONDS: Final = 60.0
 class PageServer:
     """The server as a child of this process; the kernel kills it when this process ends."""
 
-    def __init__(self, arguments: Sequence[str], clock: Clock, *, tell: Callable[[str], None]) -> None:
-        """`arguments` are those of  jobfile serve; `tell` is called with a line when the server has ended."""
+    def __init__(
+        self, arguments: Sequence[str], clock: Clock, *, store: str, tell: Callable[[str], None]
+    ) -> None:
+        """`arguments` are those of  jobfile serve; `tell` is called with a line when the server has ended.
+
+        `store`, the URL of a ledger in a server, may have a password, and so is not among the arguments.
+        """
         self._argv = (sys.executable, "-m", "engine.cli.main", "serve", *arguments)
+        self._store = store
         self._clock = clock
         self._tell = tell
         self._ended = threading.Event()
@@ -49,7 +56,8 @@ class PageServer:
         wait = FIRST_WAIT_SECONDS
         while not self._ended.is_set():
             began = self._clock.elapsed()
-            self._beside = Beside(self._argv, env={**environment(), PARENT: str(os.getpid())})
+            own = {PARENT: str(os.getpid()), STORE: self._store}
+            self._beside = Beside(self._argv, env={**environment(), **own})
             how = self._beside.wait()
             if self._ended.is_set():
                 return
