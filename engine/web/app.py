@@ -67,10 +67,8 @@ class App:
         self._threads = ThreadPoolExecutor(MAX_ANSWERS, thread_name_prefix="answer")
 
     def close(self) -> None:
-        """End the threads, and the connections to the ledger."""
+        """End the threads."""
         self._threads.shutdown()
-        self._site.watch.close()
-        self._site.place.reader.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""

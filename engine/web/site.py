@@ -35,6 +35,11 @@ class Site:
     proxy_role: Role = Role.VIEWER
     """What a user may do whom the proxy names."""
 
+    def close(self) -> None:
+        """Close what is open of the ledger."""
+        self.watch.close()
+        self.place.reader.close()
+
     @property
     def origins(self) -> frozenset[str]:
         """Where a page may come from that changes something."""

@@ -204,6 +204,7 @@ class Web:
 
     def close(self) -> None:
         self.app.close()
+        self.site.close()
         self._end_engine()
         Chosen.ledgers.give_back(self.world.config.ledger)
 

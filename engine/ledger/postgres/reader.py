@@ -1,5 +1,5 @@
-"""Reads a ledger in PostgreSQL again and again, on connections that are kept: a new one reads the catalog of
-all tables anew, which takes longer than most answers.
+"""Reads a ledger in PostgreSQL again and again, on connections that are kept: a new one reads the catalog
+of all tables again, which takes longer than most answers.
 """
 
 import math
