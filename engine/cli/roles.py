@@ -1,4 +1,4 @@
-"""The roles of  jobfile up  on a ledger that several hosts share: who decides what runs, and who executes it."""
+"""The roles of  jobfile up  on a ledger that hosts share: who decides what runs, and who executes it."""
 
 import os
 import sys
@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import click
 
@@ -49,9 +49,7 @@ def run_worker(
     duration: timedelta | None,
 ) -> None:
     """Execute what the leader offers, until the end."""
-    service = HostService(
-        config, about, host_settings(config.environ), journal, SystemClock(), ended=ended
-    )
+    service = HostService(config, about, host_settings(config.environ), journal, SystemClock(), ended=ended)
     try:
         service.start()
         manager.ready(f"executes jobs as the host {about.name}")

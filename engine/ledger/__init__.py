@@ -11,6 +11,7 @@ __all__ = [
     "opening",
     "past_ports",
     "ports",
+    "reader_ports",
     "soundness_ports",
     "source_fact",
     "store_ports",

@@ -7,9 +7,9 @@ nothing is lost by refusing, and in the session, when the sessions before it can
 from datetime import datetime
 from typing import Final
 
-from engine.answers.presence import SILENT
 from engine.config import EngineConfig
 from engine.core.errors import EngineRunningError
+from engine.core.records import SILENT
 from engine.host.home import Home, home_of, keep_home
 from engine.ledger.store_ports import Store
 
@@ -87,6 +87,6 @@ class Claim:
         where = "another state folder" if other is None else other.where
         return EngineRunningError(
             f"the ledger {self._config.ledger_name} is that of the engine of {where}, which {reason}. "
-            "Start it there, or end it there in order, and wait for its jobs; or share the ledger: start each "
-            "host with --role"
+            "Start it there, or end it there in order, and wait for its jobs; or share the ledger: start "
+            "each host with --role"
         )

@@ -9,7 +9,7 @@ import psycopg
 from engine.core.errors import StoreRefusedError
 from engine.ledger.copy_ports import Cells
 from engine.ledger.postgres.address import Address
-from engine.ledger.postgres.connection import PostgresConnection
+from engine.ledger.postgres.connection import CHANGE, PostgresConnection
 from engine.ledger.postgres.migrate import MOVED, MOVED_TO, VERSION, migrate
 from engine.ledger.postgres.store import PostgresView
 
@@ -55,7 +55,7 @@ class PostgresCopyable:
         return found
 
     def rows(self, table: str, columns: Sequence[str], key: Sequence[str]) -> Iterator[Cells]:
-        own = f" where key <> '{VERSION}'" if table == "meta" else ""
+        own = f" where key not in ('{VERSION}', '{CHANGE}')" if table == "meta" else ""
         text = f"select {', '.join(columns)} from {table}{own} order by {', '.join(key)}"  # noqa: S608  names of the ledger's own tables
         return (tuple(row) for row in self._db.stream(text))
 
