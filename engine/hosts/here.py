@@ -1,6 +1,6 @@
 """Executes attempts on this host, under supervisors that outlive the engine."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -37,8 +37,17 @@ STILL_GONE_SECONDS = 2.5
 class Here:
     """Implements `Executor` with a launcher of this host."""
 
-    def __init__(self, *, store: Execution, clock: Clock, launcher: Launcher, config: EngineConfig) -> None:
-        """Nothing is executed yet."""
+    def __init__(
+        self,
+        *,
+        store: Execution,
+        clock: Clock,
+        launcher: Launcher,
+        config: EngineConfig,
+        adorn: Callable[[LaunchOrder], LaunchOrder] = lambda order: order,
+    ) -> None:
+        """`adorn` gets each order, and may add to it."""
+        self._adorn = adorn
         self._store = store
         self._clock = clock
         self._launcher = launcher
@@ -62,7 +71,7 @@ class Here:
                     if isinstance(order, StartError):
                         failed[one.attempt.id] = order
                     else:
-                        orders.append(order)
+                        orders.append(self._adorn(order))
             finally:  # the ledger may fail in between: launch those that are prepared
                 if orders:
                     self._launcher.launch(*orders)
