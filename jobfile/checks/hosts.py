@@ -7,11 +7,9 @@ from jobfile.checks.finding import finding
 from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.files.fileset import JobText
 from jobfile.files.merged_settings import Setting
+from jobfile.model.labels import LABEL_RULE, MOST_LABELS, is_label
 from jobfile.model.regex import regex
 
-MOST_LABELS: Final = 6
-"""The largest number of labels that a job can ask for."""
-_LABEL: Final = regex("[a-z0-9][a-z0-9_-]{0,62}")
 _BETWEEN: Final = regex(r"\s*+[,;+&]\s*+|\s++")
 """What separates labels that are written as one text."""
 _ELSE: Final = regex("[^a-z0-9_-]++")
@@ -23,7 +21,9 @@ def check_labels(job: JobText) -> Iterator[Diagnostic]:
     if setting is None:
         return
     labels = list(setting.entries())
-    yield from (_no_label(one, is_alone=one is setting) for one in labels if not _is_label(one.text))
+    for one in labels:
+        if "{{" not in one.text and not is_label(one.text):  # JF113
+            yield _no_label(one, is_alone=one is setting)
     count = len({one.text for one in labels})
     if count > MOST_LABELS:
         yield finding(
@@ -36,16 +36,11 @@ def check_labels(job: JobText) -> Iterator[Diagnostic]:
         )
 
 
-def _is_label(text: str) -> bool:
-    """Whether a text is a label, or has a template, which is another mistake [JF113]."""
-    return _LABEL.fullmatch(text) is not None or "{{" in text
-
-
 def _no_label(label: Setting, *, is_alone: bool) -> Diagnostic:
     text = label.text
     words = [word for word in _BETWEEN.split(text.lower()) if word]
     meant = f"[{', '.join(words)}]" if len(words) > 1 else _in_small_letters(text)
-    if len(words) > 1 and not all(map(_LABEL.fullmatch, words)):
+    if len(words) > 1 and not all(map(is_label, words)):
         meant = None
     help_ = () if meant is None else (f"write `{meant}`",)
     if meant is not None and len(words) > 1 and not is_alone:
@@ -54,7 +49,7 @@ def _no_label(label: Setting, *, is_alone: bool) -> Diagnostic:
         label,
         "JF105",
         f"`{text[:40]}` is not a label of a host" if text else "a label of `runs_on` is empty",
-        label="expected small letters, digits, _ and -, a letter or digit first, at most 63 in all",
+        label=f"expected {LABEL_RULE}",
         help=help_,
         fix=meant,
     )
@@ -63,4 +58,4 @@ def _no_label(label: Setting, *, is_alone: bool) -> Diagnostic:
 def _in_small_letters(text: str) -> str | None:
     """The label that a text most likely means."""
     name = _ELSE.sub("-", text.lower()).strip("-_")
-    return name if text.isascii() and _LABEL.fullmatch(name) and name != "null" else None
+    return name if text.isascii() and is_label(name) and name != "null" else None

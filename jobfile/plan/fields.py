@@ -37,7 +37,7 @@ _ORDER: Final = (
 )
 """The order of a job's fields."""
 _SETS: Final = frozenset(
-    {"tags", "runs_on", "when", "pass_env", "artifacts", "skip_exit", "enum", "needs", "matrix", "triggers"}
+    {"tags", "when", "pass_env", "artifacts", "skip_exit", "enum", "needs", "matrix", "triggers"}
 )
 """Lists that show only added and removed items."""
 
