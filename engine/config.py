@@ -42,6 +42,8 @@ MAX_DIGITS = 9
 
 SERVERS = ("postgresql", "postgres")
 """The schemes of ledgers in a server."""
+STORE = "JOBFILE_STORE"
+"""The variable with the URL of a ledger in a server."""
 STATE_FOLDER = ".jobfile"
 MAIN_FILE = "jobs.yaml"
 
@@ -68,6 +70,8 @@ class EngineConfig:
     environ: Mapping[str, str]
     store: str = ""
     """The URL of a ledger in a server; empty when the ledger is the file in the state folder."""
+    is_leader: bool = False
+    """Whether other hosts execute what this engine starts."""
     account: Callable[[], Mapping[str, str]] = dict
     """HOME, USER and LOGNAME of the user that the engine runs as; read when something is executed."""
     max_running: int = MAX_RUNNING
@@ -171,7 +175,7 @@ def find_store(given: str | None, *, environ: Mapping[str, str]) -> str:
 
     An error shows the scheme alone: the rest may hold a password.
     """
-    found = environ.get("JOBFILE_STORE", "") if given is None else given
+    found = environ.get(STORE, "") if given is None else given
     scheme, mark, _ = found.partition("://")
     if found and (not mark or scheme not in SERVERS):
         said = f"the scheme `{scheme}`" if mark else "no scheme"

@@ -1,13 +1,14 @@
 """Settings for all tests."""
 
 import gc
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from itertools import islice
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
+from tests.ledgers import Chosen
 from tests.soak import IS_SOAK, examples
 
 settings.register_profile(
@@ -51,12 +52,29 @@ LONGEST = (
 def pytest_addoption(parser: pytest.Parser) -> None:
     """--update rewrites the golden files; review the difference like code.
 
-    --store postgres is for tests/engine/test_engine.py, test_past.py and test_faults.py.
+    --store postgres is for tests/web, and tests/engine/test_engine.py, test_past.py and test_faults.py.
     """
     parser.addoption("--update", action="store_true", help="rewrite golden files")
     parser.addoption(
         "--store", choices=["sqlite", "postgres"], default="sqlite", help="the ledgers of engines"
     )
+
+
+@pytest.fixture(scope="session")
+def in_server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, worker_id: str
+) -> Iterator[object]:
+    """All ledgers in a server, with --store postgres; None without it."""
+    if request.config.getoption("store") == "sqlite":
+        yield None
+        return
+    from tests.postgres_ledgers import InServer  # noqa: PLC0415  psycopg takes time to load
+    from tests.postgres_servers import run_folder, shared_server  # noqa: PLC0415  as above
+
+    with shared_server(run_folder(tmp_path_factory)) as server:
+        made = Chosen.ledgers = InServer(server, worker_id)
+        yield made
+        made.close()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -39,6 +39,26 @@ class Ledgers(Protocol):
 
     def view(self, file: Path) -> View: ...
 
+    def url(self, file: Path) -> str:
+        """Its URL; empty if it is the file."""
+        ...
+
+    def content(self, file: Path) -> bytes:
+        """All that is in it."""
+        ...
+
+    def lose(self, file: Path) -> None:
+        """From now on there is no ledger."""
+        ...
+
+    def damage(self, file: Path) -> None:
+        """From now on it is refused."""
+        ...
+
+    def give_back(self, file: Path) -> None:
+        """The test needs it no more."""
+        ...
+
 
 class InFiles:
     """The ledger is the file."""
@@ -51,6 +71,24 @@ class InFiles:
 
     def view(self, file: Path) -> View:
         return SqliteView.open(file)
+
+    def url(self, file: Path) -> str:
+        return ""
+
+    def content(self, file: Path) -> bytes:
+        return b"".join(one.read_bytes() for one in file.parent.glob(f"{file.name}*"))
+
+    def lose(self, file: Path) -> None:
+        for name in ("", "-wal", "-shm"):
+            Path(f"{file}{name}").unlink(missing_ok=True)
+
+    def damage(self, file: Path) -> None:
+        size = file.stat().st_size
+        self.lose(file)
+        file.write_bytes(b"x" * size)
+
+    def give_back(self, file: Path) -> None:
+        pass
 
 
 class Chosen:

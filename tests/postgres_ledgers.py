@@ -6,6 +6,7 @@ import psycopg
 
 from engine.ledger.postgres.address import address_of
 from engine.ledger.postgres.connection import PostgresConnection
+from engine.ledger.postgres.migrate import known_version
 from engine.ledger.postgres.store import PostgresStore, PostgresView
 from tests.postgres_servers import Server
 from tests.store.conformance import Ledger
@@ -33,7 +34,10 @@ class Known:
         PostgresStore.open(address_of(url)).close()
         self.superuser = psycopg.connect(url, autocommit=True)
         [(text,)] = self.superuser.execute(EMPTY).fetchall()
-        self._empty = f"{text}; delete from meta where key not in ('lineage', 'version')"
+        self._empty = (
+            f"{text}; delete from meta where key not in ('lineage', 'version'); "
+            f"update meta set value = '{known_version()}' where key = 'version'"
+        )
         self._made: list[tuple[PostgresConnection, PostgresConnection]] = []
         self._taken = 0
 
@@ -59,43 +63,60 @@ class Known:
 
 
 class InServer:
-    """Ledgers for engines: each state folder of a test gets a database, which the next test finds empty."""
+    """Ledgers for engines: each state folder of a test gets a database, which a later test finds empty."""
 
     def __init__(self, server: Server, name: str) -> None:
         self._server = server
         self._name = name
         self._made: list[Known] = []
+        self._free: list[Known] = []
         self._taken: dict[Path, Known] = {}
-        self._opened: list[PostgresStore | PostgresView] = []
+        self._opened: dict[Path, list[PostgresStore | PostgresView]] = {}
 
     def store(self, file: Path) -> PostgresStore:
-        opened = PostgresStore.open(address_of(self._of(file).url))
-        self._opened.append(opened)
+        opened = PostgresStore.open(address_of(self.url(file)))
+        self._opened[file].append(opened)
         return opened
 
     def view(self, file: Path) -> PostgresView:
-        opened = PostgresView.open(address_of(self._of(file).url))
-        self._opened.append(opened)
+        opened = PostgresView.open(address_of(self.url(file)))
+        self._opened[file].append(opened)
         return opened
 
-    def empty(self) -> None:
-        for one in self._opened:
+    def url(self, file: Path) -> str:
+        if file not in self._taken:
+            if not self._free:
+                self._free.append(a_database(self._server, f"{self._name}-{len(self._made)}"))
+                self._made.append(self._free[0])
+            self._taken[file], self._opened[file] = self._free.pop(), []
+        return self._taken[file].url
+
+    def content(self, file: Path) -> bytes:
+        found = self._taken[file].superuser.execute("select schema_to_xml('public', true, false, '')")
+        return str(found.fetchall()).encode()
+
+    def lose(self, file: Path) -> None:
+        self._taken[file].superuser.execute("alter schema public rename to gone; create schema public")
+
+    def damage(self, file: Path) -> None:
+        self._taken[file].superuser.execute("update meta set value = '999999' where key = 'version'")
+
+    def give_back(self, file: Path) -> None:
+        for one in self._opened.pop(file):
             one.close()
-        self._opened.clear()
-        for known in self._taken.values():
-            known.empty()
-        self._taken.clear()
+        known = self._taken.pop(file)
+        if known.superuser.execute("select from pg_namespace where nspname = 'gone'").rowcount:
+            known.superuser.execute("drop schema public; alter schema gone rename to public")
+        known.empty()
+        self._free.append(known)
+
+    def empty(self) -> None:
+        for file in list(self._taken):
+            self.give_back(file)
 
     def close(self) -> None:
         for known in self._made:
             known.close()
-
-    def _of(self, file: Path) -> Known:
-        if file not in self._taken:
-            if len(self._taken) == len(self._made):
-                self._made.append(a_database(self._server, f"{self._name}-{len(self._made)}"))
-            self._taken[file] = self._made[len(self._taken)]
-        return self._taken[file]
 
 
 def a_database(server: Server, name: str) -> Known:

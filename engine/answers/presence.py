@@ -4,15 +4,12 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta, tzinfo
 
 from engine.core.reasons import IncidentKind
-from engine.core.records import CLOCK_HOLD, DISK_HOLD, ON_TIME, RESTORED_HOLD, Incident
+from engine.core.records import CLOCK_HOLD, DISK_HOLD, ON_TIME, RESTORED_HOLD, SILENT, Incident
 from engine.core.vocabulary import instant_text, seconds_text
 from engine.ledger.ports import View
 from jobfile.model.namedtuple import NamedTuple
 
 HOLDS = (CLOCK_HOLD, RESTORED_HOLD, DISK_HOLD)
-
-SILENT = timedelta(seconds=35)
-"""An engine without a heartbeat for this long has missed three and counts as stuck."""
 
 GRACE: timedelta = ON_TIME
 """A run is overdue when it is due for longer than this. It is more than a restart of the engine takes."""

@@ -9,7 +9,7 @@ from engine.answers.as_json import iso
 from engine.answers.expected import INSTANT, item_of
 from engine.answers.lateness import late_jobs
 from engine.answers.overdue import count_overdue
-from engine.answers.presence import HOLDS, SILENT, Presence
+from engine.answers.presence import HOLDS, Presence
 from engine.answers.reasons import absence_words, item_words
 from engine.answers.waiting import QueueState, queues_of
 from engine.answers.zones import zone_of_job
@@ -17,6 +17,7 @@ from engine.config import MIN_FREE_MIB
 from engine.core.lifecycle import Run, RunState
 from engine.core.records import (
     CLOCK_HOLD,
+    SILENT,
     Backlog,
     DeliveryError,
     Generation,

@@ -115,23 +115,27 @@ class Place:
         """The ledger for reading. Raises NothingRecordedError when there is none."""
         refuse_foreign_state(self.state_dir)
         config = self.config
-        if not self._may_have_ledger:
+        if not self.may_have_ledger:
             from engine.host.home import refuse_without_store  # noqa: PLC0415  start-up time: only without a ledger
 
             refuse_without_store(config)
             raise NothingRecordedError(
                 f"nothing is recorded yet in {self.state_dir}; start the engine with  jobfile up"
             )
-        view = open_view(config.ledger_url)
+        view = self.open()
         self.keep(view)
         return view
+
+    def open(self) -> "View":
+        """Open the ledger for reading. A place of another kind may keep it open."""
+        return open_view(self.config.ledger_url)
 
     def trace_free_view(self) -> "View | None":
         """The ledger for a read that creates no file; None when there is no ledger that can be read so."""
         from engine.host.lock import is_engine_running  # noqa: PLC0415  start-up time: few commands look so
 
         refuse_foreign_state(self.state_dir)
-        if not self._may_have_ledger:
+        if not self.may_have_ledger:
             return None
         try:
             return open_trace_free_view(self.config.ledger_url, is_in_use=is_engine_running(self.state_dir))
@@ -143,7 +147,7 @@ class Place:
         refuse_foreign_state(self.state_dir)
         return (
             glance_at_runs(self.config.ledger_url, is_open=is_open, prefix=prefix, limit=limit)
-            if self._may_have_ledger
+            if self.may_have_ledger
             else ()
         )
 
@@ -155,7 +159,7 @@ class Place:
             return None
 
     @property
-    def _may_have_ledger(self) -> bool:
+    def may_have_ledger(self) -> bool:
         """Whether there is a ledger; one in a server says so itself when it is opened."""
         return bool(self.store) or self.config.ledger.exists()
 

@@ -51,14 +51,6 @@ def refuse_password(url: str, option: str = "--store") -> None:
         )
 
 
-def refuse_shared(place: Place, what: str) -> None:
-    """Refuse what works only with a ledger in the state folder: `what` begins the sentence."""
-    if place.store:
-        raise WrongUsageError(
-            f"{what} only with a ledger in the state folder, not with one in PostgreSQL yet"
-        )
-
-
 def place_options(function: Function) -> Function:
     """-f/--file, --state and --store, given to the command as one `place`."""
 

@@ -25,8 +25,9 @@ class Client:
     """Submits runs to one ledger. Threads may share it, and it may be made before a fork.
 
     `state_dir` is the state folder; without it, the folder that JOBFILE_STATE names, else `.jobfile` beside
-    `main_file`; without that, beside the jobs.yaml here or in a folder above. Nothing is opened until the
-    first submission.
+    `main_file`; without that, beside the jobs.yaml here or in a folder above. `store` is the URL of a ledger
+    in PostgreSQL; without it, that of JOBFILE_STORE; without that, the ledger is in the state folder. Nothing
+    is opened until the first submission.
     """
 
     def __init__(
@@ -34,10 +35,11 @@ class Client:
         *,
         state_dir: str | Path | None = None,
         main_file: str | Path | None = None,
+        store: str | None = None,
         wait_seconds: float = WAIT_SECONDS,
     ) -> None:
         """Name the ledger. A submission waits for at most `wait_seconds` for others that write."""
-        self._state_dir, self._main_file = state_dir, main_file
+        self._state_dir, self._main_file, self._store = state_dir, main_file, store
         self._wait_seconds = wait_seconds
         self._lock = threading.RLock()
         self._ledger: LocalLedger | None = None
@@ -88,7 +90,7 @@ class Client:
 
     def _open(self) -> "LocalLedger":
         """The ledger that the name means now: after it was replaced, or refused a submission, a new one."""
-        from engine.client.ledger import LocalLedger, find_state  # noqa: PLC0415  start-up time of programs
+        from engine.client.ledger import LocalLedger, find_state, find_url  # noqa: PLC0415  start-up time of programs
 
         ledger = self._ledger
         if ledger is not None and os.getpid() != self._opened_by:
@@ -98,8 +100,8 @@ class Client:
             )
         if ledger is None or not ledger.is_usable():
             self.close()
-            folder = find_state(self._state_dir, self._main_file)
-            self._ledger = ledger = LocalLedger(folder, wait_seconds=self._wait_seconds)
+            folder, store = find_state(self._state_dir, self._main_file), find_url(self._store)
+            self._ledger = ledger = LocalLedger(folder, store=store, wait_seconds=self._wait_seconds)
             self._opened_by = os.getpid()
         return ledger
 
@@ -111,9 +113,10 @@ def submit(
     key: str | None = None,
     state_dir: str | Path | None = None,
     main_file: str | Path | None = None,
+    store: str | None = None,
 ) -> Submitted:
     """Record a request to run a job, as `Client.submit` does, with a client that this process keeps."""
-    return _client_for(state_dir, main_file).submit(job, params, key=key)
+    return _client_for(state_dir, main_file, store).submit(job, params, key=key)
 
 
 def submit_many(
@@ -121,9 +124,10 @@ def submit_many(
     *,
     state_dir: str | Path | None = None,
     main_file: str | Path | None = None,
+    store: str | None = None,
 ) -> tuple[Submitted, ...]:
     """Record requests in one transaction, as `Client.submit_many` does, with a client that is kept."""
-    return _client_for(state_dir, main_file).submit_many(requests)
+    return _client_for(state_dir, main_file, store).submit_many(requests)
 
 
 MAX_KEPT: Final = 16
@@ -131,26 +135,29 @@ MAX_KEPT: Final = 16
 
 _forking = threading.RLock()
 _clients: "weakref.WeakSet[Client]" = weakref.WeakSet()
-_kept: "dict[str, Client]" = {}
+_kept: "dict[tuple[str, str], Client]" = {}
+"""By state folder and URL of the ledger."""
 _held: "list[Client]" = []
 
 
-def _client_for(state_dir: str | Path | None, main_file: str | Path | None) -> Client:
-    # The names may be relative, and JOBFILE_STATE may change: the same words do not always mean the same.
-    from engine.client.ledger import find_state  # noqa: PLC0415  start-up time of programs
+def _client_for(state_dir: str | Path | None, main_file: str | Path | None, store: str | None) -> Client:
+    # Names may be relative, and the environment may change: the same words do not always mean the same.
+    from engine.client.ledger import find_state, find_url  # noqa: PLC0415  start-up time of programs
 
-    folder = str(find_state(state_dir, main_file))
+    folder, url = str(find_state(state_dir, main_file)), find_url(store)
     with _forking:
-        client = _kept.get(folder)
+        client = _kept.get((folder, url))
         if client is None:
             while len(_kept) >= MAX_KEPT:
                 _kept.pop(next(iter(_kept))).close()
-            client = _kept[folder] = Client(state_dir=folder)
+            client = _kept[folder, url] = Client(state_dir=folder, store=url)
         return client
 
 
 def _before_fork() -> None:
-    """Close every ledger: SQLite's locks belong to a process, and a connection in two of them damages it."""
+    """Close every ledger: SQLite's locks belong to a process, and a connection in two of them damages it. Two
+    processes that share a connection to PostgreSQL get each other's answers.
+    """
     _forking.acquire()
     for client in list(_clients):
         client._lock.acquire()  # a submission of another thread ends first

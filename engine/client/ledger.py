@@ -1,4 +1,4 @@
-"""Records the requests of a program in a ledger on this host."""
+"""Records the requests of a program in a ledger, without a server of the page."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,11 +15,12 @@ from engine.client.errors import (
 )
 from engine.client.submitted import Submitted
 from engine.client.values import plain_value
-from engine.config import MAIN_FILE, EngineConfig, find_main_file, find_state_dir
+from engine.config import MAIN_FILE, EngineConfig, find_main_file, find_state_dir, find_store
 from engine.core.errors import JobfileError, StoreUnavailableError
 from engine.core.lifecycle import Run
 from engine.host.clock import SystemClock
 from engine.host.environment import environment, user_name
+from engine.host.home import refuse_without_store
 from engine.host.lock import is_engine_running
 from engine.host.ownership import refuse_foreign_state
 from engine.host.run_ids import new_run_id
@@ -38,6 +39,10 @@ MAX_AT_ONCE: Final = 10_000
 MAX_PROBLEMS: Final = 100
 """Maximum number of problems that one error lists."""
 
+Identity = tuple[int, int]
+"""Which file something is: its device and its inode."""
+IN_SERVER: Final[Identity] = (0, 0)
+
 Asked = tuple[str, Mapping[str, object], str | None]
 """A job, its params, and a key if there is one."""
 
@@ -51,22 +56,34 @@ def find_state(state_dir: str | Path | None, main_file: str | Path | None) -> Pa
     return find_state_dir(None, main, environ={} if main_file is not None else environment())
 
 
+def find_url(store: str | None) -> str:
+    """The URL of a ledger in a server that a client names, as the option --store does; else empty."""
+    try:
+        return find_store(store, environ=environment())
+    except JobfileError as error:
+        raise RefusedError(str(error).replace("--store", "store=")) from error
+
+
 class LocalLedger:
     """An open ledger, with the jobs in force as far as they were needed."""
 
-    def __init__(self, state_dir: Path, *, wait_seconds: float, user: str = "") -> None:
-        """Open the ledger of a state folder. Raises a SubmitError if this program may not use it.
+    def __init__(self, state_dir: Path, *, wait_seconds: float, store: str = "", user: str = "") -> None:
+        """Open the ledger of a state folder, or `store`, the URL of one in a server. Raises a SubmitError if
+        this program may not use it.
 
         `user` is who submits: the user of this process, if no other is named.
         """
-        self._config = EngineConfig(main_file=state_dir.parent / MAIN_FILE, state_dir=state_dir, environ={})
-        self._file = str(self._config.ledger)
+        main_file = state_dir.parent / MAIN_FILE
+        self._config = EngineConfig(main_file=main_file, state_dir=state_dir, store=store, environ={})
+        self._file = "" if store else str(self._config.ledger)
+        self._where = self._config.ledger_name if store else str(state_dir)
         self._is_refused = False
         self._generation = 0
         self._jobs: dict[str, str] = {}
         """The digests of jobs of this generation."""
         with self._explaining():
             refuse_foreign_state(state_dir)
+            refuse_without_store(self._config)
             found = _identity(self._file)
             if found is None:
                 raise RefusedError(
@@ -87,8 +104,12 @@ class LocalLedger:
         return not self._is_refused and _identity_if_any(self._file) == self._identity
 
     def is_engine_running(self) -> bool:
-        """Whether an engine is running."""
-        return is_engine_running(self._config.state_dir)
+        """Whether an engine is running: here, or on another host if the ledger is in a server."""
+        if is_engine_running(self._config.state_dir):
+            return True
+        with self._explaining():
+            session = self._store.last_session() if self._config.store else None
+        return session is not None and session.is_heard_at(SystemClock().now())
 
     def submit(self, asked: Sequence[Asked]) -> tuple[Submitted, ...]:
         """Record requests in one transaction, and wake the engine."""
@@ -113,8 +134,8 @@ class LocalLedger:
         generation = self._store.current_generation()
         if generation is None:
             raise RefusedError(
-                f"no jobs are in force in {self._config.state_dir} yet; the engine puts those of the job "
-                "file in force:  jobfile up"
+                f"no jobs are in force in {self._where} yet; the engine puts those of the "
+                "job file in force:  jobfile up"
             )
         if generation.number != self._generation:
             self._generation, self._jobs = generation.number, {}
@@ -219,8 +240,10 @@ def _bound(spec: JobSpec, given: Mapping[str, object]) -> tuple[dict[str, Value]
     return bound_params(spec, bound), tuple(wrong)
 
 
-def _identity(path: str) -> tuple[int, int] | None:
-    """Which file a path names; None if there is none."""
+def _identity(path: str) -> Identity | None:
+    """Which file a path names; None if there is none. Without a path, the ledger is in a server."""
+    if not path:
+        return IN_SERVER
     try:
         found = os.stat(path)  # noqa: PTH116  for each submission: faster than through a Path
     except (FileNotFoundError, NotADirectoryError):
@@ -228,7 +251,7 @@ def _identity(path: str) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _identity_if_any(path: str) -> tuple[int, int] | None:
+def _identity_if_any(path: str) -> Identity | None:
     try:
         return _identity(path)
     except OSError:

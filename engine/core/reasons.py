@@ -77,6 +77,8 @@ class Reason(_Word):
     CONTAINER_RESTART = "container_restart", "its container was restarted"
     EVIDENCE_GONE = "evidence_gone", "its evidence was deleted"
     EVIDENCE_FORGED = "evidence_forged", "its evidence does not come from its supervisor"
+    HOST_SILENT = "host_silent", "its host gave no sign for longer than its lease"
+    NOT_TAKEN = "not_taken", "no host had taken it"
     RESTORED = "restored", "an older ledger was restored"
     SUPERVISOR_ERROR = "supervisor_error", "its supervisor failed"
     UNREADABLE = "unreadable", "its row in the ledger cannot be read"

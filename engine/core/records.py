@@ -26,6 +26,8 @@ DISK_HOLD = IncidentKind.DISK_HOLD
 """An incident while the disk is nearly full: nothing starts."""
 ON_TIME = timedelta(seconds=10)
 """An occurrence that is recorded within this time counts as on time."""
+SILENT = timedelta(seconds=35)
+"""An engine without a heartbeat for this long has missed three and counts as stuck."""
 ENGINE_DOWN = Reason.ENGINE_DOWN
 ENGINE_UNABLE, DOWN_AND_UNABLE = Reason.ENGINE_UNABLE, Reason.ENGINE_DOWN_AND_UNABLE
 """Reasons for occurrences of a time in which an engine ran, at least partly, but could decide nothing."""
@@ -146,6 +148,10 @@ class Session(NamedTuple):
     ended_at: datetime | None
     end_reason: str
     boot_seconds: float | None = None
+
+    def is_heard_at(self, now: datetime) -> bool:
+        """Whether its engine, perhaps on another host, has noted a moment ago that it is alive."""
+        return self.ended_at is None and abs(now - self.last_seen_at) < SILENT
 
 
 class Rejection(NamedTuple):

@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 
 from engine.answers.findings import Examined, Finding
-from engine.answers.presence import SILENT
 from engine.answers.starts import folder_words
 from engine.answers.status import is_late
-from engine.core.records import CLOCK_HOLD
+from engine.core.records import CLOCK_HOLD, SILENT
 from engine.core.vocabulary import seconds_text
 from engine.doctor.subject import Subject
 from engine.ledger.ports import View

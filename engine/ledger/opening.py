@@ -14,7 +14,9 @@ from engine.core.extras import not_installed
 if TYPE_CHECKING:
     from engine.core.records import Examination
     from engine.ledger.copy_ports import Copyable
+    from engine.ledger.host_ports import SharedLedger
     from engine.ledger.ports import View
+    from engine.ledger.reader_ports import Reader
     from engine.ledger.store_ports import Store
     from engine.ledger.submit_ports import Submitting
 
@@ -46,6 +48,14 @@ def open_to_submit(url: str, *, busy_seconds: float) -> "Submitting":
     return SqliteStore.open_current(path, busy_seconds=busy_seconds)
 
 
+def open_shared(url: str) -> "SharedLedger":
+    """Open what the hosts on a ledger know of each other. Raises JobfileError for a file: it has one host."""
+    if not _is_postgres(url):
+        raise JobfileError("a ledger in a file is that of one host; several need  --store postgresql://…")
+    shared: SharedLedger = _postgres().open_shared(url)
+    return shared
+
+
 def open_view(url: str) -> "View":
     """Open a ledger for reading only."""
     if _is_postgres(url):
@@ -55,6 +65,17 @@ def open_view(url: str) -> "View":
     from engine.ledger.sqlite.view import SqliteView  # noqa: PLC0415  start-up time: not all commands read
 
     return SqliteView.open(path)
+
+
+def open_reader(url: str) -> "Reader":
+    """Read a ledger for as long as this process lives. It need not exist yet, nor be reachable."""
+    if _is_postgres(url):
+        reader: Reader = _postgres().open_reader(url)
+        return reader
+    path = _sqlite_path(url)
+    from engine.ledger.sqlite.reader import SqliteReader  # noqa: PLC0415  start-up time: only servers
+
+    return SqliteReader(path)
 
 
 def open_trace_free_view(url: str, *, is_in_use: bool) -> "View":

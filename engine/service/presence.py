@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from engine.answers.presence import SILENT, Presence, presence_of
+from engine.answers.presence import Presence, presence_of
 from engine.config import EngineConfig
 from engine.host.locked import is_locked
 from engine.ledger.ports import View
@@ -28,10 +28,18 @@ def presence_at(config: EngineConfig, view: View, *, now: datetime) -> Presence:
     return found if found.is_running else found._replace(fates=_fates(config, view))
 
 
+def has_engine(config: EngineConfig, view: View | None, *, now: datetime) -> bool:
+    """Whether an engine is running: here, or on another host if the ledger is in a server."""
+    from engine.host.lock import is_engine_running  # noqa: PLC0415  start-up time: few commands ask
+
+    if is_engine_running(config.state_dir):
+        return True
+    return bool(config.store) and view is not None and _is_heard(view, now)
+
+
 def _is_heard(view: View, now: datetime) -> bool:
-    """Whether an engine, perhaps on another host, has noted a moment ago that it is alive."""
     session = view.last_session()
-    return session is not None and session.ended_at is None and abs(now - session.last_seen_at) < SILENT
+    return session is not None and session.is_heard_at(now)
 
 
 def _fates(config: EngineConfig, view: View) -> Mapping[str, str]:

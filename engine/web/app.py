@@ -46,6 +46,14 @@ _STATUS: Final[Mapping[ErrorCode, HTTPStatus]] = {
 }
 """The status for an error of a question or an action; any other is 500."""
 
+_LEDGER_TROUBLE: Final[Mapping[ErrorCode, str]] = {
+    ErrorCode.LEDGER_UNAVAILABLE: "the ledger cannot be reached now; try again",
+    ErrorCode.LEDGER_REFUSED: "the ledger cannot be used; jobfile doctor says why",
+}
+"""What those learn who are not signed in, or cannot be found in the ledger."""
+RETRY_SECONDS: Final = 10
+"""When a program, or an open page, asks again while the ledger cannot be reached."""
+
 
 class App:
     """An ASGI application. Handlers run in a few threads, so a slow answer stops no other connection."""
@@ -78,10 +86,7 @@ class App:
         except RefusedError as error:
             return self._refusal(error, asked)
         except JobfileError as error:
-            status = _STATUS.get(error.code, HTTPStatus.INTERNAL_SERVER_ERROR)
-            words = message(f"{error}; {error.advice}" if error.advice else str(error))
-            refused = RefusedError(status, words_of(error), code=error.code.value, words=words)
-            return self._refusal(refused, asked)
+            return self._refusal(_refused(error, asked.who), asked)
         except Exception:
             LOG.exception("a bug in jobfile")
             bug = RefusedError(HTTPStatus.INTERNAL_SERVER_ERROR, "a bug in jobfile; its log has more")
@@ -95,7 +100,7 @@ class App:
         asked.found = found
         is_open = found is not None and found.route.access is Access.OPEN
         is_call = found is not None and found.route.is_call
-        who = None if is_call else await self._in_thread(self._identity.of, scope, request, peer)
+        who = asked.who = None if is_call else await self._in_thread(self._identity.of, scope, request, peer)
         if who is None and not is_open:
             raise RefusedError(HTTPStatus.UNAUTHORIZED, "sign in first")
         if found is None:
@@ -172,7 +177,11 @@ class App:
         visit = asked.visit or self._nobody(request)
         if error.status is HTTPStatus.UNAUTHORIZED and request.is_safe:
             return self._sign_in_first(visit, request)
-        return error_page(visit, error)
+        if error.code in _LEDGER_TROUBLE:  # the page of a user asks the ledger, too
+            visit = self._nobody(request)
+        return error_page(
+            visit, error, is_again=request.is_safe and error.code == ErrorCode.LEDGER_UNAVAILABLE
+        )
 
     def _sign_in_first(self, visit: Visit, request: Request) -> Response:
         """Lead to the sign-in page. A link on a different site made the browser hold its cookie back, so then
@@ -195,10 +204,7 @@ class App:
         return found.route.is_page and found.route.access is not Access.OPEN
 
     def _place(self, who: Who | None) -> VisitPlace:
-        place, clock = self._site.place, self._site.clock
-        return VisitPlace(
-            main_file=place.main_file, state_dir=place.state_dir, clock=clock, who=who, opened=[]
-        )
+        return self._site.place.of_visit(self._site.clock, who)
 
     def _nobody(self, request: Request) -> Visit:
         """A visit of nobody, for an error before it is known who asks."""
@@ -225,8 +231,21 @@ class _Asked:
     """How far a request came, for the answer to one that is refused."""
 
     request: Request | None = None
+    who: Who | None = None
     found: Found | None = None
     visit: Visit | None = None
+
+
+def _refused(error: JobfileError, who: Who | None) -> RefusedError:
+    """The answer to a request whose question or action has failed. Strangers learn nothing about the ledger:
+    its message names the host, and what the host said.
+    """
+    status = _STATUS.get(error.code, HTTPStatus.INTERNAL_SERVER_ERROR)
+    again = RETRY_SECONDS if error.code is ErrorCode.LEDGER_UNAVAILABLE else 0
+    if who is None and error.code in _LEDGER_TROUBLE:
+        return RefusedError(status, _LEDGER_TROUBLE[error.code], code=error.code.value, retry_after=again)
+    words = message(f"{error}; {error.advice}" if error.advice else str(error))
+    return RefusedError(status, words_of(error), code=error.code.value, words=words, retry_after=again)
 
 
 def _check_may(who: Who, found: Found) -> None:

@@ -132,7 +132,7 @@ class Identity:
             return
         place = self._site.place
         with contextlib.suppress(JobfileError):  # the answer is the same when a disk is full
-            if place.config.ledger.exists():
+            if place.may_have_ledger:
                 store = open_ledger(place.config.ledger_url)
                 with closing(store), store.transaction():
                     note_failure(store, peer, now=self._site.clock())

@@ -1,8 +1,7 @@
 """Lets open pages know that something has changed: server-sent events, one connection a tab."""
 
-import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from http import HTTPStatus
 from typing import Final
 
@@ -10,12 +9,11 @@ from starlette.responses import Response, StreamingResponse
 
 from engine.web.access import Access
 from engine.web.limits import MAX_STREAMS
-from engine.web.memory import ledger_mark
 from engine.web.refusing import RefusedError
 from engine.web.site import Site
 from engine.web.visits import Route, Visit
+from engine.web.watch import changed
 
-LOOK_SECONDS: Final = 1.0
 QUIET_SECONDS: Final = 15.0
 """After this time without a change, a comment shows that the connection is alive."""
 MAX_STREAM_SECONDS: Final = 600.0
@@ -34,30 +32,22 @@ async def live(visit: Visit) -> Response:
 
 
 async def _events(site: Site) -> AsyncIterator[str]:
-    mine, ledger, memory = object(), site.place.config.ledger, site.memory
+    mine, watch, memory = object(), site.watch, site.memory
 
-    def look() -> object:
+    async def look() -> object:
         """What differs when a page may show something else: also when a late answer is there."""
-        return ledger_mark(ledger), memory.late_answers
+        return await watch.look(), memory.late_answers
 
     _streams.add(mine)
     try:
         yield ALIVE
-        mark, until = look(), time.monotonic() + MAX_STREAM_SECONDS
+        mark, until = await look(), time.monotonic() + MAX_STREAM_SECONDS
         while time.monotonic() < until:
             now = await changed(look, mark, seconds=QUIET_SECONDS)
             yield ALIVE if now == mark else CHANGED
             mark = now
     finally:
         _streams.discard(mine)
-
-
-async def changed(look: Callable[[], object], mark: object, *, seconds: float) -> object:
-    """Wait until `look` finds something else than this mark, or the time is up; return what it finds."""
-    until = time.monotonic() + seconds
-    while (now := look()) == mark and time.monotonic() < until:
-        await asyncio.sleep(LOOK_SECONDS)
-    return now
 
 
 ROUTES: Final = (Route("GET", "/live", Access.VIEW, live, is_for_limited=True, is_page=False),)

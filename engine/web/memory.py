@@ -5,7 +5,6 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
-from pathlib import Path
 from typing import Final, TypeVar
 
 from engine.core.errors import JobfileError
@@ -22,23 +21,22 @@ PAUSE: Final = 8
 every request beside it.
 """
 KEPT_ANSWERS: Final = 32
-SETTLED_NANOSECONDS: Final = 50_000_000
 
 T = TypeVar("T")
-Mark = tuple[tuple[int, ...] | None, ...]
 
 
 class _Kept(NamedTuple):
-    mark: Mark
+    mark: Hashable
+    """That of the ledger, before it was computed."""
     at: float
     seconds: float
     """How long it took."""
     value: object
 
-    def is_fresh(self, ledger: Path, *, is_rough: bool) -> bool:
+    def is_fresh(self, mark: Callable[[], Hashable], *, is_rough: bool) -> bool:
         """Whether nothing can have changed since."""
         is_recent = time.monotonic() < self.at + KEPT_SECONDS
-        return is_recent and (is_rough or self.mark == ledger_mark(ledger))
+        return is_recent and (is_rough or self.mark == mark())
 
     def may_be_late(self) -> bool:
         """Whether it is given while a new one is computed: nobody waits for an answer that takes long."""
@@ -50,28 +48,6 @@ class _Kept(NamedTuple):
         return max(0.0, self.at + pause - time.monotonic())
 
 
-def ledger_mark(ledger: Path) -> Mark:
-    """What is different after each write to the ledger: of its file and its log the inode, size and time.
-
-    Never opens them: closing one would end the locks that SQLite holds on it in this process. The time of a
-    file is coarse, so one that is just now is followed by a mark that no other has: a write at the same time
-    could come later.
-    """
-    found = [_about(ledger), _about(ledger.with_name(f"{ledger.name}-wal"))]
-    now = time.clock_gettime_ns(time.CLOCK_REALTIME)
-    if any(one is not None and abs(now - one[-1]) < SETTLED_NANOSECONDS for one in found):
-        found.append((now,))
-    return tuple(found)
-
-
-def _about(name: Path) -> tuple[int, ...] | None:
-    try:
-        found = name.stat()
-    except OSError:
-        return None
-    return found.st_ino, found.st_size, found.st_mtime_ns
-
-
 class Memory:
     """Answers by their question. Several requests for one that is missing wait for a single computation.
 
@@ -79,9 +55,9 @@ class Memory:
     jobs the page answers at once, with what was true a moment ago. A change made here is never late.
     """
 
-    def __init__(self, ledger: Path) -> None:
-        """Remember nothing yet."""
-        self._ledger = ledger
+    def __init__(self, mark: Callable[[], Hashable]) -> None:
+        """Remember nothing yet. `mark` gives what is different after each write to the ledger."""
+        self._mark = mark
         self._kept: OrderedDict[Hashable, _Kept] = OrderedDict()
         self._locks: dict[Hashable, threading.Lock] = {}
         self._own = threading.Lock()
@@ -96,12 +72,13 @@ class Memory:
         with self._own:
             lock = self._locks.setdefault(question, threading.Lock())
             kept = self._kept.get(question)
-        if kept is None or not (kept.is_fresh(self._ledger, is_rough=is_rough) or kept.may_be_late()):
+        is_fresh = kept is not None and kept.is_fresh(self._mark, is_rough=is_rough)
+        if kept is None or not (is_fresh or kept.may_be_late()):
             with lock:
                 kept = self._kept.get(question)
-                if kept is None or not kept.is_fresh(self._ledger, is_rough=is_rough):
+                if kept is None or not kept.is_fresh(self._mark, is_rough=is_rough):
                     kept = self._compute(question, answer)
-        elif not kept.is_fresh(self._ledger, is_rough=is_rough) and lock.acquire(blocking=False):
+        elif not is_fresh and lock.acquire(blocking=False):
             later = (question, answer, lock, kept.seconds_to_next())
             threading.Thread(target=self._compute_later, args=later, daemon=True).start()
         return kept.value  # type: ignore[return-value]  # a question has one kind of answer
@@ -123,10 +100,7 @@ class Memory:
             self.late_answers += 1
 
     def _compute(self, question: Hashable, answer: Callable[[], object]) -> _Kept:
-        began, mark = (
-            time.monotonic(),
-            ledger_mark(self._ledger),
-        )  # before: what is written meanwhile makes it old
+        began, mark = time.monotonic(), self._mark()  # before: what is written meanwhile makes it old
         value, now = answer(), time.monotonic()
         kept = _Kept(mark, now, now - began, value)
         with self._own:

@@ -46,9 +46,10 @@ def page(
     return HTMLResponse(html, status_code=status)
 
 
-def error_page(visit: Visit, error: RefusedError) -> HTMLResponse:
-    """The page for a request that is refused."""
-    shown = page(visit, "error.html", title=error.status.phrase, values={"error": error}, status=error.status)
+def error_page(visit: Visit, error: RefusedError, *, is_again: bool) -> HTMLResponse:
+    """The page for a request that is refused; with `is_again` it loads itself again."""
+    values = {"error": error, "is_again": is_again}
+    shown = page(visit, "error.html", title=error.status.phrase, values=values, status=error.status)
     shown.headers.update(extra_headers(error))
     return shown
 

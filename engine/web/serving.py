@@ -32,6 +32,8 @@ from engine.web.limits import MAX_HEADER_BYTES, REQUEST_SECONDS
 from engine.web.memory import Memory
 from engine.web.routes import all_routes
 from engine.web.site import Site
+from engine.web.visit_place import SitePlace
+from engine.web.watch import Watch
 from jobfile.model.dataclass import dataclass
 
 SOCKET: Final = "web.sock"
@@ -158,9 +160,11 @@ def make_site(place: Place, options: Options, listen: Listen | None) -> Site:
         if listen is None
         else allowed_hosts(listen, options.hosts, is_secure=is_secure)
     )
+    read = SitePlace.of(place)
     return Site(
-        place=place,
-        memory=Memory(place.config.ledger),
+        place=read,
+        memory=Memory(read.reader.mark),
+        watch=Watch(read.reader.mark),
         files=CompiledFiles(),
         clock=_now,
         hosts=hosts,

@@ -5,10 +5,11 @@ from collections.abc import Callable
 from datetime import datetime
 from hashlib import sha256
 
-from engine.asking.place import Place
 from engine.core.access import Role
 from engine.web.compiled import CompiledFiles
 from engine.web.memory import Memory
+from engine.web.visit_place import SitePlace
+from engine.web.watch import Watch
 from jobfile.model.dataclass import dataclass
 
 _DIGITS = 8
@@ -18,8 +19,9 @@ _DIGITS = 8
 class Site:
     """One state folder, served."""
 
-    place: Place
+    place: SitePlace
     memory: Memory
+    watch: Watch
     files: CompiledFiles
     clock: Callable[[], datetime]
     elapsed: Callable[[], float] = time.monotonic
@@ -32,6 +34,11 @@ class Site:
     """The addresses whose header about the user is believed."""
     proxy_role: Role = Role.VIEWER
     """What a user may do whom the proxy names."""
+
+    def close(self) -> None:
+        """Close what is open of the ledger."""
+        self.watch.close()
+        self.place.reader.close()
 
     @property
     def origins(self) -> frozenset[str]:

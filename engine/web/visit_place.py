@@ -1,16 +1,47 @@
-"""The place of one request: who asks, which jobs they may see, and the views that the answer has opened."""
+"""The place of a site, and of one request: who asks, what they may see, and what the answer has opened."""
 
 from collections.abc import Callable
 from datetime import datetime
 
 from engine.asking.place import Place
+from engine.ledger.opening import open_reader
 from engine.ledger.ports import View
+from engine.ledger.reader_ports import Reader
 from engine.web.access import Who
 from jobfile.model.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VisitPlace(Place):
+class SitePlace(Place):
+    """A place whose ledger is read through one reader, for as long as the server lives."""
+
+    reader: Reader
+
+    @classmethod
+    def of(cls, place: Place) -> "SitePlace":
+        """This place, with a reader."""
+        reader = open_reader(place.config.ledger_url)
+        return cls(main_file=place.main_file, state_dir=place.state_dir, store=place.store, reader=reader)
+
+    def open(self) -> View:
+        """Open the ledger for reading."""
+        return self.reader.view()
+
+    def of_visit(self, clock: Callable[[], datetime], who: Who | None) -> "VisitPlace":
+        """The place of one request, with nothing opened yet."""
+        return VisitPlace(
+            main_file=self.main_file,
+            state_dir=self.state_dir,
+            store=self.store,
+            reader=self.reader,
+            clock=clock,
+            who=who,
+            opened=[],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VisitPlace(SitePlace):
     """A place that keeps what was opened, so that it can be closed when the answer is there."""
 
     clock: Callable[[], datetime]

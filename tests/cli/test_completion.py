@@ -84,7 +84,7 @@ class Somewhere:
 
 
 def offered(line: str) -> list[str]:
-    return [one.value for one in complete(line.split(" "), lambda file, state: Somewhere())]
+    return [one.value for one in complete(line.split(" "), lambda file, state, store: Somewhere())]
 
 
 @together(
@@ -138,9 +138,11 @@ def test_what_is_offered(line: str, expected: list[str]) -> None:
 
 
 def test_every_command_and_option_is_offered_with_its_meaning() -> None:
-    assert complete([], lambda file, state: Somewhere()) == [Candidate(*one) for one in COMMANDS.items()]
+    assert complete([], lambda file, state, store: Somewhere()) == [
+        Candidate(*one) for one in COMMANDS.items()
+    ]
     for name in COMMANDS:
-        found = complete([name, "-"], lambda file, state: Somewhere())
+        found = complete([name, "-"], lambda file, state, store: Somewhere())
         command = group.get_command(click.Context(group), name)
         assert command is not None
         options = [one for one in command.params if isinstance(one, click.Option)]
@@ -155,7 +157,7 @@ WORDS = st.text(st.sampled_from("-=, abc3f\u00e9$('\"\n"), max_size=12) | st.sam
 
 @given(st.lists(WORDS, max_size=5))
 def test_no_line_is_an_error_and_what_is_offered_is_text_for_any_shell(words: list[str]) -> None:
-    for one in complete(words, lambda file, state: Somewhere()):
+    for one in complete(words, lambda file, state, store: Somewhere()):
         if one.value not in (FILES, FOLDERS):
             assert one.value.startswith(words[-1] if words else "")
             assert re.fullmatch(r"[\w.,:/@%+=-]+", one.value, re.ASCII)

@@ -99,10 +99,6 @@ def test_a_wrong_store_is_refused_before_anything_is_done(
         assert refused.code == 75, command
         assert "the ledger postgresql://127.0.0.1:1/x cannot be reached (connection failed" in refused.err
         assert "secret" not in refused.err
-    for command in ("serve", "ui", "up --serve 127.0.0.1:0"):
-        refused = jobfile(*command.split())
-        assert refused.code == 64, command
-        assert "the page is served only with a ledger in the state folder" in refused.err
     assert not (tmp_path / ".jobfile" / "ledger.db").exists()
 
 

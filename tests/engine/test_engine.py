@@ -10,7 +10,7 @@ from engine.core.events import AttemptStarted, ConfigRejected, GenerationApplied
 from engine.core.lifecycle import Run, RunState
 from engine.core.records import Gap
 from engine.core.vocabulary import in_words
-from engine.loops import worker
+from engine.hosts import here
 from engine.ports import Stop
 from engine.transactions.templates import concurrency_key
 from jobfile.model.jobs import ConcurrencySpec, ParamSpec
@@ -104,14 +104,14 @@ def test_what_is_wrong_with_one_run_keeps_no_other_from_starting(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = World(tmp_path, hourly("concurrency: {limit: 9}"))
-    right = worker.prepare
+    right = here.prepare
 
     def prepare(run: Run, *about: object, **more: object) -> object:
         if run.id.endswith("2"):
             raise ValueError("nobody thought of that")
         return right(run, *about, **more)  # type: ignore[arg-type]  # what it was given
 
-    monkeypatch.setattr(worker, "prepare", prepare)
+    monkeypatch.setattr(here, "prepare", prepare)
     monkeypatch.setattr(world, "step", lambda: None)
     for _ in range(3):
         world.run_by_hand("hello")

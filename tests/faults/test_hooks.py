@@ -30,14 +30,17 @@ from engine.web.compiled import CompiledFiles
 from engine.web.memory import Memory
 from engine.web.routes import all_routes
 from engine.web.site import Site
+from engine.web.visit_place import SitePlace
+from engine.web.watch import Watch
 
 state = Path(sys.argv[1])
-place = Place(main_file=state.parent / "jobs.yaml", state_dir=state)
+place = SitePlace.of(Place(main_file=state.parent / "jobs.yaml", state_dir=state))
+mark = place.reader.mark
 routes = all_routes()
 logging.disable()
 
 async def called(id):
-    site = Site(place=place, memory=Memory(place.config.ledger), files=CompiledFiles(),
+    site = Site(place=place, memory=Memory(mark), watch=Watch(mark), files=CompiledFiles(),
                 clock=lambda: datetime.now(UTC), hosts=frozenset(["x:1"]))
     headers = {"host": "x:1", "content-type": "application/json", "webhook-id": id}
     scope = {"type": "http", "method": "POST", "path": "/hooks/hello", "raw_path": b"/hooks/hello",

@@ -1,10 +1,20 @@
-"""One site for each module: its tests read, or make what they change themselves."""
+"""One site for each module: its tests read, or make what they change themselves.
+
+`pytest --store postgres` puts the ledgers of all sites into a real server.
+"""
 
 from collections.abc import Iterator
 
 import pytest
 
 from tests.web.site import Web
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _emptied(in_server: object) -> Iterator[None]:
+    yield
+    if in_server is not None:
+        in_server.empty()
 
 
 @pytest.fixture(scope="module")

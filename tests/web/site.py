@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 from engine.asking.place import Place
 from engine.asking.tokens import digest
 from engine.core.access import ALL_JOBS, Grant, GrantKind, Role
+from engine.core.records import SILENT
 from engine.ledger.opening import open_ledger
 from engine.transactions.access import add_token
 from engine.web.access import Who, make_token
@@ -21,8 +22,10 @@ from engine.web.compiled import CompiledFiles
 from engine.web.memory import Memory
 from engine.web.routes import all_routes
 from engine.web.site import Site
-from engine.web.visit_place import VisitPlace
+from engine.web.visit_place import SitePlace, VisitPlace
+from engine.web.watch import Watch
 from tests.engine.world import World
+from tests.ledgers import Chosen
 
 HOST = "127.0.0.1:8420"
 ORIGIN = f"http://{HOST}"
@@ -62,10 +65,13 @@ class Web:
     def __init__(self, folder: Path, jobs: str = JOBS, **settings: Any) -> None:
         (folder / "jobs.yaml").write_text(jobs)
         self.world = World(folder, jobs)
-        self.place = Place(main_file=folder / "jobs.yaml", state_dir=self.world.config.state_dir)
+        state_dir = self.world.config.state_dir
+        store = Chosen.ledgers.url(self.world.config.ledger)
+        self.place = SitePlace.of(Place(main_file=folder / "jobs.yaml", state_dir=state_dir, store=store))
         self.site = Site(
             place=self.place,
-            memory=Memory(self.place.config.ledger),
+            memory=Memory(self.place.reader.mark),
+            watch=Watch(self.place.reader.mark),
             files=CompiledFiles(),
             clock=self.world.clock.now,
             elapsed=self.world.clock.elapsed,
@@ -176,15 +182,31 @@ class Web:
 
     def place_of(self, who: Who) -> VisitPlace:
         """The place of a request of this user, now."""
-        place, clock = self.place, self.world.clock.now
-        return VisitPlace(
-            main_file=place.main_file, state_dir=place.state_dir, clock=clock, who=who, opened=[]
-        )
+        return self.place.of_visit(self.world.clock.now, who)
+
+    def silence(self) -> None:
+        """Let the time pass after which no engine is heard; nothing falls due."""
+        self.world.clock.advance(seconds=SILENT.total_seconds())
+
+    def lose_ledger(self) -> None:
+        """From now on there is no ledger."""
+        self._end_engine()
+        Chosen.ledgers.lose(self.world.config.ledger)
+
+    def damage_ledger(self) -> None:
+        """From now on the ledger is refused."""
+        self._end_engine()
+        Chosen.ledgers.damage(self.world.config.ledger)
+
+    def _end_engine(self) -> None:
+        self.world.view.close()
+        self.world.store.close()
 
     def close(self) -> None:
         self.app.close()
-        self.world.view.close()
-        self.world.store.close()
+        self.site.close()
+        self._end_engine()
+        Chosen.ledgers.give_back(self.world.config.ledger)
 
 
 def _dump(value: object) -> bytes:

@@ -24,6 +24,7 @@ from engine.answers.did import did_to_json
 from engine.answers.listing import list_to_json
 from engine.answers.report_json import report_to_json
 from engine.asking.did import Wanted, ask_did
+from engine.asking.place import Place
 from engine.asking.report import Wanted as WantedReport
 from engine.asking.report import ask_report
 from engine.cli.main import run
@@ -371,7 +372,7 @@ def test_an_answer_is_what_the_command_prints_whatever_has_happened(actions: lis
         asked.append(("/jobs/asked/did", {}, ["did", "asked"]))
         for path, query, command in asked:
             got = web.owner(f"/api/v1{path}?{urlencode(query)}" if query else f"/api/v1{path}")
-            code, printed = printed_by(Path(name), web.place.state_dir, [*command, "--json"])
+            code, printed = printed_by(Path(name), web.place, [*command, "--json"])
             if got.status == 200:
                 assert got.headers["jobfile-exit-code"] == str(code), command
                 assert without_time(got.json) == without_time(json.loads(printed)), command
@@ -386,11 +387,12 @@ def options(window: dict[str, str]) -> list[str]:
     return [word for name, value in window.items() for word in (f"--{name}", value)]
 
 
-def printed_by(folder: Path, state: Path, command: list[str]) -> tuple[int, str]:
+def printed_by(folder: Path, place: Place, command: list[str]) -> tuple[int, str]:
     """The exit code of a command and what it prints."""
     out = io.TextIOWrapper(io.BytesIO())
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(io.TextIOWrapper(io.BytesIO())):
-        code = run([*command, "-f", str(folder / "jobs.yaml"), "--state", str(state)])
+        store = ["--store", place.store] if place.store else []
+        code = run([*command, "-f", str(folder / "jobs.yaml"), "--state", str(place.state_dir), *store])
         out.flush()
     return code, out.buffer.getvalue().decode()  # type: ignore[attr-defined]
 

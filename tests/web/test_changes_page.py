@@ -173,10 +173,7 @@ def test_a_viewer_looks_and_a_token_for_some_jobs_does_not(web: Web) -> None:
 
 def test_without_a_ledger_there_is_nothing_to_show(tmp_path: Path) -> None:
     web = Web(tmp_path)
-    web.world.view.close()
-    web.world.store.close()
-    for path in web.place.state_dir.glob("ledger.db*"):
-        path.unlink()
+    web.lose_ledger()
     got = web.owner("/changes", accept="text/html")
     assert (got.status, "nothing is recorded yet" in got.text) == (404, True)
     web.app.close()

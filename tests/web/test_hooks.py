@@ -320,10 +320,7 @@ def test_without_an_engine_the_run_waits_and_without_a_ledger_there_is_no_webhoo
     hooks.world.crash()
     got = hooks.call("told", bearer(b"{}", id="a"))
     assert (got.status, got.json["state"]) == (202, "queued")
-    hooks.place.config.ledger.rename(tmp_path / "elsewhere")
-    for rest in ("-wal", "-shm"):
-        beside = Path(f"{hooks.place.config.ledger}{rest}")
-        beside.unlink(missing_ok=True)
+    hooks.lose_ledger()
     is_problem(hooks.call("told", bearer(b"{}", id="a")), 401)
     hooks.app.close()
 
@@ -331,13 +328,10 @@ def test_without_an_engine_the_run_waits_and_without_a_ledger_there_is_no_webhoo
 def test_a_ledger_that_cannot_be_written_is_an_answer_to_send_the_call_again(tmp_path: Path) -> None:
     hooks = Hooks(tmp_path)
     hooks.world.crash()
-    ledger = hooks.place.config.ledger
-    ledger.write_bytes(b"x" * ledger.stat().st_size)
-    for rest in ("-wal", "-shm"):
-        Path(f"{ledger}{rest}").unlink(missing_ok=True)
+    hooks.damage_ledger()
     got = hooks.call("told", bearer(b"{}", id="a"))
     is_problem(got, 503)
     assert got.headers["retry-after"] == "10"
-    assert str(ledger) not in got.text
+    assert hooks.place.config.ledger_name not in got.text
     assert os.fspath(tmp_path) not in got.text
     hooks.app.close()

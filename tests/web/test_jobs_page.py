@@ -120,6 +120,7 @@ def test_a_paused_job_says_who_paused_it_until_when_and_why(tmp_path: Path) -> N
 def test_what_nothing_starts_stands_above(tmp_path: Path) -> None:
     web = Web(tmp_path)
     web.world.step()
+    web.silence()
     assert "Nothing starts: no engine" in html.unescape(web.owner("/jobs").text)
     web.close()
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine.core.errors import JobfileError
+from engine.ledger.sqlite.reader import SqliteReader
 from engine.web import memory
 from engine.web.memory import Memory
 from tests.acceptance.engines import until
@@ -20,7 +21,7 @@ def ledger(tmp_path: Path) -> Path:
 
 
 def test_a_quick_answer_is_new_after_each_write(ledger: Path) -> None:
-    kept, count = Memory(ledger), iter(range(100))
+    kept, count = Memory(SqliteReader(ledger).mark), iter(range(100))
     until(lambda: kept.recall("a", lambda: next(count)) == kept.recall("a", lambda: next(count)))
     before = kept.recall("a", lambda: next(count))
     ledger.write_text("x")
@@ -30,7 +31,7 @@ def test_a_quick_answer_is_new_after_each_write(ledger: Path) -> None:
 
 
 def test_several_who_ask_at_once_wait_for_one_computation(ledger: Path) -> None:
-    kept, began, go = Memory(ledger), [], threading.Event()
+    kept, began, go = Memory(SqliteReader(ledger).mark), [], threading.Event()
 
     def answer() -> str:
         began.append(1)
@@ -48,7 +49,7 @@ def test_several_who_ask_at_once_wait_for_one_computation(ledger: Path) -> None:
 
 
 def test_nobody_waits_for_an_answer_that_takes_long(ledger: Path) -> None:
-    kept, count = Memory(ledger), iter(range(100))
+    kept, count = Memory(SqliteReader(ledger).mark), iter(range(100))
 
     def slow() -> int:
         began = time.monotonic()
@@ -66,7 +67,7 @@ def test_the_next_answer_waits_for_its_turn_but_not_after_a_change_made_here(
 ) -> None:
     monkeypatch.setattr(memory, "PAUSE", 1_000)
     monkeypatch.setattr(memory, "LATE_SECONDS", 600.0)
-    kept, count = Memory(ledger), iter(range(100))
+    kept, count = Memory(SqliteReader(ledger).mark), iter(range(100))
 
     def slow() -> int:
         began = time.monotonic()
@@ -93,7 +94,7 @@ def test_an_answer_is_computed_again_before_it_is_too_old() -> None:
 
 
 def test_an_error_is_not_kept(ledger: Path) -> None:
-    kept = Memory(ledger)
+    kept = Memory(SqliteReader(ledger).mark)
 
     def fail() -> int:
         raise JobfileError("busy")

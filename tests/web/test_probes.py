@@ -49,11 +49,10 @@ def test_without_the_library_the_metrics_say_what_to_install(
 
 def test_a_probe_learns_one_word_whatever_is_wrong(own: Web) -> None:
     assert (own.ask("/healthz").text, own.ask("/healthz").status) == ("ok\n", 200)
+    own.silence()
     got = own.ask("/readyz")
     assert (got.status, got.text) == (503, "not ready\n"), "no engine runs"
-    own.world.view.close()
-    own.world.store.close()
-    own.place.config.ledger.write_bytes(b"no database at all" * 500)
+    own.damage_ledger()
     own.site.memory.forget()
     got = own.ask("/readyz")
     assert (got.status, got.text) == (503, "not ready\n")

@@ -32,6 +32,7 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
     made = Web(folder, JOBS % (folder / "got"))
     made.world.step()
     made.live()
+    made.silence()
     yield made
     made.close()
 

@@ -23,7 +23,6 @@ from engine.core.access import Role
 from engine.core.errors import JobfileError
 from engine.web.axes import Axis
 from engine.web.days import DEFAULT
-from engine.web.visit_place import VisitPlace
 from jobfile.schedule.zones import load_zone
 from tests.engine.test_band import ACTIONS, live
 from tests.engine.test_band import JOBS as RANDOM_JOBS
@@ -39,9 +38,7 @@ def text_of(web: Web, path: str, token: str = "") -> str:
 
 def place_of(web: Web) -> Place:
     """The place of a command, at the time of the site."""
-    place = web.place
-    clock = web.world.clock.now
-    return VisitPlace(main_file=place.main_file, state_dir=place.state_dir, clock=clock, who=None, opened=[])
+    return web.place.of_visit(web.world.clock.now, None)
 
 
 def numbers_in(html: str) -> dict[str, str]:
@@ -243,9 +240,8 @@ def test_the_timeline_shows_each_run_once_with_its_state_and_leads_to_it(web: We
 def test_without_a_ledger_every_page_says_so(tmp_path: Path) -> None:
     web = Web(tmp_path)
     web.world.crash()
-    for name in ("ledger.db", "ledger.db-wal", "ledger.db-shm"):
-        (web.place.state_dir / name).unlink(missing_ok=True)
+    web.lose_ledger()
     for path in ("/", "/board", "/timeline"):
         assert "recorded yet" in text_of(web, path).replace("Nothing is", "")
     assert "never applied" in text_of(web, "/ask?q=good")
-    web.app.close()
+    web.close()

@@ -9,9 +9,8 @@ from typing import Final
 
 from engine.answers.findings import MAX_LISTED, Finding, limited
 from engine.answers.invariants.coverage import REPORT_IT
-from engine.answers.presence import SILENT
 from engine.core.lifecycle import Run, TriggerKind
-from engine.core.records import CLOCK_HOLD, DISK_HOLD, RESTORED_HOLD
+from engine.core.records import CLOCK_HOLD, DISK_HOLD, RESTORED_HOLD, SILENT
 from engine.core.vocabulary import seconds_text, short
 from engine.ledger.ports import View
 from jobfile.schedule.occurrences import next_fire

@@ -4,7 +4,7 @@ import click
 
 from engine.asking.place import Place
 from engine.cli.exit_codes import GOOD
-from engine.cli.place import place_options, refuse_shared
+from engine.cli.place import place_options
 from engine.cli.serving import allow_root_option, serve_options
 from engine.core.access import Role
 from engine.host.environment import environment
@@ -59,7 +59,6 @@ def command(
     address, everyone needs a token:  jobfile ui  opens a browser that is signed in, and  jobfile token add
     makes a token. At the socket, which only this user can open, no token is needed.
     """
-    refuse_shared(place, "the page is served")
     parent = environment().get(PARENT)
     if parent:
         die_with_parent(int(parent))

@@ -9,7 +9,7 @@ from engine.asking.place import Place
 from engine.asking.tokens import CODE_LENGTH, digest, new_secret
 from engine.cli.exit_codes import GOOD
 from engine.cli.output import print_json
-from engine.cli.place import json_option, place_options, refuse_shared
+from engine.cli.place import json_option, place_options
 from engine.core.access import Grant, GrantKind, Role
 from engine.core.errors import JobfileError
 from engine.host.environment import user_name
@@ -28,7 +28,6 @@ def command(*, no_browser: bool, as_json: bool, place: Place) -> int:
     """
     from engine.cli.serving import refuse_without_extra  # noqa: PLC0415  start-up time: few need the page
 
-    refuse_shared(place, "the page is served")
     refuse_without_extra()
     from engine.web.serving import read_address  # noqa: PLC0415  start-up time: loads the web server
 

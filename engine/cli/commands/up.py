@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from engine.actions.beyond_host import ignored_labels
 from engine.asking.place import Place, refuse_unsafe_files
 from engine.asking.times import parse_length
 from engine.cli.exit_codes import GOOD
@@ -37,6 +38,7 @@ from engine.service.engine import EngineService
 from engine.service.outside_watch import heartbeat_problem
 from engine.service.session import OpenSession, open_session
 from jobfile.model.namedtuple import NamedTuple
+from jobfile.pipeline import Compiled
 
 if TYPE_CHECKING:
     from engine.service.tracing import Sender, Tracing
@@ -158,7 +160,7 @@ def command(
         session, outlets.journal, clock, ended=signals.ended, manager=manager, alarm=_alarm(manager, config)
     )
     signals.reload = service.wake
-    service.start()
+    _warn_of_labels(service.start(), config)
     manager.ready(f"runs {config.main_file}")
     with page:
         signals.ended.wait(duration.total_seconds() if duration else None)
@@ -260,6 +262,13 @@ def _warn_of_links(place: Place, config: EngineConfig) -> None:
             "with --state",
             err=True,
         )
+
+
+def _warn_of_labels(compiled: Compiled | None, config: EngineConfig) -> None:
+    """Warn that jobs that ask for certain hosts run on this one."""
+    catalog = None if compiled is None else compiled.catalog
+    if catalog is not None and (told := ignored_labels(catalog, config)):
+        click.echo(f"warning: {told}", err=True)
 
 
 def _stop_jobs(service: EngineService) -> None:

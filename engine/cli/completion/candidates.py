@@ -80,17 +80,19 @@ class _Line(NamedTuple):
     only_arguments: bool
 
 
-def complete(words: Sequence[str], known: Callable[[str | None, str | None], Known]) -> list[Candidate]:
+def complete(
+    words: Sequence[str], known: Callable[[str | None, str | None, str | None], Known]
+) -> list[Candidate]:
     """What fits the last of the words, which may be empty; the words begin behind `jobfile`.
 
-    `known` looks into the place that -f and --state name.
+    `known` looks into the place that -f, --state and --store name.
     """
     *before, current = words or ("",)
     line = _read(before)
     if line.command not in COMMANDS:
         offered: Iterable[Candidate] = _commands(current) if not line.command else ()
         return _fitting(offered, current)
-    names = known(line.options.get("-f"), line.options.get("--state"))
+    names = known(*map(line.options.get, ("-f", "--state", "--store")))
     if line.awaiting is not None:
         return _fitting(_values(line, line.awaiting, current, names), current)
     if not line.only_arguments and current.startswith("-"):

@@ -45,10 +45,11 @@ _OPEN_ONLY: Final = ("cancel", "wait")
 class NamesHere:
     """The names in one place: those of its job files, and those of its ledger."""
 
-    def __init__(self, file: str | None, state: str | None) -> None:
-        """Read nothing yet. `file` and `state` are the values of -f and --state."""
+    def __init__(self, file: str | None, state: str | None, store: str | None) -> None:
+        """Read nothing yet. The values are those of -f, --state and --store."""
         self._file = file
         self._state = state
+        self._store = store
 
     def jobs(self) -> Iterator[Candidate]:
         """The jobs of the file; without a file, those of the ledger."""
@@ -67,7 +68,7 @@ class NamesHere:
         is_open = True if command in _OPEN_ONLY else False if command == "retry" else None
         searched = prefix if len(prefix) >= MIN_PREFIX else ""
         try:
-            found = Place.named(self._file, self._state).newest_runs(
+            found = Place.named(self._file, self._state, self._store).newest_runs(
                 is_open=is_open, prefix=searched, limit=MAX_RUNS
             )
         except JobfileError:
@@ -106,7 +107,7 @@ class NamesHere:
         from engine.asking.place import Place  # noqa: PLC0415  start-up time: only for names of the ledger
 
         try:
-            return Place.named(self._file, self._state).trace_free_view()
+            return Place.named(self._file, self._state, self._store).trace_free_view()
         except JobfileError:
             return None
 

@@ -47,6 +47,12 @@ LOCK: Final = 1_245_859_692
 writer waits for it, so what a transaction has read is true until it commits, as in SQLite.
 """
 _BEGIN: Final = f"begin; select pg_advisory_xact_lock({LOCK}, hashtext(current_schema()))"
+CHANGE: Final = "change"
+"""The key, in the table `meta`, whose value is different after each transaction that wrote something."""
+_COMMIT: Final = (
+    f"insert into meta (key, value) values ('{CHANGE}', pg_current_xact_id()::text) "  # noqa: S608  a constant
+    "on conflict (key) do update set value = excluded.value; commit"
+)
 _SNAPSHOT: Final = "begin isolation level repeatable read read only"
 _SETTINGS: Final = """
 select set_config('statement_timeout', %(statement)s, false),
@@ -116,6 +122,8 @@ class PostgresConnection(Connection):
         self._cursors = count(1)
         self._is_bound = False
         """Whether a transaction or a snapshot is open: what is inside belongs to this connection alone."""
+        self._has_written = False
+        """Whether the transaction has written something."""
         with self._explaining_errors():
             self._db = self._connect()
 
@@ -133,7 +141,7 @@ class PostgresConnection(Connection):
         with self._lock, self._explaining_errors():
             assert self._writer is None, "a transaction inside another"
             self._begin(_BEGIN)
-            self._writer, self._is_bound = threading.get_ident(), True
+            self._writer, self._is_bound, self._has_written = threading.get_ident(), True, False
             try:
                 self._refuse_when_superseded()
                 yield
@@ -160,6 +168,7 @@ class PostgresConnection(Connection):
 
     def write(self, name: str, values: Values) -> int:
         self.refuse_outside_transaction(name)
+        self._has_written = True
         return self._execute(name, values).rowcount
 
     def rows(self, name: str, values: Values | None = None) -> list[PostgresRow]:
@@ -192,6 +201,7 @@ class PostgresConnection(Connection):
 
     def copy_in(self, text: str, rows: Iterable[Sequence[object]]) -> None:
         """Add many rows with COPY. Raises what psycopg raises about a row."""
+        self._has_written = True
         with self._lock, self._db.cursor() as cursor, cursor.copy(text) as copy:
             for row in rows:
                 copy.write_row(row)
@@ -204,6 +214,11 @@ class PostgresConnection(Connection):
     def verify(self) -> None:
         """PostgreSQL checks by itself what it reads; a damaged page is an error of the query."""
         self.run("select 1")
+
+    @property
+    def is_free(self) -> bool:
+        """Whether it can be used for something else: it is not broken, and in no transaction."""
+        return not self._db.closed and not self._is_in_transaction
 
     @property
     def _is_in_transaction(self) -> bool:
@@ -228,7 +243,7 @@ class PostgresConnection(Connection):
         """Commit. If a caller caught an error, PostgreSQL would roll back and report no error."""
         failed = self._db.info.transaction_status is TransactionStatus.INERROR
         assert not failed, "a statement of the transaction failed, and its error was caught"
-        self._db.execute("commit")
+        self._db.execute(_COMMIT if self._has_written else "commit")
 
     def _roll_back(self) -> None:
         """Undo a transaction, when the connection is not broken: then the server has done so."""

@@ -9,7 +9,7 @@ import psycopg
 from engine.core.errors import StoreRefusedError
 from engine.ledger.copy_ports import Cells
 from engine.ledger.postgres.address import Address
-from engine.ledger.postgres.connection import PostgresConnection
+from engine.ledger.postgres.connection import CHANGE, PostgresConnection
 from engine.ledger.postgres.migrate import MOVED, MOVED_TO, VERSION, migrate
 from engine.ledger.postgres.store import PostgresView
 
@@ -17,6 +17,7 @@ _COLUMNS: Final = """
 select relname as table, attname as column
 from pg_class join pg_attribute on attrelid = pg_class.oid
 where relkind = 'r' and relnamespace = current_schema()::regnamespace and attnum > 0 and not attisdropped
+  and relname not in ('leader', 'host', 'delivery')
 order by pg_class.oid, attnum
 """
 _NUMBERED: Final = """
@@ -54,7 +55,7 @@ class PostgresCopyable:
         return found
 
     def rows(self, table: str, columns: Sequence[str], key: Sequence[str]) -> Iterator[Cells]:
-        own = f" where key <> '{VERSION}'" if table == "meta" else ""
+        own = f" where key not in ('{VERSION}', '{CHANGE}')" if table == "meta" else ""
         text = f"select {', '.join(columns)} from {table}{own} order by {', '.join(key)}"  # noqa: S608  names of the ledger's own tables
         return (tuple(row) for row in self._db.stream(text))
 

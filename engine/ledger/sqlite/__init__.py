@@ -1,3 +1,3 @@
 """The ledger in SQLite."""
 
-__all__ = ["copying", "examining", "glance", "store", "view"]
+__all__ = ["copying", "examining", "glance", "reader", "store", "view"]

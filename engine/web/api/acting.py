@@ -21,8 +21,9 @@ from engine.client.submitted import submitted_to_json
 from engine.core.errors import WrongUsageError
 from engine.core.lifecycle import Run, RunState
 from engine.core.vocabulary import short
-from engine.host.lock import is_engine_running, lock_holder
+from engine.host.lock import lock_holder
 from engine.ports import Stop
+from engine.service.presence import has_engine
 from engine.transactions.keys import key_trouble
 from engine.web.access import Access
 from engine.web.api.of_runs import seen_run
@@ -101,7 +102,8 @@ def submit(visit: Visit) -> Answered:
     hidden = next((job for job, _, _ in asked if not visit.place.sees(job)), None)
     if hidden is not None:
         raise UnknownJobError(f"no job `{hidden}` is in force")
-    ledger = LocalLedger(visit.place.state_dir, wait_seconds=WAIT_SECONDS, user=visit.place.user)
+    place = visit.place
+    ledger = LocalLedger(place.state_dir, store=place.store, wait_seconds=WAIT_SECONDS, user=place.user)
     try:
         found = ledger.submit(asked)
         is_running = ledger.is_engine_running()
@@ -126,7 +128,8 @@ def _requested(visit: Visit, runs: Sequence[Run], *, is_duplicate: bool) -> Answ
     notes = [f"duplicate of {runs[0].occurrence or runs[0].id}"] if is_duplicate else []
     kept = kept_words(steps_of_run(view, runs[0])) if runs[0].retry_of else ""
     notes += [kept] if kept else []
-    if any(run.state is RunState.QUEUED for run in runs) and not is_engine_running(visit.place.state_dir):
+    is_waiting = any(run.state is RunState.QUEUED for run in runs)
+    if is_waiting and not has_engine(visit.place.config, view, now=visit.now):
         waits = f"run {short(runs[0].id)} waits" if len(runs) == 1 else f"{len(runs)} runs wait"
         notes.append(f"no engine is running: {waits} for  jobfile up")
     return Answered(

@@ -24,9 +24,8 @@ from engine.core.lifecycle import Run
 from engine.core.vocabulary import place_text
 from engine.execution.output_text import NeutralText
 from engine.execution.output_windows import stored_bytes
-from engine.host.lock import is_engine_running
 from engine.ledger.ports import View
-from engine.service.presence import presence_at
+from engine.service.presence import has_engine, presence_at
 from engine.web.access import Access
 from engine.web.api.looks import Look
 from engine.web.api.operations import WAIT, Answered, Given, Operation
@@ -118,7 +117,7 @@ def wait(visit: Visit) -> Answered:
     view = visit.place.view()
     runs = _named_runs(visit, view, given)
     open_ones = [run for run in runs if not run.state.is_final]
-    stuck: Sequence[Run] = () if is_engine_running(visit.place.state_dir) else open_ones
+    stuck: Sequence[Run] = () if has_engine(visit.place.config, view, now=visit.now) else open_ones
     is_over = all(is_stuck(visit.place, run) for run in stuck) and len(stuck) == len(open_ones)
     is_one = visit.query.get("together") == "true"
     answer = answer_of_request(runs) if is_one else worst_answer(runs)

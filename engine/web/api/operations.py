@@ -16,10 +16,9 @@ from engine.core.errors import ErrorCode
 from engine.web.access import Access
 from engine.web.api.looks import TEXT, Look, look_of
 from engine.web.limits import MAX_WAIT_SECONDS
-from engine.web.live import changed
-from engine.web.memory import ledger_mark
 from engine.web.refusing import RefusedError
 from engine.web.visits import Fields, Route, Visit, closing_after
+from engine.web.watch import changed
 from jobfile.model.namedtuple import NamedTuple
 from jobfile.schedule.duration import parse_duration
 
@@ -116,18 +115,18 @@ async def _answer(operation: Operation, visit: Visit) -> Response:
     _check_body(operation, visit.body)
     known = visit.headers.get("if-none-match", "")
     seconds = _wait_seconds(visit.query.get("wait"))
-    ledger = visit.place.config.ledger
+    watch = visit.site.watch
     until = time.monotonic() + seconds
     look = look_of(visit.headers.get("accept", ""))
     while True:
-        mark = ledger_mark(ledger)
+        mark = await watch.look() if seconds else None
         answered, text = await visit.in_thread(closing_after(partial(_shown, operation, look)), visit)
         tag = etag(answered.body, look)
         left = until - time.monotonic()
         is_waited_for = tag == known if known else not answered.is_over
         if not is_waited_for or left <= 0:
             break
-        await changed(partial(ledger_mark, ledger), mark, seconds=left)
+        await changed(watch.look, mark, seconds=left)
     kind = "application/json" if look is None or answered.text is None else f"{TEXT}; charset=utf-8"
     headers = {"ETag": tag, "Content-Type": kind, "Vary": "Accept", EXIT_CODE: str(answered.exit_code)}
     if answered.notes:

@@ -12,7 +12,6 @@ from engine.asking.place import Place, refuse_unsafe_files
 from engine.asking.plan import planned
 from engine.core.errors import ErrorCode, JobfileError, NothingRecordedError
 from engine.core.records import Applied, Generation, Rejection, Source
-from engine.host.lock import is_engine_running
 from engine.ledger.ports import View
 from engine.planning.enforcing import refuse_mass_removal, refuse_what_cannot_run
 from engine.planning.invalid import invalid_of
@@ -25,6 +24,7 @@ from engine.planning.sides import (
     revision_side,
     worktree_side,
 )
+from engine.service.presence import has_engine
 from engine.web.access import Access
 from engine.web.refusing import words_of
 from engine.web.rendering import page
@@ -228,7 +228,7 @@ def _waiting(visit: Visit) -> Waiting:
 
 def _source(place: Place, view: View) -> Source:
     """Where the running engine takes its jobs from; the files if none runs."""
-    return view.source() if is_engine_running(place.state_dir) else Source()
+    return view.source() if has_engine(place.config, view, now=place.now()) else Source()
 
 
 _PATH: Final = "/changes"

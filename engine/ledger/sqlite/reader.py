@@ -1,0 +1,47 @@
+"""Reads a ledger's file again and again: opening it costs little, so nothing is kept open."""
+
+import time
+from pathlib import Path
+from typing import Final
+
+from engine.ledger.sqlite.view import SqliteView
+
+SETTLED_NANOSECONDS: Final = 50_000_000
+
+Mark = tuple[tuple[int, ...] | None, ...]
+
+
+class SqliteReader:
+    """Implements `Reader`."""
+
+    def __init__(self, path: Path) -> None:
+        """Name the file."""
+        self._path = path
+
+    def view(self) -> SqliteView:
+        return SqliteView.open(self._path)
+
+    def mark(self) -> Mark:
+        """Of the file and its log the inode, size and time.
+
+        Never opens them: closing one would end the locks that SQLite holds on it in this process. The time of
+        a file is coarse, so one that is just now is followed by a mark that no other has: a write at the same
+        time could come later.
+        """
+        path = self._path
+        found = [_about(path), _about(path.with_name(f"{path.name}-wal"))]
+        now = time.clock_gettime_ns(time.CLOCK_REALTIME)
+        if any(one is not None and abs(now - one[-1]) < SETTLED_NANOSECONDS for one in found):
+            found.append((now,))
+        return tuple(found)
+
+    def close(self) -> None:
+        pass
+
+
+def _about(name: Path) -> tuple[int, ...] | None:
+    try:
+        found = name.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns

@@ -1,0 +1,54 @@
+"""Looks at the ledger for all who wait for a change: at most once a second, in one thread."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Awaitable, Callable, Hashable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Final
+
+from engine.core.errors import JobfileError
+
+LOOK_SECONDS: Final = 1.0
+AWAY: Final = "away"
+"""The mark of a ledger that cannot be reached: open pages notice that it went, and that it came back."""
+
+
+class Watch:
+    """The mark of the ledger, for tabs and requests that wait; however many they are, it is read once."""
+
+    def __init__(self, mark: Callable[[], Hashable]) -> None:
+        """`mark` gives what is different after each write to the ledger."""
+        self._mark = mark
+        self._own = threading.Lock()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="watch")
+        self._looking: Future[Hashable] | None = None
+        self._began = 0.0
+
+    async def look(self) -> Hashable:
+        """The mark, as it is or was at most a second ago."""
+        with self._own:
+            is_old = time.monotonic() >= self._began + LOOK_SECONDS
+            if self._looking is None or (is_old and self._looking.done()):
+                self._began, self._looking = time.monotonic(), self._thread.submit(self._found)
+            looking = self._looking
+        # A client that goes away must not cancel the look for the others.
+        return await asyncio.shield(asyncio.wrap_future(looking))
+
+    def close(self) -> None:
+        """End the thread."""
+        self._thread.shutdown()
+
+    def _found(self) -> Hashable:
+        try:
+            return self._mark()
+        except JobfileError:
+            return AWAY
+
+
+async def changed(look: Callable[[], Awaitable[object]], mark: object, *, seconds: float) -> object:
+    """Wait until `look` finds something else than this mark, or the time is up; return what it finds."""
+    until = time.monotonic() + seconds
+    while (now := await look()) == mark and time.monotonic() < until:
+        await asyncio.sleep(LOOK_SECONDS)
+    return now
