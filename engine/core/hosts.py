@@ -8,6 +8,7 @@ from typing import Final
 
 from engine.core.lifecycle import AttemptKey, Outcome
 from jobfile.model.jobs import JobSpec
+from jobfile.model.labels import MOST_LABELS
 from jobfile.model.namedtuple import NamedTuple
 
 LEASE: Final = timedelta(seconds=60)
@@ -26,8 +27,6 @@ TERM: Final = timedelta(seconds=10)
 """How long a leader leads after each renewal."""
 ANY: Final = "any"
 """The queue of attempts that every host may take."""
-MAX_LABELS: Final = 6
-"""Maximum number of labels of a host: it serves a queue for each set of them."""
 
 
 class DeliveryState(StrEnum):
@@ -132,8 +131,8 @@ def queue_of(needs: Iterable[str]) -> str:
 
 
 def queues_of(labels: Sequence[str]) -> list[str]:
-    """The queues that a host with these labels serves."""
-    own = sorted({*labels})[:MAX_LABELS]
+    """The queues that a host with these labels serves: one for each set of them."""
+    own = sorted({*labels})[:MOST_LABELS]
     return [queue_of(some) for size in range(len(own) + 1) for some in combinations(own, size)]
 
 
