@@ -147,8 +147,6 @@ class PostgresConnection(Connection):
             try:
                 self._refuse_when_superseded()
                 yield
-                if self.epoch is None:  # not the engine: it should look what has changed
-                    self._db.execute(_RING)
                 self._commit()
             except BaseException:
                 self._roll_back()
