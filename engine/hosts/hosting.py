@@ -1,6 +1,7 @@
 """A host: takes attempts that the leader offers, executes them, renews their leases, reports their ends."""
 
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final
@@ -16,6 +17,7 @@ from engine.hosts.executor import Flight
 from engine.hosts.here import Here
 from engine.hosts.settings import HostSettings
 from engine.hosts.sweeping import Sweeper
+from engine.hosts.trees import Trees
 from engine.ledger.host_ports import LEADER, SharedLedger
 from engine.ledger.store_ports import Store
 from engine.ports import Alive, Clock, Launcher, LaunchOrder, Lease, NotStarted, Stop
@@ -67,10 +69,12 @@ class Hosting:
         host_clock: Clock,
         config: EngineConfig,
         settings: HostSettings,
+        revision_of: Callable[[int], str] = lambda _: "",
     ) -> None:
         """`clock` is the ledger's; with `host_clock`, that of this host, its supervisors stamp evidence.
 
-        `renewals` has a connection of its own: nothing that is slow may delay them.
+        `renewals` has a connection of its own: nothing that is slow may delay them. `revision_of` returns
+        the commit that a generation was applied from.
         """
         self._me = me
         self._shared = shared
@@ -82,7 +86,15 @@ class Hosting:
         self._clock = clock
         self._host_clock = host_clock
         self._config = config
-        self._here = Here(store=store, clock=clock, launcher=launcher, config=config, adorn=self._adorned)
+        self._trees = Trees(config, host_clock, revision_of)
+        self._here = Here(
+            store=store,
+            clock=clock,
+            launcher=launcher,
+            config=config,
+            adorn=self._adorned,
+            config_for=self._trees.config_for,
+        )
         self._held: dict[str, _Held] = {}
         self._taking: set[str] = set()
         self._doubts: dict[str, float] = {}
@@ -104,6 +116,10 @@ class Hosting:
     def sweep(self) -> float:
         """Delete old folders of runs that are no more; the seconds until the next part."""
         self._sweeper.sweep()
+        with self._lock:
+            held = [*self._held]
+        runs = (self._store.run(name.partition("-")[0]) for name in held)
+        self._trees.sweep(run for run in runs if run is not None)
         return SWEEP_SECONDS
 
     def begin(self) -> None:
@@ -213,6 +229,9 @@ class Hosting:
         starts = still_to_start(Courses(self._store), held.key)
         if not starts:  # its run was cancelled meanwhile
             self._report(held, StartError(at=self._clock.now(), reason=Reason.NOT_TAKEN))
+            return
+        if self._trees.config_for(starts[0].run) is None:
+            self._give_back(held)
             return
         for error in self._here.launch(starts).values():
             self._report(held, error)
