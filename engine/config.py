@@ -70,6 +70,8 @@ class EngineConfig:
     environ: Mapping[str, str]
     store: str = ""
     """The URL of a ledger in a server; empty when the ledger is the file in the state folder."""
+    is_leader: bool = False
+    """Whether other hosts execute what this engine starts."""
     account: Callable[[], Mapping[str, str]] = dict
     """HOME, USER and LOGNAME of the user that the engine runs as; read when something is executed."""
     max_running: int = MAX_RUNNING

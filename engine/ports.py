@@ -32,6 +32,19 @@ UNLIMITED: Final = -1
 """The limit of a resource that is lifted: setrlimit(2)."""
 
 
+class Lease(NamedTuple):
+    """How long an attempt may run before its host must have reached the ledger again.
+
+    Its supervisor enforces this, whatever has become of the engine: SIGTERM some time before the end, SIGKILL
+    at the end, and the attempt is lost. `Launcher.extend` moves the end.
+    """
+
+    until: float
+    """Its end, in seconds on `Clock.elapsed`."""
+    seconds: float
+    """Its whole length: SIGTERM comes at most a third of it before the end, at most the job's grace."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaunchOrder:
     """Everything needed to execute one attempt, including its secrets: never stored, never logged."""
@@ -66,6 +79,8 @@ class LaunchOrder:
     """How its container ends, if it has one."""
     core_bytes: int | None = None
     """The size of a core file; UNLIMITED is the engine's own maximum, None what it was started with."""
+    lease: Lease | None = None
+    """None when no other host can start its job, as with a ledger in a file."""
 
     @property
     def attempt_id(self) -> str:
@@ -104,6 +119,13 @@ class Launcher(Protocol):
 
     def evidence(self, run_dir: Path, *, boot_id: str) -> Evidence:
         """What is known of an attempt, only from its evidence. `boot_id` is the boot of its intent."""
+        ...
+
+    def extend(self, run_dir: Path, until: float) -> bool:
+        """Move the end of an attempt's lease, never to an earlier time; False when that was not possible.
+
+        Without effect once its supervisor has sent SIGTERM, or without a lease. Cheap, and never waits.
+        """
         ...
 
     def keep_going(self, run_dir: Path) -> bool:

@@ -46,6 +46,8 @@ class Flight:
     order: LaunchOrder
     launched_at: datetime
     stops: list[Stop] = field(default_factory=list)
+    until: float | None = None
+    """The end of its lease, if it has one."""
     end: Ended | StartError | Lost | None = None
 
 
@@ -63,7 +65,8 @@ class ScriptedLauncher:
         """Start attempts; one that has started is never started again."""
         for order in orders:
             if order.run_dir not in self.flights:
-                flight = Flight(order=order, launched_at=self._clock.now())
+                until = None if order.lease is None else order.lease.until
+                flight = Flight(order=order, launched_at=self._clock.now(), until=until)
                 self.flights[order.run_dir] = flight
                 self._by_attempt.setdefault(order.attempt_id, flight)
                 self.executed.append(order.attempt_id)
@@ -73,7 +76,18 @@ class ScriptedLauncher:
         flight = self.flights.get(run_dir)
         if flight is None:
             return NotStarted()
+        if flight.end is None and flight.until is not None and self._clock.elapsed() >= flight.until:
+            flight.end = Lost(at=self._clock.now(), reason=Reason.HOST_CUT_OFF)
         return flight.end or Alive(started_at=flight.launched_at)
+
+    def extend(self, run_dir: Path, until: float) -> bool:
+        """Move the end of a lease. In time, as nothing gets SIGTERM before its end here."""
+        flight = self.flights.get(run_dir)
+        if flight is None:
+            return False
+        if flight.until is not None:
+            flight.until = max(flight.until, until)
+        return True
 
     def keep_going(self, run_dir: Path) -> bool:  # noqa: ARG002  the port's signature
         """There is no supervisor that could be stopped."""
@@ -129,6 +143,10 @@ class ScriptedLauncher:
     def lose(self, attempt_id: str) -> None:
         """The supervisor dies without a record."""
         self._flight(attempt_id).end = Lost(at=self._clock.now(), reason=Reason.SUPERVISOR_KILLED)
+
+    def cut_off(self, attempt_id: str) -> None:
+        """The supervisor ends the attempt because its lease is over."""
+        self._flight(attempt_id).end = Lost(at=self._clock.now(), reason=Reason.HOST_CUT_OFF)
 
     def _end(
         self,

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from engine.actions.confining import limit_troubles, not_allowed, unknown_user
 from engine.actions.containing import runtime_troubles
@@ -13,6 +14,9 @@ from engine.programs import INSTALL_APPRISE, has_apprise
 from engine.triggers.file import folder_of
 from jobfile.model.catalog import Catalog, CompiledJob
 from jobfile.model.jobs import FileTrigger, JobSpec
+
+NAMED: Final = 3
+"""The number of jobs that a warning names."""
 
 
 def beyond_host(catalog: Catalog, config: EngineConfig, *, is_engine: bool) -> tuple[str, ...]:
@@ -38,6 +42,22 @@ def beyond_host_of(job: CompiledJob, config: EngineConfig, *, is_engine: bool) -
         return ""
     place = f"{job.origin.file}:{job.origin.line}"
     return f"{place}: job `{job.spec.name}` is valid, but cannot run here: {troubles}"
+
+
+def ignored_labels(catalog: Catalog, config: EngineConfig) -> str:
+    """That jobs run here whatever labels they ask for, in one line; empty if none does, or there are hosts.
+
+    Only a ledger in a server can have several hosts.
+    """
+    names = [job.spec.name for job in catalog.jobs if job.spec.runs_on]
+    if config.store or not names:
+        return ""
+    named = ", ".join(f"`{name}`" for name in names[:NAMED])
+    named += f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    return (
+        "the ledger is a file, so every job runs on this host, whatever its labels: "
+        f"`runs_on` has no effect ({named})"
+    )
 
 
 def _channel_troubles(spec: JobSpec) -> Iterator[str]:

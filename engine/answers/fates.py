@@ -16,6 +16,8 @@ def fate_of(evidence: Evidence, attempt: Attempt) -> str:
             return "its evidence is gone, so it will be recorded as lost"
         case Lost(reason=Reason.EVIDENCE_FORGED):
             return f"{evidence.detail}, so it will be recorded as lost"
+        case Lost(reason=Reason.HOST_CUT_OFF):
+            return "it was killed because its host was cut off, and will be recorded as lost"
         case NotStarted():
             return "it was never executed, and will be started"
         case StartError():

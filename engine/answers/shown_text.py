@@ -88,6 +88,7 @@ def _lines(spec: JobSpec) -> list[Row]:
         ("concurrency", _value({"limit": "none", **plain["concurrency"]})),
         ("deadline", format_duration(spec.deadline) if spec.deadline else ""),
         ("start_deadline", format_duration(spec.start_deadline) if spec.start_deadline else ""),
+        ("runs_on", _value(list(spec.runs_on))),
         ("queue", spec.queue.name if spec.queue else DEFAULT_QUEUE),
         ("priority", str(spec.priority)),
         ("idempotent", _value(spec.idempotent)),

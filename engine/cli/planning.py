@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from engine.actions.beyond_host import ignored_labels
 from engine.asking.applying import put
 from engine.asking.findings import refuse_invalid
 from engine.asking.place import Place
@@ -57,4 +58,6 @@ def apply_and_print(place: Place, intent: Intent, *, as_json: bool) -> int:
         print_json(applied_to_json(events, intent))
     else:
         click.echo(applied_to_text(events))
+    if told := ignored_labels(intent.catalog, place.config):
+        click.echo(f"warning: {told}", err=True)
     return GOOD

@@ -2,12 +2,14 @@
 
 import contextlib
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
 from engine.asking.place import Place
+from engine.config import STORE
 from engine.core.access import Role
 from engine.core.errors import JobfileError, WrongUsageError
 from engine.host.clock import SystemClock
@@ -71,7 +73,7 @@ def page_beside(
             raise WrongUsageError("--allow-root is about the page; add --serve")
         return contextlib.nullcontext()
     refuse_without_extra()
-    from engine.service.page_server import PageServer  # noqa: PLC0415  start-up time: only with --serve
+    from engine.service.kept import Kept  # noqa: PLC0415  start-up time: only with --serve
     from engine.web.addresses import parse_listen, refuse_open  # noqa: PLC0415  start-up time: as above
 
     address = parse_listen(served_at, option="--serve")
@@ -80,8 +82,12 @@ def page_beside(
     console = Console(STDERR)
     arguments = ["--listen", served_at, "-f", str(place.main_file), "--state", str(place.state_dir)]
     arguments += ["--allow-root"] if may_be_root else []
-    return PageServer(
-        arguments, clock, store=place.store, tell=lambda line: console.write(f"warning: {line}\n")
+    return Kept(
+        (sys.executable, "-m", "engine.cli.main", "serve", *arguments),
+        clock,
+        what="the page's server",
+        tell=lambda line: console.write(f"warning: {line}\n"),
+        env={STORE: place.store},  # not among the arguments, which everyone can read: it may have a password
     )
 
 

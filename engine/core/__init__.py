@@ -18,6 +18,7 @@ __all__ = [
     "extras",
     "following",
     "histograms",
+    "hosts",
     "lateness",
     "lifecycle",
     "notices",

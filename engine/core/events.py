@@ -22,6 +22,32 @@ class EngineStarted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LeadTaken:
+    """An engine leads the hosts on a ledger from now on."""
+
+    host: str
+    term: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostStarted:
+    """A host takes attempts from now on; `found` ones of an earlier process continue."""
+
+    host: str
+    slots: int
+    labels: tuple[str, ...]
+    found: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostStopped:
+    """A host takes nothing any more; `running` attempts continue until their leases end."""
+
+    host: str
+    running: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EngineStopped:
     """The engine ends; `running` attempts continue without it."""
 
@@ -391,6 +417,9 @@ class DoneByOthers:
 
 Event = (
     EngineStarted
+    | LeadTaken
+    | HostStarted
+    | HostStopped
     | EngineStopped
     | GenerationApplied
     | ConfigRejected

@@ -105,6 +105,7 @@ START_REASONS = frozenset(
         Reason.SECRET_NOT_AVAILABLE,
         Reason.ENV_FILE,
         Reason.DEADLINE,
+        Reason.NOT_TAKEN,
     }
 )
 """Reasons that mean that an attempt could not be started, so nothing ran."""

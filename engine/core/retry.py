@@ -81,6 +81,14 @@ def settle(
     match outcome:
         case Ended():
             verdict = _after_end(outcome, run, spec, outputs)
+        case StartError() if outcome.reason == Reason.NOT_TAKEN and run.state is RunState.CANCELLING:
+            verdict = Verdict(
+                attempt_state=AttemptState.NOT_STARTED,
+                run_state=RunState.CANCELLED,
+                reason=run.reason,
+                detail=run.detail,
+                ended_at=outcome.at,
+            )
         case StartError():
             # Not an execution: nothing ran, so a second attempt would repeat nothing.
             verdict = Verdict(

@@ -50,6 +50,7 @@ from jobfile.model.catalog import CompiledJob
 from jobfile.model.counts import many
 from jobfile.model.expectations import ExpectSpec
 from jobfile.model.jobs import AfterTrigger, FileTrigger, JobSpec, StepsAction
+from jobfile.model.labels import hosts_text
 from jobfile.model.namedtuple import NamedTuple
 from jobfile.model.values import Value
 from jobfile.schedule.duration import format_duration
@@ -130,6 +131,7 @@ def _rows(
         ("if", _condition(spec, values)),
         ("key", _key(spec, values, view)),
         *queue_rows(spec, view),
+        *_host_rows(spec, config),
     ]
     if key := _idempotency_key(preview, values):
         rows.append(("idempotency", key))
@@ -152,6 +154,12 @@ def _rows(
         rows += payload_rows(spec.action, values, around, env=spec.env, secrets=spec.secrets)
     rows.append(limits_row("none" if spec.timeout is None else format_duration(spec.timeout), spec.retry))
     return [*rows, *_end_rows(spec), then_row(spec, preview.jobs)]
+
+
+def _host_rows(spec: JobSpec, config: EngineConfig) -> list[Row]:
+    """Where a job with labels runs."""
+    here = "" if config.store else "   (on this one, whatever its labels: the ledger is a file)"
+    return [("host", f"runs on {hosts_text(spec.runs_on)}{here}")] if spec.runs_on else []
 
 
 def _end_rows(spec: JobSpec) -> list[Row]:

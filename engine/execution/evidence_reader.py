@@ -253,6 +253,9 @@ def _outcome(result: dict[str, Any]) -> Outcome:
         return StartError(at=ended_at, reason=Reason.START_ERROR, detail=_text(result, "start_error"))
     if "exit_code" not in result:
         return Lost(at=ended_at, reason=Reason.SUPERVISOR_ERROR, detail=_text(result, "supervisor_error"))
+    if _flag(result, "cut_off"):  # whatever its signal or exit code: it was not its own end
+        left = _integer(result, "leftover_processes")
+        return Lost(at=ended_at, reason=Reason.HOST_CUT_OFF, leftover_processes=left)
     exit_code = _optional(result, "exit_code", MAX_EXIT_CODE)
     signal = _optional(result, "signal", MAX_SIGNAL)
     if (exit_code is None) == (signal is None):

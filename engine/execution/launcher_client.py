@@ -21,6 +21,7 @@ from engine.core.errors import JobfileError
 from engine.core.lifecycle import AttemptKey, Lost, StartError
 from engine.core.reasons import Reason
 from engine.execution.evidence_reader import REPLACED, Seen, look, look_for_end, supervisor_in
+from engine.execution.lease_file import write_end
 from engine.execution.stop_requests import add_request
 from engine.host.clock import SystemClock
 from engine.host.holders import current_boot_id, why_gone
@@ -138,6 +139,7 @@ class ProcessLauncher:
                 "open_script": order.open_script,
                 "container": None if order.container is None else asdict(order.container),
                 "confinement": None if order.confinement is None else asdict(order.confinement),
+                "lease": None if order.lease is None else tuple(order.lease),
                 "boot_id": self._boot_id,
                 "key": key_of(str(order.run_dir), self._key),
             }
@@ -170,6 +172,10 @@ class ProcessLauncher:
         if seen.is_marked or name in self._taken:
             return Lost(at=now, reason=Reason.EVIDENCE_GONE)
         return self._why_not_taken(name, now) or NotStarted()
+
+    def extend(self, run_dir: Path, until: float) -> bool:
+        """Write the new end of an attempt's lease beside its evidence; False when that is not possible."""
+        return write_end(run_dir, until, boot_id=self._boot_id, key=self._key)
 
     def keep_going(self, run_dir: Path) -> bool:
         """Continue a supervisor that its job has stopped: its timeout must work; returns whether it was."""

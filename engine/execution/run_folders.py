@@ -11,7 +11,7 @@ from pathlib import Path
 
 from engine.core.lifecycle import AttemptKey
 from engine.supervisor import emptying
-from engine.supervisor.evidence import ARTIFACTS, CONTROL, NAME, NEW, OUTPUTS, beside
+from engine.supervisor.evidence import ARTIFACTS, CONTROL, LEASE, NAME, NEW, OUTPUTS, beside
 from engine.supervisor.namespace import FOLDER, make_folder, open_file
 from engine.supervisor.output import HEAD_BYTES, SEGMENT_BYTES
 from jobfile.model.namedtuple import NamedTuple
@@ -23,6 +23,8 @@ OF_A_STEP = ".tmp."
 MAX_ENTRIES = 200_000
 """Maximum number of files in one run's folder that are counted; more count as too large."""
 
+BESIDE = (ARTIFACTS, CONTROL, LEASE, OUTPUTS, NEW, NAME)
+"""What an attempt may leave beside its folder, the evidence last."""
 SHARDS = 256
 """The shards that hold the folders of runs, by the first two digits of their names."""
 
@@ -58,8 +60,9 @@ def compress_attempt(folder: Path) -> bool:
     """
     try:
         with _opened_shelf(folder.parent) as shelf:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(beside(folder.name, CONTROL), dir_fd=shelf)
+            for name in (CONTROL, LEASE):
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(beside(folder.name, name), dir_fd=shelf)
             with _opened(folder.name, shelf) as inner:
                 names = [one.name for one in os.scandir(inner) if one.name.startswith("output")]
                 for name in sorted(one for one in names if not one.endswith(".gz")):
@@ -115,9 +118,7 @@ def remove_run(folder: Path, attempts: Iterable[AttemptKey]) -> None:
 def left_by(folder: Path, attempts: Iterable[AttemptKey]) -> list[Path]:
     """All paths that a run with these attempts may have left, existing or not."""
     names = [str(folder.with_name(key.folder)) for key in attempts]
-    proofs = [
-        Path(beside(name, ending)) for name in names for ending in (ARTIFACTS, CONTROL, OUTPUTS, NEW, NAME)
-    ]
+    proofs = [Path(beside(name, ending)) for name in names for ending in BESIDE]
     return [folder, *map(Path, names), *proofs]
 
 

@@ -28,7 +28,7 @@ def add_request(run_dir: Path, how: Stop, key: bytes) -> bool:
     if content == known:
         return True
     try:
-        _remove(control)
+        remove(control)
         handle = os.open(control, os.O_WRONLY | os.O_CREAT | os.O_EXCL | FILE, 0o600)
         try:
             write_all_at(handle, content, 0)
@@ -53,7 +53,7 @@ def _content(path: str) -> bytes:
         os.close(handle)
 
 
-def _remove(path: str) -> None:
+def remove(path: str) -> None:
     """Remove what is in its place; a folder is only renamed, until the run's files are deleted."""
     with contextlib.suppress(FileNotFoundError):
         try:

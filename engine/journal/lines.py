@@ -31,9 +31,12 @@ from engine.core.events import (
     FolderReadable,
     FolderUnreadable,
     GenerationApplied,
+    HostStarted,
+    HostStopped,
     JobLate,
     JobPaused,
     JobRenamed,
+    LeadTaken,
     LedgerHeld,
     LedgerUnwritable,
     LedgerWritable,
@@ -89,7 +92,16 @@ AboutRun = (
 def event_text(event: Event) -> str:
     """An event as a line of text: the run, the job, what happened."""
     match event:
-        case EngineStarted() | EngineStopped() | LoopFailed() | NotShown() | DoneByOthers():
+        case (
+            EngineStarted()
+            | EngineStopped()
+            | LeadTaken()
+            | HostStarted()
+            | HostStopped()
+            | LoopFailed()
+            | NotShown()
+            | DoneByOthers()
+        ):
             return _line("", "", _about_engine(event))
         case GenerationApplied() | ConfigRejected() | ConfigChanged() | ConfigAccepted() | RefUnread():
             return _line("", "", _about_config(event))
@@ -180,8 +192,34 @@ def _about_run(event: AboutRun) -> str:
             assert_never(event)
 
 
-def _about_engine(event: EngineStarted | EngineStopped | LoopFailed | NotShown | DoneByOthers) -> str:
+def _about_hosts(event: LeadTaken | HostStarted | HostStopped) -> str:
     match event:
+        case LeadTaken():
+            return f"{event.host} leads, term {event.term}"
+        case HostStarted():
+            labels = f", labels {', '.join(event.labels)}" if event.labels else ""
+            found = f"; {event.found} still running" if event.found else ""
+            return f"host {event.host} takes work: {many(event.slots, 'slot', 'slots')}{labels}{found}"
+        case HostStopped():
+            left = f"; {event.running} still running, until their leases end" if event.running else ""
+            return f"host {event.host} stopped{left}"
+        case _:
+            assert_never(event)
+
+
+def _about_engine(
+    event: EngineStarted
+    | EngineStopped
+    | LeadTaken
+    | HostStarted
+    | HostStopped
+    | LoopFailed
+    | NotShown
+    | DoneByOthers,
+) -> str:
+    match event:
+        case LeadTaken() | HostStarted() | HostStopped():
+            return _about_hosts(event)
         case EngineStarted():
             started = f"engine {event.epoch} runs {event.main_file}, state in {event.state_dir}"
             head = f"; audit: record {event.audit_record}, hash {event.audit_hash[:_HASH_DIGITS]}"

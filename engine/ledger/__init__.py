@@ -6,6 +6,7 @@ __all__ = [
     "copy_ports",
     "event_ports",
     "health",
+    "host_ports",
     "moving",
     "opening",
     "past_ports",

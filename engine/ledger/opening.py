@@ -14,6 +14,7 @@ from engine.core.extras import not_installed
 if TYPE_CHECKING:
     from engine.core.records import Examination
     from engine.ledger.copy_ports import Copyable
+    from engine.ledger.host_ports import SharedLedger
     from engine.ledger.ports import View
     from engine.ledger.reader_ports import Reader
     from engine.ledger.store_ports import Store
@@ -45,6 +46,14 @@ def open_to_submit(url: str, *, busy_seconds: float) -> "Submitting":
     from engine.ledger.sqlite.store import SqliteStore  # noqa: PLC0415  start-up time: few commands write
 
     return SqliteStore.open_current(path, busy_seconds=busy_seconds)
+
+
+def open_shared(url: str) -> "SharedLedger":
+    """Open what the hosts on a ledger know of each other. Raises JobfileError for a file: it has one host."""
+    if not _is_postgres(url):
+        raise JobfileError("a ledger in a file is that of one host; several need  --store postgresql://…")
+    shared: SharedLedger = _postgres().open_shared(url)
+    return shared
 
 
 def open_view(url: str) -> "View":

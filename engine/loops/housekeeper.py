@@ -6,16 +6,18 @@ from pathlib import Path
 
 from engine.config import EngineConfig
 from engine.core.events import DiskHeld, DiskReleased, Event, OutputsDropped, RunResolved, RunsPruned
-from engine.core.lifecycle import AttemptState, Ended, Run, RunState, TriggerKind
+from engine.core.lifecycle import AttemptState, Run, RunState, TriggerKind
 from engine.core.outputs import outputs_of
 from engine.core.reasons import Reason
 from engine.core.records import DISK_HOLD
 from engine.core.retry import state_after
 from engine.core.webhooks import REMEMBERED
 from engine.execution import run_folders
+from engine.hosts.executor import Executor
+from engine.hosts.sweeping import Sweeper
 from engine.ledger.store_ports import Retention
 from engine.notifications.noting import owe_for_hold
-from engine.ports import Clock, Journal, Launcher, Stop
+from engine.ports import Clock, Journal, Stop
 from engine.transactions.keys import KEY_LASTS
 from engine.transactions.steps import has_steps, step_as_job
 
@@ -50,7 +52,7 @@ class Housekeeper:
         *,
         store: Retention,
         clock: Clock,
-        launcher: Launcher,
+        executor: Executor,
         journal: Journal,
         config: EngineConfig,
         is_held: Callable[[], bool] = lambda: False,
@@ -58,12 +60,12 @@ class Housekeeper:
         """While `is_held`, nothing is deleted: the clock or the ledger is not believed."""
         self._store = store
         self._clock = clock
-        self._launcher = launcher
+        self._executor = executor
         self._journal = journal
         self._config = config
         self._is_held = is_held
         self._looks = 0
-        self._shard = 0
+        self._sweeper = Sweeper(store, config, clock)
         self._later: dict[str, Run] = {}
         # An earlier engine may have found too little space, and there may be enough again.
         self.is_disk_low = store.incidents.hold(DISK_HOLD) is not None
@@ -82,7 +84,7 @@ class Housekeeper:
                 self.resolve()
                 self.compress()
                 self.drop_artifacts()
-                self._sweep()
+                self._sweeper.sweep()  # of runs whose folders an engine had no time to delete
                 if counts:
                     self.drop_outputs()
         if not is_more:
@@ -92,11 +94,10 @@ class Housekeeper:
     def resolve(self) -> None:
         """Record late ends of lost attempts: a disk came back, or a supervisor was still alive."""
         since = self._clock.now() - EVIDENCE_WITHIN
-        for attempt in self._store.past.lost_attempts(since=since, limit=LOST_AT_ONCE):
-            folder = self._config.attempt_dir(attempt.key)
-            found = self._launcher.evidence(folder, boot_id=attempt.boot_id)
+        lost = self._store.past.lost_attempts(since=since, limit=LOST_AT_ONCE)
+        for attempt, found in self._executor.late_ends(lost):
             run = self._store.run(attempt.run_id)
-            if not isinstance(found, Ended) or run is None:
+            if run is None:
                 continue
             spec = self._store.definition(run.digest)
             if attempt.step and has_steps(spec):
@@ -129,8 +130,8 @@ class Housekeeper:
         left = {run.id: [one.key for one in self._store.past.attempts(run.id)] for run in found}
         with self._store.transaction():
             gone = self._store.past.prune(found, now=self._clock.now())
-        # Rows before folders: after a crash in between, `_sweep` deletes the folders, but a row without its
-        # folder would promise an output that is gone.
+        # Rows before folders: after a crash in between, the sweeper deletes the folders, but a row without
+        # its folder would promise an output that is gone.
         for run in gone:
             run_folders.remove_run(self._config.run_dir(run.id), left[run.id])
         if gone:
@@ -210,16 +211,6 @@ class Housekeeper:
         for run in found:
             for attempt in self._store.past.attempts(run.id):
                 run_folders.remove(run_folders.artifacts_of(self._config.attempt_dir(attempt.key)))
-
-    def _sweep(self) -> None:
-        """Delete old folders that belong to no run, of one shard a round: an
-        engine died before it deleted them.
-        """
-        older_than = (self._clock.now() - timedelta(days=self._config.keep_days)).timestamp()
-        for path in run_folders.old_entries(self._config.runs_dir, shard=self._shard, older_than=older_than):
-            if self._store.run(run_folders.run_of(path.name)) is None:
-                run_folders.remove(path)
-        self._shard = (self._shard + 1) % run_folders.SHARDS
 
     def watch_disk(self) -> None:
         """Hold starts while disk space is low: the rest is for running jobs,

@@ -1,60 +1,46 @@
-"""Loop: settle attempts that ended, claim runs that may start, launch them. One commit for a whole turn."""
+"""Loop: settle attempts that ended, and have runs executed that may start. One commit for a whole turn."""
 
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import assert_never
 
-from engine.actions.prepare import prepare
-from engine.actions.removing import removal_of
-from engine.config import EngineConfig
 from engine.core.errors import JobfileError, PartialTurnError
 from engine.core.events import AttemptStarted, Event
 from engine.core.lifecycle import (
     Attempt,
     AttemptKey,
-    AttemptState,
-    Ended,
-    Lost,
     Outcome,
     Run,
     RunState,
-    StartError,
 )
-from engine.core.reasons import Reason
+from engine.hosts.executor import Executor, Flight
 from engine.ledger.store_ports import Execution
-from engine.loops.outcomes import Outcomes
 from engine.loops.pace import Pace
 from engine.notifications.noting import owe_for_start
-from engine.ports import Alive, Clock, Journal, Launcher, LaunchOrder, NotStarted
+from engine.ports import Alive, Clock, Journal, NotStarted
 from engine.transactions.conditions import skip_in_vain
 from engine.transactions.ends import settle_attempt
 from engine.transactions.expiring import end_late
 from engine.transactions.steps import (
     Courses,
     ToStart,
-    as_executed,
     begin,
     break_off,
     fail_unread,
     has_steps,
     settle_steps,
     startable,
-    steps_of,
+    still_to_start,
     stop_rest,
-    to_start,
 )
 from engine.transactions.stop import is_withdrawn, withdraw
 from jobfile.model.jobs import JobSpec
 
 IDLE_SECONDS = 15.0
 """The longest wait in seconds: a lost hint delays a run by at most this."""
-
-LAUNCHED_AT_ONCE = 8
-"""Maximum attempts handed over at once, so that a large batch does not delay its first attempts."""
 
 STARTED = (RunState.RUNNING, RunState.CANCELLING)
 
@@ -64,33 +50,18 @@ MAX_ASKS = 20
 MAX_WAITING = 10_000
 """Maximum number of startable runs in which a command without an engine looks for those that it serves."""
 
-GONE_SECONDS = 3.0
-"""How long the evidence of an executed attempt may be missing before the attempt is lost."""
-STILL_GONE_SECONDS = 2.5
-"""Missing evidence is checked every second. After a longer pause between checks, it was there in between."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Flight:
-    """An attempt whose intent is recorded and that is not settled."""
-
-    attempt: AttemptKey
-    boot_id: str
-    run: Run | None = None
-    """The run when this engine started the attempt."""
-
 
 class Worker:
-    """Keeps at most `config.max_running` attempts going."""
+    """Keeps as many attempts going as its executor has room for."""
 
     def __init__(
         self,
         *,
         store: Execution,
         clock: Clock,
-        launcher: Launcher,
+        executor: Executor,
         journal: Journal,
-        config: EngineConfig,
+        catchup_starts: int,
         boot_id: str,
         serves: Callable[[Run], bool] | None = None,
         is_abandoned: Callable[[str], bool] = lambda _: False,
@@ -104,24 +75,21 @@ class Worker:
         """
         self._is_file_gone = is_file_gone
         self._is_held = is_held
-        self._pace = Pace(config.catchup_starts)
+        self._pace = Pace(catchup_starts)
         self._store = store
         self._clock = clock
-        self._launcher = launcher
+        self._executor = executor
         self._journal = journal
-        self._config = config
         self._boot_id = boot_id
         self._serves = serves
         self._is_abandoned = is_abandoned
-        self._flights: dict[str, _Flight] = {}
+        self._flights: dict[str, Flight] = {}
         self._courses = Courses(store)
-        self._outcomes = Outcomes(store, config, clock)
         self._noticed: set[str] = set()
         self._unsettled: set[str] = set()
         """Attempts whose end could not be recorded because of a bug: each is
         settled alone, so that it does not stop the others.
         """
-        self._missed: dict[str, tuple[float, float]] = {}
         self._asks_again = False
         """Whether a listed run did not start, so that others may."""
         self.had_work = False
@@ -136,7 +104,7 @@ class Worker:
 
     def adopt(self, attempt: Attempt) -> None:
         """Take over an attempt of an earlier engine; the next tick checks it."""
-        self._flights[attempt.id] = _Flight(attempt.key, attempt.boot_id)
+        self._flights[attempt.id] = Flight(attempt.key, attempt.boot_id)
         self.notice(attempt.id)
 
     @property
@@ -164,7 +132,7 @@ class Worker:
         aside = {name: ended.pop(name) for name in self._unsettled & ended.keys()}
         with self._transaction():
             events += self._settle_all(ended, now)
-            room = self._config.max_running - len(self._flights) + len(ended)
+            room = self._executor.room(len(self._flights) - len(ended))
             self._asks_again = False
             claimed = [] if self._is_held() else self._claim(now, events, room=room)
             wake = self._next_wake(now)
@@ -172,7 +140,7 @@ class Worker:
             self._flights.pop(name, None)
         for one in claimed:
             key = one.attempt
-            self._flights[key.id] = _Flight(key, self._boot_id, None if key.step else one.run)
+            self._flights[key.id] = Flight(key, self._boot_id, None if key.step else one.run)
             late = max(0.0, (now - one.run.not_before).total_seconds())
             events.append(
                 AttemptStarted(
@@ -185,7 +153,7 @@ class Worker:
             self._journal.report(*events)
         self._settle_aside(aside, now)
         self.had_work = bool(ended or claimed or unstarted)
-        is_more = (bool(claimed) or self._asks_again) and len(self._flights) < self._config.max_running
+        is_more = (bool(claimed) or self._asks_again) and self._executor.room(len(self._flights)) > 0
         return 0 if is_more else self._rest(now, wake)
 
     def _rest(self, now: datetime, wake: datetime | None) -> float:
@@ -212,71 +180,20 @@ class Worker:
         return min((one for one in times if one is not None), default=None)
 
     def _look(self, noticed: set[str]) -> tuple[dict[str, Outcome], list[ToStart]]:
-        """Read the evidence of the noticed attempts: the outcomes of those
-        that ended, and runs that never started.
-        """
+        """The outcomes of the noticed attempts that ended, and runs that never started."""
+        flights = [self._flights[name] for name in noticed & self._flights.keys()]
         ended: dict[str, Outcome] = {}
         unstarted: list[ToStart] = []
-        for name in noticed & self._flights.keys():
-            flight = self._flights[name]
-            folder = self._config.attempt_dir(flight.attempt)
-            evidence = self._launcher.evidence(folder, boot_id=flight.boot_id)
-            match evidence:
-                case Alive():
-                    pass
-                case NotStarted() if not self._is_proven(flight):
-                    unstarted += self._still_to_start(flight.attempt)
-                case NotStarted() | Lost(reason=Reason.EVIDENCE_GONE | Reason.EVIDENCE_FORGED):
-                    if self._is_gone(name):
-                        gone = Lost(at=self._clock.now(), reason=Reason.EVIDENCE_GONE)
-                        lost = evidence if isinstance(evidence, Lost) else gone
-                        ended[name] = self._end_lost(flight, lost)
-                case Lost():
-                    ended[name] = self._end_lost(flight, evidence)
-                case Ended() | StartError():
-                    judged = self._outcomes.judged(flight.attempt, flight.run, evidence)
-                    if judged is not None:  # otherwise the rescuer notices it again
-                        ended[name] = judged
-                case _:
-                    assert_never(evidence)
+        found = self._executor.look(flights) if flights else {}
+        for flight in flights:
+            match found.get(flight.attempt.id):
+                case None | Alive():
+                    pass  # the rescuer notices it again
+                case NotStarted():
+                    unstarted += still_to_start(self._courses, flight.attempt)
+                case outcome:
+                    ended[flight.attempt.id] = outcome
         return ended, unstarted
-
-    def _still_to_start(self, key: AttemptKey) -> list[ToStart]:
-        """An attempt that was never executed, if its run still waits for it."""
-        run = self._store.run(key.run_id)
-        if run is None:
-            return []
-        if key.step:
-            steps = self._store.steps.of_run(run.id)
-            is_open = any(
-                (one.step, one.item, one.attempt) == (key.step, key.item, key.number) for one in steps
-            )
-            return [to_start(self._courses, run, key)] if is_open else []
-        return [ToStart(run, key)] if run.last_attempt == key else []
-
-    def _is_proven(self, flight: _Flight) -> bool:
-        """Whether the ledger knows that the attempt was executed: then it must not be launched again."""
-        known = self._store.past.attempt(flight.attempt)
-        return known is not None and known.state is not AttemptState.STARTING
-
-    def _is_gone(self, name: str) -> bool:
-        """Whether an attempt's evidence has been missing for long enough: a
-        live supervisor restores it within a second.
-        """
-        now = self._clock.elapsed()
-        first, last = self._missed.get(name, (now, now))
-        if now - last > STILL_GONE_SECONDS:
-            first = now  # it was there in between, otherwise it would have been checked
-        self._missed[name] = (first, now)
-        if now - first < GONE_SECONDS:
-            return False
-        del self._missed[name]
-        return True
-
-    def _end_lost(self, flight: _Flight, lost: Lost) -> Lost:
-        """Kill the processes of a lost attempt that outlived its supervisor: lost must also mean over."""
-        removal = removal_of(self._store, flight.attempt, self._config)
-        return replace(lost, leftover_processes=self._launcher.end_leftovers(flight.attempt, removal=removal))
 
     def _settle_aside(self, ended: Mapping[str, Outcome], now: datetime) -> None:
         """Settle attempts that made an earlier turn fail, each in its own
@@ -431,23 +348,8 @@ class Worker:
         return tuple(run for run in found if self._serves(run))[:room]
 
     def _launch(self, attempts: list[ToStart]) -> list[Event]:
-        """Hand attempts to supervisors. An attempt that cannot be prepared is recorded as not started."""
-        failed: dict[str, Outcome] = {}
-        succeeded: dict[str, datetime | None] = {}
-        for first in range(0, len(attempts), LAUNCHED_AT_ONCE):
-            orders: list[LaunchOrder] = []
-            try:
-                for one in attempts[first : first + LAUNCHED_AT_ONCE]:
-                    order = self._prepared(one, succeeded)
-                    if order is None:
-                        continue  # a file did not answer in time; the rescuer notices the unstarted attempt
-                    if isinstance(order, StartError):
-                        failed[one.attempt.id] = order
-                    else:
-                        orders.append(order)
-            finally:  # the ledger may fail in between: launch those that are prepared
-                if orders:
-                    self._launcher.launch(*orders)
+        """Have attempts executed. One that cannot be prepared is recorded as not started."""
+        failed = self._executor.launch(attempts) if attempts else {}
         if not failed:
             return []
         with self._transaction():
@@ -455,29 +357,6 @@ class Worker:
         for name in failed:
             self._flights.pop(name, None)
         return events
-
-    def _prepared(
-        self, one: ToStart, succeeded: dict[str, datetime | None]
-    ) -> LaunchOrder | StartError | None:
-        now, run = self._clock.now(), one.run
-        if run.job not in succeeded:  # nothing is settled meanwhile, so one query serves all runs of a job
-            succeeded[run.job] = self._store.last_success(run.job, before=now)
-        spec, trouble = self._definition(run)
-        if trouble:
-            return StartError(at=now, reason=Reason.START_ERROR, detail=trouble)
-        executed = as_executed(spec, run, one.attempt, now=now)
-        if executed is None:
-            return StartError(at=now, reason=Reason.DEADLINE, detail="its deadline passed before it started")
-        return prepare(
-            run,
-            executed,
-            self._config,
-            now=now,
-            last_success=succeeded[run.job],
-            attempt=one.attempt,
-            scope=one.scope,
-            steps=steps_of(spec),
-        )
 
     def _definition(self, run: Run) -> tuple[JobSpec, str]:
         """The run's definition of the job, and why it is unreadable, or ''."""

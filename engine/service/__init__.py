@@ -3,10 +3,12 @@
 __all__ = [
     "duties",
     "engine",
+    "hosting",
+    "kept",
+    "leading",
     "listing",
     "metrics",
     "outside_watch",
-    "page_server",
     "presence",
     "session",
     "single",

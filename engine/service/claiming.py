@@ -1,4 +1,4 @@
-"""Claims a ledger in a server for one state folder: several engines on one ledger do not work yet.
+"""Claims a ledger in a server for one state folder, or for hosts of which one leads.
 
 The check is made twice, because another process may claim the ledger meanwhile: before the session, when
 nothing is lost by refusing, and in the session, when the sessions before it can start nothing any more.
@@ -13,6 +13,8 @@ from engine.core.records import SILENT
 from engine.host.home import Home, home_of, keep_home
 from engine.ledger.store_ports import Store
 
+OF_HOSTS: Final = Home("hosts", "several hosts")
+"""The home of a ledger whose leader has attempts executed by hosts: each keeps the evidence of its own."""
 HOME: Final = "home"
 """The key of the ledger's note about the state folder that it belongs to."""
 
@@ -25,7 +27,7 @@ class Claim:
         self._store = store
         self._config = config
         self._boot_id = boot_id
-        self._mine = home_of(config) if config.store else None
+        self._mine = OF_HOSTS if config.is_leader else home_of(config) if config.store else None
         self._before: Home | None = None
 
     def make(self, *, now: datetime) -> None:
@@ -58,7 +60,8 @@ class Claim:
             raise self._refusal(found, "was started at the same time")
         if is_needed:
             raise self._refusal(self._before, "has jobs that run")
-        keep_home(self._config, self._mine)
+        if self._mine != OF_HOSTS:
+            keep_home(self._config, self._mine)
 
     @property
     def _is_taken_over(self) -> bool:
@@ -66,6 +69,8 @@ class Claim:
 
     def _reason_against(self, now: datetime) -> str:
         """What another engine still needs the ledger for, as the end of a sentence."""
+        if self._mine == OF_HOSTS and not self._is_taken_over:
+            return ""  # whoever leads, the hosts go on
         session = self._store.last_session()
         is_open = session is not None and session.ended_at is None
         if session is not None and is_open and session.boot_id != self._boot_id:
@@ -82,6 +87,6 @@ class Claim:
         where = "another state folder" if other is None else other.where
         return EngineRunningError(
             f"the ledger {self._config.ledger_name} is that of the engine of {where}, which {reason}. "
-            "Engines of several hosts on one ledger do not work yet: start it there, or end it there in "
-            "order, and wait for its jobs"
+            "Start it there, or end it there in order, and wait for its jobs; or share the ledger: start "
+            "each host with --role"
         )

@@ -9,6 +9,8 @@ from engine.channels.pool import Pool
 from engine.config import EngineConfig
 from engine.core.lifecycle import Run
 from engine.core.records import Owed, Session
+from engine.hosts.executor import Executor
+from engine.hosts.here import Here
 from engine.ledger.ports import View
 from engine.ledger.store_ports import Store
 from engine.loops.clock_guard import ClockGuard
@@ -39,6 +41,9 @@ class Parts:
     store: Store
     clock: Clock
     launcher: Launcher
+    """Executes attempts on this host."""
+    executor: Executor | None = None
+    """Executes attempts elsewhere; None for this host."""
     journal: Journal
     config: EngineConfig
     boot_id: str
@@ -74,6 +79,7 @@ class Duties:
     guard: ClockGuard
     scheduler: Scheduler
     worker: Worker
+    executor: Executor
     rescuer: Rescuer
     housekeeper: Housekeeper
     heartbeat: Heartbeat
@@ -129,11 +135,11 @@ def _make_late_watch(parts: Parts, holds: Holds) -> LateWatch | None:
     )
 
 
-def _make_housekeeper(parts: Parts, holds: Holds) -> Housekeeper:
+def _make_housekeeper(parts: Parts, executor: Executor, holds: Holds) -> Housekeeper:
     return Housekeeper(
         store=parts.store,
         clock=parts.clock,
-        launcher=parts.launcher,
+        executor=executor,
         journal=parts.journal,
         config=parts.config,
         is_held=lambda: bool(holds.on_retention),
@@ -151,13 +157,13 @@ def _make_follower(parts: Parts, holds: Holds) -> Follower:
     )
 
 
-def _make_worker(parts: Parts, holds: Holds) -> Worker:
+def _make_worker(parts: Parts, executor: Executor, holds: Holds) -> Worker:
     return Worker(
         store=parts.store,
         clock=parts.clock,
-        launcher=parts.launcher,
+        executor=executor,
         journal=parts.journal,
-        config=parts.config,
+        catchup_starts=parts.config.catchup_starts,
         boot_id=parts.boot_id,
         serves=parts.serves,
         is_abandoned=parts.is_abandoned,
@@ -193,16 +199,17 @@ def _make_digester(parts: Parts, holds: Holds) -> Digester | None:
 
 def make_loops(parts: Parts) -> Duties:
     """Make the loops of an open session."""
-    store, clock, journal, config = parts.store, parts.clock, parts.journal, parts.config
+    store, clock, journal = parts.store, parts.clock, parts.journal
+    executor = parts.executor or Here(store=store, clock=clock, launcher=parts.launcher, config=parts.config)
     guard = _make_guard(parts)
     holds = Holds(
         is_clock_held=lambda: guard.is_held,
         is_disk_low=lambda: parts.watches_disk and housekeeper.is_disk_low,
         is_restored=parts.is_restored,
     )
-    housekeeper = _make_housekeeper(parts, holds)
-    worker = _make_worker(parts, holds)
-    rescuer = Rescuer(store=store, launcher=parts.launcher, config=config, notice=worker.notice)
+    housekeeper = _make_housekeeper(parts, executor, holds)
+    worker = _make_worker(parts, executor, holds)
+    rescuer = Rescuer(store=store, executor=executor, notice=worker.notice)
     quarantine = Quarantine(store=store, clock=clock, journal=journal)
 
     def settle_ended() -> None:
@@ -224,6 +231,7 @@ def make_loops(parts: Parts) -> Duties:
             settle_ended=settle_ended,
         ),
         worker=worker,
+        executor=executor,
         rescuer=rescuer,
         housekeeper=housekeeper,
         heartbeat=_make_heartbeat(parts, holds),

@@ -12,6 +12,7 @@ from engine.core.events import EngineStarted, EngineStopped
 from engine.host.memory_release import give_back_code
 from engine.host.run_ids import new_run_id
 from engine.host.systemd import Manager
+from engine.hosts.executor import Executor
 from engine.journal.audit_tail import note_stop
 from engine.loops.arrivals import Arrivals
 from engine.loops.outside_watch import OutsideWatch
@@ -40,8 +41,9 @@ class EngineService:
         ended: threading.Event,
         manager: Manager | None = None,
         alarm: Callable[[str], None] = lambda _: None,
+        executor: Executor | None = None,
     ) -> None:
-        """`ended` is set to request the end; a loop may set it too.
+        """`ended` is set to request the end; a loop may set it too. `executor` is for other hosts.
 
         `manager` gets a keep-alive with every finished planning cycle; `alarm` receives why the ledger
         cannot be written, and '' when it can again.
@@ -55,7 +57,9 @@ class EngineService:
         self._ended = ended
         self._late_at = clock.elapsed() + SETTLING.total_seconds()
         self._manager = manager
-        self._running: Final = Running(session, clock=clock, journal=journal, threads=self.threads)
+        self._running: Final = Running(
+            session, clock=clock, journal=journal, threads=self.threads, executor=executor
+        )
         self._duties = self._running.duties
         self._watched = Watching(
             config=session.config,

@@ -15,9 +15,10 @@ from engine.host.hardening import allow_many_files
 from engine.host.orphans import reap_orphans
 from engine.host.run_ids import new_run_id
 from engine.host.wake import WakePipe
+from engine.hosts.executor import Executor
 from engine.journal.audit_tail import AuditTail
 from engine.ledger.opening import open_view
-from engine.ports import Alive, Clock, Journal
+from engine.ports import Clock, Journal
 from engine.service.duties import Parts, make_loops
 from engine.service.session import OpenSession
 from engine.service.threads import Threads
@@ -36,10 +37,12 @@ class Running:
         journal: Journal,
         threads: Threads,
         serves: Callable[[Run], bool] | None = None,
+        executor: Executor | None = None,
     ) -> None:
         """Starts the launcher, and no loop yet.
 
-        With `serves`, only the runs that it accepts start, as a command needs it.
+        With `serves`, only the runs that it accepts start, as a command needs it. With `executor`, other
+        hosts execute them, and there is no launcher here.
         """
         self.session: Final = session
         self.threads: Final = threads
@@ -49,9 +52,10 @@ class Running:
         self._is_command = serves is not None
         self.audit: Final = AuditTail(session.store, journal)
         self._wake_pipe = WakePipe(session.config.state_dir, self._take_hint)
-        # Before any thread: the launcher is started while this process is small and has one thread.
         self._launcher = ProcessLauncher(self._wake_pipe.path, key=session.lock.key, umask=session.umask)
-        self._launcher.start()
+        if executor is None:
+            # Before any thread: the launcher is started while this process is small and has one thread.
+            self._launcher.start()
         allow_many_files()
         reap_orphans(is_own=self._launcher.is_launcher)
         self.duties: Final = make_loops(
@@ -59,6 +63,7 @@ class Running:
                 store=session.store,
                 clock=clock,
                 launcher=self._launcher,
+                executor=executor,
                 journal=journal,
                 config=session.config,
                 boot_id=session.boot_id,
@@ -149,10 +154,10 @@ class Running:
 
     def _adopt(self) -> None:
         """Take over the attempts of an earlier engine: running, ended unnoticed, or never started."""
-        for live in self.session.store.live_attempts():
-            self.duties.worker.adopt(live.attempt)
-            folder = self.session.config.attempt_dir(live.attempt.key)
-            run = self.session.store.run(live.attempt.run_id)
-            is_alive = isinstance(self._launcher.evidence(folder, boot_id=live.attempt.boot_id), Alive)
-            if is_alive and run is not None:
+        live = self.session.store.live_attempts()
+        for one in live:
+            self.duties.worker.adopt(one.attempt)
+        for attempt, _ in self.duties.executor.check(live).alive:
+            run = self.session.store.run(attempt.run_id)
+            if run is not None:
                 self._journal.report(AttemptAdopted(run=run))

@@ -27,6 +27,8 @@ NAME: Final = "evidence"
 NEW: Final = "evidence.new"
 CONTROL: Final = "control"
 """The file beside it with the engine's requests to the supervisor."""
+LEASE: Final = "lease"
+"""The file beside it with the end of its lease, which the engine moves: one line."""
 OUTPUTS: Final = "outputs"
 """The file beside it with what the job wrote as its outputs, sealed."""
 ARTIFACTS: Final = "artifacts"
@@ -40,10 +42,13 @@ SEAL_BYTES: Final = 16
 _MAGIC: Final = b"JFR2"
 _HEAD: Final = struct.Struct(f"!4sI{SEAL_BYTES}s")
 _PLACE: Final = struct.Struct("!I")
-_WISH_AT, _TEXT_AT, _OUTPUTS_AT, _ARTIFACTS_AT = 1, 2, 3, 4
-"""Offsets in the place of a record's: a seal covers its offset, so a seal of a request, or of an engine's
-text, of outputs or of a list of artifacts, can never pass for the seal of a record.
+_WISH_AT, _TEXT_AT, _OUTPUTS_AT, _ARTIFACTS_AT, _LEASE_AT = 1, 2, 3, 4, 5
+"""Offsets in the place of a record's: a seal covers its offset, so a seal of a request, of an engine's text,
+of outputs, of a list of artifacts or of a lease can never pass for the seal of a record.
 """
+_DIGITS: Final = 20
+LEASE_BYTES: Final = _DIGITS + 1 + 2 * SEAL_BYTES + 1
+"""The length of each line in a file of a lease, so that a later one replaces all of an earlier one."""
 _encode = json.JSONEncoder().encode
 
 
@@ -90,6 +95,23 @@ def unpack_artifacts(content: bytes, key: bytes) -> "bytes | None":
 def wish_line(wish: str, key: bytes) -> bytes:
     """A request as a line with its seal, which only the engine can make."""
     return b"%b %b" % (wish.encode(), _seal(wish.encode(), key, _WISH_AT).hex().encode())
+
+
+def lease_line(until_us: int, boot_id: str, key: bytes) -> bytes:
+    """The end of a lease, in microseconds since this boot, as a line with its seal.
+
+    The seal covers the boot: after a restart of the host, the same time would be a different one.
+    """
+    text = b"%0*d" % (_DIGITS, until_us)
+    return b"%b %b\n" % (text, _seal(b"%b %b" % (text, boot_id.encode()), key, _LEASE_AT).hex().encode())
+
+
+def lease_in(content: bytes, boot_id: str, key: bytes) -> int:
+    """The end of a lease in a file's content; 0 if it is torn, or not from the engine of this boot."""
+    digits = content[:_DIGITS]
+    if not digits.isdigit() or content != lease_line(int(digits), boot_id, key):
+        return 0
+    return int(digits)
 
 
 def seal_text(text: bytes, key: bytes) -> str:

@@ -63,11 +63,11 @@ class HeldEvidence:
         os.unlink(self._new)  # noqa: PTH108
         return False
 
-    def before(self, about: dict[str, Any], acks: int, ack: bytes) -> Before:
+    def before(self, about: dict[str, Any], acks: int, ack: bytes, *, start_by: float = 0.0) -> Before:
         """The input of step 1: the marker that makes the attempt count as executed."""
         self._marker = pack(about, self._key)
         names = (self._new, self._name, self._control, self._shelf)
-        return Before(self._file, *names, self._content(), acks, ack)
+        return Before(self._file, *names, self._content(), acks, ack, int(start_by * 1_000_000))
 
     def unmark(self) -> None:
         """Delete the marker of an attempt that was not executed after all; a

@@ -27,6 +27,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 /* At which stage a start failed. spawn.py has the same numbers. */
@@ -59,6 +60,7 @@ struct order {
     int roused, bereaved; /* descriptors: readable after a request, and after the end of any child */
     int milliseconds;    /* how long the first wait may last */
     unsigned long long changed; /* signals that are caught or ignored: bit 0 for signal 1, and so on */
+    long long start_by; /* microseconds since boot: later, nothing is executed any more; 0 for never */
 };
 
 struct begun {
@@ -252,8 +254,18 @@ int is_whole(int file, const char *name, const char *marker, int size, const cha
            (lstat(folder, &about) < 0 || (about.st_mode & (S_IFMT | 0777)) == (S_IFDIR | 0700));
 }
 
+/* Whether it is too late to start: the lease of the attempt has ended, or is about to. */
+static int is_late(const struct order *order)
+{
+    struct timespec now;
+
+    return order->start_by != 0 && clock_gettime(CLOCK_BOOTTIME, &now) == 0 &&
+           now.tv_sec * 1000000LL + now.tv_nsec / 1000 >= order->start_by;
+}
+
 /* Step 1: writes the marker, renames the file to its final path, and syncs both the file and the folder, because an
- * attempt with a marker counts as executed, after a power cut too. Returns 0 or errno(3). */
+ * attempt with a marker counts as executed, after a power cut too. A disk may take long for that, and the lease of the
+ * attempt may end meanwhile. Returns 0 or errno(3). */
 static int mark(const struct order *order)
 {
     ssize_t written = TEMP_FAILURE_RETRY(pwrite(order->file, order->content, order->content_size, 0));
@@ -266,7 +278,7 @@ static int mark(const struct order *order)
         return errno;
     int problem = TEMP_FAILURE_RETRY(fsync(folder)) < 0 ? errno : 0;
     close(folder);
-    return problem;
+    return problem == 0 && is_late(order) ? ETIME : problem;
 }
 
 /* Steps 1 to 13: from the marker to the first event that the supervisor must handle.

@@ -43,6 +43,7 @@ class Order(ctypes.Structure):
         ("bereaved", ctypes.c_int),
         ("milliseconds", ctypes.c_int),
         ("changed", _Signals),
+        ("start_by", ctypes.c_longlong),
     )
 
 

@@ -11,7 +11,6 @@ import marshal
 import os
 import select
 import signal
-import time
 from typing import Any, Final  # an order is a plain dictionary
 
 from engine.supervisor.evidence_guard import HeldEvidence
@@ -22,7 +21,7 @@ from engine.supervisor.namespace import make_folder, open_folder, write_script
 from engine.supervisor.plain import Ended, note_signals
 from engine.supervisor.spawn import AT_MARKER, Before, NotBegunError, Program
 from engine.supervisor.storing import Filter, OutputFiles
-from engine.supervisor.waking import Wake, child_signals, poll_of, take_all
+from engine.supervisor.waking import Wake, boot_seconds, child_signals, now_us, poll_of, take_all
 
 DRAIN_SECONDS: Final = 2.0
 """How long processes that a job left behind may continue after the job has ended by itself.
@@ -76,16 +75,6 @@ def become_supervisor() -> None:
     _me.update(pid=os.getpid(), began=began_at(os.getpid()))
 
 
-def now_us() -> int:
-    """The wall clock in microseconds since 1970."""
-    return time.clock_gettime_ns(time.CLOCK_REALTIME) // 1000
-
-
-def boot_seconds() -> float:
-    """Seconds since boot, with suspends: for lengths of time, because the wall clock may be set."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
-
-
 class Shim:
     """Supervises one attempt."""
 
@@ -112,6 +101,8 @@ class Shim:
         """Its user, priorities and limits, as `Confinement`; None for most jobs."""
         self.container: Any = None
         """As `Container`; None for most jobs."""
+        self.lease: Any = None
+        """As `HeldLease`; None if the engine works on a ledger of its own host."""
         self.is_spoilt = False
         """A child hangs in the kernel: this process must not supervise another attempt."""
         self.problem = 0
@@ -126,6 +117,8 @@ class Shim:
             except OSError:
                 pass  # the engine that sent the order is gone; the next one reads the evidence
         self.evidence.close()
+        if self.lease is not None:
+            self.lease.close()
         if self.litter is not None:
             self.litter.take_away()
 
@@ -145,7 +138,8 @@ class Shim:
             self.problem = getattr(problem, "errno", None) or errno.EINVAL
             return None
         self.started_us, self.started = now_us(), boot_seconds()
-        return self.evidence.before({**about, "at": self.started_us}, acks, b"+0 %s\n" % self.path)
+        ack, start_by = b"+0 %s\n" % self.path, 0.0 if self.lease is None else self.lease.ask_at
+        return self.evidence.before({**about, "at": self.started_us}, acks, ack, start_by=start_by)
 
     def _prepare(self) -> None:
         if self.order["confinement"] is not None:
@@ -159,6 +153,10 @@ class Shim:
             from engine.supervisor.container import Container  # noqa: PLC0415  memory in each supervisor
 
             self.container = Container(self.order, self.program.call, self._look_after)
+        if self.order["lease"] is not None:
+            from engine.supervisor.leasing import HeldLease  # noqa: PLC0415  memory in each supervisor
+
+            self.lease = HeldLease(self.order)
         self.memory_kills = memory_kills()
 
     def _write_script(self) -> str:
@@ -216,6 +214,8 @@ class Shim:
         """The client has ended; the container may run on, above all when the client was killed."""
         is_asked = self.kill_at is not None and not self.was_killed
         left = self.kill_at - boot_seconds() if is_asked and self.kill_at is not None else 0.0
+        if self.lease is not None:  # the runtime counts whole seconds, so less is left of its lease
+            left = min(left, self.lease.until - boot_seconds() - 1.0)
         self.container.end(self.result, grace_seconds=left)
         if self.kill_at is not None:
             self.result["ended_at"] = now_us()
@@ -268,6 +268,9 @@ class Shim:
 
     def _milliseconds(self) -> int:
         ends = [at - boot_seconds() for at in (self.end_at, self.kill_at) if at is not None]
+        if self.lease is not None and not self.was_killed:
+            at = self.lease.ask_at if self.kill_at is None else self.lease.until
+            ends.append(at - boot_seconds())
         return int(max(0.0, min([LOOK_SECONDS, *ends]) * 1000 + 1))
 
     def _read_output(self) -> bool:
@@ -288,7 +291,9 @@ class Shim:
                 self._ask()
 
     def _enforce(self) -> None:
-        """Enforce the timeout and the grace; it needs no engine."""
+        """Enforce the lease, the timeout and the grace; it needs no engine."""
+        if self.lease is not None and not self.was_killed:
+            self._enforce_lease()
         now = boot_seconds()
         if self.end_at is not None and now >= self.end_at:
             self.end_at = None
@@ -296,6 +301,18 @@ class Shim:
                 self.result["timed_out"] = True
                 self._ask()
         if self.kill_at is not None and now >= self.kill_at:
+            self._kill()
+
+    def _enforce_lease(self) -> None:
+        """End the job before another host may start it; what is ending it already stays the cause."""
+        if self.kill_at is None and self.lease.is_over(early=self.lease.grace):
+            if select.select([self.program.handle], [], [], 0)[0]:
+                return  # it has just ended by itself
+            self.result["cut_off"] = True
+            if not self.lease.is_over():
+                self._ask()
+                self.kill_at = self.lease.until
+        if self.lease.is_over():
             self._kill()
 
     def _ask(self) -> None:
@@ -345,27 +362,28 @@ class Shim:
     def _outlast(self, is_open: bool, *, is_stopped: bool) -> bool:
         """Wait until no process of the job is left; return whether another process has its output open."""
         assert self.kill_at is not None
-        give_up_at = self.kill_at + DRAIN_SECONDS  # a process that survives SIGKILL is stuck in the kernel
+        killed_at: float | None = None
         while self._has_children():
+            kill_at = self.kill_at if self.lease is None else self.lease.limit(self.kill_at)
             now = boot_seconds()
-            if now >= self.kill_at:
-                if now >= give_up_at:
-                    break
+            if now >= kill_at:
+                killed_at = now if killed_at is None else killed_at
+                if now >= killed_at + DRAIN_SECONDS:
+                    break  # a process that survives SIGKILL is stuck in the kernel
                 self.was_killed = self.was_killed or is_stopped
                 signal_descendants(os.getpid(), signal.SIGKILL)
             is_time = now >= self.look_at
             if is_time:
                 self._look_after()
-            wait = min(LOOK_SECONDS, self.kill_at - now) if now < self.kill_at else KILL_PAUSE_SECONDS
+            wait = min(LOOK_SECONDS, kill_at - now) if now < kill_at else KILL_PAUSE_SECONDS
             poll = poll_of(_roused, _bereaved, *([self.program.output] if is_open else []))
             ready = dict(poll.poll(wait * 1000 + 1))
             for handle in (_roused, _bereaved):
                 take_all(handle)
             if self.program.output in ready:
                 is_open = self._read_output()
-            if is_stopped and now < self.kill_at and (is_time or _roused in ready):
+            if is_stopped and now < kill_at and (is_time or _roused in ready):
                 self._hasten()
-                give_up_at = self.kill_at + DRAIN_SECONDS
         return is_open
 
     def _hasten(self) -> None:
@@ -415,7 +433,7 @@ class Shim:
             output_dropped=self.output.dropped,
         )
         self._keep_outputs()
-        if self.order["artifacts"] and "exit_code" in self.result:  # it was executed
+        if self.order["artifacts"] and "exit_code" in self.result and "cut_off" not in self.result:
             self._keep_artifacts()
         self._set_aside()
         self.evidence.conclude(self.result)

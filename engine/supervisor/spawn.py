@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple  # an order is a plain dictionary
 from engine.supervisor import plain
 from engine.supervisor.namespace import sync_folder, write_all_at
 from engine.supervisor.plain import Ended
+from engine.supervisor.waking import boot_seconds
 
 AT_MARKER, AT_PROCESS, AT_FOLDER, AT_PROGRAM, AT_LIMIT = range(5)
 """The stages at which a start can fail. plain.c has the same numbers."""
@@ -59,7 +60,7 @@ class Before(NamedTuple):
 
     `file` is the locked evidence, `new` and `name` its path before and after it is put in place, `control`
     the file of requests, `shelf` the folder of these; `content` is written into `file`, and `ack` to the
-    descriptor `acks`.
+    descriptor `acks`. After `start_by` (microseconds since boot, 0 for never) nothing is executed any more.
     """
 
     file: int
@@ -70,6 +71,7 @@ class Before(NamedTuple):
     content: bytes
     acks: int
     ack: bytes
+    start_by: int = 0
 
 
 class Begun(NamedTuple):
@@ -173,6 +175,7 @@ def begin(call: Call, before: Before, roused: int, milliseconds: int, bereaved: 
             roused=roused,
             bereaved=bereaved,
             milliseconds=milliseconds,
+            start_by=before.start_by,
         )
     )
     if problem:
@@ -223,7 +226,7 @@ def _mark(before: Before) -> None:
     """Write the marker, rename the file to its final path, and sync both the file and the folder.
 
     An attempt with a marker counts as executed, also after a power cut: so the marker must be on the disk
-    first.
+    first. A disk may take long for that, and the lease of the attempt may end meanwhile.
     """
     try:
         write_all_at(before.file, before.content, 0)
@@ -232,6 +235,8 @@ def _mark(before: Before) -> None:
         sync_folder(before.shelf)
     except OSError as problem:
         raise NotBegunError(AT_MARKER, problem.errno or 0) from None
+    if before.start_by and boot_seconds() * 1_000_000 >= before.start_by:
+        raise NotBegunError(AT_MARKER, errno.ETIME)
 
 
 def _fork(call: Call, output: int) -> int:

@@ -1,15 +1,26 @@
-"""How a supervisor wakes the engine, and what wakes a supervisor."""
+"""How a supervisor wakes the engine, what wakes a supervisor, and its clocks."""
 
 import ctypes
 import os
 import select
 import signal
+import time
 from typing import Final
 
 READ_BYTES: Final = 65_536
 _SFD_FLAGS: Final = os.O_NONBLOCK | os.O_CLOEXEC
 _SIGSET_BYTES: Final = 128
 _libc = ctypes.CDLL(None, use_errno=True)
+
+
+def now_us() -> int:
+    """The wall clock in microseconds since 1970."""
+    return time.clock_gettime_ns(time.CLOCK_REALTIME) // 1000
+
+
+def boot_seconds() -> float:
+    """Seconds since boot, with suspends: for lengths of time, because the wall clock may be set."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 class Wake:

@@ -284,6 +284,19 @@ def startable(courses: Courses, *, limit: int, boot_id: str, now: datetime) -> l
     return found
 
 
+def still_to_start(courses: Courses, key: AttemptKey) -> list[ToStart]:
+    """An attempt that was never executed, if its run still waits for it."""
+    run = courses.store.run(key.run_id)
+    if run is None:
+        return []
+    if key.step:
+        place = (key.step, key.item, key.number)
+        steps = courses.store.steps.of_run(run.id)
+        is_open = any((one.step, one.item, one.attempt) == place for one in steps)
+        return [to_start(courses, run, key)] if is_open else []
+    return [ToStart(run, key)] if run.last_attempt == key else []
+
+
 def to_start(courses: Courses, run: Run, attempt: AttemptKey) -> ToStart:
     """An attempt of a step. The values of `steps` and `item` in its templates are read when needed."""
 

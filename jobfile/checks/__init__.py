@@ -20,6 +20,7 @@ from jobfile.checks.fields import (
     check_timeout_is_set,
     check_umask,
 )
+from jobfile.checks.hosts import check_labels
 from jobfile.checks.inputs import (
     check_arguments,
     check_matrix,
@@ -135,6 +136,7 @@ JOB_CHECKS: tuple[Callable[[JobText], Iterator[Diagnostic]], ...] = (
     check_needs,
     check_calendar_names,
     check_queue_name,
+    check_labels,
     check_channel_names,
     check_ping,
     check_triggers,

@@ -116,6 +116,7 @@ def _compile_job(job: JobText) -> CompiledJob:
         user=_text(settings, "user") or None,
         nice=_value(settings, "nice", otherwise=None),
         io=DiskPriority(settings["io"].text) if "io" in settings else None,
+        runs_on=_labels(settings.get("runs_on")),
         limits=_limits(settings.get("limits")),
         start_deadline=duration_of(settings.get("start_deadline")),
         deadline=duration_of(settings.get("deadline")),
@@ -176,6 +177,10 @@ def _catchup(setting: Setting | None) -> CatchupSpec:
         window=duration_of(setting.part("window")),
         limit=setting.value.get("max", built_in.limit),
     )
+
+
+def _labels(setting: Setting | None) -> tuple[str, ...]:
+    return () if setting is None else tuple(sorted({one.text for one in setting.entries()}))
 
 
 def _limits(setting: Setting | None) -> LimitsSpec:

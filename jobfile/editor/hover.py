@@ -19,7 +19,17 @@ BadPlace = tuple[str, DocumentPath]
 FIRES: Final = 5
 """The number of next fires shown."""
 _NAME: Final = re.compile(r"[A-Za-z_][\w.]*")
-_SHOWN: Final = ("schedule", "timezone", "catchup", "timeout", "retry", "concurrency", "owner", "queue")
+_SHOWN: Final = (
+    "schedule",
+    "timezone",
+    "catchup",
+    "timeout",
+    "retry",
+    "concurrency",
+    "owner",
+    "queue",
+    "runs_on",
+)
 
 
 def hover(

@@ -7,6 +7,7 @@ from jobfile.expressions.expression import Scope
 from jobfile.files.fileset import FileSet, JobText, Payload
 from jobfile.files.following import followed
 from jobfile.files.merged_settings import Setting, map_at, merged_by_name
+from jobfile.model.labels import is_label
 from jobfile.schema.forms import JOB_FILE
 from jobfile.syntax.document import Document
 
@@ -15,7 +16,7 @@ SECTIONS = {"calendar": "calendars", "queue": "queues", "channel": "channels"}
 
 
 def named_kind(path: DocumentPath) -> str | None:
-    """The kind of name at a path: step, job, calendar, queue, channel, secret, zone."""
+    """The kind of name at a path: step, job, calendar, queue, channel, secret, zone, label."""
     words = tuple(step for step in path if isinstance(step, str))
     if not words:
         return None
@@ -28,7 +29,7 @@ def named_kind(path: DocumentPath) -> str | None:
         return "secret"
     if last == "calendar" and JOB_FILE.kind_of(path) != "file":
         return "calendar"
-    return {"needs": "step", "queue": "queue", "timezone": "zone"}.get(last)
+    return {"needs": "step", "queue": "queue", "timezone": "zone", "runs_on": "label"}.get(last)
 
 
 def job_at(files: FileSet, path: DocumentPath) -> JobText | None:
@@ -63,11 +64,21 @@ def names_of(files: FileSet, kind: str, path: DocumentPath) -> list[str]:
     if kind == "secret":
         payload = payload_at(files, path)
         return list(payload.secrets) if payload else list(map_at(files.main, (*path[:2], "secrets")))
+    if kind == "label":
+        return sorted(_labels(files))
     if kind == "zone":
         from jobfile.schedule.zones import zone_names  # noqa: PLC0415  only for a zone
 
         return sorted(zone_names())
     return [*map_at(files.main, (SECTIONS[kind],)), *(["default"] if kind == "queue" else [])]
+
+
+def _labels(files: FileSet) -> set[str]:
+    """The labels of hosts that the jobs name; no file declares them."""
+    settings = (job.settings.get("runs_on") for job in files.jobs.values())
+    return {
+        one.text for found in settings if found is not None for one in found.entries() if is_label(one.text)
+    }
 
 
 Place = tuple[Document, DocumentPath]

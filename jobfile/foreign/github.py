@@ -19,6 +19,7 @@ from jobfile.foreign.draft import (
 )
 from jobfile.foreign.foreign_text import ForeignText, below, maps, text_of
 from jobfile.foreign.kind import Format, Sign
+from jobfile.model.labels import own_labels
 
 MAX_STEPS: Final = 6
 _EXPRESSION: Final = re.compile(r"\$\{\{\s*+((?:(?!\}\}).)*?)\s*\}\}", re.DOTALL)
@@ -119,11 +120,17 @@ def _first_job(given: ForeignText) -> Draft | None:
     ]
     settings: dict[str, Any] = {
         **(schedules_of(whens) if whens else {}),
-        **present(timeout=seconds(job.get("timeout-minutes"), scale=60)),
+        **present(timeout=seconds(job.get("timeout-minutes"), scale=60), runs_on=_labels(job.get("runs-on"))),
         **present(params=_params(on, words), env=env, secrets=words.secrets),
         **(next(iter(steps.values())) if len(steps) == 1 else {"steps": steps}),
     }
     return Draft(name=slug(name), settings=settings, left_out=left_out)
+
+
+def _labels(runner: object) -> list[str]:
+    """The labels of a runner of one's own; a group of runners has a name, which is no label."""
+    names = below(runner, "labels") if isinstance(runner, dict) else runner
+    return list(own_labels(map(text_of, names if isinstance(names, list) else [names])))
 
 
 def _events(on: object) -> list[str]:

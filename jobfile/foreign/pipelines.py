@@ -16,6 +16,7 @@ from jobfile.foreign.draft import (
 )
 from jobfile.foreign.foreign_text import ForeignText, maps, text_of, texts_of
 from jobfile.foreign.kind import Format, Sign
+from jobfile.model.labels import own_labels
 
 _GITLAB_KEYS: Final = (
     "stages",
@@ -110,7 +111,8 @@ def _gitlab_job(given: ForeignText) -> Draft | None:
         return None
     script = script_of("\n".join(lines), name=slug(name))
     unset = unset_variables("\n".join(lines), plain)
-    settings = {**present(env=plain, pass_env=unset), "shell": "bash", "run": script["run"]}
+    labels = list(own_labels(texts_of(job.get("tags"))))  # of runners
+    settings = {**present(runs_on=labels, env=plain, pass_env=unset), "shell": "bash", "run": script["run"]}
     note = "the schedule of a pipeline is in GitLab's settings; write it as `schedule`"
     return Draft(name=slug(name), settings=settings, left_out=left_out, notes=(note,))
 

@@ -11,6 +11,7 @@ __all__ = [
     "hashing",
     "jobs",
     "keys",
+    "labels",
     "name_patterns",
     "namedtuple",
     "names",

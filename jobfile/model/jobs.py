@@ -463,6 +463,8 @@ class JobSpec(Shown):
     user: str | None = None
     nice: int | None = None
     io: DiskPriority | None = None
+    runs_on: tuple[str, ...] = ()
+    """The labels that a host must have to execute it, sorted."""
     limits: LimitsSpec = field(default_factory=LimitsSpec)
     start_deadline: timedelta | None = None
     deadline: timedelta | None = None

@@ -31,7 +31,7 @@ _ORDER: Final = (
     *("pass_env", "secrets"),
     *("container", "user", "umask", "new_privileges", "nice", "io", "limits"),
     *("timeout", "kill_grace", "retry", "concurrency", "start_deadline", "deadline"),
-    *("queue", "priority", "idempotent"),
+    *("runs_on", "queue", "priority", "idempotent"),
     *("idempotency_key", "pause_on_failure", "skip_exit", "outputs", "artifacts", "notify"),
     *("ping", "renamed_from"),
 )

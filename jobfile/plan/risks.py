@@ -8,6 +8,7 @@ from typing import Final
 from jobfile.model.catalog import removes_many
 from jobfile.model.counts import many
 from jobfile.model.jobs import AfterTrigger, CatchupMode, JobSpec
+from jobfile.model.labels import hosts_text
 from jobfile.model.namedtuple import NamedTuple
 from jobfile.model.webhooks import Proof, WebhookTrigger
 from jobfile.plan.runs import first_after
@@ -152,13 +153,18 @@ def _open_runs(asked: _Asked) -> Iterator[Risk]:
 
 
 def _new_line(asked: _Asked) -> str:
-    """Where the waiting runs of a job will wait, if its queue, the slots of that or its priority change."""
+    """Where the waiting runs of a job will wait and run, if its queue, the slots of that, its priority or
+    its labels change.
+    """
     before, after = asked.before, asked.after
-    if before is None or after is None or (before.queue, before.priority) == (after.queue, after.priority):
+    if before is None or after is None:
         return ""
+    host = f", on {hosts_text(after.runs_on)}" if before.runs_on != after.runs_on else ""
+    if (before.queue, before.priority) == (after.queue, after.priority):
+        return host
     queue = after.queue
     where = "without a queue" if queue is None else f"in queue `{queue.name}` ({many(queue.slots, 'slot')})"
-    return f", {where}, with priority {after.priority}"
+    return f"{host}, {where}, with priority {after.priority}"
 
 
 def _followed(asked: _Asked) -> Iterator[Risk]:

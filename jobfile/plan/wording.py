@@ -19,6 +19,7 @@ from jobfile.model.jobs import (
     ScheduleEntry,
 )
 from jobfile.model.keys import key_of_field
+from jobfile.model.labels import hosts_text
 from jobfile.plan.values import Action, FieldChange, JobChange, Risk, Row, Start
 from jobfile.schedule.duration import format_duration
 from jobfile.schedule.occurrences import explain_fire, fire_at, load_zone, spread_delay
@@ -168,7 +169,13 @@ def path_text(path: Sequence[str]) -> str:
 
 def side_texts(change: FieldChange) -> tuple[str, str]:
     """The old and the new value of a field, in one line each."""
+    if change.path == ("runs_on",):
+        return _hosts(change.before), _hosts(change.after)
     return value_text(change.before), value_text(change.after)
+
+
+def _hosts(labels: object) -> str:
+    return hosts_text(labels if isinstance(labels, tuple) else ())
 
 
 def hidden_text(change: FieldChange) -> str:

@@ -11,6 +11,7 @@ from math import ceil
 from typing import Final, TypeVar
 
 from jobfile.diagnostics.suggest import did_you_mean, fold
+from jobfile.model.labels import own_labels
 from jobfile.model.namedtuple import NamedTuple
 from jobfile.schedule.duration import format_duration, meant_duration, parse_duration
 
@@ -277,6 +278,13 @@ _ACTIONS: Final = {
     "cache": "remove it: the job runs on the same machine each time, and can keep files there",
     "github-script": "call the API in the script: `run: gh api URL`",
 }
+
+
+def runs_on(word: Word) -> Advice:
+    """The labels of a runner; a machine of a service, such as `ubuntu-latest`, has none of one's own."""
+    given = word.value.get("labels") if isinstance(word.value, dict) else word.value
+    labels = ", ".join(own_labels(_names(given)))
+    return Advice((f"write `runs_on: [{labels}]`" if labels else "remove it: any host runs the job",))
 
 
 def action(word: Word) -> Advice:

@@ -35,6 +35,7 @@ from jobfile.schema.foreign_advice import (
     retries,
     retry_part,
     retry_policy,
+    runs_on,
     same,
     several_commands,
     spread,
@@ -47,7 +48,7 @@ from jobfile.schema.foreign_advice import (
 
 _NAME_ABOVE: Final = "the key above a job or step is its name"
 _GROUP: Final = "a job has the groups of its user; another group is not supported"
-_ONE_MACHINE: Final = "remove it: every job runs on the engine's machine"
+_HOSTS: Final = "remove it, or name the labels of the hosts for this job: `runs_on: [LABEL]`"
 _OUTPUT: Final = "remove it: the engine keeps all output;  jobfile logs JOB  shows it"
 _AS_GROUP: Final = "write `command: [sudo, -n, -g, {}, --, ./job.sh]` and `new_privileges: true`"
 
@@ -276,10 +277,12 @@ _JOB: Final = (
     _Row("job", "labels", same("tags", list)),
     # what the engine, or nothing here, does
     _Row("job", "stage only except", write("remove it; for an order of jobs:  triggers: [{after: JOB}]")),
+    _Row("job", "runs-on runner agent", runs_on),
+    _Row("job", "nodeSelector workerSelector tolerations affinity clusterPolicy", write(_HOSTS)),
     _Row(
-        "job step",
+        "step",
         "runs-on runner agent nodeSelector workerSelector tolerations affinity clusterPolicy",
-        write(_ONE_MACHINE),
+        write("remove it: a job chooses its hosts, with `runs_on`, and not each step"),
     ),
     _Row(
         "job",

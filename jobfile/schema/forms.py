@@ -166,6 +166,7 @@ JOB_FILE = Form(
         ("vars", "a list"): "write one `name: value` on each line",
         ("matrix", "a list"): "write each axis under its name: `region: [eu, us]`",
         ("notify", "a list"): "write the event first: `notify: {failed: [oncall]}`",
+        ("runs_on", "a map"): "write the labels in a list: `runs_on: [gpu, eu]`",
         ("concurrency", "text"): "write `{limit: none}` to lift the limit",
     },
     knows_other_tools=True,

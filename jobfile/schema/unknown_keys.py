@@ -35,6 +35,8 @@ _SETTING = regex(r"write `(([a-z_]+): [^`]+)`(?:, or leave it out.*)?")
 """A help that gives one setting, with its value."""
 _PLACEHOLDER = regex(r"\b[A-Z]{3,}\b")
 """A word in a help that the reader replaces."""
+_NOT_THE_SAME = frozenset({"runs-on"})
+"""Keys of other tools that differ from ours only in `-`, but whose values mean something else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +147,7 @@ def _renamed(diagnostic: Diagnostic, key: str) -> tuple[Fix, ...]:
 
 def _advice(stray: _Stray) -> "Advice | None":
     """What to write instead of a key of another tool."""
-    if not stray.form.knows_other_tools or stray.is_valid_folded:
+    if not stray.form.knows_other_tools or (stray.is_valid_folded and stray.key not in _NOT_THE_SAME):
         return None
     if stray.kind == "file" and _looks_like_an_entry(stray):
         return None

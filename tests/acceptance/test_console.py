@@ -94,6 +94,13 @@ def test_a_state_folder_behind_a_link_is_warned_of(tmp_path: Path, is_linked: bo
     assert "is behind the link" not in outside.stderr
 
 
+@pytest.mark.parametrize("labels", ["", ", runs_on: gpu"])
+def test_that_labels_have_no_effect_is_said_once_when_the_engine_starts(tmp_path: Path, labels: str) -> None:
+    put(tmp_path, f"version: 1\njobs:\n  a: {{run: ls{labels}}}\n")
+    said = say(tmp_path, "up", "--for", "1s", "-f", "jobs.yaml").stderr
+    assert said.count("so every job runs on this host, whatever its labels") == bool(labels)
+
+
 def test_what_a_reader_missed_while_it_stood_still_is_counted() -> None:
     read, write = os.pipe()
     console = Console(write, when_lost=lambda count: f"{count} lost\n")

@@ -44,3 +44,45 @@ def test_the_sample_of_a_deadline_runs(jobfile: Jobfile) -> None:
     Path("jobs.yaml").write_text((SAMPLES / "deadline.yaml").read_text())
     said = jobfile("run", "fetch-rates")
     assert (said.code, said.out) == (0, "fetching, attempt 1\n")
+
+
+LABELS = "version: 1\njobs:\n  a: {runs_on: [gpu, eu], run: echo hello}\n  b: {run: ls}\n"
+SAID = "warning: the ledger is a file, so every job runs on this host, whatever its labels"
+
+
+def test_labels_are_shown_and_without_hosts_to_choose_from_they_have_no_effect(jobfile: Jobfile) -> None:
+    Path("jobs.yaml").write_text(LABELS)
+    host = "runs on a host with the labels eu, gpu   (on this one, whatever its labels: the ledger is a file)"
+    assert f"host     {host}" in jobfile("run", "a", "--dry-run").out
+    assert "host " not in jobfile("run", "b", "--dry-run").out
+    assert "runs_on: [eu, gpu]" in jobfile("show", "a").out
+    assert "runs_on" not in jobfile("show", "b").out
+    assert (said := jobfile("apply", "--yes")).code == 0
+    assert said.err == f"{SAID}: `runs_on` has no effect (`a`)\n"
+    assert jobfile("run", "a").out == "hello\n"
+
+
+def test_a_change_of_labels_is_a_change_of_hosts(jobfile: Jobfile) -> None:
+    Path("jobs.yaml").write_text(LABELS)
+    jobfile("apply", "--yes")
+    Path("jobs.yaml").write_text(
+        LABELS.replace("[gpu, eu]", "gpu").replace("run: ls", "run: ls, runs_on: gpu")
+    )
+    said = jobfile("plan").out
+    assert "runs_on     a host with the labels eu, gpu -> a host with the label gpu" in said
+    assert "runs_on     any host -> a host with the label gpu" in said
+    Path("jobs.yaml").write_text(LABELS.replace("  a: {runs_on: [gpu, eu], run: echo hello}\n", ""))
+    assert jobfile("apply", "--yes").err == ""
+
+
+def test_a_simulation_and_a_case_ignore_labels(jobfile: Jobfile) -> None:
+    plain = "version: 1\njobs:\n  a: {schedule: 0 3 * * *, description: x, run: echo hello}\n"
+    Path("jobs.test.yaml").write_text(
+        "version: 1\ntests:\n  it says hello: {job: a, expect: {state: succeeded}}\n"
+    )
+    said = []
+    for text in (plain, plain.replace("run:", "runs_on: [gpu, eu], run:")):
+        Path("jobs.yaml").write_text(text)
+        said.append(jobfile("simulate", "--from", "2026-03-01", "--days", "3").out)
+        assert jobfile("test").code == 0
+    assert said[0] == said[1]

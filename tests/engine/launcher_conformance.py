@@ -4,8 +4,8 @@ import threading
 from pathlib import Path
 from typing import Protocol
 
-from engine.core.lifecycle import Ended
-from engine.ports import Alive, Evidence, Launcher, LaunchOrder, NotStarted, Stop
+from engine.core.lifecycle import Ended, Lost
+from engine.ports import Alive, Evidence, Launcher, LaunchOrder, Lease, NotStarted, Stop
 
 
 class LaunchWorld(Protocol):
@@ -34,6 +34,14 @@ class LaunchWorld(Protocol):
 
     def end_of(self, order: LaunchOrder) -> Evidence:
         """The evidence about an attempt after its end."""
+        ...
+
+    def lease(self, seconds: float) -> Lease:
+        """A lease that begins now."""
+        ...
+
+    def wait_until(self, instant: float) -> None:
+        """Let time pass until an instant of the clock of leases."""
         ...
 
     def executions(self, order: LaunchOrder) -> int:
@@ -112,3 +120,46 @@ def test_the_same_attempt_is_executed_once(world: LaunchWorld) -> None:
 
 def test_stopping_what_is_not_there_does_nothing(world: LaunchWorld, tmp_path: Path) -> None:
     assert not world.launcher.stop(tmp_path / "runs" / "none" / "1", Stop.KILL)
+
+
+def test_an_attempt_whose_lease_ends_is_over_and_lost(world: LaunchWorld) -> None:
+    order = world.order("cut", "sleep 30", lease=world.lease(0.6))
+    world.launcher.launch(order)
+    assert isinstance(world.evidence(order), Alive)
+    assert order.lease is not None
+    world.wait_until(order.lease.until)
+    lost = world.end_of(order)
+    assert isinstance(lost, Lost)
+    assert lost.reason == "host_cut_off"
+    assert world.evidence(order) == lost, "the same when asked again"
+    world.launcher.extend(order.run_dir, world.lease(30.0).until)
+    assert world.evidence(order) == lost, "it is not alive again"
+
+
+def test_an_attempt_whose_lease_is_extended_goes_on_to_its_own_end(world: LaunchWorld) -> None:
+    order = world.order("goes-on", "sleep 1.6; exit 3", lease=world.lease(1.2))
+    world.launcher.launch(order)
+    assert order.lease is not None
+    extended = False
+    while not extended:
+        extended = world.launcher.extend(order.run_dir, order.lease.until + 30.0)
+    assert world.launcher.extend(order.run_dir, order.lease.until), "an earlier end than before"
+    world.wait_until(order.lease.until + 0.1)
+    assert isinstance(world.evidence(order), Alive)
+    world.plays(order, exit_code=3)
+    ended = world.end_of(order)
+    assert isinstance(ended, Ended)
+    assert ended.exit_code == 3
+
+
+def test_a_lease_is_extended_only_where_there_is_one(world: LaunchWorld, tmp_path: Path) -> None:
+    assert not world.launcher.extend(tmp_path / "runs" / "none" / "1", world.lease(30.0).until)
+    order = world.order("free", "sleep 0.3; exit 4")
+    world.launcher.launch(order)
+    world.launcher.extend(order.run_dir, world.lease(0.0).until)
+    world.wait_until(world.lease(0.1).until)
+    assert isinstance(world.evidence(order), Alive)
+    world.plays(order, exit_code=4)
+    ended = world.end_of(order)
+    assert isinstance(ended, Ended)
+    assert ended.exit_code == 4

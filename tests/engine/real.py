@@ -9,8 +9,9 @@ import pytest
 
 from engine.core.lifecycle import AttemptKey
 from engine.execution.launcher_client import ProcessLauncher
+from engine.host.clock import SystemClock
 from engine.host.holders import current_boot_id
-from engine.ports import Alive, Evidence, LaunchOrder, NotStarted
+from engine.ports import Alive, Evidence, LaunchOrder, Lease, NotStarted
 from engine.supervisor.output import OutputTail
 from engine.supervisor.plain import LIBRARY
 from tests.acceptance.engines import until
@@ -43,6 +44,12 @@ class Real:
             "scratch_dir": f"{self.folder}/runs/{name}/private/tmp",
         }
         return LaunchOrder(**values | fields)
+
+    def lease(self, seconds: float) -> Lease:
+        return Lease(SystemClock().elapsed() + seconds, seconds)
+
+    def wait_until(self, instant: float) -> None:
+        until(lambda: SystemClock().elapsed() >= instant)
 
     def plays(self, order: LaunchOrder, **_what: object) -> None:
         """Nothing to do: a real command runs."""

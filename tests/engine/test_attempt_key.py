@@ -15,21 +15,24 @@ from engine.core.lifecycle import AttemptKey
 from engine.host.lock import make_private_file
 from engine.ledger.sqlite.store import SqliteStore
 from engine.ledger.sqlite.view import SqliteView
-from engine.supervisor.evidence import ARTIFACTS, CONTROL, NAME, NEW, OUTPUTS, beside
+from engine.supervisor.evidence import ARTIFACTS, CONTROL, LEASE, NAME, NEW, OUTPUTS, beside
 from tests.builders import NOON, a_run
 from tests.store.conformance import queue, start
 
 RUN = "ab" * 16
-STEPS = st.sampled_from([NAME, CONTROL, OUTPUTS, ARTIFACTS, "tmp", "output", "a", "a_1"]) | st.from_regex(
-    r"[a-z][a-z0-9_]{0,62}", fullmatch=True
-)
+STEPS = st.sampled_from(
+    [NAME, CONTROL, LEASE, OUTPUTS, ARTIFACTS, "tmp", "output", "a", "a_1"]
+) | st.from_regex(r"[a-z][a-z0-9_]{0,62}", fullmatch=True)
 NUMBERS = st.integers(1, 30)
 WITHOUT_STEP = NUMBERS.map(lambda number: AttemptKey(RUN, number))
 KEYS = WITHOUT_STEP | st.builds(AttemptKey, st.just(RUN), NUMBERS, STEPS, st.integers(0, 1_000))
 
 
 def files_of(key: AttemptKey) -> set[str]:
-    return {key.folder, *(beside(key.folder, name) for name in (NAME, NEW, CONTROL, OUTPUTS, ARTIFACTS))}
+    return {
+        key.folder,
+        *(beside(key.folder, name) for name in (NAME, NEW, CONTROL, LEASE, OUTPUTS, ARTIFACTS)),
+    }
 
 
 def test_a_job_with_one_action_has_the_names_it_always_had() -> None:

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from engine.core.events import AttemptStarted, ConfigRejected, GenerationApplied, RunSettled
 from engine.core.lifecycle import Run, RunState
 from engine.core.records import Gap
-from engine.loops import worker
+from engine.core.vocabulary import in_words
+from engine.hosts import here
 from engine.ports import Stop
 from engine.transactions.templates import concurrency_key
 from jobfile.model.jobs import ConcurrencySpec, ParamSpec
@@ -103,14 +104,14 @@ def test_what_is_wrong_with_one_run_keeps_no_other_from_starting(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = World(tmp_path, hourly("concurrency: {limit: 9}"))
-    right = worker.prepare
+    right = here.prepare
 
     def prepare(run: Run, *about: object, **more: object) -> object:
         if run.id.endswith("2"):
             raise ValueError("nobody thought of that")
         return right(run, *about, **more)  # type: ignore[arg-type]  # what it was given
 
-    monkeypatch.setattr(worker, "prepare", prepare)
+    monkeypatch.setattr(here, "prepare", prepare)
     monkeypatch.setattr(world, "step", lambda: None)
     for _ in range(3):
         world.run_by_hand("hello")
@@ -157,6 +158,36 @@ def test_a_lost_attempt_is_neither_success_nor_failure(tmp_path: Path) -> None:
     (run,) = world.runs()
     assert (run.state, run.reason) == (RunState.LOST, "supervisor_killed")
     assert len(world.launcher.executed) == 1
+
+
+@pytest.mark.parametrize("idempotent", [False, True])
+def test_what_was_killed_because_its_host_was_cut_off_is_lost_or_runs_again_where_that_is_allowed(
+    tmp_path: Path, idempotent: bool
+) -> None:
+    """`when: [any]` alone does not allow it, in an action or in a step."""
+    retry = "retry: {attempts: 2, delay: 1s, jitter: none, when: [any]}"
+    allowed = "\n    idempotent: true" if idempotent else ""
+    steps = f"\n  stepped:\n    {retry}{allowed}\n    steps: {{one: {{command: ['true'], {retry}}}}}\n"
+    world = World(tmp_path, hourly(f"{retry}{allowed}").rstrip() + steps)
+    runs = [world.run_by_hand(job) for job in ("hello", "stepped")]
+    world.pass_time(seconds=1)
+    assert len(world.launcher.running()) == 2
+    for name in world.launcher.running():
+        world.launcher.cut_off(name)
+    for _ in range(2):
+        world.pass_time(seconds=5)
+    found = [world.view.run(run.id) for run in runs]
+    if not idempotent:
+        assert [(run.state, run.reason) for run in found if run] == [(RunState.LOST, "host_cut_off")] * 2
+        words = "its host could not reach the ledger in time, so it was killed there"
+        assert [in_words(run) for run in found if run] == [words] * 2
+        assert len(world.launcher.executed) == 2
+        return
+    world.finish()
+    found = [world.view.run(run.id) for run in runs]
+    assert [run.state for run in found if run] == [RunState.SUCCEEDED] * 2
+    assert len(world.launcher.executed) == 4
+    world.check()
 
 
 DOWN = """\

@@ -250,7 +250,7 @@ fields = st.sampled_from(
     [
         *GOOD,
         *("start_error", "supervisor_error", "timed_out", "out_of_memory", "cpu_seconds", "max_rss_kb"),
-        *("pid", "began", "boot_id", "at", "was_killed", "stopped"),
+        *("pid", "began", "boot_id", "at", "was_killed", "stopped", "cut_off"),
     ]
 )
 records = st.dictionaries(fields, values, max_size=12).map(lambda odd: json.dumps({**GOOD, **odd}).encode())
@@ -277,12 +277,26 @@ def test_whatever_is_there_is_a_record_or_none_and_never_an_error(
     ("name", "value"),
     [("exit_code", value) for value in ("x", -1, 256, True, 2**70, [0], 0.0)]
     + [(name, value) for name in ("ended_at", "started_at") for value in ("now", -1, 10**30, None, 1.5)]
-    + [("signal", 9), ("exit_code", None), ("output_bytes", -1), ("timed_out", 1), ("cpu_seconds", "1")]
+    + [("signal", 9), ("exit_code", None), ("output_bytes", -1), ("timed_out", 1), ("cut_off", 1)]
+    + [("cpu_seconds", "1")]
     + [("cpu_seconds", float("nan")), ("max_rss_kb", 2**63), ("leftover_processes", {})],
 )
 def test_a_field_of_another_type_or_range_makes_a_record_none(name: str, value: object) -> None:
     assert result_in(b"\0" * RESULT_AT + pack(GOOD, KEY, RESULT_AT), KEY) is not None
     assert result_in(b"\0" * RESULT_AT + pack({**GOOD, name: value}, KEY, RESULT_AT), KEY) is None
+
+
+@pytest.mark.parametrize(
+    "end", [{"exit_code": 0}, {"exit_code": None, "signal": 9}, {"timed_out": True}, {"stopped": True}]
+)
+def test_what_its_lease_ended_is_lost_whatever_else_is_recorded(end: dict[str, object]) -> None:
+    about = {**GOOD, **end, "cut_off": True, "leftover_processes": 2}
+    lost = result_in(b"\0" * RESULT_AT + pack(about, KEY, RESULT_AT), KEY)
+    assert isinstance(lost, Lost)
+    assert (lost.reason, lost.leftover_processes) == ("host_cut_off", 2)
+    assert isinstance(
+        result_in(b"\0" * RESULT_AT + pack(about | {"cut_off": False}, KEY, RESULT_AT), KEY), Ended
+    )
 
 
 def test_a_start_error_that_quotes_bytes_which_are_no_text_is_one_that_the_ledger_takes() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from engine.core.expectations import FilesSeen, unmet_files, unmet_log
 from engine.core.lifecycle import Run, RunState
-from engine.loops.outcomes import CHECK_SECONDS
+from engine.hosts.outcomes import CHECK_SECONDS
 from jobfile.model.expectations import FileCheck, LogCheck
 from tests.engine.disks import dead_disk
 from tests.engine.world import World

@@ -300,7 +300,7 @@ def test_a_nearly_full_disk_is_noted_as_soon_as_the_ledger_takes_it(tmp_path: Pa
     housekeeper = Housekeeper(
         store=world.store,
         clock=world.clock,
-        launcher=world.launcher,
+        executor=world.loops.executor,
         journal=world.journal,
         config=replace(world.config, min_free_bytes=2**60),
     )

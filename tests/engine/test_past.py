@@ -32,6 +32,7 @@ from engine.execution.run_folders import (
 from engine.loops.housekeeper import EVIDENCE_WITHIN, LOOK_SECONDS
 from engine.ports import Stop
 from engine.supervisor import storing
+from engine.supervisor.evidence import CONTROL, LEASE, beside
 from engine.supervisor.output import OutputTail
 from engine.transactions.account import Moment, account
 from tests.builders import DAY, HOUR, MINUTE, NOON
@@ -264,7 +265,7 @@ def test_a_run_that_was_tried_again_by_hand_stays_with_what_became_of_it(tmp_pat
     assert {run.id for run in world.view.retries_of(failed.id)} == {again.id}
 
 
-LEFT = ("", ".1", ".1.evidence", ".1.evidence.new", ".1.control")
+LEFT = ("", ".1", ".1.evidence", ".1.evidence.new", ".1.control", ".1.lease")
 
 
 def leave_everything(config: EngineConfig, run_id: str) -> list[Path]:
@@ -304,7 +305,7 @@ def test_what_a_run_keeps_is_counted_as_it_is_freed(tmp_path: Path) -> None:
         folder = Path(f"{run}{name}")
         folder.mkdir()
         (folder / "file").write_bytes(b"x" * 5_000)
-    for name in (".1.evidence", ".2.evidence", ".2.control"):
+    for name in (".1.evidence", ".2.evidence", ".2.control", ".2.lease"):
         Path(f"{run}{name}").write_bytes(b"x" * 4_096)
     held = survey(run.parent).total_bytes
     assert bytes_of_run(run, keys(run, 2)) == held > 0
@@ -405,8 +406,12 @@ def test_a_compression_that_was_cut_short_is_done_again(tmp_path: Path) -> None:
     (tmp_path / "output").write_bytes(b"hello\n" * 1000)
     (tmp_path / "output.gz").write_bytes(b"\x1f\x8btorn")
     assert OutputTail(tmp_path).read() == b"hello\n" * 1000
+    needed = [Path(beside(str(tmp_path), name)) for name in (CONTROL, LEASE)]
+    for path in needed:
+        path.touch()
     assert compress_attempt(tmp_path)
     assert not (tmp_path / "output").exists()
+    assert not any(path.exists() for path in needed), "only its supervisor needed them"
     assert OutputTail(tmp_path).read() == b"hello\n" * 1000
 
 

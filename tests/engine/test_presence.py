@@ -143,6 +143,11 @@ UNSEEN = "its end was not observed, so it will be recorded as lost"
         (Lost(at=NOON, reason="evidence_gone"), AttemptState.STARTING, UNSEEN),
         (Lost(at=NOON, reason="host_reboot"), AttemptState.RUNNING, UNSEEN),
         (
+            Lost(at=NOON, reason="host_cut_off"),
+            AttemptState.RUNNING,
+            "it was killed because its host was cut off, and will be recorded as lost",
+        ),
+        (
             StartError(at=NOON, reason="start_error"),
             AttemptState.STARTING,
             "it could not be started, and will be recorded as failed",

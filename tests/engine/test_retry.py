@@ -28,6 +28,7 @@ outcomes = st.one_of(
     ),
     st.just(StartError(at=NOON, reason="start_error")),
     st.just(Lost(at=NOON, reason="supervisor_killed")),
+    st.just(Lost(at=NOON, reason="host_cut_off")),
 )
 retries = st.builds(
     RetrySpec,
@@ -82,6 +83,25 @@ def test_a_lost_attempt_is_retried_only_when_the_job_may_run_twice() -> None:
     run = a_run(state=RunState.RUNNING, attempt=1)
     assert settle(run, lost, spec=careful, now=NOON).run_state is RunState.LOST
     assert settle(run, lost, spec=brave, now=NOON).run_state is RunState.RETRY_WAIT
+
+
+@pytest.mark.parametrize("when", [("any",), ("signal", "timeout", "exit:0-255"), ("any", "signal")])
+@pytest.mark.parametrize("state", [RunState.RUNNING, RunState.CANCELLING])
+def test_what_was_killed_because_its_host_was_cut_off_is_retried_only_when_it_may_run_twice(
+    when: tuple[str, ...], state: RunState
+) -> None:
+    """Whatever `when` allows: that is about ends that the job itself had."""
+    lost = Lost(at=NOON, reason="host_cut_off")
+    retry = RetrySpec(attempts=3, when=when)
+    run = a_run(state=state, attempt=1)
+    careful = settle(run, lost, spec=a_job(retry=retry), now=NOON)
+    assert (careful.attempt_state, careful.run_state) == (AttemptState.LOST, RunState.LOST)
+    assert (careful.reason, careful.retry_at) == ("host_cut_off", None)
+    brave = settle(run, lost, spec=a_job(retry=retry, idempotent=True), now=NOON)
+    again = RunState.RETRY_WAIT if state is RunState.RUNNING else RunState.LOST
+    assert (brave.run_state, brave.reason) == (again, "host_cut_off")
+    last = a_run(state=state, attempt=3)
+    assert settle(last, lost, spec=a_job(retry=retry, idempotent=True), now=NOON).run_state is RunState.LOST
 
 
 def test_a_job_that_ended_before_the_signal_of_a_cancel_keeps_its_success() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from engine.core.lifecycle import AttemptKey
-from engine.ports import Evidence, LaunchOrder, Stop
+from engine.ports import Evidence, LaunchOrder, Lease, Stop
 from engine.testing import FakeClock, ScriptedLauncher
 from tests.builders import NOON
 from tests.engine.launcher_conformance import *  # noqa: F403  the suite
@@ -16,9 +16,10 @@ class Scripted:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.launcher = ScriptedLauncher(FakeClock(NOON))
+        self.clock = FakeClock(NOON)
+        self.launcher = ScriptedLauncher(self.clock)
 
-    def order(self, name: str, script: str, **_fields: object) -> LaunchOrder:
+    def order(self, name: str, script: str, *, lease: Lease | None = None, **_fields: object) -> LaunchOrder:
         return LaunchOrder(
             attempt=AttemptKey(name, 1),
             run_dir=self.folder / name / "1",
@@ -28,7 +29,14 @@ class Scripted:
             working_dir=self.folder,
             timeout_seconds=None,
             kill_grace_seconds=1,
+            lease=lease,
         )
+
+    def lease(self, seconds: float) -> Lease:
+        return Lease(self.clock.elapsed() + seconds, seconds)
+
+    def wait_until(self, instant: float) -> None:
+        self.clock.advance(seconds=instant - self.clock.elapsed())
 
     def plays(
         self,

@@ -127,6 +127,29 @@ def test_a_job_leads_a_group_of_its_own(nothing: int, bench: Bench) -> None:
     assert pid == group != str(os.getpgrp())
 
 
+@pytest.mark.parametrize("late", [0.0, 0.001, 3600.0])
+def test_what_is_begun_too_late_is_not_executed(nothing: int, bench: Bench, late: float) -> None:
+    """A marker may take long to reach the disk; then nothing is acknowledged, and the caller removes it."""
+    now = time.clock_gettime(time.CLOCK_BOOTTIME)
+    with pytest.raises(spawn.NotBegunError) as failed:
+        bench.begin(
+            call(nothing, b"/bin/touch", b"/bin/touch", b"%b/it" % os.fsencode(bench.shelf)),
+            start_by=int((now - late) * 1e6),
+        )
+    assert (failed.value.stage, failed.value.problem) == (spawn.AT_MARKER, errno.ETIME)
+    assert sorted(one.name for one in bench.shelf.iterdir()) == ["name"]
+    assert not select.select([bench.acks], [], [], 0)[0]
+
+
+def test_what_is_begun_in_time_is_executed(nothing: int, bench: Bench) -> None:
+    now = time.clock_gettime(time.CLOCK_BOOTTIME)
+    begun = bench.begin(call(nothing, b"/bin/true"), start_by=int((now + 3600) * 1e6))
+    for handle in (begun.held, begun.handle, begun.output):
+        os.close(handle)
+    assert os.waitpid(begun.pid, 0)[1] == 0
+    assert select.select([bench.acks], [], [], 0)[0]
+
+
 def test_a_job_dies_with_its_supervisor(tmp_path: Path, way: str) -> None:
     """Also when it is killed while the job is being made: here over and over, at some instant of it."""
     code = (

@@ -20,6 +20,7 @@ from engine.core.lifecycle import OPEN_STATES, Run, RunState, TriggerEvent
 from engine.core.occurrences import grouped
 from engine.core.records import Gap, Parcel, Pause
 from engine.host.lock import make_state_dir
+from engine.hosts.executor import Executor
 from engine.ledger.ports import View
 from engine.loops.housekeeper import Housekeeper
 from engine.loops.watcher import Watcher
@@ -112,6 +113,10 @@ class World:
         """Whether the file that started a run is gone: here, no run is started by a real file."""
         return False
 
+    def executor(self) -> Executor | None:
+        """What executes attempts; None for this host."""
+        return None
+
     def new_id(self) -> str:
         return f"{next(self._ids):032x}"
 
@@ -129,6 +134,7 @@ class World:
                 store=self.store,
                 clock=self.clock,
                 launcher=self.launcher,
+                executor=self.executor(),
                 config=self.config,
                 new_id=self.new_id,
                 journal=self.journal,
@@ -303,7 +309,7 @@ class World:
         return Housekeeper(
             store=self.store,
             clock=self.clock,
-            launcher=self.launcher,
+            executor=self.loops.executor,
             journal=self.journal,
             config=replace(self.config, **settings),
             is_held=lambda: self.guard.is_held,

@@ -173,6 +173,10 @@ class TimedLauncher:
     def _start(self, order: LaunchOrder) -> None:
         """Nothing to do without a supervisor."""
 
+    def extend(self, run_dir: Path, until: float) -> bool:
+        """No attempt has a lease."""
+        return False
+
     def keep_going(self, run_dir: Path) -> bool:
         """There is no process to continue."""
         return False

@@ -196,6 +196,16 @@ def test_completion_knows_the_names_of_the_file(
     assert offered <= {item["label"] for item in items}
 
 
+@pytest.mark.parametrize("typed", ["runs_on: ", "runs_on: [", "runs_on: [eu, g"])
+def test_completion_knows_the_labels_that_jobs_name(client: Client, typed: str) -> None:
+    before = "version: 1\njobs:\n  a: {run: ls, runs_on: [gpu, eu, No]}\n  b:\n    run: ls\n    "
+    uri = client.open(before)
+    client.server.change(uri, before + typed)
+    client.server.marks(uri)
+    items = client.at("completion", uri, before + typed)["items"]
+    assert [item["label"] for item in items] == ["eu", "gpu"]
+
+
 @pytest.mark.parametrize(
     ("after", "line", "column"),
     [

@@ -490,6 +490,14 @@ PARAMS = "params: {a: {type: string, default: x}}"
         ),
         (
             [DAILY],
+            [DAILY, "runs_on: [gpu, eu]"],
+            "RISK03",
+            "2 waiting runs will run the new definition, on a host with the labels eu, gpu; "
+            "1 running run keeps the old definition; 1 run between attempts keeps the old definition",
+            {"waiting": 2, "running": 1, "retrying": 1},
+        ),
+        (
+            [DAILY],
             ['schedule: "0 2 9 * *"'],
             "RISK05",
             "the run of Fri 06 02:00Z will not happen; next is Mon 09 02:00Z",

@@ -26,6 +26,7 @@ from engine.ledger.opening import (
     open_view,
 )
 from engine.ledger.ports import View
+from engine.ledger.postgres import connection
 from engine.ledger.postgres.migrate import known_version
 from jobfile.schedule.zones import load_zone
 from tests.builders import DAY, NOON, a_run
@@ -194,8 +195,8 @@ def test_a_text_that_postgresql_cannot_store_is_moved_as_it_would_be_written(fil
 def test_a_move_may_take_longer_than_a_writer_may(
     file: str, there: str, known: Known, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.ledger.postgres.connection.PAUSE_SECONDS", 1)
-    monkeypatch.setattr("engine.ledger.postgres.connection.STATEMENT_SECONDS", 1)
+    monkeypatch.setattr(connection, "PAUSE_SECONDS", 1)
+    monkeypatch.setattr(connection, "STATEMENT_SECONDS", 1)
 
     def slow_findings(_: Copyable) -> list[str]:
         known.superuser.execute("select pg_sleep(1.2)")  # meanwhile both transactions are idle

@@ -14,18 +14,20 @@ from typing import TYPE_CHECKING
 
 import click
 
+from engine.actions.beyond_host import ignored_labels
 from engine.asking.place import Place, refuse_unsafe_files
 from engine.asking.times import parse_length
 from engine.cli.exit_codes import GOOD
 from engine.cli.output import style_of
 from engine.cli.place import place_options, strict_option
+from engine.cli.roles import ALL, MAX_SLOTS, ROLES, WORKER, Part, offered, run_all, run_scheduler, run_worker
 from engine.cli.serving import allow_root_option, page_beside
 from engine.config import EngineConfig, link_before
 from engine.core.errors import JobfileError, StoreUnwritableError
 from engine.core.traces import is_traced
 from engine.host.clock import SystemClock
 from engine.host.console import Console
-from engine.host.lock import lock_holder
+from engine.host.lock import lock_holder, make_state_dir
 from engine.host.ownership import refuse_foreign_state
 from engine.host.systemd import Manager
 from engine.host.wake import YIELD, poke
@@ -34,9 +36,11 @@ from engine.journal.shown import Form, Shown, lost_line
 from engine.journal.stream import EventStream
 from engine.ledger.opening import open_view
 from engine.service.engine import EngineService
+from engine.service.leading import leader_config
 from engine.service.outside_watch import heartbeat_problem
 from engine.service.session import OpenSession, open_session
 from jobfile.model.namedtuple import NamedTuple
+from jobfile.pipeline import Compiled
 
 if TYPE_CHECKING:
     from engine.service.tracing import Sender, Tracing
@@ -55,9 +59,9 @@ LOOK_SECONDS = 0.05
     "--apply",
     "how",
     type=click.Choice(["auto", "manual"]),
-    default="auto",
-    show_default=True,
-    help="How changed files are applied: auto, as soon as they are valid; manual, by  jobfile apply.",
+    default=None,
+    help="How changed files are applied: auto, as soon as they are valid; manual, by  jobfile apply  "
+    "[default: auto; manual with --role, because each host may have other files].",
 )
 @click.option(
     "--git",
@@ -98,6 +102,29 @@ LOOK_SECONDS = 0.05
     metavar="HOST:PORT",
     help="Also serve the page and the API at this address, in a process of its own: 127.0.0.1:8420.",
 )
+@click.option(
+    "--role",
+    type=click.Choice(ROLES),
+    default=None,
+    help="Share the ledger in PostgreSQL with other hosts: decide what runs, when no other does (scheduler), "
+    "execute it (worker), or both (all) [default: one engine does everything].",
+)
+@click.option(
+    "--name", "host_name", default="", metavar="NAME", help="The name of this host [default: its own]."
+)
+@click.option(
+    "--label",
+    "labels",
+    multiple=True,
+    metavar="LABEL",
+    help="A label of this host, for jobs with  runs_on: LABEL. Repeatable.",
+)
+@click.option(
+    "--slots",
+    type=click.IntRange(1, MAX_SLOTS),
+    default=None,
+    help="How many attempts this host executes at once [default: $JOBFILE_MAX_RUNNING, else 16].",
+)
 @allow_root_option
 @click.option(
     "--json", "form", flag_value="json", default="text", help="Print events as JSON, one object on each line."
@@ -109,11 +136,15 @@ LOOK_SECONDS = 0.05
 @place_options
 def command(
     length: str | None,
-    how: str,
+    how: str | None,
     ref: str,
     git_signers: str | None,
     served_at: str | None,
     *,
+    role: str | None,
+    host_name: str,
+    labels: tuple[str, ...],
+    slots: int | None,
     accept_rewind: bool,
     mark_missed: bool,
     allows_removals: bool,
@@ -136,7 +167,7 @@ def command(
         raise click.UsageError("--mark-missed needs --accept-rewind; it says how to continue from the copy")
     config = replace(
         place.config,
-        applies_by_itself=how == "auto",
+        applies_by_itself=(how or ("manual" if role else "auto")) == "auto",
         is_strict=is_strict,
         accepts_rewind=accept_rewind,
         marks_missed=mark_missed,
@@ -149,16 +180,27 @@ def command(
     config = replace(config, state_dir=config.state_dir.resolve())
     clock = SystemClock()
     manager = Manager(place.config.environ, pid=os.getpid())
-    outlets = _outlets(config, clock, form)
     signals = _Signals(manager, clock)
     signals.obey()  # first: once the lock is taken, others may signal its holder
     page = page_beside(served_at, place, clock, may_be_root=may_be_root)
+    if role is not None or labels or slots is not None or host_name:
+        part = Part(
+            config=config,
+            about=offered(host_name, labels, slots, config, role=role),
+            ended=signals.ended,
+            manager=manager,
+            duration=duration,
+        )
+        with page:
+            _run_role(role or ALL, part, clock, form)
+        return GOOD
+    outlets = _outlets(config, clock, form)
     session = _open(config, outlets.journal, clock)
     service = EngineService(
         session, outlets.journal, clock, ended=signals.ended, manager=manager, alarm=_alarm(manager, config)
     )
     signals.reload = service.wake
-    service.start()
+    _warn_of_labels(service.start(), config)
     manager.ready(f"runs {config.main_file}")
     with page:
         signals.ended.wait(duration.total_seconds() if duration else None)
@@ -167,6 +209,23 @@ def command(
         _stop_jobs(service)
     _end(service, outlets)
     return GOOD
+
+
+def _run_role(role: str, part: Part, clock: SystemClock, form: Form) -> None:
+    """Run this process in a role on a ledger that hosts share."""
+    if role == ALL:
+        run_all(part)
+        return
+    part = part if role == WORKER else part._replace(config=leader_config(part.config))
+    make_state_dir(part.config.state_dir)
+    outlets = _outlets(part.config, clock, form)
+    try:
+        if role == WORKER:
+            run_worker(part, outlets.journal)
+        else:
+            run_scheduler(part, outlets.journal, alarm=_alarm(part.manager, part.config))
+    finally:
+        _close(outlets)
 
 
 class _Outlets(NamedTuple):
@@ -188,9 +247,7 @@ def _outlets(config: EngineConfig, clock: SystemClock, form: Form) -> _Outlets:
 def _end(service: EngineService, outlets: "_Outlets") -> None:
     """Stop cleanly. Raises the error that ended the engine, or one that names the loops that did not end."""
     standing = service.stop()
-    if outlets.tracing is not None:
-        outlets.tracing.close()
-    outlets.console.close()
+    _close(outlets)
     if service.trouble is not None:
         raise service.trouble
     if standing:
@@ -198,6 +255,12 @@ def _end(service: EngineService, outlets: "_Outlets") -> None:
             f"the engine ended although loops were stuck ({', '.join(standing)}); "
             "running jobs continue under their supervisors, and the next engine takes them over"
         )
+
+
+def _close(outlets: "_Outlets") -> None:
+    if outlets.tracing is not None:
+        outlets.tracing.close()
+    outlets.console.close()
 
 
 def _trace(journal: EventStream, config: EngineConfig) -> "Tracing | None":
@@ -260,6 +323,13 @@ def _warn_of_links(place: Place, config: EngineConfig) -> None:
             "with --state",
             err=True,
         )
+
+
+def _warn_of_labels(compiled: Compiled | None, config: EngineConfig) -> None:
+    """Warn that jobs that ask for certain hosts run on this one."""
+    catalog = None if compiled is None else compiled.catalog
+    if catalog is not None and (told := ignored_labels(catalog, config)):
+        click.echo(f"warning: {told}", err=True)
 
 
 def _stop_jobs(service: EngineService) -> None:

@@ -10,6 +10,7 @@ from engine.ledger.postgres.connection import PostgresConnection
 from engine.ledger.postgres.copying import PostgresCopyable
 from engine.ledger.postgres.examining import examine
 from engine.ledger.postgres.reader import PostgresReader
+from engine.ledger.postgres.shared import PostgresSharedLedger
 from engine.ledger.postgres.store import PostgresStore, PostgresView
 
 if TYPE_CHECKING:
@@ -33,6 +34,11 @@ def open_to_submit(url: str, *, busy_seconds: float) -> PostgresStore:
 def open_view(url: str) -> PostgresView:
     """Open a ledger for reading only."""
     return PostgresView.open(address_of(url))
+
+
+def open_shared(url: str) -> PostgresSharedLedger:
+    """Open what several hosts share."""
+    return PostgresSharedLedger(address_of(url))
 
 
 def open_reader(url: str) -> PostgresReader:

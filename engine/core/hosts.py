@@ -1,0 +1,147 @@
+"""Several hosts on one ledger: who is there, what was handed to whom, and how long a host may keep it."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+from itertools import combinations
+from typing import Final
+
+from engine.core.lifecycle import AttemptKey, Outcome
+from jobfile.model.jobs import JobSpec
+from jobfile.model.labels import MOST_LABELS
+from jobfile.model.namedtuple import NamedTuple
+
+LEASE: Final = timedelta(seconds=60)
+"""The lease of an attempt of an idempotent job: afterwards another host may do the work again."""
+LEASE_ONCE: Final = timedelta(minutes=15)
+"""The lease of any other attempt. Nobody does its work again, so it may outlast a long failure of the
+database; only its verdict and its slot wait.
+"""
+MARGIN: Final = timedelta(seconds=2)
+"""A job is killed this much before its host's lease ends."""
+GRACE: Final = timedelta(seconds=5)
+"""A host counts as silent only this much after its lease has ended."""
+SILENT: Final = timedelta(seconds=15)
+"""A host that gave no sign for this long gets no work."""
+TERM: Final = timedelta(seconds=10)
+"""How long a leader leads after each renewal."""
+ANY: Final = "any"
+"""The queue of attempts that every host may take."""
+
+
+class DeliveryState(StrEnum):
+    """Where an attempt is: waiting for a host, at a host, or over."""
+
+    OFFERED = "offered"
+    HELD = "held"
+    ENDED = "ended"
+
+
+class Leases(NamedTuple):
+    """How long hosts may keep attempts without a renewal."""
+
+    idempotent: timedelta = LEASE
+    once: timedelta = LEASE_ONCE
+
+    def of(self, spec: JobSpec) -> timedelta:
+        """The lease of an attempt of a job."""
+        return self.idempotent if spec.idempotent else self.once
+
+
+class Leader(NamedTuple):
+    """Which engine leads."""
+
+    holder: str
+    """The identity of its process."""
+    host: str
+    host_name: str
+    term: int
+    until: datetime
+    is_over: bool
+
+
+class Host(NamedTuple):
+    """A host that executes attempts."""
+
+    id: str
+    name: str
+    process: str
+    boot_id: str
+    version: str
+    labels: tuple[str, ...]
+    slots: int
+    is_draining: bool
+    """It keeps what it has, and takes nothing new."""
+    seen_at: datetime
+    ended_at: datetime | None
+    skew: timedelta
+    """How far its wall clock is ahead of the ledger's."""
+    free_bytes: int
+    trouble: str
+    held: int
+    """How many attempts it has."""
+    silence: timedelta
+    """How long ago it gave its last sign."""
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it gave a sign a moment ago."""
+        return self.ended_at is None and self.silence < SILENT
+
+    @property
+    def takes_work(self) -> bool:
+        """Whether it takes new attempts."""
+        return self.is_there and not self.is_draining and not self.trouble
+
+    def can_take(self, needs: Iterable[str]) -> bool:
+        """Whether it has all labels that an attempt needs."""
+        return set(needs) <= {*self.labels}
+
+
+class Offer(NamedTuple):
+    """An attempt that a host shall execute."""
+
+    attempt: AttemptKey
+    needs: tuple[str, ...]
+    lease: timedelta
+
+
+class Delivery(NamedTuple):
+    """An attempt on its way to a host, at a host, or back."""
+
+    attempt: AttemptKey
+    fence: int
+    """Grows from each attempt to the next, for what the job changes elsewhere."""
+    needs: tuple[str, ...]
+    state: DeliveryState
+    lease: timedelta
+    host: str
+    process: str
+    boot_id: str
+    lease_until: datetime | None
+    started_at: datetime | None
+    outcome: Outcome | None
+    late: Outcome | None
+    """An end that was reported after the attempt was taken for lost."""
+
+
+def queue_of(needs: Iterable[str]) -> str:
+    """The queue in which an attempt waits for a host."""
+    return "+".join(sorted(needs)) or ANY
+
+
+def queues_of(labels: Sequence[str]) -> list[str]:
+    """The queues that a host with these labels serves: one for each set of them."""
+    own = sorted({*labels})[:MOST_LABELS]
+    return [queue_of(some) for size in range(len(own) + 1) for some in combinations(own, size)]
+
+
+def room(hosts: Iterable[Host], waiting: Iterable[Delivery]) -> int:
+    """How many more attempts may start: the free slots of the hosts that take work.
+
+    What no host could take uses up no slot, so it keeps nothing else from starting.
+    """
+    ready = [host for host in hosts if host.takes_work]
+    free = sum(max(0, host.slots - host.held) for host in ready)
+    offered = (one for one in waiting if one.state is DeliveryState.OFFERED)
+    return free - sum(any(host.can_take(one.needs) for host in ready) for one in offered)

@@ -1,0 +1,13 @@
+"""Executes the attempts that an engine has started: on this host, or on others."""
+
+__all__ = [
+    "carriers",
+    "executor",
+    "here",
+    "hosting",
+    "lead",
+    "offers",
+    "settings",
+    "shared_clock",
+    "sweeping",
+]

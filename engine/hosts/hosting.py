@@ -1,0 +1,309 @@
+"""A host: takes attempts that the leader offers, executes them, renews their leases, reports their ends."""
+
+import threading
+from dataclasses import replace
+from datetime import timedelta
+from typing import Final
+
+from engine.config import EngineConfig
+from engine.core.errors import SupersededError
+from engine.core.hosts import Delivery, Host
+from engine.core.lifecycle import AttemptKey, Ended, Outcome, StartError
+from engine.core.reasons import Reason
+from engine.core.records import LiveAttempt
+from engine.execution.run_folders import free_bytes
+from engine.hosts.executor import Flight
+from engine.hosts.here import Here
+from engine.hosts.settings import HostSettings
+from engine.hosts.sweeping import Sweeper
+from engine.ledger.host_ports import SharedLedger
+from engine.ledger.store_ports import Store
+from engine.ports import Alive, Clock, Launcher, LaunchOrder, Lease, NotStarted, Stop
+from engine.transactions.steps import Courses, still_to_start
+from jobfile.model.namedtuple import NamedTuple
+
+CHECK_SECONDS: Final = 1.0
+"""How often a host looks after what it executes, if nothing wakes it."""
+RENEW_SECONDS: Final = 5.0
+"""How often leases are renewed, at least."""
+RENEWALS: Final = 3
+"""How often a lease is renewed before it would end."""
+SWEEP_SECONDS: Final = 60.0
+DOUBT_SECONDS: Final = 1.0
+"""How long an attempt that the ledger gave this host, unknown to this process, may have no evidence."""
+FENCE: Final = "JOBFILE_FENCE"
+"""The variable with a number that grows from attempt to attempt, for what a job changes elsewhere."""
+
+
+class _Held(NamedTuple):
+    """An attempt that this host has."""
+
+    delivery: Delivery
+    until: float
+    """Until when it may run without another renewal."""
+    over: threading.Event
+    is_begun: bool = False
+    """Whether the ledger knows that its command is executed."""
+    is_lost: bool = False
+    """Whether the leader has given it up: it is killed, and its end comes late."""
+
+    @property
+    def key(self) -> AttemptKey:
+        return self.delivery.attempt
+
+
+class Hosting:
+    """Executes what it takes. Each method may be called by a thread of its own."""
+
+    def __init__(
+        self,
+        *,
+        me: Host,
+        shared: SharedLedger,
+        renewals: SharedLedger,
+        store: Store,
+        launcher: Launcher,
+        clock: Clock,
+        host_clock: Clock,
+        config: EngineConfig,
+        settings: HostSettings,
+    ) -> None:
+        """`clock` is the ledger's; with `host_clock`, that of this host, its supervisors stamp evidence.
+
+        `renewals` has a connection of its own: nothing that is slow may delay them.
+        """
+        self._me = me
+        self._shared = shared
+        self._renewals = renewals
+        self._store = store
+        self._margin = settings.margin.total_seconds()
+        self._sweeper = Sweeper(store, config, clock)
+        self._launcher = launcher
+        self._clock = clock
+        self._host_clock = host_clock
+        self._config = config
+        self._here = Here(store=store, clock=clock, launcher=launcher, config=config, adorn=self._adorned)
+        self._held: dict[str, _Held] = {}
+        self._taking: set[str] = set()
+        self._doubts: dict[str, float] = {}
+        self._lock = threading.RLock()
+        self._has_slot = threading.Condition(self._lock)
+        self._is_draining = False
+        self.is_ending = False
+
+    @property
+    def running(self) -> int:
+        """How many attempts this host has."""
+        return len(self._held)
+
+    @property
+    def takes_work(self) -> bool:
+        """Whether this host takes attempts now."""
+        return not (self.is_ending or self._is_draining or self._trouble())
+
+    def sweep(self) -> float:
+        """Delete old folders of runs that are no more; the seconds until the next part."""
+        self._sweeper.sweep()
+        return SWEEP_SECONDS
+
+    def begin(self) -> None:
+        """Appear as a host, and take over what earlier processes of it had."""
+        self._is_draining = self._shared.hosts.appear(self._me)
+        for found in self._shared.holding.of_other_boots(host=self._me.id, boot_id=self._me.boot_id):
+            self._adopt(found)
+        self.renew()
+
+    def execute(self, attempt: AttemptKey) -> None:
+        """Take an attempt and execute it; return when it is over, or when this host does not get it."""
+        over = self.take(attempt)
+        if over is not None:
+            while not over.wait(CHECK_SECONDS) and not self.is_ending:
+                pass
+
+    def renew(self) -> float:
+        """Renew all leases, and give a heartbeat; the seconds until that is due again.
+
+        What this host has and the ledger does not give it any more is killed. What the ledger gives it and
+        this process does not know is adopted, or given back when it was never executed.
+        """
+        asked_at = self._clock.elapsed()
+        with self._lock:
+            known_before = {*self._held}
+        own = {"host": self._me.id, "process": self._me.process, "boot_id": self._me.boot_id}
+        renewed = {one.attempt.id: one for one in self._renewals.holding.renew(**own)}
+        for name, delivery in renewed.items():
+            with self._lock:
+                held = self._held.get(name)
+                if held is None:
+                    if name not in self._taking:
+                        self._doubt(delivery)
+                    continue
+                until = asked_at + delivery.lease.total_seconds() - self._margin
+                self._held[name] = held._replace(until=until)
+            self._launcher.extend(self._config.attempt_dir(delivery.attempt), until)
+        for name in known_before - renewed.keys():
+            self._give_up(name)
+        self._sign()
+        leases = [one.lease.total_seconds() for one in renewed.values()]
+        return min([RENEW_SECONDS, *(seconds / RENEWALS for seconds in leases)])
+
+    def check(self) -> float:
+        """Report what began and what ended; the seconds until the next check."""
+        with self._lock:
+            held = dict(self._held)
+        if not held:
+            return CHECK_SECONDS
+        live = [
+            LiveAttempt(
+                replace(one.attempt, boot_id=held[one.attempt.id].delivery.boot_id),
+                one.run_state,
+                one.stop_requested,
+            )
+            for one in self._store.live_attempts()
+            if one.attempt.id in held
+        ]
+        checked = self._here.check(live)
+        for attempt, started_at in checked.alive:
+            if started_at is not None and not held[attempt.id].is_begun:
+                at = started_at + self._ahead()
+                self._shared.holding.begin(attempt.key, host=self._me.id, started_at=at)
+                with self._lock:
+                    if attempt.id in self._held:
+                        self._held[attempt.id] = self._held[attempt.id]._replace(is_begun=True)
+        seen = {one.attempt.id for one in live}
+        self._look([held[name] for name in {*checked.over} | (held.keys() - seen)])
+        return CHECK_SECONDS
+
+    def end(self) -> None:
+        """Take nothing more. What runs continues under its supervisors until their leases end."""
+        self.is_ending = True
+        with self._has_slot:
+            self._has_slot.notify_all()
+        self._shared.hosts.leave(self._me.id, self._me.process)
+
+    def take(self, attempt: AttemptKey) -> threading.Event | None:
+        """Take an attempt, when there is a slot, and start it; the event of its end, or None without it."""
+        with self._has_slot:
+            while not self.is_ending and len(self._held) + len(self._taking) >= self._me.slots:
+                self._has_slot.wait(CHECK_SECONDS)
+            if not self.takes_work or attempt.id in self._held:
+                return None
+            self._taking.add(attempt.id)
+        try:
+            asked_at = self._clock.elapsed()
+            own = {"host": self._me.id, "process": self._me.process, "boot_id": self._me.boot_id}
+            delivery = self._shared.holding.take(attempt, **own)
+            if delivery is None:
+                return None
+            until = asked_at + delivery.lease.total_seconds() - self._margin
+            held = _Held(delivery, until, threading.Event())
+            with self._lock:
+                self._held[attempt.id] = held
+        finally:
+            with self._has_slot:
+                self._taking.discard(attempt.id)
+        self._start(held)
+        return held.over
+
+    def _start(self, held: _Held) -> None:
+        """Execute an attempt. It may be called again while nothing was executed."""
+        if self._clock.elapsed() >= held.until:
+            self._give_back(held)
+            return
+        starts = still_to_start(Courses(self._store), held.key)
+        if not starts:  # its run was cancelled meanwhile
+            self._report(held, StartError(at=self._clock.now(), reason=Reason.NOT_TAKEN))
+            return
+        for error in self._here.launch(starts).values():
+            self._report(held, error)
+
+    def _adorned(self, order: LaunchOrder) -> LaunchOrder:
+        held = self._held[order.attempt_id]
+        lease = Lease(until=held.until, seconds=held.delivery.lease.total_seconds())
+        return replace(order, lease=lease, env={**order.env, FENCE: str(held.delivery.fence)})
+
+    def _look(self, some: list[_Held]) -> None:
+        flights = [Flight(one.key, one.delivery.boot_id) for one in some]
+        found = self._here.look(flights)
+        for one in some:
+            match found.get(one.key.id):
+                case None | Alive():
+                    pass
+                case NotStarted() if one.is_lost:
+                    self._drop(one)
+                case NotStarted() if one.is_begun:
+                    pass  # the ledger will know soon that it was executed; then it is lost
+                case NotStarted():
+                    self._start(one)
+                case outcome:
+                    self._report(one, outcome)
+
+    def _report(self, held: _Held, outcome: Outcome) -> None:
+        self._shared.holding.report(held.key, _moved(outcome, self._ahead()), host=self._me.id)
+        self._drop(held)
+        self._shared.hints.ring("leader")
+
+    def _give_back(self, held: _Held) -> None:
+        self._shared.holding.give_back(held.key, host=self._me.id)
+        self._drop(held)
+
+    def _drop(self, held: _Held) -> None:
+        with self._has_slot:
+            self._held.pop(held.key.id, None)
+            self._has_slot.notify()
+        held.over.set()
+
+    def _give_up(self, name: str) -> None:
+        """Kill an attempt that was taken for lost."""
+        with self._lock:
+            held = self._held.get(name)
+            if held is None:
+                return  # it has been reported meanwhile
+            self._held[name] = held._replace(is_lost=True)
+        self._launcher.stop(self._config.attempt_dir(held.key), Stop.KILL)
+
+    def _doubt(self, delivery: Delivery) -> None:
+        """Decide on an attempt that the ledger gave this host, perhaps in an answer that was lost."""
+        name = delivery.attempt.id
+        folder = self._config.attempt_dir(delivery.attempt)
+        if not isinstance(self._launcher.evidence(folder, boot_id=delivery.boot_id), NotStarted):
+            self._adopt(delivery)
+        elif self._clock.elapsed() - self._doubts.setdefault(name, self._clock.elapsed()) >= DOUBT_SECONDS:
+            self._shared.holding.give_back(delivery.attempt, host=self._me.id)
+            del self._doubts[name]
+
+    def _adopt(self, delivery: Delivery) -> None:
+        self._doubts.pop(delivery.attempt.id, None)
+        until = self._clock.elapsed() + delivery.lease.total_seconds() - self._margin
+        with self._lock:
+            self._held[delivery.attempt.id] = _Held(
+                delivery, until, threading.Event(), is_begun=delivery.started_at is not None
+            )
+
+    def _sign(self) -> None:
+        is_draining = self._renewals.hosts.sign(
+            self._me.id,
+            self._me.process,
+            skew=-self._ahead(),
+            free_bytes=free_bytes(self._config.state_dir),
+            trouble=self._trouble(),
+        )
+        if is_draining is None:
+            raise SupersededError(f"another process is the host {self._me.name} now; this one stops")
+        self._is_draining = is_draining
+
+    def _trouble(self) -> str:
+        """Why this host takes nothing; '' when it does."""
+        free = free_bytes(self._config.state_dir)
+        return "" if free >= self._config.min_free_bytes else "disk space is low"
+
+    def _ahead(self) -> timedelta:
+        """How far the ledger's clock is ahead of the one that stamps the evidence here."""
+        return self._clock.now() - self._host_clock.now()
+
+
+def _moved(outcome: Outcome, by: timedelta) -> Outcome:
+    """An outcome with the instants of the ledger's clock."""
+    if isinstance(outcome, Ended):
+        return replace(outcome, started_at=outcome.started_at + by, ended_at=outcome.ended_at + by)
+    return outcome

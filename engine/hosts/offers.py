@@ -1,0 +1,137 @@
+"""Executes attempts on other hosts: the leader offers them, hosts take them and report their ends."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from engine.core.errors import JobfileError
+from engine.core.hosts import GRACE, Delivery, DeliveryState, Leases, Offer, room
+from engine.core.lifecycle import Attempt, Ended, Lost, RunState, StartError
+from engine.core.reasons import Reason
+from engine.core.records import LiveAttempt
+from engine.hosts.carrier import Carrier
+from engine.hosts.executor import Checked, Flight
+from engine.ledger.host_ports import SharedLedger
+from engine.ledger.store_ports import Execution
+from engine.ports import Alive, Clock, Evidence, NotStarted
+from engine.transactions.steps import ToStart
+
+PATIENCE: Final = timedelta(seconds=5)
+"""How long an offer may wait before it is repeated: the carrier may have lost it."""
+
+
+class Offers:
+    """Implements `Executor` with the hosts on a shared ledger.
+
+    The row of a delivery decides: a host that takes it is the only one that executes the attempt. The carrier
+    only brings the news, so what it loses, doubles or reorders does no harm.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Execution,
+        shared: SharedLedger,
+        carrier: Carrier,
+        clock: Clock,
+        leases: Leases,
+        grace: timedelta = GRACE,
+    ) -> None:
+        """Nothing is offered yet."""
+        self._store = store
+        self._shared = shared
+        self._carrier = carrier
+        self._clock = clock
+        self._leases = leases
+        self._grace = grace
+        self._connected_at: float | None = None
+
+    def room(self, flying: int) -> int:  # noqa: ARG002  the port's signature: the deliveries say it
+        return room(self._shared.hosts.all(), self._shared.deliveries.open())
+
+    def launch(self, starts: Sequence[ToStart]) -> Mapping[str, StartError]:
+        failed: dict[str, StartError] = {}
+        offers: list[Offer] = []
+        for one in starts:
+            if trouble := self._store.definition_trouble(one.run.digest):
+                at = self._clock.now()
+                failed[one.attempt.id] = StartError(at=at, reason=Reason.START_ERROR, detail=trouble)
+                continue
+            spec = self._store.definition(one.run.digest)
+            offers.append(Offer(one.attempt, spec.runs_on, self._leases.of(spec)))
+        self._shared.deliveries.offer(offers)
+        self._carrier.offer(offers)
+        return failed
+
+    def look(self, flights: Sequence[Flight]) -> Mapping[str, Evidence]:
+        known = self._known([flight.attempt.run_id for flight in flights])
+        return {flight.attempt.id: _evidence(known.get(flight.attempt.id)) for flight in flights}
+
+    def check(self, live: Sequence[LiveAttempt]) -> Checked:
+        self._judge()
+        known = self._known([one.attempt.run_id for one in live])
+        over: list[str] = []
+        alive: list[tuple[Attempt, datetime | None]] = []
+        for one in live:
+            found = known.get(one.attempt.id)
+            if found is None or found.outcome is not None or self._is_withdrawn(one, found):
+                over.append(one.attempt.id)
+            else:
+                alive.append((one.attempt, found.started_at))
+        self._mend()
+        return Checked(over, alive)
+
+    def late_ends(self, lost: Sequence[Attempt]) -> Sequence[tuple[Attempt, Ended]]:
+        known = self._known([attempt.run_id for attempt in lost])
+        found = []
+        for attempt in lost:
+            delivery = known.get(attempt.id)
+            if delivery is not None and isinstance(delivery.late, Ended):
+                found.append((attempt, delivery.late))
+        return found
+
+    def _known(self, runs: Sequence[str]) -> Mapping[str, Delivery]:
+        if not runs:
+            return {}
+        return {one.attempt.id: one for one in self._shared.deliveries.of_runs(sorted({*runs}))}
+
+    def _is_withdrawn(self, one: LiveAttempt, found: Delivery) -> bool:
+        """End an attempt of a run that is being cancelled, if no host has it yet."""
+        if one.run_state is not RunState.CANCELLING or found.state is not DeliveryState.OFFERED:
+            return False
+        never = StartError(at=self._clock.now(), reason=Reason.NOT_TAKEN)
+        return self._shared.deliveries.withdraw(found.attempt, never)
+
+    def _judge(self) -> None:
+        """Take the attempts of silent hosts for lost: their supervisors have killed them by now."""
+        now = self._clock.elapsed()
+        if self._connected_at is None:
+            self._connected_at = now
+        heard = timedelta(seconds=now - self._connected_at)
+        try:
+            found = self._shared.deliveries.silent(grace=self._grace, heard=heard)
+        except JobfileError:
+            self._connected_at = None  # a renewal may be as late as this question was
+            raise
+        for one in found:
+            lost = Lost(at=self._clock.now(), reason=Reason.HOST_SILENT, detail=f"the host {self._name(one)}")
+            self._shared.deliveries.judge(one, lost)
+
+    def _name(self, found: Delivery) -> str:
+        names = {host.id: host.name for host in self._shared.hosts.all()}
+        return names.get(found.host, found.host)
+
+    def _mend(self) -> None:
+        """Offer again what waits for too long."""
+        self._carrier.offer(
+            [
+                Offer(one.attempt, one.needs, one.lease)
+                for one in self._shared.deliveries.untaken(patience=PATIENCE)
+            ]
+        )
+
+
+def _evidence(found: Delivery | None) -> Evidence:
+    if found is None:
+        return NotStarted()
+    return found.outcome or Alive(started_at=found.started_at)

@@ -1,0 +1,49 @@
+"""The clock of a ledger in a server, carried by this host's clock of lengths of time."""
+
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final
+
+from engine.ports import Clock
+
+ASKS: Final = 3
+"""How often the server is asked at once; the fastest answer counts."""
+
+
+class SharedClock:
+    """Implements `Clock`: all hosts of a ledger have the same time, whatever their own clocks say."""
+
+    def __init__(self, own: Clock, ask: Callable[[], datetime]) -> None:
+        """`ask` returns the server's time. Raises what it raises."""
+        self._own = own
+        self._ask = ask
+        self._lock = threading.Lock()
+        self._base = self._asked()
+
+    def now(self) -> datetime:
+        """The server's time."""
+        with self._lock:
+            at, elapsed = self._base
+        return at + timedelta(seconds=self._own.elapsed() - elapsed)
+
+    def elapsed(self) -> float:
+        """Seconds since boot, with suspends, of this host."""
+        return self._own.elapsed()
+
+    def ask_again(self) -> None:
+        """Correct the drift of this host's clock. Raises what asking raises, and keeps its time then."""
+        base = self._asked()
+        with self._lock:
+            self._base = base
+
+    def _asked(self) -> tuple[datetime, float]:
+        """The server's time, and this host's elapsed time at that moment."""
+        found = []
+        for _ in range(ASKS):
+            before = self._own.elapsed()
+            at = self._ask()
+            after = self._own.elapsed()
+            found.append((after - before, at, (before + after) / 2))
+        _, at, elapsed = min(found)
+        return at, elapsed

@@ -1,0 +1,160 @@
+"""What hosts on one ledger know of each other. Only a ledger in a server has these ports.
+
+The ledger's clock is the only one that counts. Each method is one statement of its own, guarded by what it
+expects to find, so it may be repeated, and none waits for the writer of the ledger.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from engine.core.hosts import Delivery, Host, Leader, Offer
+from engine.core.lifecycle import AttemptKey, Outcome
+
+
+class Leadership(Protocol):
+    """Which engine leads: one at a time decides what runs."""
+
+    def acquire(self, holder: str, *, host: str, length: timedelta) -> int | None:
+        """Take the lead, or keep it, from now on for `length`. Its term; None while another leads."""
+        ...
+
+    def release(self, holder: str) -> None:
+        """Give up the lead: the next one need not wait."""
+        ...
+
+    def current(self) -> Leader | None:
+        """Who leads or led last."""
+        ...
+
+
+class Hosts(Protocol):
+    """The hosts, as each says of itself."""
+
+    def appear(self, host: Host) -> bool:
+        """Note a host that takes attempts from now on; whether it is draining."""
+        ...
+
+    def sign(self, host: str, process: str, *, skew: timedelta, free_bytes: int, trouble: str) -> bool | None:
+        """Note a heartbeat; whether it is draining, and None when another process is that host now."""
+        ...
+
+    def leave(self, host: str, process: str) -> None:
+        """Note that it takes nothing any more."""
+        ...
+
+    def all(self) -> Sequence[Host]:
+        """All hosts, by name."""
+        ...
+
+    def drain(self, name: str, *, is_draining: bool) -> bool:
+        """Let a host take nothing new, or take work again; whether there is one of that name."""
+        ...
+
+    def forget(self, *, after: timedelta) -> int:
+        """Delete hosts that have been away for this long and have nothing."""
+        ...
+
+    def now(self) -> datetime:
+        """The ledger's clock."""
+        ...
+
+
+class Deliveries(Protocol):
+    """The leader's side of what hosts execute."""
+
+    def offer(self, offers: Sequence[Offer]) -> None:
+        """Record attempts for hosts to take; one that is recorded stays as it is."""
+        ...
+
+    def of_runs(self, runs: Sequence[str]) -> Sequence[Delivery]:
+        """All attempts of runs that were ever offered."""
+        ...
+
+    def open(self) -> Sequence[Delivery]:
+        """What is offered or held."""
+        ...
+
+    def withdraw(self, attempt: AttemptKey, outcome: Outcome) -> bool:
+        """End an attempt that no host has taken; whether that was so."""
+        ...
+
+    def silent(self, *, grace: timedelta, heard: timedelta) -> Sequence[Delivery]:
+        """Attempts whose lease has been over for `grace`, of those whose renewal would have been heard.
+
+        `heard` is how long the caller has been connected without a break.
+        """
+        ...
+
+    def judge(self, found: Delivery, outcome: Outcome) -> bool:
+        """End an attempt of a silent host; False when it has been renewed meanwhile."""
+        ...
+
+    def untaken(self, *, patience: timedelta) -> Sequence[Delivery]:
+        """Offers that wait for longer than they should; each is returned again after a time that grows."""
+        ...
+
+    def forget(self, *, after: timedelta, limit: int) -> int:
+        """Delete what is over and whose run is deleted."""
+        ...
+
+
+class Holding(Protocol):
+    """A host's side of what it executes."""
+
+    def take(self, attempt: AttemptKey, *, host: str, process: str, boot_id: str) -> Delivery | None:
+        """Take an attempt that is offered; None when it is not, or not any more."""
+        ...
+
+    def renew(self, *, host: str, process: str, boot_id: str) -> Sequence[Delivery]:
+        """Renew the leases of all that this host has; returns them."""
+        ...
+
+    def of_other_boots(self, *, host: str, boot_id: str) -> Sequence[Delivery]:
+        """What this host had taken before it was restarted."""
+        ...
+
+    def begin(self, attempt: AttemptKey, *, host: str, started_at: datetime) -> None:
+        """Note that the command of an attempt is executed."""
+        ...
+
+    def give_back(self, attempt: AttemptKey, *, host: str) -> bool:
+        """Offer an attempt again of which it is proven that it was not executed here."""
+        ...
+
+    def report(self, attempt: AttemptKey, outcome: Outcome, *, host: str) -> bool:
+        """Record the end of an attempt; False when it was taken for lost before: then it is a late end."""
+        ...
+
+
+class Hints(Protocol):
+    """Hints that something has changed. They may get lost: each loop also looks by itself."""
+
+    def ring(self, who: str) -> None:
+        """Tell a host, or `leader`, to look now."""
+        ...
+
+    def listen(self, heard: Callable[[str], None], *, is_over: Callable[[], bool]) -> None:
+        """Call `heard` with each name that was rung, until `is_over`."""
+        ...
+
+
+class SharedLedger(Protocol):
+    """The ports of a ledger that several hosts share, over one connection; threads may share it."""
+
+    leadership: Leadership
+    hosts: Hosts
+    deliveries: Deliveries
+    holding: Holding
+    hints: Hints
+
+    def place_for(self, name: str, *, table: str, make: Callable[[], str]) -> str:
+        """A schema of its own, beside the ledger, for the tables of another project; how to connect to it.
+
+        If `table` is not in it, the statements of `make` are run.
+        """
+        ...
+
+    def close(self) -> None:
+        """Close the connection."""
+        ...

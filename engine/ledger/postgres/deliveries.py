@@ -1,0 +1,110 @@
+"""What hosts execute, in the table `delivery`: the leader's side and the hosts'."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from engine.core.hosts import Delivery, DeliveryState, Offer
+from engine.core.lifecycle import AttemptKey, Outcome
+from engine.ledger.connection import Values
+from engine.ledger.outcome_text import outcome_from_text, outcome_to_text
+from engine.ledger.postgres.connection import PostgresConnection, PostgresRow
+from engine.ledger.rows import maybe_from_us, to_us
+
+_US: Final = timedelta(microseconds=1)
+
+
+class PostgresDeliveries:
+    """Implements `Deliveries`."""
+
+    def __init__(self, db: PostgresConnection) -> None:
+        """Use a connection."""
+        self._db = db
+
+    def offer(self, offers: Sequence[Offer]) -> None:
+        for one in offers:
+            needs, lease = json.dumps(one.needs), one.lease // _US
+            self._db.rows("delivery.offer", {**_key(one.attempt), "needs": needs, "lease": lease})
+
+    def of_runs(self, runs: Sequence[str]) -> Sequence[Delivery]:
+        return self._deliveries("delivery.of_runs", {"runs": json.dumps([*runs])})
+
+    def open(self) -> Sequence[Delivery]:
+        return self._deliveries("delivery.open", {})
+
+    def withdraw(self, attempt: AttemptKey, outcome: Outcome) -> bool:
+        values = {**_key(attempt), "outcome": outcome_to_text(outcome)}
+        return bool(self._db.rows("delivery.withdraw", values))
+
+    def silent(self, *, grace: timedelta, heard: timedelta) -> Sequence[Delivery]:
+        return self._deliveries("delivery.silent", {"grace": grace // _US, "heard": heard // _US})
+
+    def judge(self, found: Delivery, outcome: Outcome) -> bool:
+        assert found.lease_until is not None
+        values = {"outcome": outcome_to_text(outcome), "lease_until": to_us(found.lease_until)}
+        return bool(self._db.rows("delivery.judge", {**_key(found.attempt), **values}))
+
+    def untaken(self, *, patience: timedelta) -> Sequence[Delivery]:
+        return self._deliveries("delivery.untaken", {"patience": patience // _US})
+
+    def forget(self, *, after: timedelta, limit: int) -> int:
+        return len(self._db.rows("delivery.forget", {"after": after // _US, "limit": limit}))
+
+    def _deliveries(self, name: str, values: Values) -> list[Delivery]:
+        return [_delivery(row) for row in self._db.rows(name, values)]
+
+
+class PostgresHolding:
+    """Implements `Holding`."""
+
+    def __init__(self, db: PostgresConnection) -> None:
+        """Use a connection."""
+        self._db = db
+
+    def take(self, attempt: AttemptKey, *, host: str, process: str, boot_id: str) -> Delivery | None:
+        values = {**_key(attempt), "host": host, "process": process, "boot_id": boot_id}
+        found = self._db.rows("delivery.take", values)
+        return _delivery(found[0]) if found else None
+
+    def renew(self, *, host: str, process: str, boot_id: str) -> Sequence[Delivery]:
+        values = {"host": host, "process": process, "boot_id": boot_id}
+        return [_delivery(row) for row in self._db.rows("delivery.renew", values)]
+
+    def of_other_boots(self, *, host: str, boot_id: str) -> Sequence[Delivery]:
+        found = self._db.rows("delivery.of_other_boots", {"host": host, "boot_id": boot_id})
+        return [_delivery(row) for row in found]
+
+    def begin(self, attempt: AttemptKey, *, host: str, started_at: datetime) -> None:
+        self._db.rows("delivery.begin", {**_key(attempt), "host": host, "started_at": to_us(started_at)})
+
+    def give_back(self, attempt: AttemptKey, *, host: str) -> bool:
+        return bool(self._db.rows("delivery.give_back", {**_key(attempt), "host": host}))
+
+    def report(self, attempt: AttemptKey, outcome: Outcome, *, host: str) -> bool:
+        values = {**_key(attempt), "host": host, "outcome": outcome_to_text(outcome)}
+        if self._db.rows("delivery.report", values):
+            return True
+        self._db.rows("delivery.report_late", values)
+        return False
+
+
+def _key(attempt: AttemptKey) -> Mapping[str, object]:
+    return attempt._asdict()
+
+
+def _delivery(row: PostgresRow) -> Delivery:
+    return Delivery(
+        attempt=AttemptKey(row["run_id"], row["number"], row["step"], row["item"]),
+        fence=row["fence"],
+        needs=tuple(json.loads(row["needs"])),
+        state=DeliveryState(row["state"]),
+        lease=row["lease"] * _US,
+        host=row["host"],
+        process=row["process"],
+        boot_id=row["boot_id"],
+        lease_until=maybe_from_us(row["lease_until"]),
+        started_at=maybe_from_us(row["started_at"]),
+        outcome=outcome_from_text(row["outcome"]) if row["outcome"] else None,
+        late=outcome_from_text(row["late"]) if row["late"] else None,
+    )

@@ -1,0 +1,98 @@
+-- Which attempt is offered to hosts, held by one, or over.
+
+-- name: offer
+-- Records an attempt for hosts to take; one that is recorded stays as it is.
+insert into delivery (run_id, number, step, item, needs, state, lease, offered_at)
+values (:run_id, :number, :step, :item, :needs, 'offered', :lease, now_us())
+on conflict (run_id, number, step, item) do nothing
+returning run_id;
+
+-- name: of_runs
+-- All attempts of runs that were ever offered.
+select * from delivery where run_id in (select value from json_each(:runs));
+
+-- name: open
+-- What is offered or held.
+select * from delivery where state <> 'ended' order by fence;
+
+-- name: withdraw
+-- Ends an attempt that no host has taken.
+update delivery set state = 'ended', outcome = :outcome, ended_at = now_us()
+where run_id = :run_id and number = :number and step = :step and item = :item and state = 'offered'
+returning run_id;
+
+-- name: silent
+-- Leases that are over, by a server and a judge that could have heard of a renewal.
+select * from delivery
+where state = 'held' and lease_until + :grace < now_us() and lease + :grace < :heard
+  and up_us() > lease + :grace;
+
+-- name: judge
+-- Ends an attempt of a silent host, unless it was renewed meanwhile.
+update delivery set state = 'ended', outcome = :outcome, ended_at = now_us()
+where run_id = :run_id and number = :number and step = :step and item = :item
+  and state = 'held' and lease_until = :lease_until
+returning run_id;
+
+-- name: untaken
+-- Offers that no host has taken; each is repeated after a time that grows.
+update delivery set offers = offers + 1
+where state = 'offered' and offered_at + :patience * offers * offers < now_us()
+returning *;
+
+-- name: forget
+-- Deletes what is over and whose run is deleted.
+delete from delivery
+where (run_id, number, step, item) in (
+  select run_id, number, step, item from delivery
+  where state = 'ended' and ended_at < now_us() - :after
+    and not exists (select 1 from run where run.id = delivery.run_id)
+  limit :limit
+)
+returning run_id;
+
+-- name: take
+-- Gives an attempt that is offered to a host: one of them only.
+update delivery
+set state = 'held', host = :host, process = :process, boot_id = :boot_id, held_at = now_us(),
+    lease_until = now_us() + lease, started_at = null
+where run_id = :run_id and number = :number and step = :step and item = :item and state = 'offered'
+returning *;
+
+-- name: renew
+-- Renews the leases of all that a host has.
+update delivery set lease_until = now_us() + lease, process = :process
+where host = :host and boot_id = :boot_id and state = 'held'
+returning *;
+
+-- name: of_other_boots
+-- What a host had taken before it was restarted.
+select * from delivery where host = :host and boot_id <> :boot_id and state = 'held';
+
+-- name: begin
+-- Notes that the command of an attempt is executed.
+update delivery set started_at = :started_at
+where run_id = :run_id and number = :number and step = :step and item = :item
+  and host = :host and state = 'held' and started_at is null
+returning run_id;
+
+-- name: give_back
+-- Offers an attempt again that was never executed.
+update delivery
+set state = 'offered', host = '', process = '', boot_id = '', held_at = null, lease_until = null, offered_at = now_us(),
+    offers = 1
+where run_id = :run_id and number = :number and step = :step and item = :item
+  and host = :host and state = 'held' and started_at is null
+returning run_id;
+
+-- name: report
+-- Records the end of an attempt that its host still has.
+update delivery set state = 'ended', outcome = :outcome, ended_at = now_us()
+where run_id = :run_id and number = :number and step = :step and item = :item and host = :host and state = 'held'
+returning run_id;
+
+-- name: report_late
+-- Records an end that came after the attempt was taken for lost.
+update delivery set late = :outcome
+where run_id = :run_id and number = :number and step = :step and item = :item and host = :host and state = 'ended'
+returning run_id;

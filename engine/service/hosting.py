@@ -1,0 +1,195 @@
+"""A host that executes attempts: its lock, its launcher, its threads, and what brings it offers."""
+
+import os
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from engine.config import EngineConfig
+from engine.core.errors import JobfileError
+from engine.core.events import HostStarted, HostStopped, LoopFailed
+from engine.core.hosts import Host, queues_of
+from engine.execution.launcher_client import ProcessLauncher
+from engine.execution.run_folders import make_runs_dir
+from engine.host.hardening import allow_many_files, settle_in
+from engine.host.holders import current_boot_id
+from engine.host.host_id import host_id
+from engine.host.lock import EngineLock, make_state_dir
+from engine.host.orphans import reap_orphans
+from engine.host.run_ids import new_run_id
+from engine.host.wake import WakePipe
+from engine.hosts.carriers.registry import make_carrier
+from engine.hosts.hosting import Hosting
+from engine.hosts.settings import HostSettings
+from engine.hosts.shared_clock import SharedClock
+from engine.ledger.opening import open_ledger, open_shared
+from engine.ports import Clock, Journal
+from engine.service.threads import Threads
+from jobfile import __version__
+from jobfile.model.namedtuple import NamedTuple
+
+HOLDER: Final = "a host"
+"""How the lock of a state folder names its holder."""
+RETRY_SECONDS: Final = 2.0
+"""How long to wait before a carrier, or a listener, that failed is started again."""
+LEADER: Final = "leader"
+NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Offered(NamedTuple):
+    """What a host offers to the leader."""
+
+    name: str
+    labels: tuple[str, ...]
+    slots: int
+
+
+class HostService:
+    """One host on one state folder. What it executes outlives it."""
+
+    def __init__(
+        self,
+        config: EngineConfig,
+        offered: Offered,
+        settings: HostSettings,
+        journal: Journal,
+        clock: Clock,
+        *,
+        ended: threading.Event,
+    ) -> None:
+        """Take the state folder, and connect to the ledger. `ended` is set to request the end."""
+        umask = settle_in()
+        make_state_dir(config.state_dir)
+        self._lock = EngineLock.take(config.state_dir, HOLDER)
+        make_runs_dir(config.runs_dir)
+        self._config = config
+        self._journal = journal
+        self._ended = ended
+        self.threads: Final = Threads(clock=clock, journal=journal, lock=self._lock, ended=ended)
+        self._wake_pipe = WakePipe(config.state_dir, self._take_hint)
+        # Before any thread: the launcher is started while this process is small and has one thread.
+        self._launcher = ProcessLauncher(self._wake_pipe.path, key=self._lock.key, umask=umask)
+        self._launcher.start()
+        allow_many_files()
+        reap_orphans(is_own=self._launcher.is_launcher)
+        self._store = open_ledger(config.ledger_url)
+        self._shared = open_shared(config.ledger_url)
+        self._renewals = open_shared(config.ledger_url)
+        self._clock = SharedClock(clock, self._renewals.hosts.now)
+        self._carrier = make_carrier(settings.carrier, self._shared)
+        self.me: Final = _host(config, offered)
+        self._hosting = Hosting(
+            me=self.me,
+            shared=self._shared,
+            renewals=self._renewals,
+            store=self._store,
+            launcher=self._launcher,
+            clock=self._clock,
+            host_clock=clock,
+            config=config,
+            settings=settings,
+        )
+
+    @property
+    def trouble(self) -> BaseException | None:
+        """The error that ended a loop permanently."""
+        return self.threads.trouble
+
+    def start(self) -> None:
+        """Appear as a host, and start every loop."""
+        self._hosting.begin()
+        self.threads.add("host", self._hosting.check, bell=self._wake_pipe)
+        self.threads.add("leases", self._renew)
+        self.threads.add("folders", self._look_after)
+        self._journal.report(
+            HostStarted(
+                host=self.me.name,
+                slots=self.me.slots,
+                labels=self.me.labels,
+                found=self._hosting.running,
+            )
+        )
+        self.threads.start()
+        self._begin_beside("carrier", self._serve)
+        self._begin_beside("hints", self._listen)
+
+    def stop(self) -> None:
+        """Take nothing more; what runs continues under its supervisors, until its leases end."""
+        self._ended.set()
+        running = self._hosting.running
+        try:
+            self._hosting.end()
+        except JobfileError as error:
+            self._journal.report(LoopFailed(loop="host", message=str(error)))
+        self.threads.stop()
+        self._carrier.close()
+        self._launcher.close()
+        self._journal.report(HostStopped(host=self.me.name, running=running))
+        self._lock.release()
+
+    def _renew(self) -> float:
+        wait = self._hosting.renew()
+        self._clock.ask_again()
+        return wait
+
+    def _look_after(self) -> float:
+        self._lock.look_after(self._config.state_dir)
+        return self._hosting.sweep()
+
+    def _take_hint(self, line: str) -> None:
+        """A line of the pipe: an attempt has ended, or a command here has changed the ledger."""
+        if "-" not in line:
+            self._shared.hints.ring(LEADER)
+
+    def _serve(self) -> None:
+        """Take offers while this host takes work."""
+        if not self._hosting.takes_work:
+            self._ended.wait(RETRY_SECONDS)
+            return
+        self._carrier.serve(
+            queues_of(self.me.labels),
+            slots=self.me.slots,
+            execute=self._hosting.execute,
+            is_over=lambda: self._ended.is_set() or not self._hosting.takes_work,
+        )
+
+    def _listen(self) -> None:
+        def heard(who: str) -> None:
+            if who == self.me.id:
+                self.threads.wake("host")
+
+        self._shared.hints.listen(heard, is_over=self._ended.is_set)
+
+    def _begin_beside(self, name: str, act: Callable[[], None]) -> None:
+        """Do something again and again in a thread that may block for as long as it likes."""
+
+        def repeat() -> None:
+            while not self._ended.is_set():
+                try:
+                    act()
+                except Exception as error:  # noqa: BLE001  the host must outlive what it is built on
+                    self._journal.report(LoopFailed(loop=name, message=f"{type(error).__name__}: {error}"))
+                    self._ended.wait(RETRY_SECONDS)
+
+        threading.Thread(target=repeat, name=name, daemon=True).start()
+
+
+def _host(config: EngineConfig, offered: Offered) -> Host:
+    return Host(
+        id=host_id(config.state_dir),
+        name=offered.name or os.uname().nodename,
+        process=new_run_id(),
+        boot_id=current_boot_id(),
+        version=__version__,
+        labels=tuple(sorted({*offered.labels})),
+        slots=offered.slots,
+        is_draining=False,
+        seen_at=NEVER,
+        ended_at=None,
+        skew=timedelta(),
+        free_bytes=0,
+        trouble="",
+        held=0,
+        silence=timedelta(),
+    )

@@ -1,0 +1,129 @@
+"""Waits for the lead of a ledger, then runs an engine whose attempts other hosts execute."""
+
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from engine.config import EngineConfig
+from engine.core.events import LeadTaken, LoopFailed
+from engine.host.host_id import host_id
+from engine.host.lock import make_state_dir
+from engine.host.run_ids import new_run_id
+from engine.host.systemd import Manager
+from engine.hosts.carriers.registry import make_carrier
+from engine.hosts.lead import Lead
+from engine.hosts.offers import Offers
+from engine.hosts.settings import HostSettings
+from engine.hosts.shared_clock import SharedClock
+from engine.ledger.opening import open_ledger, open_shared
+from engine.ports import Clock, Journal
+from engine.service.engine import EngineService
+from engine.service.session import open_session
+
+FOLDER: Final = "scheduler"
+"""Where an engine that may lead keeps its lock and its log, in the state folder of its host."""
+RETRY_SECONDS: Final = 2.0
+LEADER: Final = "leader"
+
+
+def leader_config(config: EngineConfig) -> EngineConfig:
+    """The settings of an engine that may lead: beside those of the host that executes, in its own folder."""
+    return replace(config, state_dir=config.state_dir / FOLDER, is_leader=True)
+
+
+class LeaderService:
+    """An engine that leads, or waits to lead."""
+
+    def __init__(
+        self,
+        config: EngineConfig,
+        settings: HostSettings,
+        journal: Journal,
+        clock: Clock,
+        *,
+        name: str,
+        ended: threading.Event,
+        manager: Manager | None = None,
+        alarm: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """Connect to the ledger; its tables are made if there are none."""
+        make_state_dir(config.state_dir.parent)
+        make_state_dir(config.state_dir)
+        open_ledger(config.ledger_url).close()
+        self._config = config
+        self._settings = settings
+        self._journal = journal
+        self._ended = ended
+        self._manager = manager
+        self._alarm = alarm
+        self._name = name or os.uname().nodename
+        self._renewals = open_shared(config.ledger_url)
+        self._clock = SharedClock(clock, self._renewals.hosts.now)
+        self._lead = Lead(
+            self._renewals.leadership,
+            clock,
+            holder=new_run_id(),
+            host=host_id(config.state_dir.parent),
+            length=settings.term,
+        )
+        self.engine: EngineService | None = None
+
+    def wait(self) -> bool:
+        """Wait until this engine leads, and start it; False when it was ended before."""
+        if not self._lead.wait(self._ended):
+            return False
+        self._clock.ask_again()
+        session = open_session(self._config, self._journal, self._clock)
+        shared = open_shared(self._config.ledger_url)
+        offers = Offers(
+            store=session.store,
+            shared=shared,
+            carrier=make_carrier(self._settings.carrier, shared),
+            clock=self._clock,
+            leases=self._settings.leases,
+            grace=self._settings.grace,
+        )
+        self.engine = EngineService(
+            session,
+            self._journal,
+            self._clock,
+            ended=self._ended,
+            manager=self._manager,
+            alarm=self._alarm,
+            executor=offers,
+        )
+        self.engine.threads.add("lead", self._keep)
+        self._journal.report(LeadTaken(host=self._name, term=self._lead.term))
+        self.engine.start()
+        threading.Thread(target=self._listen, name="hints", daemon=True).start()
+        return True
+
+    def stop(self) -> tuple[str, ...]:
+        """Stop cleanly, and let another one lead; the names of loops that did not end."""
+        standing = self.engine.stop() if self.engine is not None else ()
+        if not standing:
+            self._lead.give_up()
+        return standing
+
+    def _keep(self) -> float:
+        wait = self._lead.keep()
+        self._clock.ask_again()
+        return wait
+
+    def _listen(self) -> None:
+        """Wake the loops when a host or a command says that something has changed."""
+        assert self.engine is not None
+        engine = self.engine
+
+        def heard(who: str) -> None:
+            if who == LEADER:
+                engine.wake()
+
+        while not self._ended.is_set():
+            try:
+                self._renewals.hints.listen(heard, is_over=self._ended.is_set)
+            except Exception as error:  # noqa: BLE001  without hints, the loops look by themselves
+                self._journal.report(LoopFailed(loop="hints", message=f"{type(error).__name__}: {error}"))
+                self._ended.wait(RETRY_SECONDS)

@@ -1,0 +1,139 @@
+"""What the leader and its hosts do together, when all goes well and when it does not."""
+
+from pathlib import Path
+
+from engine.core.lifecycle import RunState
+from engine.ports import Stop
+from tests.hosts.world import HostsWorld
+
+JOBS = """
+version: 1
+jobs:
+  once: {run: 'true', concurrency: {limit: 9}}
+  often: {run: 'true', idempotent: true, retry: {attempts: 3, delay: 1s}}
+"""
+
+
+def the_run(world: HostsWorld, job: str) -> tuple[str, str]:
+    [run] = world.runs(job)
+    return run.state.value, run.reason
+
+
+def test_each_run_is_executed_by_one_host(tmp_path: Path) -> None:
+    world = HostsWorld(tmp_path, JOBS)
+    for _ in range(6):
+        world.run_by_hand("once")
+    world.turn()
+    assert len(world.executed) == 6
+    for host in world.hosts.values():
+        host.finish()
+    world.pass_time(seconds=2)
+    assert {run.state for run in world.runs("once")} == {RunState.SUCCEEDED}
+    world.check_once()
+
+
+def test_a_host_without_power_loses_its_runs_and_another_repeats_only_what_may_be_repeated(
+    tmp_path: Path,
+) -> None:
+    world = HostsWorld(tmp_path, JOBS, hosts=["a"])
+    world.run_by_hand("once")
+    world.run_by_hand("often")
+    world.turn()
+    assert len(world.hosts["a"].launcher.executed) == 2
+    world.hosts["a"].is_frozen = True
+    world.add("b")
+    world.pass_time(seconds=64)
+    assert the_run(world, "often")[0] == "running"
+    world.pass_time(seconds=5)
+    assert len(world.hosts["b"].launcher.executed) == 1
+    world.hosts["b"].finish()
+    world.pass_time(seconds=2)
+    assert the_run(world, "often") == ("succeeded", "")
+    assert the_run(world, "once")[0] == "running", "its lease is longer"
+    world.pass_time(seconds=15 * 60)
+    assert the_run(world, "once") == ("lost", "host_silent")
+    world.check_once()
+
+
+def test_a_host_that_is_cut_off_has_killed_its_jobs_before_another_repeats_them(tmp_path: Path) -> None:
+    world = HostsWorld(tmp_path, JOBS, hosts=["a"])
+    world.run_by_hand("often")
+    world.turn()
+    a = world.hosts["a"]
+    a.network.is_cut = True
+    b = world.add("b")
+    while not b.launcher.executed:
+        world.pass_time(seconds=1)
+    [flight] = a.launcher.flights.values()
+    a.launcher.evidence(next(iter(a.launcher.flights)), boot_id="")
+    assert flight.end is not None
+    a.network.is_cut = False
+    world.pass_time(seconds=5)
+    b.finish()
+    world.pass_time(seconds=5)
+    assert the_run(world, "often") == ("succeeded", "")
+    assert a.hosting.running == 0
+    world.check_once()
+
+
+def test_a_short_cut_harms_nothing(tmp_path: Path) -> None:
+    world = HostsWorld(tmp_path, JOBS, hosts=["a"])
+    world.run_by_hand("often")
+    world.turn()
+    a = world.hosts["a"]
+    a.network.is_cut = True
+    world.pass_time(seconds=40)
+    a.finish()
+    a.network.is_cut = False
+    world.pass_time(seconds=5)
+    assert the_run(world, "often") == ("succeeded", "")
+    world.check_once()
+
+
+def test_a_process_that_is_killed_finds_its_jobs_again(tmp_path: Path) -> None:
+    world = HostsWorld(tmp_path, JOBS, hosts=["a"])
+    world.run_by_hand("once")
+    world.turn()
+    a = world.hosts["a"]
+    world.pass_time(seconds=3)
+    a.boot()
+    a.finish()
+    world.pass_time(seconds=3)
+    assert the_run(world, "once") == ("succeeded", "")
+    world.check_once()
+
+
+def test_news_that_are_lost_are_repeated(tmp_path: Path) -> None:
+    world = HostsWorld(tmp_path, JOBS, hosts=["a"])
+    world.queue.loses = lambda _: True
+    world.run_by_hand("once")
+    world.turn()
+    assert world.executed == []
+    world.queue.loses = lambda _: False
+    world.pass_time(seconds=7)
+    assert len(world.executed) == 1
+
+
+def test_a_run_that_no_host_has_taken_is_cancelled_at_once(tmp_path: Path) -> None:
+    world = HostsWorld(tmp_path, JOBS, hosts=["a"])
+    world.queue.loses = lambda _: True
+    run = world.run_by_hand("once")
+    world.step()
+    with world.store.transaction():
+        world.store.request_stop(run.id, Stop.CANCEL, reason="by_hand", detail="", now=world.clock.now())
+    world.step()
+    assert the_run(world, "once") == ("cancelled", "by_hand")
+    world.queue.loses = lambda _: False
+    world.queue.waiting.append(("any", run.last_attempt._replace(number=1)))
+    world.pass_time(seconds=7)
+    assert world.executed == []
+
+
+def test_without_a_host_a_run_waits(tmp_path: Path) -> None:
+    world = HostsWorld(tmp_path, JOBS, hosts=[])
+    world.run_by_hand("once")
+    world.pass_time(seconds=3)
+    assert the_run(world, "once")[0] == "queued"
+    world.add("a")
+    world.pass_time(seconds=3)
+    assert len(world.executed) == 1
