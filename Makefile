@@ -9,6 +9,9 @@ SOAK   := $(addprefix tests/acceptance/,test_soak.py test_evidence_race.py test_
 LONGER := tests/acceptance/test_names.py tests/acceptance/test_many.py tests/acceptance/test_without_engine.py \
           tests/engine/test_spawning.py tests/engine/test_bad_company.py tests/engine/test_launcher.py \
           tests/language/test_fuzz.py tests/web/test_openapi.py tests/year
+STORED := $(addprefix tests/engine/test_,engine.py past.py faults.py client.py) \
+          $(addprefix tests/web/test_,access.py api.py changes_page.py hooks.py job_page.py jobs_page.py looks.py probes.py \
+          run_page.py system_page.py today.py)
 SHELLS := tests/language/test_corpus.py tests/language/test_shell.py
 
 unexport PYTHONDONTWRITEBYTECODE
@@ -40,7 +43,7 @@ fix: $(READY)           ## let the formatter and the linter fix what they can
 soak: $(READY)          ## the extended fault tests, then kill everything at random for JOBFILE_SOAK_MINUTES
 	@JOBFILE_SOAK=1 $(BIN)/python -m pytest -q -n 2 tests/faults $(LONGER)
 	@JOBFILE_SOAK=1 $(BIN)/python -m pytest -q -n 2 -m hypothesis --timeout 3600
-	@$(BIN)/python -m pytest -q -n 2 --store postgres $(addprefix tests/engine/,test_engine.py test_past.py test_faults.py)
+	@$(BIN)/python -m pytest -q -n 2 --store postgres $(STORED)
 	@JOBFILE_SAMPLES=100000 $(BIN)/python -m pytest -q -n 2 tests/language/test_samples.py
 	@JOBFILE_SHELL_FULL=1 $(BIN)/python -m pytest -q -n 2 $(SHELLS)
 	@JOBFILE_SOAK_MINUTES=$${JOBFILE_SOAK_MINUTES:-30} $(BIN)/python -m pytest -q -s $(SOAK)

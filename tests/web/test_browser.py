@@ -61,6 +61,16 @@ def test_signed_in_by_the_code_the_page_is_live_and_quiet(browser: Browser, serv
     page.evaluate("document.activeElement.blur()")
     assert say(folder, "pause", "hello", "--why", "by <i>hand</i>").returncode == 0
     page.get_by_text("by <i>hand</i>").wait_for(timeout=20_000)
+    assert troubles == []
+    page.route("**/jobs*", lambda asked: asked.fulfill(status=503))  # the ledger cannot be reached
+    assert say(folder, "resume", "hello").returncode == 0
+    page.get_by_text("stale since").wait_for(timeout=20_000)
+    assert page.get_by_text("by <i>hand</i>").is_visible()
+    page.unroute("**/jobs*")
+    assert say(folder, "pause", "hello", "--why", "again").returncode == 0
+    page.get_by_text("again").wait_for(timeout=20_000)
+    assert page.get_by_text("stale since").is_hidden()
+    troubles.clear()
     page.get_by_role("button", name="Sign out", exact=True).click()
     page.wait_for_url(f"{server.url}login")
     assert troubles == []
