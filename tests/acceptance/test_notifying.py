@@ -157,7 +157,7 @@ def test_a_thousand_failing_notifications_delay_no_start(tmp_path: Path) -> None
         for folder in (without, busy):
             folder.mkdir()
             (folder / "jobs.yaml").write_text(many_channels(server.port))
-            assert say(folder, "apply", "--yes").returncode == 0
+            end(start_ready(folder))
         rows(
             busy,
             "with recursive numbers(n) as (select 0 union all select n + 1 from numbers where n < ? - 1)"
