@@ -86,11 +86,13 @@ def test_a_job_is_run_and_its_run_is_cancelled_from_their_pages(browser: Browser
     page.goto(say(server.state.parent, "ui", "--no-browser").stdout.strip())
     page.wait_for_url(re.compile(re.escape(server.url) + r"(\?.*)?$"))
     page.goto(f"{server.url}jobs")
-    page.get_by_role("link", name="hello").click()
+    with page.expect_navigation():
+        page.get_by_role("link", name="hello").click()
     assert page.get_by_text("<b>Hello</b><script>").first.is_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     page.get_by_role("link", name="Run now…").click()
-    page.get_by_role("button", name="Show what it would do").click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Show what it would do").click()
     assert page.get_by_text("echo hi").is_visible()
     page.get_by_role("button", name="Run it now").click()
     page.wait_for_url(f"{server.url}runs/*")
