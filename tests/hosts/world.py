@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 
 from engine.core.errors import StoreUnavailableError
-from engine.core.hosts import Host, Leases, Offer, queue_of, queues_of
+from engine.core.hosts import HOME, Host, Leases, Offer, queue_of, queues_of
 from engine.core.lifecycle import AttemptKey
 from engine.hosts.executor import Executor
 from engine.hosts.hosting import Hosting
@@ -22,6 +22,7 @@ from engine.hosts.settings import HostSettings
 from engine.ledger.postgres.address import address_of
 from engine.ledger.postgres.shared import PostgresSharedLedger
 from engine.ledger.rows import to_us
+from engine.service.claiming import OF_HOSTS
 from engine.testing import FakeClock, ScriptedLauncher
 from tests.builders import NOON
 from tests.engine.world import World
@@ -197,16 +198,24 @@ class HostsWorld(World):
     ) -> None:
         self.queue = Queue()
         self.hosts: dict[str, FakeHost] = {}
-        known = Chosen.ledgers._of(folder / ".jobfile" / "ledger.db")  # type: ignore[attr-defined]  # of a server
-        self.address = address_of(known.url)
+        ledger = folder / ".jobfile" / "ledger.db"
+        self.url = Chosen.ledgers.url(ledger)
+        self.address = address_of(self.url)
+        known = Chosen.ledgers._taken[ledger]  # type: ignore[attr-defined]  # of a server
         clock = ServerClock(settings.pop("at", NOON), known.superuser)
         super().__init__(folder, text, clock=clock, **settings)
+        with self.store.transaction():
+            self.store.past.note(HOME, OF_HOSTS.to_text())
         for name in hosts:
             self.add(name)
 
     def add(self, name: str, **settings: Any) -> FakeHost:
         self.hosts[name] = FakeHost(self, name, **settings)
         return self.hosts[name]
+
+    def lead(self, host: str, *, length: timedelta = timedelta(hours=1)) -> None:
+        """The engine of this world leads, on a host."""
+        self.shared.leadership.acquire(f"engine-{host}", host=host, length=length)
 
     def executor(self) -> Executor:
         self.shared = PostgresSharedLedger(self.address)
