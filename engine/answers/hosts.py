@@ -6,7 +6,7 @@ from typing import Final
 
 from engine.answers.as_json import iso, place_to_json
 from engine.core.columns import facts, table
-from engine.core.hosts import Delivery, DeliveryState, Host, Leader, hindrance
+from engine.core.hosts import Delivery, DeliveryState, Host, HostWord, Leader, hindrance
 from engine.core.lifecycle import AttemptKey
 from engine.core.vocabulary import instant_text, place_text, seconds_text, short
 from engine.ledger.host_ports import HostsView
@@ -45,17 +45,6 @@ class HostState(NamedTuple):
     host: Host
     held: tuple[Held, ...]
 
-    @property
-    def word(self) -> str:
-        """Its state in a word."""
-        if self.host.ended_at is not None:
-            return "left"
-        if not self.host.is_there:
-            return "silent"
-        if self.host.trouble:
-            return "troubled"
-        return "draining" if self.host.is_draining else "up"
-
 
 class Waiting(NamedTuple):
     """An attempt that waits for a host."""
@@ -86,7 +75,7 @@ class Fleet(NamedTuple):
     @property
     def silent(self) -> tuple[HostState, ...]:
         """The hosts that should give signs, and give none."""
-        return tuple(one for one in self.hosts if one.word == "silent")
+        return tuple(one for one in self.hosts if one.host.word is HostWord.SILENT)
 
     @property
     def is_led(self) -> bool:
@@ -192,15 +181,15 @@ def _cells(one: HostState) -> tuple[str, ...]:
 
 def state_words(one: HostState) -> str:
     """The state of a host: with the time since its last sign when it is silent, or why it takes nothing."""
-    match one.word:
-        case "left":
+    match one.host.word:
+        case HostWord.LEFT:
             return f"left {_ago(one.host.silence)}"
-        case "silent":
+        case HostWord.SILENT:
             return f"SILENT for {seconds_text(one.host.silence.total_seconds())}"
-        case "troubled":
+        case HostWord.TROUBLED:
             return f"TAKES NOTHING: {one.host.trouble}"
         case word:
-            return word
+            return word.value
 
 
 def skew_words(skew: timedelta) -> str:
@@ -280,7 +269,7 @@ def _host_to_json(one: HostState) -> dict[str, object]:
     return {
         "id": host.id,
         "name": host.name,
-        "state": one.word,
+        "state": host.word.value,
         "draining": host.is_draining,
         "trouble": host.trouble or None,
         "labels": list(host.labels),

@@ -28,9 +28,7 @@ def hosts_of(view: "View") -> "HostsView":
     """The hosts of a ledger, also before one has led. Raises WrongUsageError when it is that of one host."""
     hosts = view.hosts
     if hosts is None:
-        raise WrongUsageError(
-            f"{ONE_HOST}, because it is a file; several hosts share one in PostgreSQL: docs/scale.md"
-        )
+        raise WrongUsageError(f"{ONE_HOST}, because it is a file; see docs/scale.md for one that hosts share")
     if not hosts.are_sharing() and not hosts.all():
         raise WrongUsageError(f"{ONE_HOST}: no engine was started on it with  jobfile up --role")
     return hosts

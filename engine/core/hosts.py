@@ -43,6 +43,19 @@ class DeliveryState(StrEnum):
     ENDED = "ended"
 
 
+class HostWord(StrEnum):
+    """The state of a host in a word."""
+
+    UP = "up"
+    DRAINING = "draining"
+    TROUBLED = "troubled"
+    """It takes nothing new, and says why."""
+    SILENT = "silent"
+    """It should give signs, and gives none."""
+    LEFT = "left"
+    """It has ended in order."""
+
+
 class Leases(NamedTuple):
     """How long hosts may keep attempts without a renewal."""
 
@@ -95,6 +108,17 @@ class Host(NamedTuple):
         return self.ended_at is None and self.silence < SILENT
 
     @property
+    def word(self) -> HostWord:
+        """Its state in a word."""
+        if self.ended_at is not None:
+            return HostWord.LEFT
+        if not self.is_there:
+            return HostWord.SILENT
+        if self.trouble:
+            return HostWord.TROUBLED
+        return HostWord.DRAINING if self.is_draining else HostWord.UP
+
+    @property
     def takes_work(self) -> bool:
         """Whether it takes new attempts."""
         return self.is_there and not self.is_draining and not self.trouble
@@ -126,7 +150,7 @@ class Delivery(NamedTuple):
     boot_id: str
     lease_until: datetime | None
     offered_at: datetime
-    """Since when it waits, or waited, for a host; anew after a host has given it back."""
+    """Since when it waits, or waited, for a host. It begins again when a host gives it back."""
     held_at: datetime | None
     started_at: datetime | None
     ended_at: datetime | None

@@ -36,6 +36,7 @@ NAMES_OF_ARGUMENTS = {
     "[JOB or EXPR]",
     "RUN, JOB or PLAN",
     "CHANNEL or JOB EVENT",
+    "[HOST]",
     "[PLAN]",
     "[TIME]...",
     "[STEP]",

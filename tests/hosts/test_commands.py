@@ -1,5 +1,6 @@
 """What commands say of several hosts: golden screens, JSON, and what changes."""
 
+import re
 import threading
 from datetime import timedelta
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from engine.answers.hosts import fleet_to_text, make_fleet
 from engine.core.lifecycle import RunState
 from engine.host.clock import SystemClock
 from tests.builders import NOON
@@ -23,9 +25,10 @@ defaults: {timezone: UTC}
 jobs:
   load: {run: load, concurrency: {limit: 9}}
   train: {run: train, runs_on: [eu, gpu], concurrency: {limit: 9}}
+  never: {run: never, runs_on: [eu, tpu]}
   steps:
     steps:
-      - {name: extract, run: extract}
+      extract: {run: extract}
 """
 
 
@@ -56,7 +59,7 @@ def world(tmp_path: Path) -> HostsWorld:
     world = HostsWorld(tmp_path, JOBS, hosts=[])
     world.lead("a")
     world.add("a", slots=2, labels=("eu", "gpu"))
-    world.add("b", slots=1)
+    world.add("b", slots=2)
     world.add("c", slots=1)
     return world
 
@@ -67,7 +70,7 @@ def asked(world: HostsWorld, jobfile: Jobfile, monkeypatch: pytest.MonkeyPatch) 
 
 
 def as_looked_at(name: str, said: str, request: pytest.FixtureRequest) -> None:
-    path = HERE / f"{name}.txt"
+    path, said = HERE / f"{name}.txt", re.sub(r"\d+\.\d GB", "99.9 GB", said)
     if request.config.getoption("--update"):
         path.parent.mkdir(exist_ok=True)
         path.write_text(said)
@@ -78,12 +81,15 @@ def busy(world: HostsWorld) -> None:
     """Each host has something, one falls silent, and two attempts wait."""
     world.run_by_hand("steps")
     world.turn()
-    for _ in range(3):
+    for _ in range(4):
         world.run_by_hand("load")
         world.turn()
+    b = world.hosts["b"].launcher
+    b.finish(b.running()[0])
     world.hosts["c"].is_frozen = True
     world.pass_time(seconds=20)
-    world.run_by_hand("load")
+    world.run_by_hand("never")
+    world.pass_time(seconds=8)
     world.run_by_hand("train")
     world.pass_time(seconds=3)
 
@@ -94,7 +100,9 @@ def test_hosts_are_shown_with_what_they_run(
     busy(world)
     said = asked("hosts")
     assert (said.code, said.err) == (0, "")
-    as_looked_at("hosts", said.out, request)
+    assert world.view.hosts is not None
+    narrow = fleet_to_text(make_fleet(world.view, world.view.hosts), width=80, row_width=80)
+    as_looked_at("hosts", f"{said.out}\n--- at 80 columns:\n{narrow}\n", request)
     found = asked("hosts", "--json").json
     fits(found, "hosts")
     assert [(one["name"], one["state"], one["used_slots"]) for one in found["hosts"]] == [
@@ -102,7 +110,11 @@ def test_hosts_are_shown_with_what_they_run(
         ("b", "up", 1),
         ("c", "silent", 1),
     ]
-    assert (found["slots"], found["used_slots"]) == (3, 3)
+    assert (found["slots"], found["used_slots"]) == (4, 3)
+    assert [(one["job"], one["can_be_taken"], one["seconds"]) for one in found["waiting"]["attempts"]] == [
+        ("never", False, 11.0),
+        ("train", True, 3.0),
+    ]
     assert found["leader"]["host"] == "a"
     assert found["leader"]["leads"]
 
@@ -133,11 +145,11 @@ def test_a_host_that_drains_takes_nothing_new_and_keeps_what_it_has(world: Hosts
     assert said.out.startswith(
         "a is draining: it takes nothing new; continue with  jobfile hosts resume a\ntrain ["
     )
-    for _ in range(4):
+    for _ in range(5):
         world.run_by_hand("load")
     world.pass_time(seconds=20)
     assert len(world.hosts["a"].launcher.executed) == 1
-    assert len(world.executed) == 3
+    assert len(world.executed) == 4
     assert asked("hosts", "drain", "a").out.startswith("a is draining already")
     found = asked("hosts", "drain", "a", "--json").json
     fits(found, "hosts-drain")
@@ -188,4 +200,4 @@ def test_names_that_do_not_exist_are_refused(world: HostsWorld, asked: Asked) ->
 
 
 def test_host_names_are_completed(world: HostsWorld, asked: Asked) -> None:
-    assert asked("completion", "bash", "--", "hosts", "drain", "").out.split() == ["a", "b", "c"]
+    assert asked("completion", "zsh", "--", "hosts", "drain", "").out.split() == ["a", "b", "c"]

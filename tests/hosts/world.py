@@ -27,6 +27,7 @@ from engine.testing import FakeClock, ScriptedLauncher
 from tests.builders import NOON
 from tests.engine.world import World
 from tests.ledgers import Chosen
+from tests.postgres_ledgers import InServer
 
 LEASES = Leases(idempotent=timedelta(seconds=60), once=timedelta(minutes=15))
 
@@ -175,9 +176,13 @@ class FakeHost:
                 self._next[name] = now + wait
         self._take()
 
+    @property
+    def _serves(self) -> bool:
+        return not self.network.is_cut and self.hosting.takes_work
+
     def _take(self) -> None:
         own = queues_of(self.labels)
-        while not self.network.is_cut and self.hosting.running < self.slots:
+        while self._serves and self.hosting.running < self.slots:
             found = next((one for one in self.world.queue.waiting if one[0] in own), None)
             if found is None:
                 break
@@ -198,11 +203,12 @@ class HostsWorld(World):
     ) -> None:
         self.queue = Queue()
         self.hosts: dict[str, FakeHost] = {}
-        ledger = folder / ".jobfile" / "ledger.db"
-        self.url = Chosen.ledgers.url(ledger)
+        ledgers = Chosen.ledgers
+        assert isinstance(ledgers, InServer)
+        file = folder / ".jobfile" / "ledger.db"
+        self.url = ledgers.url(file)
         self.address = address_of(self.url)
-        known = Chosen.ledgers._taken[ledger]  # type: ignore[attr-defined]  # of a server
-        clock = ServerClock(settings.pop("at", NOON), known.superuser)
+        clock = ServerClock(settings.pop("at", NOON), ledgers.superuser(file))
         super().__init__(folder, text, clock=clock, **settings)
         with self.store.transaction():
             self.store.past.note(HOME, OF_HOSTS.to_text())

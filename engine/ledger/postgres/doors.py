@@ -50,12 +50,12 @@ def open_reader(url: str) -> PostgresReader:
 def glance(url: str, *, is_open: bool | None, prefix: str, limit: int) -> Sequence[tuple[str, str, str]]:
     """The id, job and state of the newest runs; nothing when the ledger cannot be read now."""
     values = {"is_open": is_open, "prefix": prefix, "limit": limit}
-    return [(row[0], row[1], row[2]) for row in _glance(url, "run.glance", values)]
+    return tuple((row[0], row[1], row[2]) for row in _glance(url, "run.glance", values))
 
 
 def glance_at_hosts(url: str) -> Sequence[str]:
     """The names of the hosts; nothing when the ledger cannot be read now."""
-    return list(dict.fromkeys(str(row["name"]) for row in _glance(url, "host.all", {})))
+    return tuple(dict.fromkeys(str(row["name"]) for row in _glance(url, "host.all", {})))
 
 
 def _glance(url: str, name: str, values: Values) -> Sequence[PostgresRow]:
