@@ -17,10 +17,13 @@ SHELLS := tests/language/test_corpus.py tests/language/test_shell.py
 unexport PYTHONDONTWRITEBYTECODE
 # Without compiled files each of the thousands of processes of a test run compiles a hundred modules again.
 
-.PHONY: demo test check fix mutate bench soak lock clean
+.PHONY: demo demo-hosts test check fix mutate bench soak lock clean
 
 demo: $(READY)          ## the shop sample, live, in under a minute; KEEP=1 leaves its page up
 	@$(BIN)/python samples/shop/demo.py $(if $(KEEP),--keep)
+
+demo-hosts: $(READY)    ## the same on three hosts that share a ledger, one of which loses its power; root, PostgreSQL
+	@$(BIN)/python samples/shop/demo_hosts.py
 
 test: $(READY)          ## everything CI runs
 	@# The checks run beside the tests. If the tests were never compiled, it is done once: each worker would do it again.

@@ -149,9 +149,9 @@ def come_up(demo):
 def are_there(demo, *names):
     """Whether these hosts take work, and one leads."""
     found = demo.data("hosts")
-    if not found or found["leader"] is None:
+    if not found or found["leader"] is None or not found["leader"]["leads"]:
         return False
-    return {*names} <= {host["name"] for host in found["hosts"] if host["is_there"]}
+    return {*names} <= {host["name"] for host in found["hosts"] if host["state"] == "up"}
 
 
 def cut_the_power(demo):
