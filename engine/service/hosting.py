@@ -89,7 +89,7 @@ class HostService:
             clock=self._clock,
             host_clock=clock,
             config=config,
-            settings=settings,
+            on_taken=lambda: self.threads.wake("leases"),
             revision_of=self._revision_of,
         )
 

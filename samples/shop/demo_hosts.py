@@ -41,6 +41,7 @@ from stage import (
     expect,
     say,
     sender_of,
+    show,
     title,
 )
 
@@ -131,7 +132,10 @@ class Hosts(Demo):
 
     def put_in_force(self, number):
         """Apply the file, as a pipeline does when a change was merged."""
-        self.ask("apply", "--yes", code=0)
+        print("$ jobfile apply --yes", flush=True)
+        applied = self.jobfile("apply", "--yes")
+        expect(applied.returncode == 0, f"the file to be applied: {applied.stderr}")
+        show("…\n" + applied.stdout.splitlines()[-1])
         self.wait_for_generation(number)
 
 
@@ -161,7 +165,7 @@ def cut_the_power(demo):
     run_id = sign_up(demo, 1042, "kari@example.com")
     demo.watch(lambda _runs: sender_of(1042), "a process that sends the mail")
     host = demo.watch(lambda _runs: demo.host_of(run_id), "the host of the mail")
-    demo.ask("why", run_id[:8], code=4)
+    demo.ask("why", run_id[:8], code=0)
     demo.mail.greeting_delay = 0
     demo.cut_power(host)
     run = demo.watch(lambda runs: over(runs, run_id), "the end of the mail's run")

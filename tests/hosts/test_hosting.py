@@ -1,6 +1,5 @@
 """What the leader and its hosts do together, when all goes well and when it does not."""
 
-from collections.abc import Iterator
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
@@ -171,9 +170,12 @@ def test_what_a_command_records_wakes_the_leader(tmp_path: Path) -> None:
         other.close()
 
 
-def rings(world: HostsWorld, heard: "Queue[str]", names: Iterator[int] = count()) -> bool:
+PROBES = count()
+
+
+def rings(world: HostsWorld, heard: "Queue[str]") -> bool:
     """Whether what is rung is heard; then nothing else is on its way."""
-    name = f"probe {next(names)}"
+    name = f"probe {next(PROBES)}"
     world.shared.hints.ring(name)
     with suppress(Empty):
         while heard.get(timeout=0.2) != name:
