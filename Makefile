@@ -63,7 +63,7 @@ clean:                  ## remove what the verbs made
 lock:                   ## find the newest versions that fit pyproject.toml, and write them to requirements/ with their hashes
 	@# First those of development: what is shipped is what is tested, also if a tool allows no newer one.
 	@$(PYTHON) -m venv $(VENV)-lock && $(VENV)-lock/bin/python -m pip install -q --disable-pip-version-check uv==0.13.9
-	@for set in "dev --group dev" "run -c requirements/dev.txt" "build --group build -c requirements/dev.txt"; do set -- $$set; out=requirements/$$1.txt; shift; \
+	@for set in "dev --group dev" "run -c requirements/dev.txt" "postgres --extra postgres -c requirements/dev.txt" "build --group build -c requirements/dev.txt"; do set -- $$set; out=requirements/$$1.txt; shift; \
 	  $(VENV)-lock/bin/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes \
 	    --no-header --no-annotate $$([ "$$2" = build ] || echo pyproject.toml) "$$@" -o $$out || exit 1; done
 	@rm -rf $(VENV)-lock
