@@ -6,7 +6,7 @@ from typing import Final
 
 from engine.answers.as_json import iso, place_to_json
 from engine.core.columns import facts, table
-from engine.core.hosts import Delivery, DeliveryState, Host, HostWord, Leader, hindrance
+from engine.core.hosts import Delivery, DeliveryState, Host, HostWord, Leader, hindrance, name_without_row
 from engine.core.lifecycle import AttemptKey
 from engine.core.vocabulary import instant_text, place_text, seconds_text, short
 from engine.ledger.host_ports import HostsView
@@ -84,8 +84,9 @@ class Fleet(NamedTuple):
 
     @property
     def slots(self) -> tuple[int, int]:
-        """The slots that are taken, and all, of the hosts that are there."""
-        return sum(one.host.held for one in self.there), sum(one.host.slots for one in self.there)
+        """The slots that are taken, and all, of the hosts that are there; a cluster has its own."""
+        there = [one.host for one in self.there if not one.host.is_for_one]
+        return sum(host.held for host in there), sum(host.slots for host in there)
 
 
 def shared_hosts(view: Current) -> HostsView | None:
@@ -96,7 +97,8 @@ def shared_hosts(view: Current) -> HostsView | None:
 
 def make_fleet(view: Current, hosts: HostsView) -> Fleet:
     """Collect what is known of the hosts now."""
-    found, delivered, now = hosts.all(), hosts.open(), hosts.now()
+    delivered, now = hosts.open(), hosts.now()
+    found = [host for host in hosts.all() if host.held or host.is_there or not host.is_for_one]
     jobs = {run.id: run.job for run in view.open_runs()}
     held = [Held(one, _job(view, jobs, one.attempt.run_id)) for one in delivered]
     offered = [one for one in held if one.delivery.state is DeliveryState.OFFERED]
@@ -174,7 +176,7 @@ def _cells(one: HostState) -> tuple[str, ...]:
         ", ".join(host.labels),
         ", ".join(runs),
         skew_words(host.skew),
-        f"{host.free_bytes / 1e9:.1f} GB",
+        "" if host.is_cluster else f"{host.free_bytes / 1e9:.1f} GB",
         host.version,
     )
 
@@ -306,7 +308,7 @@ def host_names(hosts: HostsView, runs: Iterable[str]) -> Mapping[str, str]:
     if not delivered:
         return {}
     names = {host.id: host.name for host in hosts.all()}
-    return {one.attempt.id: names.get(one.host) or f"host {short(one.host)}" for one in delivered}
+    return {one.attempt.id: names.get(one.host) or name_without_row(one.host) for one in delivered}
 
 
 class Drained(NamedTuple):

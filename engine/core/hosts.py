@@ -7,6 +7,7 @@ from itertools import combinations
 from typing import Final
 
 from engine.core.lifecycle import AttemptKey, Outcome
+from engine.core.vocabulary import short
 from jobfile.model.jobs import JobSpec
 from jobfile.model.labels import MOST_LABELS
 from jobfile.model.namedtuple import NamedTuple
@@ -32,6 +33,10 @@ HOME: Final = "home"
 """The key of the ledger's note about the state folder that it belongs to."""
 HOME_OF_HOSTS: Final = "hosts"
 """The identity of the home of a ledger whose leader has attempts executed by hosts."""
+CLUSTER: Final = "cluster"
+"""The identity of a cluster that starts a host for each attempt. Theirs begin with it: `member`."""
+EVERY: Final = "*"
+"""The label of a cluster: whether it has what a job asks for is only known where it starts its hosts."""
 MAX_NAMED: Final = 3
 """Maximum number of hosts that a text names."""
 
@@ -104,6 +109,16 @@ class Host(NamedTuple):
     """How long ago it gave its last sign."""
 
     @property
+    def is_for_one(self) -> bool:
+        """Whether a cluster has started it for one attempt; it takes no other."""
+        return "/" in self.id
+
+    @property
+    def is_cluster(self) -> bool:
+        """Whether it is a cluster: `held` counts what the hosts that it started have."""
+        return self.id == CLUSTER
+
+    @property
     def is_there(self) -> bool:
         """Whether it gave a sign a moment ago."""
         return self.ended_at is None and self.silence < SILENT
@@ -126,7 +141,7 @@ class Host(NamedTuple):
 
     def can_take(self, needs: Iterable[str]) -> bool:
         """Whether it has all labels that an attempt needs."""
-        return set(needs) <= {*self.labels}
+        return EVERY in self.labels or set(needs) <= {*self.labels}
 
 
 class Offer(NamedTuple):
@@ -135,6 +150,8 @@ class Offer(NamedTuple):
     attempt: AttemptKey
     needs: tuple[str, ...]
     lease: timedelta
+    job: str = ""
+    """Whose attempt it is, to show."""
 
 
 class Delivery(NamedTuple):
@@ -160,6 +177,16 @@ class Delivery(NamedTuple):
     """An end that was reported after the attempt was taken for lost."""
 
 
+def member(name: str, own: str) -> str:
+    """The identity of a host that a cluster has started for one attempt: it tells its name later, too."""
+    return f"{CLUSTER}/{name.replace('/', '-')}/{own}"
+
+
+def name_without_row(host: str) -> str:
+    """What to call a host of which only the identity is known."""
+    return host.split("/")[1] if "/" in host else f"host {short(host)}"
+
+
 def kept_for(lease: timedelta) -> float:
     """How many seconds a host may keep an attempt after a renewal."""
     return (lease - min(MARGIN, lease / SHARE)).total_seconds()
@@ -177,11 +204,11 @@ def queues_of(labels: Sequence[str]) -> list[str]:
 
 
 def room(hosts: Iterable[Host], waiting: Iterable[Delivery]) -> int:
-    """How many more attempts may start: the free slots of the hosts that take work.
+    """How many more attempts may start: the free slots of the hosts that take work, or of a cluster.
 
     What no host could take uses up no slot, so it keeps nothing else from starting.
     """
-    ready = [host for host in hosts if host.takes_work]
+    ready = [host for host in hosts if host.takes_work and not host.is_for_one]
     free = sum(max(0, host.slots - host.held) for host in ready)
     offered = (one for one in waiting if one.state is DeliveryState.OFFERED)
     return free - sum(any(host.can_take(one.needs) for host in ready) for one in offered)
@@ -189,7 +216,7 @@ def room(hosts: Iterable[Host], waiting: Iterable[Delivery]) -> int:
 
 def hindrance(hosts: Iterable[Host], needs: Sequence[str]) -> str:
     """Why no host takes an attempt that needs these labels, in words; empty when one has room for it."""
-    there = [host for host in hosts if host.is_there]
+    there = [host for host in hosts if host.is_there and not host.is_for_one]
     if not there:
         return "no host is there"
     able = [host for host in there if host.can_take(needs)]

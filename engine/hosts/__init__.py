@@ -2,10 +2,13 @@
 
 __all__ = [
     "carriers",
+    "cluster_row",
     "executor",
     "here",
     "hosting",
     "lead",
+    "manifest",
+    "manifests",
     "offers",
     "settings",
     "shared_clock",

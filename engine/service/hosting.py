@@ -9,7 +9,7 @@ from typing import Final
 from engine.config import EngineConfig
 from engine.core.errors import JobfileError
 from engine.core.events import HostStarted, HostStopped, LoopFailed
-from engine.core.hosts import Host, queues_of
+from engine.core.hosts import Host, member, queues_of
 from engine.execution.launcher_client import ProcessLauncher
 from engine.execution.run_folders import make_runs_dir
 from engine.host.hardening import allow_many_files, settle_in
@@ -19,11 +19,10 @@ from engine.host.lock import EngineLock, make_state_dir
 from engine.host.orphans import reap_orphans
 from engine.host.run_ids import new_run_id
 from engine.host.wake import WakePipe
-from engine.hosts.carriers.registry import make_carrier
+from engine.hosts.carrier import Bringer
 from engine.hosts.hosting import Hosting
-from engine.hosts.settings import HostSettings
 from engine.hosts.shared_clock import SharedClock
-from engine.ledger.host_ports import LEADER
+from engine.ledger.host_ports import LEADER, SharedLedger
 from engine.ledger.opening import open_ledger, open_shared, open_view
 from engine.ports import Clock, Journal
 from engine.service.threads import Threads
@@ -43,6 +42,8 @@ class Offered(NamedTuple):
     name: str
     labels: tuple[str, ...]
     slots: int
+    is_for_one: bool = False
+    """Whether it takes one attempt, and no other: a cluster has started it for that."""
 
 
 class HostService:
@@ -52,13 +53,16 @@ class HostService:
         self,
         config: EngineConfig,
         offered: Offered,
-        settings: HostSettings,
         journal: Journal,
         clock: Clock,
         *,
+        bring: Callable[[SharedLedger], Bringer],
         ended: threading.Event,
     ) -> None:
-        """Take the state folder, and connect to the ledger. `ended` is set to request the end."""
+        """Take the state folder, and connect to the ledger; `bring` makes what brings offers here.
+
+        `ended` is set to request the end.
+        """
         umask = settle_in()
         make_state_dir(config.state_dir)
         self._lock = EngineLock.take(config.state_dir, HOLDER)
@@ -78,7 +82,7 @@ class HostService:
         self._shared = open_shared(config.ledger_url)
         self._renewals = open_shared(config.ledger_url)
         self._clock = SharedClock(clock, self._renewals.hosts.now)
-        self._carrier = make_carrier(settings.carrier, self._shared)
+        self._carrier = bring(self._shared)
         self.me: Final = _host(config, offered)
         self._hosting = Hosting(
             me=self.me,
@@ -97,6 +101,21 @@ class HostService:
     def trouble(self) -> BaseException | None:
         """The error that ended a loop permanently."""
         return self.threads.trouble
+
+    def stop_jobs(self) -> None:
+        """Take nothing more, and end what runs here; wait for that with `is_idle`."""
+        self._hosting.stop_jobs()
+        self.threads.wake("host")
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether this host has nothing, and takes nothing at this moment."""
+        return self._hosting.is_idle
+
+    @property
+    def hindrance(self) -> str:
+        """Why this host takes nothing, or what it lacks for a run; '' for neither."""
+        return self._hosting.hindrance
 
     def start(self) -> None:
         """Appear as a host, and start every loop."""
@@ -182,9 +201,10 @@ class HostService:
 
 
 def _host(config: EngineConfig, offered: Offered) -> Host:
+    name, own = offered.name or os.uname().nodename, host_id(config.state_dir)
     return Host(
-        id=host_id(config.state_dir),
-        name=offered.name or os.uname().nodename,
+        id=member(name, own) if offered.is_for_one else own,
+        name=name,
         process=new_run_id(),
         boot_id=current_boot_id(),
         version=__version__,

@@ -129,7 +129,7 @@ class FakeHost:
         store = Network(Chosen.ledgers.store(world.config.ledger))
         store._guarded = self.network._guarded  # type: ignore[method-assign]  # the same cable
         state_dir = world.config.state_dir.parent / self.name
-        state_dir.mkdir(exist_ok=True)
+        state_dir.mkdir(parents=True, exist_ok=True)
         me = Host(
             id=self.name,
             name=self.name,
