@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 import click
@@ -14,6 +15,7 @@ from engine.config import EngineConfig
 from engine.core.errors import JobfileError, WrongUsageError
 from engine.host.clock import SystemClock
 from engine.host.systemd import Manager
+from engine.hosts.carriers.registry import CLUSTERS, make_carrier
 from engine.hosts.settings import host_settings
 from engine.ports import Journal
 from engine.service.hosting import HostService, Offered
@@ -57,6 +59,12 @@ def offered(
         raise WrongUsageError(
             "--role is for hosts that share a ledger in PostgreSQL; add --store, or set JOBFILE_STORE"
         )
+    carrier = host_settings(config.environ).carrier
+    if carrier in CLUSTERS and role != SCHEDULER:
+        raise WrongUsageError(
+            f"with JOBFILE_CARRIER={carrier} each attempt gets a host of its own, and no host waits for "
+            "work; use --role scheduler"
+        )
     for label in labels:
         if not is_label(label):
             raise WrongUsageError(f"--label `{label}` is not a label of a host: expected {LABEL_RULE}")
@@ -67,12 +75,13 @@ def offered(
 
 def run_worker(part: Part, journal: Journal) -> None:
     """Execute what the leader offers, until the end."""
+    carrier = host_settings(part.config.environ).carrier
     service = HostService(
         part.config,
         part.about,
-        host_settings(part.config.environ),
         journal,
         SystemClock(),
+        bring=partial(make_carrier, carrier),
         ended=part.ended,
     )
     try:

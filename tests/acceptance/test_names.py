@@ -77,6 +77,8 @@ ASKED: dict[str, list[Words]] = {
     "audit": [["audit", "verify"], ["audit"], ["audit", "--json"], ["audit", "verify", "--json"]],
     "clock": [["clock"], ["clock", "--json"]],
     "migrate": [["migrate", "--to", "mysql://there"]],
+    "export": [["export", "kubernetes"], ["export", "kubernetes", "--attempt", "hello"]],
+    "attempt": [["attempt", "hello", "1"], ["attempt", "0" * 32, "1", "--json"]],
     "schema": [["schema"]],
     "completion": [["completion", "bash"], ["completion", "zsh", "--", "did", ""]],
     "explain": [["explain", "JF101"], ["explain", "keys"]],
