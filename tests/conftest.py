@@ -31,6 +31,7 @@ LONGEST = (
     "acceptance/test_container.py",
     "acceptance/test_crowd.py",
     "acceptance/test_store.py",
+    "hosts/test_attempt.py",
     "acceptance/test_store_page.py",
     "acceptance/test_many.py",
     "acceptance/test_bad_files.py",

@@ -35,13 +35,19 @@ _GOOD: Final = (HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.ACCEPTED)
 class AwayError(ServerError):
     """The API did not answer, or cannot answer now."""
 
+    def __init__(self, short: str) -> None:
+        """`short` is what fits into a row of a table."""
+        super().__init__(f"{short}; it is tried again", code=ErrorCode.SERVER_UNAVAILABLE)
+        self.short = short
+
 
 class RefusedError(ServerError):
     """The API refused a request."""
 
-    def __init__(self, message: str, status: int = 0) -> None:
-        """`status` is that of the answer; 0 when nothing was asked."""
+    def __init__(self, message: str, *, short: str, status: int = 0) -> None:
+        """`short` is what fits into a row of a table; `status` that of the answer, 0 without one."""
         super().__init__(message, code=ErrorCode.SERVER_REFUSED)
+        self.short = short
         self.is_of_one = status in (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY)
         """Whether it is about this Job; otherwise every Job would be refused."""
 
@@ -156,25 +162,23 @@ class Jobs:
         )
         return RefusedError(
             f"{self._account / name} of the service account cannot be read ({why}); is this a pod, with "
-            "automountServiceAccountToken?"
+            "automountServiceAccountToken?",
+            short="the service account of Kubernetes cannot be read",
         )
 
     def _away(self, error: HTTPError) -> ServerError:
-        what = "the API of Kubernetes"
-        if isinstance(error, SSLError):
-            inner = error.args[0] if error.args else None
-            why = inner.verify_message if isinstance(inner, ssl.SSLCertVerificationError) else "no TLS"
-            return AwayError(
-                f"{what} is not the one of the service account: {why}", code=ErrorCode.SERVER_REFUSED
-            )
-        return AwayError(f"{what} does not answer; it is tried again", code=ErrorCode.SERVER_UNAVAILABLE)
+        if not isinstance(error, SSLError):
+            return AwayError("the API of Kubernetes does not answer")
+        inner = error.args[0] if error.args else None
+        why = inner.verify_message if isinstance(inner, ssl.SSLCertVerificationError) else "no TLS"
+        return AwayError(f"the API of Kubernetes is not the one of the service account ({why})")
 
     def _refusal(self, status: int, plain: Mapping[str, Any]) -> ServerError:
         """Why a request was refused, in the words of the API, and what to do."""
         words = " ".join(message(str(plain.get("message") or "")).split())[:MAX_WORDS]
         said = f"Kubernetes answers {status}{f': {words}' if words else ''}"
         if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            return AwayError(f"{said}; it is tried again", code=ErrorCode.SERVER_UNAVAILABLE)
+            return AwayError(f"Kubernetes answers {status}")
         help_ = ""
         if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN) and "quota" not in words:
             help_ = (
@@ -183,4 +187,5 @@ class Jobs:
             )
         elif status == HTTPStatus.NOT_FOUND:
             help_ = f"; is there the namespace {self.namespace}?"
-        return RefusedError(f"{said}{help_}", status)
+        short = f"Kubernetes refuses Jobs ({status}), see the log of the scheduler"
+        return RefusedError(f"{said}{help_}", short=short, status=status)

@@ -7,12 +7,10 @@ its own; `kill` ends a pod and all that it has started at once, as when its node
 """
 
 import json
-import os
 import signal
 import socket
 import ssl
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +19,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from tests.acceptance.warm import JOBFILE, Jobfile
 from tests.web_servers import Certificates
 
 NAMESPACE = "jobs"
@@ -104,8 +103,9 @@ class Kubernetes:
         number = len(self.pods)
         output = self.folder / f"{name}.{number}.out"
         with output.open("w") as file:
-            process = subprocess.Popen(
-                [*(OWN_PIDS if is_alone else ()), sys.executable, "-m", "engine.cli.main", *arguments],
+            begin = subprocess.Popen if is_alone else Jobfile
+            process = begin(
+                [*(OWN_PIDS if is_alone else ()), JOBFILE, *arguments],
                 cwd=container["workingDir"],
                 env={
                     **self.environ,
@@ -116,7 +116,6 @@ class Kubernetes:
                 stdout=file,
                 stderr=file,
                 text=True,
-                start_new_session=True,
             )
         made = Pod(name, process, output)
         with self.lock:
@@ -130,7 +129,8 @@ class Kubernetes:
         pod.process.wait()
 
     def _watch(self, pod: Pod) -> None:
-        code = pod.process.wait()
+        while (code := pod.exit_code) is None:  # not `wait`, which would keep others from asking
+            self.is_over.wait(0.05)
         with self.lock:
             job = self.jobs.get(pod.job)
             if job is not None:
@@ -233,6 +233,4 @@ def kubernetes(folder: Path, certificates: Certificates, **settings: Any) -> Ite
             listener.shutdown()
             thread.join()
             for pod in made.pods:
-                if pod.exit_code is None:
-                    os.killpg(pod.process.pid, signal.SIGKILL)
-                pod.process.wait()
+                made.kill(pod)

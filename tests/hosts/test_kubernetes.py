@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from engine.answers.hosts import fleet_to_text, make_fleet
 from engine.client.kubernetes import AwayError, Jobs, RefusedError
 from engine.core.errors import JobfileError, UnreadableFileError, WrongUsageError
 from engine.core.hosts import CLUSTER, LEASE, Offer, hindrance, member
@@ -28,6 +29,7 @@ from engine.hosts.offers import Offers
 from engine.ledger.postgres.shared import PostgresSharedLedger
 from engine.ports import Stop
 from tests.hosts.stand_in_kubernetes import CUTS, HANGS, NAMESPACE, ROOT, Kubernetes, kubernetes
+from tests.hosts.test_commands import as_looked_at
 from tests.hosts.world import LEASES, HostsWorld
 from tests.web_servers import Certificates, make_certificates
 
@@ -280,7 +282,7 @@ def test_a_right_that_is_missing_is_said_with_what_to_do(api: Kubernetes) -> Non
     with pytest.raises(RefusedError, match="403: User cannot post jobs; the service account needs the right"):
         cluster.tend()
     assert len(api.asked) == 1, "all would be refused"
-    assert "jobfile export kubernetes" in cluster.trouble
+    assert cluster.trouble == "Kubernetes refuses Jobs (403), see the log of the scheduler"
     api.trouble = lambda *_: None
     cluster.tend()
     assert len(api.jobs) == 2
@@ -336,7 +338,7 @@ def test_a_job_that_alone_is_refused_holds_up_no_other(api: Kubernetes) -> None:
     with pytest.raises(RefusedError):
         cluster.tend()
     cluster.tend()
-    assert "bad" in cluster.trouble, "nothing shows that another would be taken"
+    assert "(422)" in cluster.trouble, "nothing shows that another would be taken"
     time.now += REFUSED_SECONDS
     cluster.tend()
     assert cluster.trouble == "", "it is tried with others"
@@ -422,7 +424,8 @@ class ClusterWorld(HostsWorld):
 
     def pod(self, attempt: AttemptKey) -> Any:
         """A pod of an attempt starts: it takes this one or none."""
-        host = self.add(member(job_name(attempt), f"{len(self.hosts):032}"), slots=1)
+        own = f"{len(self.hosts):032}"
+        host = self.add(f"pod-{own[-1]}", identity=member(f"pod-{own[-1]}", own), slots=1)
         host.hosting.take(attempt)
         return host
 
@@ -489,9 +492,8 @@ def test_while_the_cluster_refuses_runs_wait_and_every_answer_says_why(
     assert world.told
     assert "needs the right to create, get and delete Jobs" in world.told[0]
     words = hindrance(world.shared.hosts.all(), ())
-    assert words.startswith(
-        "no host takes work: kubernetes: Kubernetes answers 403: User cannot post jobs; the"
-    )
+    assert words == f"no host takes work: kubernetes: {world.cluster.trouble}"
+    assert "(403)" in words
     assert len(world.shared.deliveries.open()) == 1, "nothing more is offered"
     api.trouble = lambda *_: None
     world.pass_time(seconds=10)
@@ -564,3 +566,22 @@ def test_the_next_leader_goes_on_with_what_the_last_one_had_offered(tmp_path: Pa
     world.pass_time(seconds=7)
     assert len(api.jobs) == 1
     assert timedelta() <= world.shared.hosts.all()[0].silence < timedelta(seconds=5)
+
+
+def test_the_cluster_and_its_pods_are_shown(
+    tmp_path: Path, api: Kubernetes, request: pytest.FixtureRequest
+) -> None:
+    world = ClusterWorld(tmp_path, api)
+    world.lead("a")
+    world.run_by_hand("once")
+    world.run_by_hand("often")
+    world.turn()
+    world.pod(next(one.attempt for one in world.shared.deliveries.open()))
+    world.pass_time(seconds=3)
+    api.trouble = lambda *_: 403
+    world.run_by_hand("train")
+    world.pass_time(seconds=4)
+    assert world.view.hosts is not None
+    fleet = make_fleet(world.view, world.view.hosts)
+    assert fleet.slots == (1, 3)
+    as_looked_at("cluster", f"{fleet_to_text(fleet, width=100, row_width=150)}\n", request)

@@ -109,10 +109,17 @@ class FakeHost:
     """A host of a world: its process may be frozen, cut off or killed, its jobs go on."""
 
     def __init__(
-        self, world: "HostsWorld", name: str, *, slots: int = 4, labels: tuple[str, ...] = ()
+        self,
+        world: "HostsWorld",
+        name: str,
+        *,
+        slots: int = 4,
+        labels: tuple[str, ...] = (),
+        identity: str = "",
     ) -> None:
         self.world = world
         self.name = name
+        self.identity = identity or name
         self.slots, self.labels = slots, labels
         self.launcher = ScriptedLauncher(world.clock)
         self.processes = 0
@@ -129,9 +136,9 @@ class FakeHost:
         store = Network(Chosen.ledgers.store(world.config.ledger))
         store._guarded = self.network._guarded  # type: ignore[method-assign]  # the same cable
         state_dir = world.config.state_dir.parent / self.name
-        state_dir.mkdir(parents=True, exist_ok=True)
+        state_dir.mkdir(exist_ok=True)
         me = Host(
-            id=self.name,
+            id=self.identity,
             name=self.name,
             process=f"{self.name}-{self.processes}",
             boot_id=f"{self.name}/{self.boots}/1",

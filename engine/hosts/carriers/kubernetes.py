@@ -87,7 +87,7 @@ class KubernetesCluster:
             told = self._make_jobs(until)
             self._remove_jobs(until)
         except AwayError as error:
-            self.trouble = str(error)
+            self.trouble = error.short
             raise
         if told is not None:
             raise told
@@ -110,7 +110,7 @@ class KubernetesCluster:
                 ended = self._make(name, offer)
             except RefusedError as error:
                 told = told or error
-                self._refused_at, self.trouble = self._elapsed(), str(error)
+                self._refused_at, self.trouble = self._elapsed(), error.short
                 if not error.is_of_one:
                     return told
                 self._drop(name, offer)  # the leader offers it again, later and later
