@@ -131,11 +131,12 @@ def run_all(part: Part) -> None:
 
 
 def _arguments(role: str) -> list[str]:
-    """The arguments of this process, with another role."""
-    given = sys.argv[1:]
-    for place, one in enumerate(given):
-        if one == "--role":
-            return [*given[: place + 1], role, *given[place + 2 :]]
-        if one.startswith("--role="):
-            return [*given[:place], f"--role={role}", *given[place + 1 :]]
-    raise AssertionError("there is a role")
+    """The arguments of this process with another role; the page is served by this one."""
+    given, found = iter(sys.argv[1:]), []
+    for one in given:
+        name, is_joined, _ = one.partition("=")
+        if name in ("--role", "--serve") and not is_joined:
+            next(given)
+        if name not in ("--role", "--serve", "--allow-root"):
+            found.append(one)
+    return [*found, f"--role={role}"]

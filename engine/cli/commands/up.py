@@ -163,8 +163,7 @@ def command(
     end: packaging/jobfile.service.
     """
     duration = parse_length(length, of="--for") if length else None
-    if mark_missed and not accept_rewind:
-        raise click.UsageError("--mark-missed needs --accept-rewind; it says how to continue from the copy")
+    _refuse_contradictions(role, stop_jobs=stop_jobs, mark_missed=mark_missed, accept_rewind=accept_rewind)
     config = replace(
         place.config,
         applies_by_itself=(how or ("manual" if role else "auto")) == "auto",
@@ -191,6 +190,15 @@ def command(
         with page:
             _run_role(role, part, clock, form)
     return GOOD
+
+
+def _refuse_contradictions(
+    role: str | None, *, stop_jobs: bool, mark_missed: bool, accept_rewind: bool
+) -> None:
+    if stop_jobs and role is not None:
+        raise click.UsageError("--stop-jobs is about one engine; see  jobfile hosts drain  for a host")
+    if mark_missed and not accept_rewind:
+        raise click.UsageError("--mark-missed needs --accept-rewind; it says how to continue from the copy")
 
 
 def _run_engine(
