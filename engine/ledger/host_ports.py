@@ -19,7 +19,7 @@ HIDDEN: Final = "***"
 
 
 class Place(NamedTuple):
-    """A schema beside the ledger: how to connect to it, and what must not be told of that."""
+    """A schema beside the ledger: how to connect to it, and what nobody may see of that."""
 
     conninfo: str
     password: str

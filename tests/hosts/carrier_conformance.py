@@ -1,12 +1,15 @@
 """Tests that every carrier must pass, on a real server. A module defines a fixture `made` and imports all."""
 
+import os
+import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -79,7 +82,7 @@ class FakeHost:
         self._thread.start()
 
     def stop(self) -> None:
-        """End it; what it executes goes on."""
+        """End it; what it executes continues."""
         self.is_over.set()
         self._thread.join(SECONDS)
         assert not self._thread.is_alive(), "a host does not end"
@@ -179,6 +182,20 @@ def a_busy_and_an_idle_host(yard: Yard) -> tuple[FakeHost, FakeHost]:
     return busy, idle
 
 
+@contextmanager
+def a_frozen(server: Server) -> Iterator[None]:
+    """A server that answers nothing any more."""
+    first = int((server.folder / "data" / "postmaster.pid").read_text().split()[0])
+    pids = [first, *map(int, Path(f"/proc/{first}/task/{first}/children").read_text().split())]
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+
+
 def attempts(count: int, start: int = 0) -> list[AttemptKey]:
     return [AttemptKey(f"run{number:04}", 1) for number in range(start, start + count)]
 
@@ -269,7 +286,7 @@ def test_a_host_executes_at_most_as_many_as_it_has_slots(yard: Yard, slots: int)
     assert host.most == slots
 
 
-def test_a_host_ends_promptly_and_what_it_executes_goes_on(yard: Yard) -> None:
+def test_a_host_ends_promptly_and_what_it_executes_continues(yard: Yard) -> None:
     busy, idle = a_busy_and_an_idle_host(yard)
     before = time.monotonic()
     busy.stop()
@@ -343,10 +360,19 @@ def test_a_server_that_is_away_is_an_error_within_seconds_and_no_longer_when_it_
             for error in (*busy.errors, *idle.errors):
                 assert PASSWORD not in f"{error} {error.__cause__!r}"
             server.stop("immediate")
+            before = time.monotonic()
             idle.stop()
+            assert time.monotonic() - before < SECONDS
+            server.start()
+            silent = yard.host(labels=["silent"])
+            yard.offer(A, needs=["silent"])
+            until(lambda: A in silent.brought)
+            with a_frozen(server):
+                before = time.monotonic()
+                silent.stop()
+                assert time.monotonic() - before < SECONDS
         finally:
             yard.end()
-        server.start()
         yard.close()
 
 

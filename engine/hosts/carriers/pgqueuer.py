@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Final
 
@@ -26,7 +27,14 @@ from pgqueuer.types import Channel, QueueEntrypoint, QueueManagerId
 from engine.core.errors import StoreRefusedError
 from engine.core.hosts import Offer, queue_of
 from engine.core.lifecycle import AttemptKey
-from engine.hosts.carriers.serving import DEAD_SECONDS, POLL_SECONDS, Course, Sender, unavailable
+from engine.hosts.carriers.serving import (
+    DEAD_SECONDS,
+    POLL_SECONDS,
+    START_SECONDS,
+    Course,
+    Sender,
+    unavailable,
+)
 from engine.ledger.host_ports import Place, SharedLedger
 
 NAME: Final = "pgqueuer"
@@ -94,11 +102,7 @@ class PgqueuerCarrier:
     async def _serve(
         self, course: Course, queues: Sequence[str], slots: int, is_over: Callable[[], bool]
     ) -> None:
-        connect = psycopg.AsyncConnection.connect
-        async with (
-            await connect(self._place.conninfo, autocommit=True) as asking,
-            await connect(self._place.conninfo, autocommit=True) as listening,
-        ):
+        async with self._connection() as asking, self._connection() as listening:
             queries = _Queries(_Driver(course, asking, listening), slots)
             manager = QueueManager(queries, channel=Channel(SETTINGS.channel))
             manager.min_dequeue_poll_interval = timedelta(seconds=FULL_SECONDS)
@@ -125,9 +129,18 @@ class PgqueuerCarrier:
                 is_over=is_over,
             )
 
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[psycopg.AsyncConnection]:
+        """A connection. It is closed without a word: psycopg's own end would wait for the server's answer."""
+        opened = await psycopg.AsyncConnection.connect(self._place.conninfo, autocommit=True)
+        try:
+            yield opened
+        finally:
+            await opened.close()
+
 
 class _Driver(PsycopgDriver):
-    """Two connections: on one that listens, questions may wait for a second. If one fails, the course ends."""
+    """Two connections: on one that listens, a query may wait for a second. If one fails, the course ends."""
 
     def __init__(
         self, course: Course, asking: psycopg.AsyncConnection, listening: psycopg.AsyncConnection
@@ -176,7 +189,8 @@ class _Queries(Queries):
 
 async def _verify(manager: QueueManager) -> None:
     try:
-        await manager.verify_structure()
+        async with asyncio.timeout(START_SECONDS):
+            await manager.verify_structure()
     except RuntimeError as error:
         raise StoreRefusedError(
             "the tables of the queue are those of another version of pgqueuer; drop the schema whose name "

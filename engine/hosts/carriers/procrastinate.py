@@ -18,6 +18,7 @@ from engine.core.lifecycle import AttemptKey
 from engine.hosts.carriers.serving import (
     DEAD_SECONDS,
     POLL_SECONDS,
+    START_SECONDS,
     STOP_SECONDS,
     Course,
     Sender,
@@ -90,7 +91,7 @@ class ProcrastinateCarrier:
             await course.take(AttemptKey(run_id, number, step, item))
 
         try:
-            async with asyncio.timeout(STOP_SECONDS):
+            async with asyncio.timeout(START_SECONDS):
                 await app.open_async()
             working = asyncio.create_task(
                 app.run_worker_async(

@@ -1,4 +1,4 @@
-"""What carriers share: how a host serves and ends, how offers are sent, and how errors are told."""
+"""What carriers share: how a host serves and ends, how offers are sent, and the errors of both."""
 
 import asyncio
 import logging
@@ -18,6 +18,8 @@ POLL_SECONDS: Final = 2.0
 """How often a host asks for offers of which it was not told."""
 LOOK_SECONDS: Final = 0.2
 """How often a host checks whether it shall end."""
+START_SECONDS: Final = 10.0
+"""How long a carrier may take to connect and to look at its tables."""
 STOP_SECONDS: Final = 3.0
 """How long each part of a carrier may take to end. Then its connections are closed under it."""
 SWEEP_SECONDS: Final = 60.0
@@ -26,12 +28,12 @@ DEAD_SECONDS: Final = 30
 """A host whose carrier gave no sign for this long is dead for the carrier."""
 
 for _name in ("procrastinate", "psycopg", "concurrent.futures"):
-    # Without any handler, Python prints to the terminal what they log. What fails is told by an error.
+    # Without any handler, Python prints to the terminal what they log. What fails is an error of ours.
     logging.getLogger(_name).addHandler(logging.NullHandler())
 
 
 class Course:
-    """One call of `serve`. Its threads outlive it: what is being executed goes on when the carrier fails."""
+    """One call of `serve`. Its threads outlive it: what is executed continues when the carrier fails."""
 
     def __init__(self, *, slots: int, execute: Callable[[AttemptKey], None]) -> None:
         """Nothing is being executed yet."""
@@ -59,7 +61,7 @@ class Course:
         finally:
             ending.cancel()
             if not running.cancel():
-                running.exception()  # looked at, so that nobody tells it again
+                running.exception()  # looked at, so that asyncio does not report it
 
     async def attend(
         self,
