@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from engine.cli.roles import _arguments
+from engine.cli.running_roles import _arguments
 from tests.cli.conftest import Jobfile
 
 
