@@ -20,7 +20,7 @@ LOOK_SECONDS: Final = 0.2
 """How often a host checks whether it shall end."""
 START_SECONDS: Final = 10.0
 """How long a carrier may take to connect and to look at its tables."""
-STOP_SECONDS: Final = 3.0
+STOP_SECONDS: Final = 2.0
 """How long each part of a carrier may take to end. Then its connections are closed under it."""
 SWEEP_SECONDS: Final = 60.0
 """How often a host deletes what dead hosts left in the carrier's tables."""
