@@ -55,8 +55,8 @@ LONGEST = (
 
 MEMORY, ROOM = Path("/dev/shm"), 2 << 30
 """Where temporary folders are, as long as that many bytes are free there."""
-YOUNG = 20000
-"""After how many new objects Python looks for garbage among them: after 700, that would cost some percent of all."""
+YOUNG = 20_000
+"""After how many new objects Python looks for garbage among them: after 700, that costs some percent."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
