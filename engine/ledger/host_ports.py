@@ -10,9 +10,23 @@ from typing import Final, Protocol
 
 from engine.core.hosts import Delivery, Host, Leader, Offer
 from engine.core.lifecycle import AttemptKey, Outcome
+from jobfile.model.namedtuple import NamedTuple
 
 LEADER: Final = "leader"
 """The name by which the engine that leads listens to hints."""
+HIDDEN: Final = "***"
+"""What is shown in place of a password."""
+
+
+class Place(NamedTuple):
+    """A schema beside the ledger: how to connect to it, and what nobody may see of that."""
+
+    conninfo: str
+    password: str
+
+    def without_password(self, text: str) -> str:
+        """A text of the server, or of a library, without the password."""
+        return text.replace(self.password, HIDDEN) if self.password else text
 
 
 class Leadership(Protocol):
@@ -183,8 +197,8 @@ class SharedLedger(Protocol):
     holding: Holding
     hints: Hints
 
-    def place_for(self, name: str, *, table: str, make: Callable[[], str]) -> str:
-        """A schema of its own, beside the ledger, for the tables of another project; how to connect to it.
+    def place_for(self, name: str, *, table: str, make: Callable[[], str]) -> Place:
+        """A schema of its own, beside the ledger, for the tables of another project.
 
         If `table` is not in it, the statements of `make` are run.
         """

@@ -9,6 +9,7 @@ from engine.config import EngineConfig
 from engine.core.errors import JobfileError
 from engine.core.events import HostStarted, HostStopped, LoopFailed
 from engine.core.hosts import Host, queues_of
+from engine.core.lifecycle import AttemptKey
 from engine.execution.launcher_client import ProcessLauncher
 from engine.execution.run_folders import make_runs_dir
 from engine.host.hardening import allow_many_files, settle_in
@@ -148,9 +149,15 @@ class HostService:
         self._carrier.serve(
             queues_of(self.me.labels),
             slots=self.me.slots,
-            execute=self._hosting.execute,
+            execute=self._execute,
             is_over=lambda: self._ended.is_set() or not self._hosting.takes_work,
         )
+
+    def _execute(self, attempt: AttemptKey) -> None:
+        try:
+            self._hosting.execute(attempt)
+        except Exception as error:  # noqa: BLE001  one attempt must not stop the others; it is offered again
+            self._journal.report(LoopFailed(loop="carrier", message=f"{type(error).__name__}: {error}"))
 
     def _listen(self) -> None:
         def heard(who: str) -> None:
