@@ -2,10 +2,13 @@
 
 __all__ = [
     "artifact_files",
+    "attempt_output",
     "attendance",
     "evidence_reader",
     "launcher_client",
+    "output_pieces",
     "output_text",
     "output_windows",
     "run_folders",
+    "sent_output",
 ]

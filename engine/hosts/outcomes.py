@@ -40,7 +40,8 @@ class Outcomes:
         began_at = run.started_at or ended.started_at
         asked_at = self._asked_at.setdefault(attempt.id, self._clock.elapsed())
         try:
-            unmet = unmet_on_disk(run, spec, attempts, self._config, began_at=began_at)
+            pieces = self._store.pieces
+            unmet = unmet_on_disk(run, spec, attempts, self._config, began_at=began_at, pieces=pieces)
         except (NotYetError, NoAnswerError):
             if self._clock.elapsed() - asked_at < CHECK_SECONDS:
                 return None

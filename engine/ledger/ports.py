@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from engine.ledger.slot_ports import Slots
     from engine.ledger.soundness_ports import Soundness
     from engine.ledger.total_ports import Totals
+    from engine.ports import Pieces
 
 
 class Opened(Protocol):
@@ -313,6 +314,11 @@ class View(Opened, Current, History, Overview, Generations, EngineHistory, Backf
     following: Followed
     access: Granted
     totals: Totals
+
+    @property
+    def pieces(self) -> Pieces | None:
+        """What attempts on other hosts wrote and kept; None in a ledger that hosts cannot share."""
+        ...
 
     @property
     def slots(self) -> Slots:

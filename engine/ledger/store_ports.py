@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from engine.ledger.access_ports import Granting
     from engine.ledger.event_ports import Backfills, Keys, Outbox, TriggerEvents
     from engine.ledger.following_ports import Following
+    from engine.ledger.host_ports import Outputs
     from engine.ledger.late_ports import Lateness
     from engine.ledger.past_ports import Artifacts, Past
     from engine.ledger.step_ports import Steps
@@ -349,7 +350,16 @@ class SettingAside(Opened, Transactions, Protocol):
         ...
 
 
-class Execution(Stopping, Pausing, SettingAside, Protocol):
+class Collecting(Protocol):
+    """What attempts on other hosts wrote and kept."""
+
+    @property
+    def pieces(self) -> Outputs | None:
+        """It; None in a ledger that hosts cannot share."""
+        ...
+
+
+class Execution(Stopping, Pausing, SettingAside, Collecting, Protocol):
     """For the worker and the rescuer: they start runs, and record how their attempts ended."""
 
     steps: Steps
@@ -396,7 +406,7 @@ class Expecting(Definitions, Pausing, Protocol):
     past: Past
 
 
-class Retention(Stopping, Protocol):
+class Retention(Stopping, Collecting, Protocol):
     """For the housekeeper: late evidence of lost runs, and deletions."""
 
     past: Past
@@ -416,7 +426,7 @@ class ClockKeeping(Standing, Current, Definitions, Transactions, Protocol):
     outbox: Outbox
 
 
-class Sending(Current, Definitions, Transactions, Protocol):
+class Sending(Current, Definitions, Transactions, Collecting, Protocol):
     """For the sender: it sends notifications, and makes each from what is known when it is sent."""
 
     past: Past

@@ -18,6 +18,7 @@ from engine.core.lifecycle import AttemptKey
 from engine.hosts.executor import Executor
 from engine.hosts.hosting import Hosting
 from engine.hosts.offers import Offers
+from engine.hosts.outputs import OutputSender
 from engine.hosts.settings import HostSettings
 from engine.ledger.postgres.address import address_of
 from engine.ledger.postgres.shared import PostgresSharedLedger
@@ -95,7 +96,7 @@ class Network:
         return call
 
 
-PORTS = ("leadership", "hosts", "deliveries", "holding", "hints", "steps", "past")
+PORTS = ("leadership", "hosts", "deliveries", "holding", "outputs", "hints", "steps", "past", "pieces")
 
 
 def Network_of(network: Network, port: Any) -> Network:
@@ -118,7 +119,7 @@ class FakeHost:
         self.processes = 0
         self.boots = 1
         self.is_frozen = False
-        self._next = {"check": 0.0, "renew": 0.0}
+        self._next = {"check": 0.0, "renew": 0.0, "send": 0.0}
         self.boot()
 
     def boot(self) -> None:
@@ -147,6 +148,8 @@ class FakeHost:
             held=0,
             silence=timedelta(),
         )
+        config = replace(world.config, state_dir=state_dir, max_running=self.slots, min_free_bytes=0)
+        self.sender = OutputSender(self.network.outputs, config=config, clock=world.clock, host=self.name)
         self.hosting = Hosting(
             me=me,
             shared=self.network,  # type: ignore[arg-type]  # the ports, behind a cable
@@ -156,20 +159,22 @@ class FakeHost:
             launcher=self.launcher,
             clock=world.clock,
             host_clock=world.clock,
-            config=replace(world.config, state_dir=state_dir, max_running=self.slots, min_free_bytes=0),
+            config=config,
+            sender=self.sender,
         )
         self.hosting.begin()
-        self._next = {"check": 0.0, "renew": 0.0}
+        self._next = {"check": 0.0, "renew": 0.0, "send": 0.0}
 
     def tick(self) -> None:
         """What the threads of its process do now."""
         if self.is_frozen:
             return
         now = self.world.clock.elapsed()
-        for name in ("renew", "check"):
+        acts = {"renew": self.hosting.renew, "check": self.hosting.check, "send": self.sender.send}
+        for name, act in acts.items():
             if now >= self._next[name]:
                 try:
-                    wait = getattr(self.hosting, name)()
+                    wait = act()
                 except StoreUnavailableError:
                     wait = 2.0
                 self._next[name] = now + wait

@@ -5,6 +5,7 @@ from typing import Self
 from engine.ledger.postgres.address import Address
 from engine.ledger.postgres.connection import PostgresConnection
 from engine.ledger.postgres.migrate import migrate, refuse_other
+from engine.ledger.postgres.outputs import PostgresOutputs
 from engine.ledger.relational.store import LedgerStore
 from engine.ledger.relational.view import LedgerView
 
@@ -36,12 +37,22 @@ class PostgresStore(LedgerStore):
             raise
         return cls(connection)
 
+    @property
+    def pieces(self) -> PostgresOutputs:
+        return PostgresOutputs(self._db)
+
     def refuse_other_version(self) -> None:
         refuse_other(self._db)
 
 
 class PostgresView(LedgerView):
     """Implements `View`."""
+
+    _db: PostgresConnection
+
+    @property
+    def pieces(self) -> PostgresOutputs:
+        return PostgresOutputs(self._db)
 
     @classmethod
     def open(cls, address: Address) -> Self:
