@@ -31,6 +31,7 @@ LONGEST = (
     "acceptance/test_container.py",
     "acceptance/test_crowd.py",
     "acceptance/test_store.py",
+    "acceptance/test_store_page.py",
     "acceptance/test_many.py",
     "acceptance/test_bad_files.py",
     "acceptance/test_without_engine.py",
@@ -52,7 +53,7 @@ LONGEST = (
 def pytest_addoption(parser: pytest.Parser) -> None:
     """--update rewrites the golden files; review the difference like code.
 
-    --store postgres is for tests/web, and tests/engine/test_engine.py, test_past.py and test_faults.py.
+    --store postgres is for the tests that STORED names in the Makefile.
     """
     parser.addoption("--update", action="store_true", help="rewrite golden files")
     parser.addoption(

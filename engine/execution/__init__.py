@@ -10,5 +10,4 @@ __all__ = [
     "output_text",
     "output_windows",
     "run_folders",
-    "sent_output",
 ]

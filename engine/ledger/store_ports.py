@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from engine.core.records import CLOCK_HOLD
-from engine.ledger.ports import Current, Opened
+from engine.ledger.ports import Collecting, Current, Opened
 from engine.ledger.soundness_ports import Holds, Standing
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from engine.ledger.access_ports import Granting
     from engine.ledger.event_ports import Backfills, Keys, Outbox, TriggerEvents
     from engine.ledger.following_ports import Following
-    from engine.ledger.host_ports import Outputs
+    from engine.ledger.host_ports import Hosts
     from engine.ledger.late_ports import Lateness
     from engine.ledger.past_ports import Artifacts, Past
     from engine.ledger.step_ports import Steps
@@ -350,15 +350,6 @@ class SettingAside(Opened, Transactions, Protocol):
         ...
 
 
-class Collecting(Protocol):
-    """What attempts on other hosts wrote and kept."""
-
-    @property
-    def pieces(self) -> Outputs | None:
-        """It; None in a ledger that hosts cannot share."""
-        ...
-
-
 class Execution(Stopping, Pausing, SettingAside, Collecting, Protocol):
     """For the worker and the rescuer: they start runs, and record how their attempts ended."""
 
@@ -445,6 +436,15 @@ class Admitting(Auditing, Protocol):
     access: Granting
 
 
+class Draining(Auditing, Protocol):
+    """For the caller that lets a host take nothing new."""
+
+    @property
+    def hosts(self) -> Hosts | None:
+        """The hosts; None for a ledger that hosts cannot share."""
+        ...
+
+
 class Sessions(Transactions, Protocol):
     """For the session: one started engine process, and its heartbeat."""
 
@@ -490,6 +490,7 @@ class Store(
     Sending,
     AuditTrail,
     Admitting,
+    Draining,
     Sessions,
     Protocol,
 ):

@@ -25,7 +25,7 @@ from engine.hosts.outputs import OutputSender
 from engine.hosts.settings import HostSettings
 from engine.hosts.shared_clock import SharedClock
 from engine.ledger.host_ports import LEADER
-from engine.ledger.opening import open_ledger, open_shared
+from engine.ledger.opening import open_ledger, open_shared, open_view
 from engine.ports import Clock, Journal
 from engine.service.threads import Threads
 from jobfile import __version__
@@ -75,6 +75,7 @@ class HostService:
         allow_many_files()
         reap_orphans(is_own=self._launcher.is_launcher)
         self._store = open_ledger(config.ledger_url)
+        self._view = open_view(config.ledger_url)
         self._shared = open_shared(config.ledger_url)
         self._renewals = open_shared(config.ledger_url)
         self._sending = open_shared(config.ledger_url)
@@ -98,8 +99,9 @@ class HostService:
             clock=self._clock,
             host_clock=clock,
             config=config,
-            settings=settings,
             sender=self._sender,
+            on_taken=lambda: self.threads.wake("leases"),
+            revision_of=self._revision_of,
         )
 
     @property
@@ -139,6 +141,10 @@ class HostService:
         self._launcher.close()
         self._journal.report(HostStopped(host=self.me.name, running=running))
         self._lock.release()
+
+    def _revision_of(self, generation: int) -> str:
+        found = self._view.generation(generation)
+        return "" if found is None else found.revision
 
     def _renew(self) -> float:
         wait = self._hosting.renew()

@@ -163,6 +163,8 @@ def command(
     end: packaging/jobfile.service.
     """
     duration = parse_length(length, of="--for") if length else None
+    if stop_jobs and role is not None:
+        raise click.UsageError("--stop-jobs is for one engine; for a host:  jobfile hosts drain NAME")
     if mark_missed and not accept_rewind:
         raise click.UsageError("--mark-missed needs --accept-rewind; it says how to continue from the copy")
     config = replace(

@@ -4,6 +4,8 @@ from typing import Self
 
 from engine.ledger.postgres.address import Address
 from engine.ledger.postgres.connection import PostgresConnection
+from engine.ledger.postgres.deliveries import PostgresHostsView
+from engine.ledger.postgres.hosts import PostgresHosts
 from engine.ledger.postgres.migrate import migrate, refuse_other
 from engine.ledger.postgres.outputs import PostgresOutputs
 from engine.ledger.relational.store import LedgerStore
@@ -41,6 +43,10 @@ class PostgresStore(LedgerStore):
     def pieces(self) -> PostgresOutputs:
         return PostgresOutputs(self._db)
 
+    @property
+    def hosts(self) -> PostgresHosts:
+        return PostgresHosts(self._db)
+
     def refuse_other_version(self) -> None:
         refuse_other(self._db)
 
@@ -64,3 +70,7 @@ class PostgresView(LedgerView):
             connection.close()
             raise
         return cls(connection)
+
+    @property
+    def hosts(self) -> PostgresHostsView:
+        return PostgresHostsView(self._db)
