@@ -25,6 +25,7 @@ __all__ = [
     "occurrences",
     "outputs",
     "reasons",
+    "pieces",
     "records",
     "retry",
     "step_states",
