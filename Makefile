@@ -11,7 +11,7 @@ LONGER := tests/acceptance/test_names.py tests/acceptance/test_many.py tests/acc
           tests/language/test_fuzz.py tests/web/test_openapi.py tests/year
 STORED := $(addprefix tests/engine/test_,engine.py past.py faults.py client.py) \
           $(addprefix tests/web/test_,access.py api.py changes_page.py hooks.py job_page.py jobs_page.py looks.py probes.py \
-          run_page.py system_page.py today.py)
+          run_page.py system_page.py today.py) tests/year
 SHELLS := tests/language/test_corpus.py tests/language/test_shell.py
 
 unexport PYTHONDONTWRITEBYTECODE

@@ -195,7 +195,7 @@ class HostsView(Protocol):
         ...
 
     def of_runs(self, runs: Sequence[str]) -> Sequence[Delivery]:
-        """All attempts of runs that were ever offered."""
+        """All attempts of runs that were ever offered, by fence."""
         ...
 
     def without_run(self) -> int:

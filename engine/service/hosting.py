@@ -1,8 +1,7 @@
 """A host that executes attempts: its lock, its launcher, its threads, and what brings it offers."""
 
-import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -29,7 +28,6 @@ from engine.ledger.opening import open_ledger, open_shared, open_view
 from engine.ports import Clock, Journal
 from engine.service.threads import Threads
 from jobfile import __version__
-from jobfile.model.namedtuple import NamedTuple
 
 HOLDER: Final = "a host"
 """How the lock of a state folder names its holder."""
@@ -38,25 +36,19 @@ RETRY_SECONDS: Final = 2.0
 NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Offered(NamedTuple):
-    """What a host offers to the leader."""
-
-    name: str
-    labels: tuple[str, ...]
-    slots: int
-
-
 class HostService:
     """One host on one state folder. What it executes outlives it."""
 
     def __init__(
         self,
         config: EngineConfig,
-        offered: Offered,
         settings: HostSettings,
         journal: Journal,
         clock: Clock,
         *,
+        name: str,
+        labels: Sequence[str],
+        slots: int,
         ended: threading.Event,
     ) -> None:
         """Take the state folder, and connect to the ledger. `ended` is set to request the end."""
@@ -81,7 +73,7 @@ class HostService:
         self._sending = open_shared(config.ledger_url)
         self._clock = SharedClock(clock, self._renewals.hosts.now)
         self._carrier = make_carrier(settings.carrier, self._shared)
-        self.me: Final = _host(config, offered)
+        self.me: Final = _host(config, name, labels, slots)
         self._sender = OutputSender(
             self._sending.outputs,
             config=config,
@@ -193,15 +185,15 @@ class HostService:
         threading.Thread(target=repeat, name=name, daemon=True).start()
 
 
-def _host(config: EngineConfig, offered: Offered) -> Host:
+def _host(config: EngineConfig, name: str, labels: Sequence[str], slots: int) -> Host:
     return Host(
         id=host_id(config.state_dir),
-        name=offered.name or os.uname().nodename,
+        name=name,
         process=new_run_id(),
         boot_id=current_boot_id(),
         version=__version__,
-        labels=tuple(sorted({*offered.labels})),
-        slots=offered.slots,
+        labels=tuple(sorted({*labels})),
+        slots=slots,
         is_draining=False,
         seen_at=NEVER,
         ended_at=None,

@@ -8,8 +8,8 @@ on conflict (run_id, number, step, item) do nothing
 returning run_id;
 
 -- name: of_runs
--- All attempts of runs that were ever offered.
-select * from delivery where run_id in (select value from json_each(:runs));
+-- All attempts of runs that were ever offered, in that order.
+select * from delivery where run_id in (select value from json_each(:runs)) order by fence;
 
 -- name: open
 -- What is offered or held.
