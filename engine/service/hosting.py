@@ -21,6 +21,7 @@ from engine.host.run_ids import new_run_id
 from engine.host.wake import WakePipe
 from engine.hosts.carriers.registry import make_carrier
 from engine.hosts.hosting import Hosting
+from engine.hosts.outputs import OutputSender
 from engine.hosts.settings import HostSettings
 from engine.hosts.shared_clock import SharedClock
 from engine.ledger.host_ports import LEADER
@@ -70,9 +71,18 @@ class HostService:
         self._view = open_view(config.ledger_url)
         self._shared = open_shared(config.ledger_url)
         self._renewals = open_shared(config.ledger_url)
+        self._sending = open_shared(config.ledger_url)
         self._clock = SharedClock(clock, self._renewals.hosts.now)
         self._carrier = make_carrier(settings.carrier, self._shared)
         self.me: Final = _host(config, name, labels, slots)
+        self._sender = OutputSender(
+            self._sending.outputs,
+            config=config,
+            clock=clock,
+            host=self.me.id,
+            wake=lambda: self.threads.wake("outputs"),
+            on_sent=lambda: self.threads.wake("host"),
+        )
         self._hosting = Hosting(
             me=self.me,
             shared=self._shared,
@@ -82,6 +92,7 @@ class HostService:
             clock=self._clock,
             host_clock=clock,
             config=config,
+            sender=self._sender,
             on_taken=lambda: self.threads.wake("leases"),
             revision_of=self._revision_of,
         )
@@ -96,6 +107,7 @@ class HostService:
         self._hosting.begin()
         self.threads.add("host", self._hosting.check, bell=self._wake_pipe)
         self.threads.add("leases", self._renew)
+        self.threads.add("outputs", self._sender.send)
         self.threads.add("folders", self._look_after)
         self._journal.report(
             HostStarted(
