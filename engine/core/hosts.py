@@ -18,7 +18,8 @@ LEASE_ONCE: Final = timedelta(minutes=15)
 database; only its verdict and its slot wait.
 """
 MARGIN: Final = timedelta(seconds=2)
-"""A job is killed this much before its host's lease ends."""
+"""A job is killed this much before its host's lease ends, or a sixth of a shorter lease."""
+SHARE: Final = 6
 GRACE: Final = timedelta(seconds=5)
 """A host counts as silent only this much after its lease has ended."""
 SILENT: Final = timedelta(seconds=15)
@@ -157,6 +158,11 @@ class Delivery(NamedTuple):
     outcome: Outcome | None
     late: Outcome | None
     """An end that was reported after the attempt was taken for lost."""
+
+
+def kept_for(lease: timedelta) -> float:
+    """How many seconds a host may keep an attempt after a renewal."""
+    return (lease - min(MARGIN, lease / SHARE)).total_seconds()
 
 
 def queue_of(needs: Iterable[str]) -> str:

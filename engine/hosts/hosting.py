@@ -1,21 +1,22 @@
 """A host: takes attempts that the leader offers, executes them, renews their leases, reports their ends."""
 
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
 from engine.config import EngineConfig
 from engine.core.errors import SupersededError
-from engine.core.hosts import Delivery, Host
+from engine.core.hosts import Delivery, Host, kept_for
 from engine.core.lifecycle import AttemptKey, Ended, Outcome, StartError
 from engine.core.reasons import Reason
 from engine.core.records import LiveAttempt
 from engine.execution.run_folders import free_bytes
 from engine.hosts.executor import Flight
 from engine.hosts.here import Here
-from engine.hosts.settings import HostSettings
 from engine.hosts.sweeping import Sweeper
+from engine.hosts.trees import Trees
 from engine.ledger.host_ports import LEADER, SharedLedger
 from engine.ledger.store_ports import Store
 from engine.ports import Alive, Clock, Launcher, LaunchOrder, Lease, NotStarted, Stop
@@ -26,8 +27,8 @@ CHECK_SECONDS: Final = 1.0
 """How often a host looks after what it executes, if nothing wakes it."""
 RENEW_SECONDS: Final = 5.0
 """How often leases are renewed, at least."""
-RENEWALS: Final = 3
-"""How often a lease is renewed before it would end."""
+RENEWALS: Final = 6
+"""How often a lease is renewed before it would end. SIGTERM may come when half of it is over."""
 SWEEP_SECONDS: Final = 60.0
 DOUBT_SECONDS: Final = 1.0
 """How long an attempt that the ledger gave this host, unknown to this process, may have no evidence."""
@@ -66,23 +67,33 @@ class Hosting:
         clock: Clock,
         host_clock: Clock,
         config: EngineConfig,
-        settings: HostSettings,
+        revision_of: Callable[[int], str] = lambda _: "",
+        on_taken: Callable[[], None] = lambda: None,
     ) -> None:
         """`clock` is the ledger's; with `host_clock`, that of this host, its supervisors stamp evidence.
 
-        `renewals` has a connection of its own: nothing that is slow may delay them.
+        `renewals` has a connection of its own: nothing that is slow may delay them. `revision_of` returns
+        the commit that a generation was applied from. `on_taken` is called when there is a lease to renew.
         """
         self._me = me
         self._shared = shared
         self._renewals = renewals
         self._store = store
-        self._margin = settings.margin.total_seconds()
         self._sweeper = Sweeper(store, config, clock)
         self._launcher = launcher
         self._clock = clock
         self._host_clock = host_clock
         self._config = config
-        self._here = Here(store=store, clock=clock, launcher=launcher, config=config, adorn=self._adorned)
+        self._on_taken = on_taken
+        self._trees = Trees(config, host_clock, revision_of)
+        self._here = Here(
+            store=store,
+            clock=clock,
+            launcher=launcher,
+            config=config,
+            adorn=self._adorned,
+            config_for=self._trees.config_for,
+        )
         self._held: dict[str, _Held] = {}
         self._taking: set[str] = set()
         self._doubts: dict[str, float] = {}
@@ -104,6 +115,10 @@ class Hosting:
     def sweep(self) -> float:
         """Delete old folders of runs that are no more; the seconds until the next part."""
         self._sweeper.sweep()
+        with self._lock:
+            held = [*self._held]
+        runs = (self._store.run(name.partition("-")[0]) for name in held)
+        self._trees.sweep(run for run in runs if run is not None)
         return SWEEP_SECONDS
 
     def begin(self) -> None:
@@ -138,7 +153,7 @@ class Hosting:
                     if name not in self._taking:
                         self._doubt(delivery)
                     continue
-                until = asked_at + delivery.lease.total_seconds() - self._margin
+                until = asked_at + kept_for(delivery.lease)
                 self._held[name] = held._replace(until=until)
             self._launcher.extend(self._config.attempt_dir(delivery.attempt), until)
         for name in known_before - renewed.keys():
@@ -195,13 +210,14 @@ class Hosting:
             delivery = self._shared.holding.take(attempt, **own)
             if delivery is None:
                 return None
-            until = asked_at + delivery.lease.total_seconds() - self._margin
+            until = asked_at + kept_for(delivery.lease)
             held = _Held(delivery, until, threading.Event())
             with self._lock:
                 self._held[attempt.id] = held
         finally:
             with self._has_slot:
                 self._taking.discard(attempt.id)
+        self._on_taken()
         self._start(held)
         return held.over
 
@@ -213,6 +229,9 @@ class Hosting:
         starts = still_to_start(Courses(self._store), held.key)
         if not starts:  # its run was cancelled meanwhile
             self._report(held, StartError(at=self._clock.now(), reason=Reason.NOT_TAKEN))
+            return
+        if self._trees.config_for(starts[0].run) is None:
+            self._give_back(held)
             return
         for error in self._here.launch(starts).values():
             self._report(held, error)
@@ -274,7 +293,7 @@ class Hosting:
 
     def _adopt(self, delivery: Delivery) -> None:
         self._doubts.pop(delivery.attempt.id, None)
-        until = self._clock.elapsed() + delivery.lease.total_seconds() - self._margin
+        until = self._clock.elapsed() + kept_for(delivery.lease)
         with self._lock:
             self._held[delivery.attempt.id] = _Held(
                 delivery, until, threading.Event(), is_begun=delivery.started_at is not None

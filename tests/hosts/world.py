@@ -18,7 +18,6 @@ from engine.core.lifecycle import AttemptKey
 from engine.hosts.executor import Executor
 from engine.hosts.hosting import Hosting
 from engine.hosts.offers import Offers
-from engine.hosts.settings import HostSettings
 from engine.ledger.postgres.address import address_of
 from engine.ledger.postgres.shared import PostgresSharedLedger
 from engine.ledger.rows import to_us
@@ -152,15 +151,19 @@ class FakeHost:
             me=me,
             shared=self.network,  # type: ignore[arg-type]  # the ports, behind a cable
             renewals=self.network,  # type: ignore[arg-type]  # as above
-            settings=HostSettings(leases=LEASES),
             store=store,  # type: ignore[arg-type]  # as above
             launcher=self.launcher,
             clock=world.clock,
             host_clock=world.clock,
+            on_taken=self.renew_now,
             config=replace(world.config, state_dir=state_dir, max_running=self.slots, min_free_bytes=0),
         )
         self.hosting.begin()
         self._next = {"check": 0.0, "renew": 0.0}
+
+    def renew_now(self) -> None:
+        """Renew the leases at the next tick."""
+        self._next["renew"] = 0.0
 
     def tick(self) -> None:
         """What the threads of its process do now."""

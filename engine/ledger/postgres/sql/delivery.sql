@@ -86,8 +86,7 @@ returning run_id;
 -- name: give_back
 -- Offers an attempt again that was never executed.
 update delivery
-set state = 'offered', host = '', process = '', boot_id = '', held_at = null, lease_until = null, offered_at = now_us(),
-    offers = 1
+set state = 'offered', host = '', process = '', boot_id = '', held_at = null, lease_until = null, offered_at = now_us()
 where run_id = :run_id and number = :number and step = :step and item = :item
   and host = :host and state = 'held' and started_at is null
 returning run_id;
