@@ -219,6 +219,7 @@ class HostsWorld(World):
         file = folder / ".jobfile" / "ledger.db"
         self.url = ledgers.url(file)
         self.address = address_of(self.url)
+        self.db = ledgers.superuser(file).execute
         clock = ServerClock(settings.pop("at", NOON), ledgers.superuser(file))
         super().__init__(folder, text, clock=clock, **settings)
         with self.store.transaction():
