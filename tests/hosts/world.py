@@ -197,8 +197,8 @@ class HostsWorld(World):
     ) -> None:
         self.queue = Queue()
         self.hosts: dict[str, FakeHost] = {}
-        known = Chosen.ledgers._of(folder / ".jobfile" / "ledger.db")  # type: ignore[attr-defined]  # of a server
-        self.address = address_of(known.url)
+        self.address = address_of(Chosen.ledgers.url(folder / ".jobfile" / "ledger.db"))
+        known = Chosen.ledgers._taken[folder / ".jobfile" / "ledger.db"]  # type: ignore[attr-defined]  # of a server
         clock = ServerClock(settings.pop("at", NOON), known.superuser)
         super().__init__(folder, text, clock=clock, **settings)
         for name in hosts:
