@@ -44,9 +44,9 @@ class Here:
         clock: Clock,
         launcher: Launcher,
         config: EngineConfig,
-        adorn: Callable[[LaunchOrder], LaunchOrder] = lambda order: order,
+        adorn: Callable[[LaunchOrder], LaunchOrder | None] = lambda order: order,
     ) -> None:
-        """`adorn` gets each order, and may add to it."""
+        """`adorn` gets each order, and may add to it; None when it must not be sent after all."""
         self._adorn = adorn
         self._store = store
         self._clock = clock
@@ -70,8 +70,8 @@ class Here:
                         continue  # a file did not answer in time; the rescuer notices the unstarted attempt
                     if isinstance(order, StartError):
                         failed[one.attempt.id] = order
-                    else:
-                        orders.append(self._adorn(order))
+                    elif (adorned := self._adorn(order)) is not None:
+                        orders.append(adorned)
             finally:  # the ledger may fail in between: launch those that are prepared
                 if orders:
                     self._launcher.launch(*orders)

@@ -1,6 +1,7 @@
 """A host: takes attempts that the leader offers, executes them, renews their leases, reports their ends."""
 
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final
@@ -26,11 +27,15 @@ CHECK_SECONDS: Final = 1.0
 """How often a host looks after what it executes, if nothing wakes it."""
 RENEW_SECONDS: Final = 5.0
 """How often leases are renewed, at least."""
-RENEWALS: Final = 3
-"""How often a lease is renewed before it would end."""
+RENEWALS: Final = 6
+"""How often a lease is renewed before it would end. Its supervisor sends SIGTERM when half of a short one is over."""
 SWEEP_SECONDS: Final = 60.0
+START_SECONDS: Final = 10.0
+"""How long after its order was sent a supervisor may begin an attempt."""
 DOUBT_SECONDS: Final = 1.0
-"""How long an attempt that the ledger gave this host, unknown to this process, may have no evidence."""
+"""How long an attempt that this process took, in an answer that was lost, may have no evidence: it sent no
+order. An earlier process may have sent one just before its end, so then START_SECONDS are added.
+"""
 FENCE: Final = "JOBFILE_FENCE"
 """The variable with a number that grows from attempt to attempt, for what a job changes elsewhere."""
 
@@ -42,6 +47,8 @@ class _Held(NamedTuple):
     until: float
     """Until when it may run without another renewal."""
     over: threading.Event
+    starting: threading.Lock
+    """Held by the thread that starts it: another one must not give it back meanwhile."""
     is_begun: bool = False
     """Whether the ledger knows that its command is executed."""
     is_lost: bool = False
@@ -67,16 +74,21 @@ class Hosting:
         host_clock: Clock,
         config: EngineConfig,
         settings: HostSettings,
+        hurry: Callable[[], None] = lambda: None,
     ) -> None:
         """`clock` is the ledger's; with `host_clock`, that of this host, its supervisors stamp evidence.
 
-        `renewals` has a connection of its own: nothing that is slow may delay them.
+        `renewals` has a connection of its own: nothing that is slow may delay them. `hurry` makes `renew` due
+        at once.
         """
         self._me = me
         self._shared = shared
         self._renewals = renewals
         self._store = store
-        self._margin = settings.margin.total_seconds()
+        self._settings = settings
+        self._hurry = hurry
+        self._rhythm = RENEW_SECONDS
+        """After how many seconds leases are renewed again."""
         self._sweeper = Sweeper(store, config, clock)
         self._launcher = launcher
         self._clock = clock
@@ -85,6 +97,8 @@ class Hosting:
         self._here = Here(store=store, clock=clock, launcher=launcher, config=config, adorn=self._adorned)
         self._held: dict[str, _Held] = {}
         self._taking: set[str] = set()
+        self._unanswered: set[str] = set()
+        """Attempts that this process may have taken: the answer was lost."""
         self._doubts: dict[str, float] = {}
         self._lock = threading.RLock()
         self._has_slot = threading.Condition(self._lock)
@@ -110,7 +124,7 @@ class Hosting:
         """Appear as a host, and take over what earlier processes of it had."""
         self._is_draining = self._shared.hosts.appear(self._me)
         for found in self._shared.holding.of_other_boots(host=self._me.id, boot_id=self._me.boot_id):
-            self._adopt(found)
+            self._keep(found, 0.0, is_lost=True)  # nothing of it runs any more
         self.renew()
 
     def execute(self, attempt: AttemptKey) -> None:
@@ -136,16 +150,16 @@ class Hosting:
                 held = self._held.get(name)
                 if held is None:
                     if name not in self._taking:
-                        self._doubt(delivery)
+                        self._doubt(delivery, asked_at)
                     continue
-                until = asked_at + delivery.lease.total_seconds() - self._margin
+                until = self._until(delivery, asked_at)
                 self._held[name] = held._replace(until=until)
             self._launcher.extend(self._config.attempt_dir(delivery.attempt), until)
         for name in known_before - renewed.keys():
             self._give_up(name)
         self._sign()
-        leases = [one.lease.total_seconds() for one in renewed.values()]
-        return min([RENEW_SECONDS, *(seconds / RENEWALS for seconds in leases)])
+        self._rhythm = min([RENEW_SECONDS, *map(_rhythm_of, renewed.values())])
+        return self._rhythm
 
     def check(self) -> float:
         """Report what began and what ended; the seconds until the next check."""
@@ -192,21 +206,48 @@ class Hosting:
         try:
             asked_at = self._clock.elapsed()
             own = {"host": self._me.id, "process": self._me.process, "boot_id": self._me.boot_id}
+            self._unanswered.add(attempt.id)
             delivery = self._shared.holding.take(attempt, **own)
+            self._unanswered.discard(attempt.id)
             if delivery is None:
                 return None
-            until = asked_at + delivery.lease.total_seconds() - self._margin
-            held = _Held(delivery, until, threading.Event())
-            with self._lock:
-                self._held[attempt.id] = held
+            held = self._keep(delivery, self._until(delivery, asked_at))
         finally:
             with self._has_slot:
                 self._taking.discard(attempt.id)
+        if _rhythm_of(delivery) < self._rhythm:
+            self._hurry()
         self._start(held)
         return held.over
 
+    def _until(self, delivery: Delivery, asked_at: float) -> float:
+        """The end of a lease that the ledger gave, or renewed, after this process had asked."""
+        return asked_at + (delivery.lease - self._settings.margin_of(delivery.lease)).total_seconds()
+
+    def _keep(self, delivery: Delivery, until: float, *, is_lost: bool = False) -> _Held:
+        is_begun = delivery.started_at is not None
+        over, starting = threading.Event(), threading.Lock()
+        held = _Held(delivery, until, over, starting, is_begun=is_begun, is_lost=is_lost)
+        with self._lock:
+            self._held[delivery.attempt.id] = held
+        return held
+
     def _start(self, held: _Held) -> None:
         """Execute an attempt. It may be called again while nothing was executed."""
+        if held.starting.acquire(blocking=False):
+            try:
+                with self._lock:
+                    now = self._held.get(held.key.id)
+                if now is not None and not now.is_lost and not self._is_executed(now.delivery):
+                    self._start_alone(now)
+            finally:
+                held.starting.release()
+
+    def _is_executed(self, delivery: Delivery) -> bool:
+        folder = self._config.attempt_dir(delivery.attempt)
+        return not isinstance(self._launcher.evidence(folder, boot_id=delivery.boot_id), NotStarted)
+
+    def _start_alone(self, held: _Held) -> None:
         if self._clock.elapsed() >= held.until:
             self._give_back(held)
             return
@@ -217,9 +258,12 @@ class Hosting:
         for error in self._here.launch(starts).values():
             self._report(held, error)
 
-    def _adorned(self, order: LaunchOrder) -> LaunchOrder:
-        held = self._held[order.attempt_id]
-        lease = Lease(until=held.until, seconds=held.delivery.lease.total_seconds())
+    def _adorned(self, order: LaunchOrder) -> LaunchOrder | None:
+        held = self._held.get(order.attempt_id)
+        if held is None or held.is_lost:
+            return None  # to prepare it took so long that it was given up
+        start_by = self._clock.elapsed() + START_SECONDS
+        lease = Lease(until=held.until, seconds=held.delivery.lease.total_seconds(), start_by=start_by)
         return replace(order, lease=lease, env={**order.env, FENCE: str(held.delivery.fence)})
 
     def _look(self, some: list[_Held]) -> None:
@@ -262,23 +306,22 @@ class Hosting:
             self._held[name] = held._replace(is_lost=True)
         self._launcher.stop(self._config.attempt_dir(held.key), Stop.KILL)
 
-    def _doubt(self, delivery: Delivery) -> None:
+    def _doubt(self, delivery: Delivery, asked_at: float) -> None:
         """Decide on an attempt that the ledger gave this host, perhaps in an answer that was lost."""
-        name = delivery.attempt.id
-        folder = self._config.attempt_dir(delivery.attempt)
-        if not isinstance(self._launcher.evidence(folder, boot_id=delivery.boot_id), NotStarted):
-            self._adopt(delivery)
-        elif self._clock.elapsed() - self._doubts.setdefault(name, self._clock.elapsed()) >= DOUBT_SECONDS:
+        name, now = delivery.attempt.id, self._clock.elapsed()
+        since = self._doubts.setdefault(name, now)
+        patience = DOUBT_SECONDS + (0 if name in self._unanswered else START_SECONDS)
+        if self._is_executed(delivery):
+            self._adopt(delivery, self._until(delivery, asked_at))
+        elif now - since >= patience:
             self._shared.holding.give_back(delivery.attempt, host=self._me.id)
+            self._unanswered.discard(name)
             del self._doubts[name]
 
-    def _adopt(self, delivery: Delivery) -> None:
+    def _adopt(self, delivery: Delivery, until: float) -> None:
         self._doubts.pop(delivery.attempt.id, None)
-        until = self._clock.elapsed() + delivery.lease.total_seconds() - self._margin
-        with self._lock:
-            self._held[delivery.attempt.id] = _Held(
-                delivery, until, threading.Event(), is_begun=delivery.started_at is not None
-            )
+        self._keep(delivery, until)
+        self._launcher.extend(self._config.attempt_dir(delivery.attempt), until)
 
     def _sign(self) -> None:
         is_draining = self._renewals.hosts.sign(
@@ -300,6 +343,10 @@ class Hosting:
     def _ahead(self) -> timedelta:
         """How far the ledger's clock is ahead of the one that stamps the evidence here."""
         return self._clock.now() - self._host_clock.now()
+
+
+def _rhythm_of(delivery: Delivery) -> float:
+    return delivery.lease.total_seconds() / RENEWALS
 
 
 def _moved(outcome: Outcome, by: timedelta) -> Outcome:

@@ -1,10 +1,11 @@
 """The lead: of all engines on a ledger, one decides what runs."""
 
 import threading
+from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 
-from engine.core.errors import JobfileError, SupersededError
+from engine.core.errors import JobfileError, StoreUnavailableError, SupersededError
 from engine.ledger.host_ports import Leadership
 from engine.ports import Clock
 
@@ -34,8 +35,9 @@ class Lead:
     def wait(self, ended: threading.Event) -> bool:
         """Wait until this process leads; False when it was ended before."""
         while not ended.is_set():
-            if self._ask():
-                return True
+            with suppress(StoreUnavailableError):  # it may be there again soon
+                if self._ask():
+                    return True
             ended.wait(WAIT_SECONDS)
         return False
 

@@ -15,6 +15,8 @@ LEASE_ONCE_VARIABLE: Final = "JOBFILE_LEASE_ONCE"
 TERM_VARIABLE: Final = "JOBFILE_LEADER_TERM"
 SHORTEST_LEASE: Final = timedelta(seconds=6)
 """It has to be renewed three times, and to end before another host may take over."""
+SHORT_PART: Final = 6
+"""The margin of a short lease is this part of it: with more, there would be no time for renewals."""
 SHORTEST_TERM: Final = timedelta(seconds=2)
 
 
@@ -26,6 +28,10 @@ class HostSettings(NamedTuple):
     grace: timedelta = GRACE
     term: timedelta = TERM
     carrier: str = DEFAULT
+
+    def margin_of(self, lease: timedelta) -> timedelta:
+        """How long before the end of a lease its job is killed: less for a short one."""
+        return min(self.margin, lease / SHORT_PART)
 
 
 def host_settings(environ: Mapping[str, str]) -> HostSettings:

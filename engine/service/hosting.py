@@ -89,6 +89,7 @@ class HostService:
             host_clock=clock,
             config=config,
             settings=settings,
+            hurry=lambda: self.threads.wake("leases"),
         )
 
     @property

@@ -37,7 +37,7 @@ class HeldLease:
         """
         self.until: float
         self._seconds: float
-        self.until, self._seconds = order["lease"]
+        self.until, self._seconds, _ = order["lease"]
         self._key: bytes = order["key"]
         self._boot_id: str = order["boot_id"]
         self._path = beside(order["run_dir"], LEASE)

@@ -133,6 +133,9 @@ class Shim:
             about = {"at": now_us(), "boot_id": self.order["boot_id"], **_me}
             if not self.evidence.take(about):
                 return None
+            if self._is_too_late():
+                self.problem = errno.ETIMEDOUT
+                return None
             self._prepare()
         except (OSError, ValueError) as problem:
             self.problem = getattr(problem, "errno", None) or errno.EINVAL
@@ -158,6 +161,12 @@ class Shim:
 
             self.lease = HeldLease(self.order)
         self.memory_kills = memory_kills()
+
+    def _is_too_late(self) -> bool:
+        """Whether the order is old. Asked with the lock held: so an attempt of which there was no trace after
+        that time will not be executed.
+        """
+        return self.order["lease"] is not None and boot_seconds() > self.order["lease"][2]
 
     def _write_script(self) -> str:
         """Write the job's script; another user reads it in the run's folder: the attempt's is closed."""

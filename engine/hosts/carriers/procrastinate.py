@@ -58,11 +58,13 @@ class ProcrastinateCarrier:
         execute: Callable[[AttemptKey], None],
         is_over: Callable[[], bool],
     ) -> None:
-        with ThreadPoolExecutor(slots, thread_name_prefix="execute") as pool:
-            try:
-                asyncio.run(self._serve(queues, pool, slots, execute, is_over))
-            except ProcrastinateException as error:
-                raise _unavailable(error) from error
+        pool = ThreadPoolExecutor(slots, thread_name_prefix="execute")
+        try:
+            asyncio.run(self._serve(queues, pool, slots, execute, is_over))
+        except ProcrastinateException as error:
+            raise _unavailable(error) from error
+        finally:  # what is executed may take hours more; new offers must not wait for that
+            pool.shutdown(wait=False, cancel_futures=True)
 
     def close(self) -> None:
         if self._app is not None:
