@@ -91,6 +91,9 @@ class InServer:
             self._taken[file], self._opened[file] = self._free.pop(), []
         return self._taken[file].url
 
+    def superuser(self, file: Path) -> psycopg.Connection:
+        return self._taken[file].superuser
+
     def content(self, file: Path) -> bytes:
         found = self._taken[file].superuser.execute("select schema_to_xml('public', true, false, '')")
         return str(found.fetchall()).encode()

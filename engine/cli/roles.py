@@ -50,7 +50,9 @@ def offered(
 ) -> Offered:
     """What a host offers. Refuses labels that no job could ask for, and a ledger that hosts cannot share."""
     if role is None:
-        raise WrongUsageError("--name, --label and --slots are about one of several hosts; add --role")
+        if name or labels or slots is not None:
+            raise WrongUsageError("--name, --label and --slots are about one of several hosts; add --role")
+        return Offered("", (), 0)
     if not config.store:
         raise WrongUsageError(
             "--role is for hosts that share a ledger in PostgreSQL; add --store, or set JOBFILE_STORE"

@@ -1,6 +1,7 @@
 """Executes attempts: the engine's side of the launcher process and of the supervisors' evidence."""
 
 import contextlib
+import errno
 import marshal
 import os
 import resource
@@ -267,7 +268,7 @@ class ProcessLauncher:
         self._in_flight.remove(name)
         if line.startswith("+"):
             self._taken.add(name)
-        else:
+        elif int(problem) != errno.ETIME:  # its lease was over: that says nothing about the next one
             if len(self._refused) > MAX_REFUSED:
                 self._refused.clear()
             self._refused.setdefault(name, []).append(int(problem))

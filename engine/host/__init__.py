@@ -12,6 +12,7 @@ __all__ = [
     "high_water_mark",
     "holders",
     "home",
+    "host_id",
     "keys",
     "lock",
     "locked",

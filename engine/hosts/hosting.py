@@ -17,7 +17,7 @@ from engine.hosts.executor import Flight
 from engine.hosts.here import Here
 from engine.hosts.settings import HostSettings
 from engine.hosts.sweeping import Sweeper
-from engine.ledger.host_ports import SharedLedger
+from engine.ledger.host_ports import LEADER, SharedLedger
 from engine.ledger.store_ports import Store
 from engine.ports import Alive, Clock, Launcher, LaunchOrder, Lease, NotStarted, Stop
 from engine.transactions.steps import Courses, still_to_start
@@ -285,7 +285,7 @@ class Hosting:
     def _report(self, held: _Held, outcome: Outcome) -> None:
         self._shared.holding.report(held.key, _moved(outcome, self._ahead()), host=self._me.id)
         self._drop(held)
-        self._shared.hints.ring("leader")
+        self._shared.hints.ring(LEADER)
 
     def _give_back(self, held: _Held) -> None:
         self._shared.holding.give_back(held.key, host=self._me.id)

@@ -89,20 +89,15 @@ AboutRun = (
 )
 
 
+AboutHosts = LeadTaken | HostStarted | HostStopped
+AboutEngine = EngineStarted | EngineStopped | AboutHosts | LoopFailed | NotShown | DoneByOthers
+
+
 def event_text(event: Event) -> str:
     """An event as a line of text: the run, the job, what happened."""
+    if isinstance(event, AboutEngine):
+        return _line("", "", _about_engine(event))
     match event:
-        case (
-            EngineStarted()
-            | EngineStopped()
-            | LeadTaken()
-            | HostStarted()
-            | HostStopped()
-            | LoopFailed()
-            | NotShown()
-            | DoneByOthers()
-        ):
-            return _line("", "", _about_engine(event))
         case GenerationApplied() | ConfigRejected() | ConfigChanged() | ConfigAccepted() | RefUnread():
             return _line("", "", _about_config(event))
         case EngineWasAway() | ClockJumped() | ClockHeld() | ClockBelieved() | RemovalsHeld() | JobRenamed():
@@ -192,7 +187,7 @@ def _about_run(event: AboutRun) -> str:
             assert_never(event)
 
 
-def _about_hosts(event: LeadTaken | HostStarted | HostStopped) -> str:
+def _about_hosts(event: AboutHosts) -> str:
     match event:
         case LeadTaken():
             return f"{event.host} leads, term {event.term}"
@@ -207,16 +202,7 @@ def _about_hosts(event: LeadTaken | HostStarted | HostStopped) -> str:
             assert_never(event)
 
 
-def _about_engine(
-    event: EngineStarted
-    | EngineStopped
-    | LeadTaken
-    | HostStarted
-    | HostStopped
-    | LoopFailed
-    | NotShown
-    | DoneByOthers,
-) -> str:
+def _about_engine(event: AboutEngine) -> str:
     match event:
         case LeadTaken() | HostStarted() | HostStopped():
             return _about_hosts(event)

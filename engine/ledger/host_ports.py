@@ -6,10 +6,13 @@ expects to find, so it may be repeated, and none waits for the writer of the led
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Final, Protocol
 
 from engine.core.hosts import Delivery, Host, Leader, Offer
 from engine.core.lifecycle import AttemptKey, Outcome
+
+LEADER: Final = "leader"
+"""The name by which the engine that leads listens to hints."""
 
 
 class Leadership(Protocol):
@@ -131,7 +134,7 @@ class Hints(Protocol):
     """Hints that something has changed. They may get lost: each loop also looks by itself."""
 
     def ring(self, who: str) -> None:
-        """Tell a host, or `leader`, to look now."""
+        """Tell a host, by its id, or LEADER to look now."""
         ...
 
     def listen(self, heard: Callable[[str], None], *, is_over: Callable[[], bool]) -> None:

@@ -51,7 +51,9 @@ def open_to_submit(url: str, *, busy_seconds: float) -> "Submitting":
 def open_shared(url: str) -> "SharedLedger":
     """Open what the hosts on a ledger know of each other. Raises JobfileError for a file: it has one host."""
     if not _is_postgres(url):
-        raise JobfileError("a ledger in a file is that of one host; several need  --store postgresql://…")
+        raise JobfileError(
+            "the ledger is a file, which belongs to one host; use one in PostgreSQL for several:  --store URL"
+        )
     shared: SharedLedger = _postgres().open_shared(url)
     return shared
 

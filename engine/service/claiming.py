@@ -70,7 +70,7 @@ class Claim:
     def _reason_against(self, now: datetime) -> str:
         """What another engine still needs the ledger for, as the end of a sentence."""
         if self._mine == OF_HOSTS and not self._is_taken_over:
-            return ""  # whoever leads, the hosts go on
+            return ""  # whichever engine leads, the hosts are the same
         session = self._store.last_session()
         is_open = session is not None and session.ended_at is None
         if session is not None and is_open and session.boot_id != self._boot_id:
@@ -87,6 +87,6 @@ class Claim:
         where = "another state folder" if other is None else other.where
         return EngineRunningError(
             f"the ledger {self._config.ledger_name} is that of the engine of {where}, which {reason}. "
-            "Start it there, or end it there in order, and wait for its jobs; or share the ledger: start "
-            "each host with --role"
+            "Start it there, or end it there in order, and wait for its jobs; or start "
+            "each host with --role, to share the ledger"
         )

@@ -23,6 +23,7 @@ from engine.hosts.carriers.registry import make_carrier
 from engine.hosts.hosting import Hosting
 from engine.hosts.settings import HostSettings
 from engine.hosts.shared_clock import SharedClock
+from engine.ledger.host_ports import LEADER
 from engine.ledger.opening import open_ledger, open_shared
 from engine.ports import Clock, Journal
 from engine.service.threads import Threads
@@ -33,7 +34,6 @@ HOLDER: Final = "a host"
 """How the lock of a state folder names its holder."""
 RETRY_SECONDS: Final = 2.0
 """How long to wait before a carrier, or a listener, that failed is started again."""
-LEADER: Final = "leader"
 NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 

@@ -17,6 +17,7 @@ from engine.hosts.lead import Lead
 from engine.hosts.offers import Offers
 from engine.hosts.settings import HostSettings
 from engine.hosts.shared_clock import SharedClock
+from engine.ledger.host_ports import LEADER
 from engine.ledger.opening import open_ledger, open_shared
 from engine.ports import Clock, Journal
 from engine.service.engine import EngineService
@@ -25,7 +26,6 @@ from engine.service.session import open_session
 FOLDER: Final = "scheduler"
 """Where an engine that may lead keeps its lock and its log, in the state folder of its host."""
 RETRY_SECONDS: Final = 2.0
-LEADER: Final = "leader"
 
 
 def leader_config(config: EngineConfig) -> EngineConfig:

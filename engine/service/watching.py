@@ -89,12 +89,14 @@ class Watching:
             after=self._revision_in_force(),
             signers=self._config.git_signers,
             in_force=self._revision_in_force,
+            is_shared=self._config.is_leader,
         )
         watcher = self._watcher(tree, on_unreadable=_nothing)
 
         def settle() -> Compiled | None:
             tree.advance()
-            compiled = watcher.settle(tree.snapshot())
+            is_news = not (tree.trouble and self._config.is_leader)  # a clone that is behind rejects nothing
+            compiled = watcher.settle(tree.snapshot()) if is_news else None
             self._note_source(tree.commit, tree.trouble)
             return compiled
 
@@ -105,6 +107,8 @@ class Watching:
             if tree.trouble and tree.trouble != known:
                 self._journal.report(RefUnread(ref=self._config.git_ref, detail=tree.trouble))
             self._note_source(tree.commit, tree.trouble)
+            if tree.trouble and self._config.is_leader:
+                return tree.poll_seconds
             return min(watcher.tick(), tree.poll_seconds)
 
         return Watched(settle, look, _nothing)

@@ -28,8 +28,12 @@ class GitTree:
         after: str,
         signers: Path | None = None,
         in_force: Callable[[], str] = str,
+        is_shared: bool = False,
     ) -> None:
         """Start after the commit `after`, if the ref contains it; `signers` is a file of keys.
+
+        `is_shared`: other hosts have clones of their own, and this one may be behind theirs. So only
+        descendants of the commit `in_force` are accepted, and an older one is not news.
 
         With signers, only descendants of the commit `in_force` are accepted. A signature proves who wrote a
         commit, not that it is the newest: a user who may push could bring back an old one, or an unmerged
@@ -41,6 +45,7 @@ class GitTree:
         self._ref = ref
         self._signers = signers
         self._in_force = in_force
+        self._is_shared = is_shared
         self._commit = after
         self._remote, self._branch = self._remote_and_branch()
         self._taken: Snapshot | None = None
@@ -96,7 +101,7 @@ class GitTree:
     def _to_come(self) -> list[str]:
         """The commits after the current one, oldest first; only the newest if history was rewritten."""
         tip = commit_of(self._folder, self._ref)
-        if tip == self._commit:
+        if tip == self._commit or (self._is_shared and self._is_behind(tip)):
             return []
         if not self._commit or not self._is_ancestor(self._commit, tip):
             return [tip]
@@ -105,6 +110,20 @@ class GitTree:
         ).decode()
         commits = listed.split()
         return commits if len(commits) <= MAX_COMMITS else [tip]
+
+    def _is_behind(self, tip: str) -> bool:
+        """Whether a clone has yet to get the commit in force. Raises RevisionError if that is unknown."""
+        base = self._in_force()
+        if not base:
+            return False
+        try:
+            git_bytes(self._folder, "cat-file", "-e", f"{base}^{{commit}}")
+        except RevisionError as error:
+            raise RevisionError(
+                f"the commit {base[:12]}, which is in force, is not in this clone, so nothing is applied "
+                "from it; fetch it, or apply another one:  jobfile apply --git REV"
+            ) from error
+        return self._is_ancestor(tip, base)
 
     def _is_ancestor(self, one: str, other: str) -> bool:
         try:
@@ -125,18 +144,21 @@ class GitTree:
             return Snapshot(files=(), problem=f"commit {commit[:12]}: {error}", revision=commit)
 
     def _verify(self, commit: str) -> None:
-        if self._signers is None:
+        if self._signers is not None:
+            self._verify_signature(commit, self._signers)
+        if self._signers is None and not self._is_shared:
             return
-        try:
-            keys = f"gpg.ssh.allowedSignersFile={self._signers}"
-            git_bytes(self._folder, "-c", keys, "verify-commit", commit)
-        except RevisionError as error:
-            raise RevisionError(
-                f"it is not signed by a key in {self._signers}, so it is not applied"
-            ) from error
         base = self._in_force()
         if base and not self._is_ancestor(base, commit):
             raise RevisionError(
-                f"it does not follow {base[:12]}, which is in force, so it is not applied: with signers, an "
-                "older commit or another branch is refused. If it is intended:  jobfile apply --git REV"
+                f"it does not follow {base[:12]}, which is in force, so it is not applied: with signers, or "
+                "several hosts, an older commit or another branch is refused. If it is intended:  "
+                "jobfile apply --git REV"
             )
+
+    def _verify_signature(self, commit: str, signers: Path) -> None:
+        try:
+            keys = f"gpg.ssh.allowedSignersFile={signers}"
+            git_bytes(self._folder, "-c", keys, "verify-commit", commit)
+        except RevisionError as error:
+            raise RevisionError(f"it is not signed by a key in {signers}, so it is not applied") from error

@@ -2,13 +2,14 @@
 
 Its engine asks the ledger again and again, and after each answer moves the end of the lease. When the ledger
 cannot be reached, another host may start the job's next attempt; by then this one must be over. The engine
-may hang or be dead, so the supervisor ends the attempt. It imports this only for an attempt with a lease.
+may hang or be dead, so the supervisor ends the attempt.
 """
 
 import ctypes
 import errno
 import os
 import signal
+import struct
 import time
 from typing import Any, Final  # an order is a plain dictionary
 
@@ -24,6 +25,10 @@ LOOKS: Final = 2
 """The file may be read while the engine writes it, so what cannot be trusted is read once more."""
 _NO_SPACE: Final = (errno.ENOSPC, errno.EDQUOT)
 _TIMER_ABSTIME: Final = 1
+_EVENT: Final = struct.Struct("Pii48x")
+"""`struct sigevent`, of which only a value, the signal and the way are used: sigevent(7)."""
+_TIMES: Final = struct.Struct("llll")
+"""`struct itimerspec`, seconds and nanoseconds of the interval and of the instant: timer_settime(2)."""
 _libc = ctypes.CDLL(None)
 
 
@@ -105,23 +110,6 @@ class HeldLease:
             os.close(file)
 
 
-class _Event(ctypes.Structure):
-    """`struct sigevent`: sigevent(7). Its size is fixed, and its tail is not used here."""
-
-    _fields_ = (
-        ("value", ctypes.c_void_p),
-        ("number", ctypes.c_int),
-        ("notify", ctypes.c_int),
-        ("rest", ctypes.c_char * 64),
-    )
-
-
-class _Times(ctypes.Structure):
-    """`struct itimerspec`: timer_settime(2)."""
-
-    _fields_ = tuple((name, ctypes.c_long) for name in ("each", "each_ns", "at", "at_ns"))
-
-
 class Alarm:
     """A timer that sends this process SIGCONT at an instant, and each second after it.
 
@@ -133,9 +121,9 @@ class Alarm:
     def __init__(self) -> None:
         """Make the timer; a new process does not inherit it."""
         self._timer = ctypes.c_void_p()
-        event = _Event(None, int(signal.SIGCONT), 0)
+        event = _EVENT.pack(0, signal.SIGCONT, 0)
         try:
-            made = _libc.timer_create(time.CLOCK_BOOTTIME, ctypes.byref(event), ctypes.byref(self._timer))
+            made = _libc.timer_create(time.CLOCK_BOOTTIME, event, ctypes.byref(self._timer))
         except AttributeError:
             made = -1
         self._is_made = made == 0
@@ -144,8 +132,8 @@ class Alarm:
         """Choose the instant, in seconds since boot; one that has passed means at once."""
         if self._is_made:
             whole, part = divmod(max(at, 1.0), 1)
-            times = _Times(int(LOOK_SECONDS), 0, int(whole), int(part * 1_000_000_000))
-            _libc.timer_settime(self._timer, _TIMER_ABSTIME, ctypes.byref(times), None)
+            times = _TIMES.pack(int(LOOK_SECONDS), 0, int(whole), int(part * 1_000_000_000))
+            _libc.timer_settime(self._timer, _TIMER_ABSTIME, times, None)
 
     def close(self) -> None:
         """Delete the timer."""

@@ -14,6 +14,7 @@ import signal
 from typing import Any, Final  # an order is a plain dictionary
 
 from engine.supervisor.evidence_guard import HeldEvidence
+from engine.supervisor.leasing import HeldLease
 from engine.supervisor.leftovers import Told, began_at, group_within, signal_descendants, tell_others
 from engine.supervisor.masking import Masker
 from engine.supervisor.memory import memory_kills
@@ -101,8 +102,8 @@ class Shim:
         """Its user, priorities and limits, as `Confinement`; None for most jobs."""
         self.container: Any = None
         """As `Container`; None for most jobs."""
-        self.lease: Any = None
-        """As `HeldLease`; None if the engine works on a ledger of its own host."""
+        self.lease: HeldLease | None = None
+        """None if no other host can start its job."""
         self.is_spoilt = False
         """A child hangs in the kernel: this process must not supervise another attempt."""
         self.problem = 0
@@ -157,8 +158,6 @@ class Shim:
 
             self.container = Container(self.order, self.program.call, self._look_after)
         if self.order["lease"] is not None:
-            from engine.supervisor.leasing import HeldLease  # noqa: PLC0415  memory in each supervisor
-
             self.lease = HeldLease(self.order)
         self.memory_kills = memory_kills()
 
@@ -314,6 +313,7 @@ class Shim:
 
     def _enforce_lease(self) -> None:
         """End the job before another host may start it; what is ending it already stays the cause."""
+        assert self.lease is not None
         if self.kill_at is None and self.lease.is_over(early=self.lease.grace):
             if select.select([self.program.handle], [], [], 0)[0]:
                 return  # it has just ended by itself

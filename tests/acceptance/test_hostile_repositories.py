@@ -443,3 +443,39 @@ def test_with_signers_only_what_follows_what_is_in_force_is_applied(tmp_path: Pa
     assert taken(second) == ""
     in_force[0] = aside  # by hand
     assert taken(later) == ""
+
+
+# With several hosts
+
+
+def test_a_clone_that_is_behind_applies_nothing_that_is_older_than_what_is_in_force(
+    tmp_path: Path, keys: Path
+) -> None:
+    """Each host that may lead has a clone of its own: the next leader's may be behind, or a stranger's."""
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    git(folder, "init", "-q", "-b", "main")
+    first, second, third = (signed(folder, text(number), keys / "anna") for number in range(3))
+    git(folder, "checkout", "-q", "-b", "unmerged", first)
+    aside = signed(folder, text(3), keys / "anna")
+    in_force = [second]
+    tree = GitTree(folder / "jobs.yaml", "main", after=second, in_force=lambda: in_force[0], is_shared=True)
+
+    def follow(tip: str) -> bool:
+        git(folder, "update-ref", "refs/heads/main", tip)
+        return tree.advance()
+
+    assert not follow(first)
+    assert tree.trouble == ""
+    assert follow(aside)
+    assert f"does not follow {second[:12]}, which is in force" in tree.snapshot().problem
+    assert follow(third)
+    assert tree.snapshot().problem == ""
+    in_force[0] = third
+    assert not follow(second)
+    in_force[0] = "1" * 40
+    assert not follow(aside)
+    assert f"the commit {'1' * 12}, which is in force, is not in this clone" in tree.trouble
+    in_force[0] = ""
+    assert follow(aside), "nothing is in force yet"
+    assert tree.snapshot().problem == ""

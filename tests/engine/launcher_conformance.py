@@ -123,7 +123,7 @@ def test_stopping_what_is_not_there_does_nothing(world: LaunchWorld, tmp_path: P
 
 
 def test_an_attempt_whose_lease_ends_is_over_and_lost(world: LaunchWorld) -> None:
-    order = world.order("cut", "sleep 30", lease=world.lease(0.6))
+    order = world.order("cut", "sleep 30", lease=world.lease(1.5))
     world.launcher.launch(order)
     assert isinstance(world.evidence(order), Alive)
     assert order.lease is not None
@@ -137,7 +137,7 @@ def test_an_attempt_whose_lease_ends_is_over_and_lost(world: LaunchWorld) -> Non
 
 
 def test_an_attempt_whose_lease_is_extended_goes_on_to_its_own_end(world: LaunchWorld) -> None:
-    order = world.order("goes-on", "sleep 1.6; exit 3", lease=world.lease(1.2))
+    order = world.order("goes-on", "sleep 2.6; exit 3", lease=world.lease(2.4))
     world.launcher.launch(order)
     assert order.lease is not None
     extended = False

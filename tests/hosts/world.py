@@ -26,6 +26,7 @@ from engine.testing import FakeClock, ScriptedLauncher
 from tests.builders import NOON
 from tests.engine.world import World
 from tests.ledgers import Chosen
+from tests.postgres_ledgers import InServer
 
 LEASES = Leases(idempotent=timedelta(seconds=60), once=timedelta(minutes=15))
 
@@ -197,9 +198,11 @@ class HostsWorld(World):
     ) -> None:
         self.queue = Queue()
         self.hosts: dict[str, FakeHost] = {}
-        self.address = address_of(Chosen.ledgers.url(folder / ".jobfile" / "ledger.db"))
-        known = Chosen.ledgers._taken[folder / ".jobfile" / "ledger.db"]  # type: ignore[attr-defined]  # of a server
-        clock = ServerClock(settings.pop("at", NOON), known.superuser)
+        ledgers = Chosen.ledgers
+        assert isinstance(ledgers, InServer)
+        file = folder / ".jobfile" / "ledger.db"
+        self.address = address_of(ledgers.url(file))
+        clock = ServerClock(settings.pop("at", NOON), ledgers.superuser(file))
         super().__init__(folder, text, clock=clock, **settings)
         for name in hosts:
             self.add(name)

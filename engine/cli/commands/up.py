@@ -183,32 +183,41 @@ def command(
     signals = _Signals(manager, clock)
     signals.obey()  # first: once the lock is taken, others may signal its holder
     page = page_beside(served_at, place, clock, may_be_root=may_be_root)
-    if role is not None or labels or slots is not None or host_name:
-        part = Part(
-            config=config,
-            about=offered(host_name, labels, slots, config, role=role),
-            ended=signals.ended,
-            manager=manager,
-            duration=duration,
-        )
+    about = offered(host_name, labels, slots, config, role=role)
+    part = Part(config, about, signals.ended, manager, duration)
+    if role is None:
+        _run_engine(part, clock, form, signals, page, stops_jobs=stop_jobs)
+    else:
         with page:
-            _run_role(role or ALL, part, clock, form)
-        return GOOD
+            _run_role(role, part, clock, form)
+    return GOOD
+
+
+def _run_engine(
+    part: Part,
+    clock: SystemClock,
+    form: Form,
+    signals: "_Signals",
+    page: contextlib.AbstractContextManager[object],
+    *,
+    stops_jobs: bool,
+) -> None:
+    """Run one engine, which decides and executes."""
+    config, manager = part.config, part.manager
     outlets = _outlets(config, clock, form)
     session = _open(config, outlets.journal, clock)
     service = EngineService(
-        session, outlets.journal, clock, ended=signals.ended, manager=manager, alarm=_alarm(manager, config)
+        session, outlets.journal, clock, ended=part.ended, manager=manager, alarm=_alarm(manager, config)
     )
     signals.reload = service.wake
     _warn_of_labels(service.start(), config)
     manager.ready(f"runs {config.main_file}")
     with page:
-        signals.ended.wait(duration.total_seconds() if duration else None)
+        part.ended.wait(part.seconds)
     manager.stopping()
-    if stop_jobs and not service.trouble:
+    if stops_jobs and not service.trouble:
         _stop_jobs(service)
     _end(service, outlets)
-    return GOOD
 
 
 def _run_role(role: str, part: Part, clock: SystemClock, form: Form) -> None:

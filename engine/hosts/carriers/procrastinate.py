@@ -132,4 +132,4 @@ def make_carrier(shared: SharedLedger) -> ProcrastinateCarrier:
 
 def _unavailable(error: ProcrastinateException) -> StoreUnavailableError:
     said = " ".join(str(error.__cause__ or error).split())
-    return StoreUnavailableError(f"the queue of the ledger cannot be reached ({said}); it is tried again")
+    return StoreUnavailableError(f"the queue of the ledger cannot be reached ({said}); it is retried")

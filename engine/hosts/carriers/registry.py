@@ -17,7 +17,7 @@ EXTRAS: Final[Mapping[str, str]] = {"pgqueuer": "pgqueuer", "procrastinate": "po
 def make_carrier(name: str, shared: SharedLedger) -> Carrier:
     """Make a carrier on a ledger's server. Raises WrongUsageError for a name that is none."""
     if name not in EXTRAS:
-        raise WrongUsageError(f"there is no carrier `{name}`; JOBFILE_CARRIER is {' or '.join(EXTRAS)}")
+        raise WrongUsageError(f"JOBFILE_CARRIER is `{name}`; expected {' or '.join(EXTRAS)}")
     try:
         module = import_module(f"engine.hosts.carriers.{name}")
     except ImportError as error:

@@ -23,6 +23,7 @@ from engine.core.errors import (
     SupersededError,
 )
 from engine.ledger.connection import ROWS_AT_ONCE, Connection, Values
+from engine.ledger.host_ports import LEADER
 from engine.ledger.postgres.address import Address
 from engine.ledger.rows import db_text
 from engine.ledger.statements import read_statements
@@ -53,6 +54,7 @@ _COMMIT: Final = (
     f"insert into meta (key, value) values ('{CHANGE}', pg_current_xact_id()::text) "  # noqa: S608  a constant
     "on conflict (key) do update set value = excluded.value; commit"
 )
+_RING: Final = f"select pg_notify('jobfile_' || current_schema(), '{LEADER}')"
 _SNAPSHOT: Final = "begin isolation level repeatable read read only"
 _SETTINGS: Final = """
 select set_config('statement_timeout', %(statement)s, false),
