@@ -24,7 +24,7 @@ from engine.answers.invariants.checking import check_invariants
 from engine.ledger.postgres.address import address_of
 from engine.ledger.postgres.store import PostgresView
 from tests.acceptance.engines import children_of, pause, until
-from tests.acceptance.warm import JOBFILE
+from tests.acceptance.warm import JOBFILE, Jobfile
 from tests.postgres_servers import AS_NOBODY, FOUND, UNSAFE, Server, make_server
 
 ROOT = Path(__file__).parents[2]
@@ -49,6 +49,7 @@ done
 echo ready
 exec sleep infinity
 """
+SLOTS = "4"
 LEASE = 6
 LEASE_ONCE = 12
 TERM = 4
@@ -93,10 +94,12 @@ class RigHost:
         self.folder = rig.folder / name
         self.folder.mkdir()
         self._process: subprocess.Popen[bytes] | None = None
+        self.on_at = 0.0
 
     def on(self) -> None:
         """Switch it on."""
-        up = [JOBFILE, "up", "--role", "all", "--name", self.name, "--slots", "8"]
+        self.on_at = time.time()
+        up = [JOBFILE, "up", "--role", "all", "--name", self.name, "--slots", SLOTS]
         inside = f'hostname {self.name}; exec "$@"'
         unshare = ["unshare", "-p", "-f", "-m", "-u", "--kill-child=KILL", "--mount-proc"]
         with (self.folder / "out").open("ab") as out:
@@ -299,8 +302,12 @@ class Rig:
     def wait_for_all(self) -> None:
         """Wait until every host that has power takes work, and one leads."""
         wanted = sorted(host.name for host in self.hosts.values() if host.is_on)
-        there = "select name from host where ended_at is null and seen_at > now_us() - 3000000 order by name"
-        until(lambda: [name for (name,) in self.rows(there)] == wanted, "all hosts", patience=60)
+        there = "select name, seen_at from host where ended_at is null and seen_at > now_us() - 6000000 order by name"
+
+        def found() -> list[str]:
+            return [name for name, seen in self.rows(there) if seen > self.hosts[name].on_at * 1e6]
+
+        until(lambda: found() == wanted, "all hosts", patience=60)
         until(self.leader, "a leader", patience=60)
 
     def leader(self) -> str:
@@ -313,9 +320,18 @@ class Rig:
         known = {host.id_on_disk(): host.name for host in self.hosts.values()}
         return known.get(found[0][0], "")
 
-    def request(self, job: str, count: int = 1, *, host: str = "a") -> list[str]:
-        """Request runs of a job by hand on a host; their ids."""
-        return [self.hosts[host].say("run", job, "--detach").strip() for _ in range(count)]
+    def request(self, job: str, count: int = 1) -> list[str]:
+        """Request runs of a job by hand, beside the network; their ids."""
+        return [self._say("run", job, "--detach").strip() for _ in range(count)]
+
+    def _say(self, *arguments: str) -> str:
+        assert self.server is not None
+        environ = {**os.environ, "JOBFILE_STORE": self.server.url("shop")}
+        folder = self.hosts["a"].folder
+        with Jobfile([JOBFILE, *arguments], cwd=folder, stdout=subprocess.PIPE, text=True, env=environ) as asked:
+            out, _ = asked.communicate(timeout=60)
+        assert asked.returncode == 0, out
+        return str(out)
 
     def states(self, runs: Sequence[str]) -> list[tuple[str, str]]:
         """State and reason of runs."""
