@@ -27,6 +27,10 @@ SCHEDULER: Final = "scheduler"
 WORKER: Final = "worker"
 MAX_SLOTS: Final = 1_000
 """Maximum number of attempts that a host executes at once: each has a thread that waits for its end."""
+LONGEST_WAIT_SECONDS: Final = 4.0
+"""How long a part that has ended waits at most before it is started again: perhaps no other host leads, and
+a ledger that was away may have come back.
+"""
 ROLES: Final = (ALL, SCHEDULER, WORKER)
 
 
@@ -124,7 +128,8 @@ def run_all(part: Part) -> None:
     with ExitStack() as children:
         for role in (WORKER, SCHEDULER):
             argv = (sys.executable, "-m", "engine.cli.main", *_arguments(role))
-            children.enter_context(Kept(argv, SystemClock(), what=f"the {role}", tell=tell))
+            kept = Kept(argv, SystemClock(), what=f"the {role}", tell=tell, longest_wait=LONGEST_WAIT_SECONDS)
+            children.enter_context(kept)
         part.manager.ready("runs a scheduler and a worker")
         part.ended.wait(part.seconds)
         part.manager.stopping()

@@ -13,6 +13,8 @@ ASKS: Final = 4
 """How often a leader renews its lead before it would end."""
 WAIT_SECONDS: Final = 0.5
 """How often another engine asks for the lead."""
+RETRY_SECONDS: Final = 0.5
+"""After what time a renewal of a lead or of leases that failed is repeated: little is left of a short one."""
 SPARE_SECONDS: Final = 1.0
 """A leader ends this much before another may lead. Whatever it writes later is refused by the ledger."""
 

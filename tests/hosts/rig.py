@@ -328,7 +328,9 @@ class Rig:
         assert self.server is not None
         environ = {**os.environ, "JOBFILE_STORE": self.server.url("shop")}
         folder = self.hosts["a"].folder
-        with Jobfile([JOBFILE, *arguments], cwd=folder, stdout=subprocess.PIPE, text=True, env=environ) as asked:
+        with Jobfile(
+            [JOBFILE, *arguments], cwd=folder, stdout=subprocess.PIPE, text=True, env=environ
+        ) as asked:
             out, _ = asked.communicate(timeout=60)
         assert asked.returncode == 0, out
         return str(out)

@@ -5,6 +5,7 @@ host may do is a method here.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -79,6 +80,8 @@ class Network:
     def __init__(self, ledger: Any) -> None:
         self._ledger = ledger
         self.is_cut = False
+        self.loses: Callable[[str], str] = lambda _: ""
+        """What gets lost of a call: its `request`, its `answer`, or '' for nothing."""
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._ledger, name)
@@ -88,9 +91,11 @@ class Network:
 
     def _guarded(self, method: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **values: Any) -> Any:
-            if self.is_cut:
+            lost = "request" if self.is_cut else self.loses(method.__name__)
+            answer = None if lost == "request" else method(*args, **values)
+            if lost:
                 raise StoreUnavailableError("the ledger cannot be reached")
-            return method(*args, **values)
+            return answer
 
         return call
 
@@ -114,7 +119,7 @@ class FakeHost:
         self.world = world
         self.name = name
         self.slots, self.labels = slots, labels
-        self.launcher = ScriptedLauncher(world.clock)
+        self.launcher = world.launcher_of_host()
         self.processes = 0
         self.boots = 1
         self.is_frozen = False
@@ -151,7 +156,8 @@ class FakeHost:
             me=me,
             shared=self.network,  # type: ignore[arg-type]  # the ports, behind a cable
             renewals=self.network,  # type: ignore[arg-type]  # as above
-            settings=HostSettings(leases=LEASES),
+            settings=HostSettings(leases=world.leases),
+            hurry=self._hurry,
             store=store,  # type: ignore[arg-type]  # as above
             launcher=self.launcher,
             clock=world.clock,
@@ -160,6 +166,9 @@ class FakeHost:
         )
         self.hosting.begin()
         self._next = {"check": 0.0, "renew": 0.0}
+
+    def _hurry(self) -> None:
+        self._next["renew"] = 0.0
 
     def tick(self) -> None:
         """What the threads of its process do now."""
@@ -171,7 +180,7 @@ class FakeHost:
                 try:
                     wait = getattr(self.hosting, name)()
                 except StoreUnavailableError:
-                    wait = 2.0
+                    wait = 0.5
                 self._next[name] = now + wait
         self._take()
 
@@ -182,7 +191,8 @@ class FakeHost:
             if found is None:
                 break
             self.world.queue.waiting.remove(found)
-            self.hosting.take(found[1])
+            with suppress(StoreUnavailableError):
+                self.hosting.take(found[1])
 
     def finish(self, *, exit_code: int = 0) -> None:
         """Its jobs end by themselves."""
@@ -194,9 +204,15 @@ class HostsWorld(World):
     """A leader, and its hosts."""
 
     def __init__(
-        self, folder: Path, text: str, hosts: Sequence[str] = ("a", "b", "c"), **settings: Any
+        self,
+        folder: Path,
+        text: str,
+        hosts: Sequence[str] = ("a", "b", "c"),
+        leases: Leases = LEASES,
+        **settings: Any,
     ) -> None:
         self.queue = Queue()
+        self.leases = leases
         self.hosts: dict[str, FakeHost] = {}
         ledgers = Chosen.ledgers
         assert isinstance(ledgers, InServer)
@@ -214,8 +230,12 @@ class HostsWorld(World):
     def executor(self) -> Executor:
         self.shared = PostgresSharedLedger(self.address)
         return Offers(
-            store=self.store, shared=self.shared, carrier=self.queue, clock=self.clock, leases=LEASES
+            store=self.store, shared=self.shared, carrier=self.queue, clock=self.clock, leases=self.leases
         )
+
+    def launcher_of_host(self) -> ScriptedLauncher:
+        """What executes the attempts of a host."""
+        return ScriptedLauncher(self.clock)
 
     def pass_time(self, *, seconds: float) -> None:
         """Time passes for all, in seconds, or in longer steps if it is long."""
