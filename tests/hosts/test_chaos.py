@@ -356,6 +356,7 @@ class Chaos(HostsWorld):
                 assert run.last_attempt in ended_well, f"{run} {self.story()}"
             if run.state is RunState.SUCCEEDED and run.job == "course":
                 assert {one.step for one in ended_well if one.run_id == run.id} == {"one", "two", "three"}
+        assert self.unsound() == [], f"{self.unsound()} {self.story()}"
         self.check()
 
     def story(self) -> str:
