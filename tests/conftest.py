@@ -1,8 +1,12 @@
 """Settings for all tests."""
 
 import gc
+import os
+import re
+import shutil
+import tempfile
 from collections.abc import Generator, Iterator
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 
 import pytest
@@ -31,6 +35,7 @@ LONGEST = (
     "acceptance/test_container.py",
     "acceptance/test_crowd.py",
     "acceptance/test_store.py",
+    "acceptance/test_store_page.py",
     "acceptance/test_many.py",
     "acceptance/test_bad_files.py",
     "acceptance/test_without_engine.py",
@@ -48,11 +53,16 @@ LONGEST = (
 )
 """Files with tests that take many seconds and share nothing, the longest first."""
 
+MEMORY, ROOM = Path("/dev/shm"), 2 << 30
+"""Where temporary folders are, as long as that many bytes are free there."""
+YOUNG = 20000
+"""After how many new objects Python looks for garbage among them: after 700, that costs some percent."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """--update rewrites the golden files; review the difference like code.
 
-    --store postgres is for tests/web, and tests/engine/test_engine.py, test_past.py and test_faults.py.
+    --store postgres is for the tests that STORED names in the Makefile.
     """
     parser.addoption("--update", action="store_true", help="rewrite golden files")
     parser.addoption(
@@ -77,6 +87,40 @@ def in_server(
         made.close()
 
 
+def pytest_configure() -> None:
+    """Temporary folders are in memory where that can be: what a sync costs is not the question."""
+    if is_memory_good():
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
+
+def is_memory_good() -> bool:
+    """Whether programs can be executed there, and there is room: in containers there may be neither."""
+    if not os.access(MEMORY, os.W_OK):
+        return False
+    about = os.statvfs(MEMORY)
+    return not about.f_flag & os.ST_NOEXEC and about.f_bavail * about.f_frsize >= ROOM
+
+
+@pytest.fixture(scope="session")
+def disk(request: pytest.FixtureRequest) -> Iterator[Path]:
+    """A folder on a disk, for all tests of a worker. It stays when one of them has failed."""
+    folder = Path(tempfile.mkdtemp(prefix="jobfile-"))
+    yield folder
+    if not request.session.testsfailed:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+NUMBERS = count()
+
+
+@pytest.fixture
+def on_disk(disk: Path, request: pytest.FixtureRequest) -> Path:
+    """A new folder on a disk, for tests about disks, or about what users have."""
+    folder = disk / f"{re.sub(r'[^0-9A-Za-z]', '_', request.node.name)[:20]}{next(NUMBERS)}"
+    folder.mkdir()
+    return folder
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
     """What is collected lives as long as the process: looking for garbage in it would cost each test."""
@@ -84,6 +128,7 @@ def pytest_collection() -> Generator[None, object, object]:
     found = yield
     gc.freeze()
     gc.enable()
+    gc.set_threshold(YOUNG)
     return found
 
 

@@ -358,6 +358,10 @@ def _printed(process: "subprocess.Popen[bytes]", most: int, seconds: float) -> t
                 return bytes(out), bytes(complaint), f"printed more than {most:,} bytes"
             if is_over and not ready:
                 break
+    try:  # it closes its output before it has ended
+        process.wait(max(0.0, end - clock.elapsed()))
+    except subprocess.TimeoutExpired:
+        return bytes(out), bytes(complaint), f"did not end within {seconds:.0f} s"
     return bytes(out), bytes(complaint), ""
 
 

@@ -14,6 +14,7 @@ from engine.core.lifecycle import (
     AttemptState,
     Ended,
     Lost,
+    Run,
     RunState,
     StartError,
 )
@@ -45,14 +46,18 @@ class Here:
         launcher: Launcher,
         config: EngineConfig,
         adorn: Callable[[LaunchOrder], LaunchOrder | None] = lambda order: order,
+        config_for: Callable[[Run], EngineConfig | None] | None = None,
     ) -> None:
-        """`adorn` gets each order, and may add to it; None when it must not be sent after all."""
+        """`adorn` gets each order, and may add to it; None when it must not be sent after all. `config_for`
+        has the main file beside which a run is executed, or None when it cannot be executed here now.
+        """
+        self._config_for = config_for or (lambda _: config)
         self._adorn = adorn
         self._store = store
         self._clock = clock
         self._launcher = launcher
         self._config = config
-        self._outcomes = Outcomes(store, config, clock)
+        self._outcomes = Outcomes(store, config, clock, config_for=self._config_for)
         self._missed: dict[str, tuple[float, float]] = {}
 
     def room(self, flying: int) -> int:
@@ -67,7 +72,7 @@ class Here:
                 for one in starts[first : first + LAUNCHED_AT_ONCE]:
                     order = self._prepared(one, succeeded)
                     if order is None:
-                        continue  # a file did not answer in time; the rescuer notices the unstarted attempt
+                        continue  # a file is not here, or did not answer in time; it is noticed as unstarted
                     if isinstance(order, StartError):
                         failed[one.attempt.id] = order
                     elif (adorned := self._adorn(order)) is not None:
@@ -167,10 +172,13 @@ class Here:
         executed = as_executed(spec, run, one.attempt, now=now)
         if executed is None:
             return StartError(at=now, reason=Reason.DEADLINE, detail="its deadline passed before it started")
+        config = self._config_for(run)
+        if config is None:
+            return None
         return prepare(
             run,
             executed,
-            self._config,
+            config,
             now=now,
             last_success=succeeded[run.job],
             attempt=one.attempt,

@@ -8,15 +8,15 @@ from typing import Final
 
 from engine.config import EngineConfig
 from engine.core.errors import SupersededError
-from engine.core.hosts import Delivery, Host
+from engine.core.hosts import Delivery, Host, kept_for
 from engine.core.lifecycle import AttemptKey, Ended, Outcome, StartError
 from engine.core.reasons import Reason
 from engine.core.records import LiveAttempt
 from engine.execution.run_folders import free_bytes
 from engine.hosts.executor import Flight
 from engine.hosts.here import Here
-from engine.hosts.settings import HostSettings
 from engine.hosts.sweeping import Sweeper
+from engine.hosts.trees import Trees
 from engine.ledger.host_ports import LEADER, SharedLedger
 from engine.ledger.store_ports import Store
 from engine.ports import Alive, Clock, Launcher, LaunchOrder, Lease, NotStarted, Stop
@@ -28,7 +28,7 @@ CHECK_SECONDS: Final = 1.0
 RENEW_SECONDS: Final = 5.0
 """How often leases are renewed, at least."""
 RENEWALS: Final = 6
-"""How often a lease is renewed before it would end. Its supervisor sends SIGTERM when half of a short one is over."""
+"""How often a lease is renewed before it would end. SIGTERM may come when half of it is over."""
 SWEEP_SECONDS: Final = 60.0
 START_SECONDS: Final = 10.0
 """How long after its order was sent a supervisor may begin an attempt."""
@@ -73,28 +73,33 @@ class Hosting:
         clock: Clock,
         host_clock: Clock,
         config: EngineConfig,
-        settings: HostSettings,
-        hurry: Callable[[], None] = lambda: None,
+        revision_of: Callable[[int], str] = lambda _: "",
+        on_taken: Callable[[], None] = lambda: None,
     ) -> None:
         """`clock` is the ledger's; with `host_clock`, that of this host, its supervisors stamp evidence.
 
-        `renewals` has a connection of its own: nothing that is slow may delay them. `hurry` makes `renew` due
-        at once.
+        `renewals` has a connection of its own: nothing that is slow may delay them. `revision_of` returns
+        the commit that a generation was applied from. `on_taken` is called when there is a lease to renew.
         """
         self._me = me
         self._shared = shared
         self._renewals = renewals
         self._store = store
-        self._settings = settings
-        self._hurry = hurry
-        self._rhythm = RENEW_SECONDS
-        """After how many seconds leases are renewed again."""
         self._sweeper = Sweeper(store, config, clock)
         self._launcher = launcher
         self._clock = clock
         self._host_clock = host_clock
         self._config = config
-        self._here = Here(store=store, clock=clock, launcher=launcher, config=config, adorn=self._adorned)
+        self._on_taken = on_taken
+        self._trees = Trees(config, host_clock, revision_of)
+        self._here = Here(
+            store=store,
+            clock=clock,
+            launcher=launcher,
+            config=config,
+            adorn=self._adorned,
+            config_for=self._trees.config_for,
+        )
         self._held: dict[str, _Held] = {}
         self._taking: set[str] = set()
         self._unanswered: set[str] = set()
@@ -118,6 +123,10 @@ class Hosting:
     def sweep(self) -> float:
         """Delete old folders of runs that are no more; the seconds until the next part."""
         self._sweeper.sweep()
+        with self._lock:
+            held = [*self._held]
+        runs = (self._store.run(name.partition("-")[0]) for name in held)
+        self._trees.sweep(run for run in runs if run is not None)
         return SWEEP_SECONDS
 
     def begin(self) -> None:
@@ -152,14 +161,14 @@ class Hosting:
                     if name not in self._taking:
                         self._doubt(delivery, asked_at)
                     continue
-                until = self._until(delivery, asked_at)
+                until = asked_at + kept_for(delivery.lease)
                 self._held[name] = held._replace(until=until)
             self._launcher.extend(self._config.attempt_dir(delivery.attempt), until)
         for name in known_before - renewed.keys():
             self._give_up(name)
         self._sign()
-        self._rhythm = min([RENEW_SECONDS, *map(_rhythm_of, renewed.values())])
-        return self._rhythm
+        leases = [one.lease.total_seconds() for one in renewed.values()]
+        return min([RENEW_SECONDS, *(seconds / RENEWALS for seconds in leases)])
 
     def check(self) -> float:
         """Report what began and what ended; the seconds until the next check."""
@@ -211,18 +220,13 @@ class Hosting:
             self._unanswered.discard(attempt.id)
             if delivery is None:
                 return None
-            held = self._keep(delivery, self._until(delivery, asked_at))
+            held = self._keep(delivery, asked_at + kept_for(delivery.lease))
         finally:
             with self._has_slot:
                 self._taking.discard(attempt.id)
-        if _rhythm_of(delivery) < self._rhythm:
-            self._hurry()
+        self._on_taken()
         self._start(held)
         return held.over
-
-    def _until(self, delivery: Delivery, asked_at: float) -> float:
-        """The end of a lease that the ledger gave, or renewed, after this process had asked."""
-        return asked_at + (delivery.lease - self._settings.margin_of(delivery.lease)).total_seconds()
 
     def _keep(self, delivery: Delivery, until: float, *, is_lost: bool = False) -> _Held:
         is_begun = delivery.started_at is not None
@@ -254,6 +258,9 @@ class Hosting:
         starts = still_to_start(Courses(self._store), held.key)
         if not starts:  # its run was cancelled meanwhile
             self._report(held, StartError(at=self._clock.now(), reason=Reason.NOT_TAKEN))
+            return
+        if self._trees.config_for(starts[0].run) is None:
+            self._give_back(held)
             return
         for error in self._here.launch(starts).values():
             self._report(held, error)
@@ -312,7 +319,7 @@ class Hosting:
         since = self._doubts.setdefault(name, now)
         patience = DOUBT_SECONDS + (0 if name in self._unanswered else START_SECONDS)
         if self._is_executed(delivery):
-            self._adopt(delivery, self._until(delivery, asked_at))
+            self._adopt(delivery, asked_at + kept_for(delivery.lease))
         elif now - since >= patience:
             self._shared.holding.give_back(delivery.attempt, host=self._me.id)
             self._unanswered.discard(name)
@@ -343,10 +350,6 @@ class Hosting:
     def _ahead(self) -> timedelta:
         """How far the ledger's clock is ahead of the one that stamps the evidence here."""
         return self._clock.now() - self._host_clock.now()
-
-
-def _rhythm_of(delivery: Delivery) -> float:
-    return delivery.lease.total_seconds() / RENEWALS
 
 
 def _moved(outcome: Outcome, by: timedelta) -> Outcome:

@@ -1,5 +1,6 @@
 """What an ended attempt left, for the worker: it looks at the disk without waiting for a slow one."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
@@ -18,8 +19,16 @@ CHECK_SECONDS: Final = 60.0
 class Outcomes:
     """Adds to the ends of attempts which check of `expect` they do not pass."""
 
-    def __init__(self, store: Execution, config: EngineConfig, clock: Clock) -> None:
-        """Nothing was asked yet."""
+    def __init__(
+        self,
+        store: Execution,
+        config: EngineConfig,
+        clock: Clock,
+        *,
+        config_for: Callable[[Run], EngineConfig | None],
+    ) -> None:
+        """Nothing was asked yet. `config_for` has the main file beside which a run was executed."""
+        self._config_for = config_for
         self._store = store
         self._config = config
         self._clock = clock
@@ -39,8 +48,9 @@ class Outcomes:
         attempts = self._last_of_each_step(attempt) if has_steps(spec) else [attempt]
         began_at = run.started_at or ended.started_at
         asked_at = self._asked_at.setdefault(attempt.id, self._clock.elapsed())
+        config = self._config_for(run) or self._config
         try:
-            unmet = unmet_on_disk(run, spec, attempts, self._config, began_at=began_at)
+            unmet = unmet_on_disk(run, spec, attempts, config, began_at=began_at)
         except (NotYetError, NoAnswerError):
             if self._clock.elapsed() - asked_at < CHECK_SECONDS:
                 return None

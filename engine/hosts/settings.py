@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Final
 
 from engine.core.errors import WrongUsageError
-from engine.core.hosts import GRACE, LEASE, LEASE_ONCE, MARGIN, TERM, Leases
+from engine.core.hosts import GRACE, LEASE, LEASE_ONCE, TERM, Leases
 from engine.hosts.carriers.registry import DEFAULT
 from jobfile.model.namedtuple import NamedTuple
 
@@ -15,8 +15,6 @@ LEASE_ONCE_VARIABLE: Final = "JOBFILE_LEASE_ONCE"
 TERM_VARIABLE: Final = "JOBFILE_LEADER_TERM"
 SHORTEST_LEASE: Final = timedelta(seconds=6)
 """It has to be renewed three times, and to end before another host may take over."""
-SHORT_PART: Final = 6
-"""The margin of a short lease is this part of it: with more, there would be no time for renewals."""
 SHORTEST_TERM: Final = timedelta(seconds=2)
 
 
@@ -24,14 +22,9 @@ class HostSettings(NamedTuple):
     """How long hosts may keep attempts, how long a leader leads, and what brings offers."""
 
     leases: Leases = Leases()
-    margin: timedelta = MARGIN
     grace: timedelta = GRACE
     term: timedelta = TERM
     carrier: str = DEFAULT
-
-    def margin_of(self, lease: timedelta) -> timedelta:
-        """How long before the end of a lease its job is killed: less for a short one."""
-        return min(self.margin, lease / SHORT_PART)
 
 
 def host_settings(environ: Mapping[str, str]) -> HostSettings:

@@ -142,6 +142,38 @@ class Hints(Protocol):
         ...
 
 
+class HostsView(Protocol):
+    """What commands and pages read of hosts, with no right to write."""
+
+    def are_sharing(self) -> bool:
+        """Whether hosts execute the attempts of this ledger; one engine may have it for itself."""
+        ...
+
+    def leader(self) -> Leader | None:
+        """Who leads or led last."""
+        ...
+
+    def all(self) -> Sequence[Host]:
+        """All hosts, by name."""
+        ...
+
+    def open(self) -> Sequence[Delivery]:
+        """What is offered or held, by fence."""
+        ...
+
+    def of_runs(self, runs: Sequence[str]) -> Sequence[Delivery]:
+        """All attempts of runs that were ever offered, by fence."""
+        ...
+
+    def without_run(self) -> int:
+        """The number of ended attempts whose run is deleted."""
+        ...
+
+    def now(self) -> datetime:
+        """The ledger's clock."""
+        ...
+
+
 class SharedLedger(Protocol):
     """The ports of a ledger that several hosts share, over one connection; threads may share it."""
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from engine.core.step_states import StepRun
     from engine.ledger.access_ports import Granted
     from engine.ledger.following_ports import Followed
+    from engine.ledger.host_ports import HostsView
     from engine.ledger.late_ports import LateHistory
     from engine.ledger.slot_ports import Slots
     from engine.ledger.soundness_ports import Soundness
@@ -313,6 +314,11 @@ class View(Opened, Current, History, Overview, Generations, EngineHistory, Backf
     following: Followed
     access: Granted
     totals: Totals
+
+    @property
+    def hosts(self) -> HostsView | None:
+        """The hosts; None for a ledger that hosts cannot share."""
+        ...
 
     @property
     def slots(self) -> Slots:

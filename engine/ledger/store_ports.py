@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from engine.ledger.access_ports import Granting
     from engine.ledger.event_ports import Backfills, Keys, Outbox, TriggerEvents
     from engine.ledger.following_ports import Following
+    from engine.ledger.host_ports import Hosts
     from engine.ledger.late_ports import Lateness
     from engine.ledger.past_ports import Artifacts, Past
     from engine.ledger.step_ports import Steps
@@ -435,6 +436,15 @@ class Admitting(Auditing, Protocol):
     access: Granting
 
 
+class Draining(Auditing, Protocol):
+    """For the caller that lets a host take nothing new."""
+
+    @property
+    def hosts(self) -> Hosts | None:
+        """The hosts; None for a ledger that hosts cannot share."""
+        ...
+
+
 class Sessions(Transactions, Protocol):
     """For the session: one started engine process, and its heartbeat."""
 
@@ -480,6 +490,7 @@ class Store(
     Sending,
     AuditTrail,
     Admitting,
+    Draining,
     Sessions,
     Protocol,
 ):

@@ -1,8 +1,7 @@
 """A host that executes attempts: its lock, its launcher, its threads, and what brings it offers."""
 
-import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -25,11 +24,10 @@ from engine.hosts.lead import RETRY_SECONDS as RENEWAL_RETRY
 from engine.hosts.settings import HostSettings
 from engine.hosts.shared_clock import SharedClock
 from engine.ledger.host_ports import LEADER
-from engine.ledger.opening import open_ledger, open_shared
+from engine.ledger.opening import open_ledger, open_shared, open_view
 from engine.ports import Clock, Journal
 from engine.service.threads import Threads
 from jobfile import __version__
-from jobfile.model.namedtuple import NamedTuple
 
 HOLDER: Final = "a host"
 """How the lock of a state folder names its holder."""
@@ -38,25 +36,19 @@ RETRY_SECONDS: Final = 2.0
 NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Offered(NamedTuple):
-    """What a host offers to the leader."""
-
-    name: str
-    labels: tuple[str, ...]
-    slots: int
-
-
 class HostService:
     """One host on one state folder. What it executes outlives it."""
 
     def __init__(
         self,
         config: EngineConfig,
-        offered: Offered,
         settings: HostSettings,
         journal: Journal,
         clock: Clock,
         *,
+        name: str,
+        labels: Sequence[str],
+        slots: int,
         ended: threading.Event,
     ) -> None:
         """Take the state folder, and connect to the ledger. `ended` is set to request the end."""
@@ -75,11 +67,12 @@ class HostService:
         allow_many_files()
         reap_orphans(is_own=self._launcher.is_launcher)
         self._store = open_ledger(config.ledger_url)
+        self._view = open_view(config.ledger_url)
         self._shared = open_shared(config.ledger_url)
         self._renewals = open_shared(config.ledger_url)
         self._clock = SharedClock(clock, self._renewals.hosts.now)
         self._carrier = make_carrier(settings.carrier, self._shared)
-        self.me: Final = _host(config, offered)
+        self.me: Final = _host(config, name, labels, slots)
         self._hosting = Hosting(
             me=self.me,
             shared=self._shared,
@@ -89,8 +82,8 @@ class HostService:
             clock=self._clock,
             host_clock=clock,
             config=config,
-            settings=settings,
-            hurry=lambda: self.threads.wake("leases"),
+            on_taken=lambda: self.threads.wake("leases"),
+            revision_of=self._revision_of,
         )
 
     @property
@@ -129,6 +122,10 @@ class HostService:
         self._launcher.close()
         self._journal.report(HostStopped(host=self.me.name, running=running))
         self._lock.release()
+
+    def _revision_of(self, generation: int) -> str:
+        found = self._view.generation(generation)
+        return "" if found is None else found.revision
 
     def _renew(self) -> float:
         wait = self._hosting.renew()
@@ -187,15 +184,15 @@ def begin_beside(name: str, act: Callable[[], None], *, journal: Journal, ended:
     threading.Thread(target=repeat, name=name, daemon=True).start()
 
 
-def _host(config: EngineConfig, offered: Offered) -> Host:
+def _host(config: EngineConfig, name: str, labels: Sequence[str], slots: int) -> Host:
     return Host(
         id=host_id(config.state_dir),
-        name=offered.name or os.uname().nodename,
+        name=name,
         process=new_run_id(),
         boot_id=current_boot_id(),
         version=__version__,
-        labels=tuple(sorted({*offered.labels})),
-        slots=offered.slots,
+        labels=tuple(sorted({*labels})),
+        slots=slots,
         is_draining=False,
         seen_at=NEVER,
         ended_at=None,

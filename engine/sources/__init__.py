@@ -8,6 +8,7 @@ __all__ = [
     "folder",
     "folder_watch",
     "git",
+    "git_export",
     "git_revisions",
     "git_tree",
     "includes",

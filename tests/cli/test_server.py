@@ -159,6 +159,7 @@ def test_with_a_key_asking_a_server_twice_is_safe(here: Here) -> None:
 
 def test_a_run_is_cancelled_at_a_server_and_a_job_paused_and_resumed(here: Here) -> None:
     slow = here.there("run", "slow", "--detach").out.strip()
+    until(lambda: here("logs", slow).out == "begun\n", "it runs")
     assert re.match(r"run \w{8} of slow: cancel", here.there("cancel", slow, "--why", "enough").out)
     assert here.there("wait", slow).code == 1
     assert here.there("pause", "bad", "--why", "vendor").out.startswith("bad is paused; ")

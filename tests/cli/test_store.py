@@ -1,5 +1,7 @@
 """`--store` and JOBFILE_STORE: the ledger is in a real PostgreSQL server."""
 
+import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -15,6 +17,7 @@ from engine.host.lock import EngineLock
 from engine.ledger.opening import open_ledger
 from engine.ledger.store_ports import Store
 from engine.service.claiming import Claim
+from jobfile import client
 from tests.builders import MINUTE, NOON, a_job, a_run, compiled
 from tests.cli.conftest import Jobfile
 from tests.cli.test_files import fits
@@ -100,6 +103,67 @@ def test_a_wrong_store_is_refused_before_anything_is_done(
         assert "the ledger postgresql://127.0.0.1:1/x cannot be reached (connection failed" in refused.err
         assert "secret" not in refused.err
     assert not (tmp_path / ".jobfile" / "ledger.db").exists()
+
+
+def test_tokens_metrics_and_completion_know_a_ledger_in_a_server(
+    shared: Jobfile, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    def completed(*words: str) -> str:
+        return shared("completion", "bash", "--", *words).out
+
+    assert shared("apply", "--yes").code == 0
+    assert shared("token", "add", "bot", "--role", "operator").code == 0
+    assert [one["name"] for one in shared("token", "list", "--json").json["tokens"]] == ["bot"]
+    assert shared("token", "revoke", "bot").code == 0
+    assert shared("run", "bad").code == 1
+    (run,) = shared("runs", "--json").json["runs"]
+    assert 'jobfile_job_state{job_name="bad",state="failed"} 1.0' in shared("metrics").out
+    assert run["id"][:8] in completed("retry", "")
+    monkeypatch.delenv("JOBFILE_STORE")
+    assert run["id"][:8] not in completed("retry", "")
+    assert run["id"][:8] in completed("retry", "--store", url, "")
+    refused = shared("ui", "--store", url)
+    assert (refused.code, "the page is not served at an address" in refused.err) == (1, True)
+
+
+def test_programs_submit_to_a_ledger_in_a_server(
+    shared: Jobfile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    with pytest.raises(client.RefusedError, match="nothing is recorded yet in postgresql:///cli-"):
+        client.submit("good")
+    assert shared("apply", "--yes").code == 0
+    there = tmp_path / "another-host"
+    monkeypatch.delenv("JOBFILE_STORE")
+    with pytest.raises(client.RefusedError, match=r"nothing is recorded yet in .*another-host"):
+        client.submit("good", state_dir=there)
+    first = client.submit("good", {"name": "anna"}, key="k", state_dir=there, store=url)
+    assert not there.exists(), "a program needs no state folder"
+    monkeypatch.setenv("JOBFILE_STORE", url)
+    assert client.submit("good", {"name": "anna"}, key="k").id == first.id
+    with client.Client(state_dir=there) as own:
+        assert own.is_engine_running() is False
+        made = own.submit_many([("good", {"name": "kari"}), ("bad", {})])
+        child = os.fork()
+        if not child:
+            os._exit(0 if own.submit("bad").state else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert own.submit("bad").state
+    runs = shared("runs", "--json").json["runs"]
+    assert len(runs) == 5
+    assert {first.id, *(one.id for one in made)} < {one["id"] for one in runs}
+    with pytest.raises(client.UnknownJobError, match="did you mean `good`"):
+        client.submit("goood")
+
+
+def test_a_program_learns_no_password_from_an_error(tmp_path: Path) -> None:
+    for store, kind in {
+        "postgresql://anna:secret@127.0.0.1:1/x": client.UnavailableError,
+        "mysql://anna:secret@db/x": client.RefusedError,
+        "postgresql://anna:sec/ret@db/x": client.RefusedError,
+    }.items():
+        with pytest.raises(kind) as caught:
+            client.submit("good", state_dir=tmp_path, store=store)
+        assert not re.search(r"sec\W?ret", str(caught.value)), store
 
 
 Opened = Callable[[str], tuple[Store, EngineConfig]]

@@ -34,6 +34,7 @@ from jobfile.client import (
     submit_many,
 )
 from tests.engine.world import World
+from tests.ledgers import Chosen
 from tests.soak import examples
 
 JOBS = """\
@@ -57,12 +58,14 @@ jobs:
   free: {concurrency: {limit: none}, run: 'true', params: {x: {type: string, default: ''}}}
 """
 FAR = 10**6
+IN_FILE = pytest.mark.skipif("config.getoption('store') != 'sqlite'", reason="about a ledger in a file")
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """An engine without threads; the client's clock is that of the machine."""
     made = World(tmp_path, JOBS, at=datetime.now(UTC) + timedelta(seconds=5))
+    monkeypatch.setenv("JOBFILE_STORE", Chosen.ledgers.url(made.config.ledger))
     WakePipe(made.config.state_dir, lambda _: None).close()  # its pipe proves that the folder was made here
     yield made
     made.crash()
@@ -166,6 +169,7 @@ def test_the_overlap_policy_of_the_job_decides(world: World, client: Client) -> 
     assert client.submit("busy", key="k").is_duplicate is False, "what did not run has no key"
 
 
+@IN_FILE
 def test_the_engine_is_woken_and_its_absence_can_be_asked(world: World, client: Client) -> None:
     woken: list[str] = []
     pipe = WakePipe(world.config.state_dir, woken.append)
@@ -202,7 +206,8 @@ def test_each_key_has_one_run_and_each_request_without_one_its_own(
 ) -> None:
     world = World(tmp_path_factory.mktemp("world"), JOBS)
     WakePipe(world.config.state_dir, lambda _: None).close()
-    with Client(state_dir=world.config.state_dir) as client:
+    url = Chosen.ledgers.url(world.config.ledger)
+    with Client(state_dir=world.config.state_dir, store=url) as client:
         requests = [("hello", {"user_id": n}, key) for n, key in asked]
         if together:
             made = list(client.submit_many(requests))
@@ -217,6 +222,7 @@ def test_each_key_has_one_run_and_each_request_without_one_its_own(
             assert one.id == first.setdefault(key or one.id, one.id)
         assert sum(one.is_duplicate for one in made) == len(asked) - len(keys) - plain
     world.crash()
+    Chosen.ledgers.give_back(world.config.ledger)
 
 
 # What is refused
@@ -286,6 +292,7 @@ def test_without_jobs_in_force_there_is_nothing_to_submit_to(tmp_path: Path) -> 
     world.crash()
 
 
+@IN_FILE
 def test_a_ledger_that_others_write_to_is_waited_for_and_then_refused(world: World, client: Client) -> None:
     client.submit("free")
     with sqlite3.connect(world.config.ledger, isolation_level=None) as other:
@@ -311,6 +318,7 @@ def small_disk(path: Path) -> Iterator[Path]:
         subprocess.run(["umount", "-l", str(path)], check=True)
 
 
+@IN_FILE
 def test_a_full_disk_is_an_error_and_the_next_submission_works(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk") as disk:
         world = World(disk, JOBS)
@@ -337,6 +345,7 @@ def test_a_full_disk_is_an_error_and_the_next_submission_works(tmp_path: Path) -
         world.crash()
 
 
+@IN_FILE
 def test_a_ledger_of_a_newer_version_is_refused_before_anything_is_written(
     world: World, client: Client
 ) -> None:
@@ -355,6 +364,7 @@ def test_a_ledger_of_a_newer_version_is_refused_before_anything_is_written(
     assert len(all_runs(world)) == 2
 
 
+@IN_FILE
 def test_a_ledger_of_an_older_version_is_not_migrated(world: World) -> None:
     with sqlite3.connect(world.config.ledger) as older:
         older.execute("pragma user_version = 3")
@@ -364,6 +374,7 @@ def test_a_ledger_of_an_older_version_is_not_migrated(world: World) -> None:
     assert world.store._db.pragma("user_version") == 3
 
 
+@IN_FILE
 def test_a_state_folder_that_was_replaced_is_opened_again(tmp_path: Path) -> None:
     worlds = [World(tmp_path / name, JOBS) for name in ("old", "new")]
     for world in worlds:
@@ -383,6 +394,7 @@ def test_a_state_folder_that_was_replaced_is_opened_again(tmp_path: Path) -> Non
     old.crash()
 
 
+@IN_FILE
 def test_another_user_is_told_whose_folder_it_is(world: World, tmp_path: Path) -> None:
     for folder in (tmp_path, *tmp_path.parents):
         if folder.stat().st_uid == 0 and folder != Path("/"):
@@ -554,6 +566,7 @@ def test_all_public_names_say_what_they_are_for() -> None:
         assert getattr(jobfile.client, name).__doc__
 
 
+@IN_FILE
 def test_the_functions_keep_few_clients(world: World, tmp_path: Path) -> None:
     submit("free", state_dir=world.config.state_dir)
     for number in range(api.MAX_KEPT + 3):

@@ -22,6 +22,11 @@ def test_a_program_is_heard() -> None:
     assert heard("cat; echo no >&2; exit 3", text=b"a\nb") == Heard(code=3, out=b"a\nb", complaint=b"no\n")
 
 
+def test_a_program_that_has_closed_its_output_is_not_ended_before_it_ends() -> None:
+    assert heard("exec >&- 2>&-; sleep 0.2; exit 3").code == 3
+    assert heard("exec >&- 2>&-; sleep 60", seconds=0.2).trouble == "did not end within 0 s"
+
+
 def test_a_text_larger_than_a_pipe_is_given_and_taken() -> None:
     text = b"x" * 1_000_000
     assert heard("cat", text=text, most=len(text)).out == text

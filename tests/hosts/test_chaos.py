@@ -331,9 +331,7 @@ class Chaos(HostsWorld):
                 at = flight.end.ended_at if isinstance(flight.end, Ended) else flight.end.at
                 code = flight.end.exit_code if isinstance(flight.end, Ended) else None
                 key = flight.order.attempt
-                found.append(
-                    Executed(host.name, key, flight.launched_at.timestamp(), at.timestamp(), code)
-                )
+                found.append(Executed(host.name, key, flight.launched_at.timestamp(), at.timestamp(), code))
         return found
 
     def judge(self) -> None:
@@ -341,7 +339,9 @@ class Chaos(HostsWorld):
         self.check_once()
         found = self.executions()
         runs = {run.id: run for job in ("solo", "again", "once", "often", "course") for run in self.runs(job)}
-        for (run_id, step, item), attempts in _grouped(found, lambda one: one.attempt[0::2] + one.attempt[3:]):
+        for (run_id, step, item), attempts in _grouped(
+            found, lambda one: one.attempt[0::2] + one.attempt[3:]
+        ):
             job = runs[run_id].job
             assert job in MAY_REPEAT or len(attempts) == 1, f"{job} {step} {item} {attempts} {self.story()}"
         for job in ONE_AT_A_TIME:

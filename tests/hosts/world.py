@@ -14,15 +14,15 @@ from typing import Any
 import psycopg
 
 from engine.core.errors import StoreUnavailableError
-from engine.core.hosts import Host, Leases, Offer, queue_of, queues_of
+from engine.core.hosts import HOME, Host, Leases, Offer, queue_of, queues_of
 from engine.core.lifecycle import AttemptKey
 from engine.hosts.executor import Executor
 from engine.hosts.hosting import Hosting
 from engine.hosts.offers import Offers
-from engine.hosts.settings import HostSettings
 from engine.ledger.postgres.address import address_of
 from engine.ledger.postgres.shared import PostgresSharedLedger
 from engine.ledger.rows import to_us
+from engine.service.claiming import OF_HOSTS
 from engine.testing import FakeClock, ScriptedLauncher
 from tests.builders import NOON
 from tests.engine.world import World
@@ -156,18 +156,18 @@ class FakeHost:
             me=me,
             shared=self.network,  # type: ignore[arg-type]  # the ports, behind a cable
             renewals=self.network,  # type: ignore[arg-type]  # as above
-            settings=HostSettings(leases=world.leases),
-            hurry=self._hurry,
             store=store,  # type: ignore[arg-type]  # as above
             launcher=self.launcher,
             clock=world.clock,
             host_clock=world.clock,
+            on_taken=self.renew_now,
             config=replace(world.config, state_dir=state_dir, max_running=self.slots, min_free_bytes=0),
         )
         self.hosting.begin()
         self._next = {"check": 0.0, "renew": 0.0}
 
-    def _hurry(self) -> None:
+    def renew_now(self) -> None:
+        """Renew the leases at the next tick."""
         self._next["renew"] = 0.0
 
     def tick(self) -> None:
@@ -184,9 +184,13 @@ class FakeHost:
                 self._next[name] = now + wait
         self._take()
 
+    @property
+    def _serves(self) -> bool:
+        return not self.network.is_cut and self.hosting.takes_work
+
     def _take(self) -> None:
         own = queues_of(self.labels)
-        while not self.network.is_cut and self.hosting.running < self.slots:
+        while self._serves and self.hosting.running < self.slots:
             found = next((one for one in self.world.queue.waiting if one[0] in own), None)
             if found is None:
                 break
@@ -217,15 +221,22 @@ class HostsWorld(World):
         ledgers = Chosen.ledgers
         assert isinstance(ledgers, InServer)
         file = folder / ".jobfile" / "ledger.db"
-        self.address = address_of(ledgers.url(file))
+        self.url = ledgers.url(file)
+        self.address = address_of(self.url)
         clock = ServerClock(settings.pop("at", NOON), ledgers.superuser(file))
         super().__init__(folder, text, clock=clock, **settings)
+        with self.store.transaction():
+            self.store.past.note(HOME, OF_HOSTS.to_text())
         for name in hosts:
             self.add(name)
 
     def add(self, name: str, **settings: Any) -> FakeHost:
         self.hosts[name] = FakeHost(self, name, **settings)
         return self.hosts[name]
+
+    def lead(self, host: str, *, length: timedelta = timedelta(hours=1)) -> None:
+        """The engine of this world leads, on a host."""
+        self.shared.leadership.acquire(f"engine-{host}", host=host, length=length)
 
     def executor(self) -> Executor:
         self.shared = PostgresSharedLedger(self.address)

@@ -61,6 +61,16 @@ def test_signed_in_by_the_code_the_page_is_live_and_quiet(browser: Browser, serv
     page.evaluate("document.activeElement.blur()")
     assert say(folder, "pause", "hello", "--why", "by <i>hand</i>").returncode == 0
     page.get_by_text("by <i>hand</i>").wait_for(timeout=20_000)
+    assert troubles == []
+    page.route("**/jobs*", lambda asked: asked.fulfill(status=503))  # the ledger cannot be reached
+    assert say(folder, "resume", "hello").returncode == 0
+    page.get_by_text("stale since").wait_for(timeout=20_000)
+    assert page.get_by_text("by <i>hand</i>").is_visible()
+    page.unroute("**/jobs*")
+    assert say(folder, "pause", "hello", "--why", "again").returncode == 0
+    page.get_by_text("again").wait_for(timeout=20_000)
+    assert page.get_by_text("stale since").is_hidden()
+    troubles.clear()
     page.get_by_role("button", name="Sign out", exact=True).click()
     page.wait_for_url(f"{server.url}login")
     assert troubles == []
@@ -76,11 +86,13 @@ def test_a_job_is_run_and_its_run_is_cancelled_from_their_pages(browser: Browser
     page.goto(say(server.state.parent, "ui", "--no-browser").stdout.strip())
     page.wait_for_url(re.compile(re.escape(server.url) + r"(\?.*)?$"))
     page.goto(f"{server.url}jobs")
-    page.get_by_role("link", name="hello").click()
+    with page.expect_navigation():
+        page.get_by_role("link", name="hello").click()
     assert page.get_by_text("<b>Hello</b><script>").first.is_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     page.get_by_role("link", name="Run now…").click()
-    page.get_by_role("button", name="Show what it would do").click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Show what it would do").click()
     assert page.get_by_text("echo hi").is_visible()
     page.get_by_role("button", name="Run it now").click()
     page.wait_for_url(f"{server.url}runs/*")

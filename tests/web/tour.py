@@ -115,7 +115,8 @@ class Tour(NamedTuple):
         """Go to a page."""
         page.goto(f"{self.url}{self.pages[name]}")
         if name == "dry-run":
-            page.get_by_role("button", name="Show what it would do").click()
+            with page.expect_navigation():  # until its stylesheet is in force: a click alone does not wait
+                page.get_by_role("button", name="Show what it would do").click()
 
 
 @contextlib.contextmanager

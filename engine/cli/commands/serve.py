@@ -8,7 +8,7 @@ from engine.cli.place import place_options
 from engine.cli.serving import allow_root_option, serve_options
 from engine.core.access import Role
 from engine.host.environment import environment
-from engine.host.hardening import PARENT, die_with_parent
+from engine.host.hardening import PARENT, die_with_parent, make_undumpable
 
 
 @click.command("serve")
@@ -59,6 +59,7 @@ def command(
     address, everyone needs a token:  jobfile ui  opens a browser that is signed in, and  jobfile token add
     makes a token. At the socket, which only this user can open, no token is needed.
     """
+    make_undumpable()  # first: jobs of this user may run, and the environment may have a password
     parent = environment().get(PARENT)
     if parent:
         die_with_parent(int(parent))

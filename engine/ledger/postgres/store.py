@@ -4,6 +4,8 @@ from typing import Self
 
 from engine.ledger.postgres.address import Address
 from engine.ledger.postgres.connection import PostgresConnection
+from engine.ledger.postgres.deliveries import PostgresHostsView
+from engine.ledger.postgres.hosts import PostgresHosts
 from engine.ledger.postgres.migrate import migrate, refuse_other
 from engine.ledger.relational.store import LedgerStore
 from engine.ledger.relational.view import LedgerView
@@ -36,12 +38,18 @@ class PostgresStore(LedgerStore):
             raise
         return cls(connection)
 
+    @property
+    def hosts(self) -> PostgresHosts:
+        return PostgresHosts(self._db)
+
     def refuse_other_version(self) -> None:
         refuse_other(self._db)
 
 
 class PostgresView(LedgerView):
     """Implements `View`."""
+
+    _db: PostgresConnection
 
     @classmethod
     def open(cls, address: Address) -> Self:
@@ -53,3 +61,7 @@ class PostgresView(LedgerView):
             connection.close()
             raise
         return cls(connection)
+
+    @property
+    def hosts(self) -> PostgresHostsView:
+        return PostgresHostsView(self._db)

@@ -178,6 +178,7 @@ def runs(visit: Visit) -> Answered:
         runs=found.runs[part],
         artifacts=found.artifacts[part],
         lines=found.lines[part],
+        hosts=found.hosts[part],
         words=found.words[part],
     )
     return Answered(

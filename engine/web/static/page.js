@@ -19,6 +19,7 @@ async function refresh() {
   const old = document.getElementById("live");
   if (!old || old.contains(document.activeElement)?.form) return;
   const answer = await fetch(location.href, { headers: { Accept: "text/html" }, redirect: "error" });
+  showStale(answer.status === 503); // the ledger cannot be reached, and what is shown is old
   if (!answer.ok) return;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   for (const id of ["live", "corner", "asof"]) {
@@ -31,19 +32,24 @@ async function refresh() {
   }
 }
 
+/** Say since when the page is old, or no longer. */
+function showStale(isStale) {
+  const note = document.getElementById("stale");
+  if (isStale && note.hidden) note.textContent = "stale since " + new Date().toLocaleTimeString();
+  note.hidden = !isStale;
+}
+
 /** One connection a tab: the server says that something changed, and the page asks what. */
 function listen() {
   let wait = FIRST_WAIT, due = null, source = null;
-  const stale = document.getElementById("stale");
   const later = () => { due ??= setTimeout(() => { due = null; refresh().catch(() => {}); }, REST * (0.5 + Math.random())); };
   const open = () => {
     source = new EventSource("/live");
     source.addEventListener("changed", () => { if (!document.hidden) later(); });
-    source.onopen = () => { wait = FIRST_WAIT; stale.hidden = true; later(); };
+    source.onopen = () => { wait = FIRST_WAIT; showStale(false); later(); };
     source.onerror = () => {
       source.close();
-      if (stale.hidden) stale.textContent = "stale since " + new Date().toLocaleTimeString();
-      stale.hidden = false;
+      showStale(true);
       setTimeout(open, wait * (0.5 + Math.random()));
       wait = Math.min(LONGEST_WAIT, wait * 2);
     };
