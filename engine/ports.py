@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -44,6 +45,10 @@ class Lease(NamedTuple):
     """Its end, in seconds on `Clock.elapsed`."""
     seconds: float
     """Its whole length: SIGTERM comes at most a third of it before the end, at most the job's grace."""
+    start_by: float = inf
+    """A supervisor that takes the attempt later than this does not execute it: it may have been given to
+    another host, because it seemed that nobody would.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

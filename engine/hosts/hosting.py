@@ -31,8 +31,12 @@ RENEW_SECONDS: Final = 5.0
 RENEWALS: Final = 6
 """How often a lease is renewed before it would end. SIGTERM may come when half of it is over."""
 SWEEP_SECONDS: Final = 60.0
+START_SECONDS: Final = 10.0
+"""How long after its order was sent a supervisor may begin an attempt."""
 DOUBT_SECONDS: Final = 1.0
-"""How long an attempt that the ledger gave this host, unknown to this process, may have no evidence."""
+"""How long an attempt that this process took, in an answer that was lost, may have no evidence: it sent no
+order. An earlier process may have sent one just before its end, so then START_SECONDS are added.
+"""
 FENCE: Final = "JOBFILE_FENCE"
 """The variable with a number that grows from attempt to attempt, for what a job changes elsewhere."""
 
@@ -44,6 +48,8 @@ class _Held(NamedTuple):
     until: float
     """Until when it may run without another renewal."""
     over: threading.Event
+    starting: threading.Lock
+    """Held by the thread that starts it: another one must not give it back meanwhile."""
     is_begun: bool = False
     """Whether the ledger knows that its command is executed."""
     is_lost: bool = False
@@ -99,6 +105,8 @@ class Hosting:
         )
         self._held: dict[str, _Held] = {}
         self._taking: set[str] = set()
+        self._unanswered: set[str] = set()
+        """Attempts that this process may have taken: the answer was lost."""
         self._doubts: dict[str, float] = {}
         self._ending: dict[str, Outcome] = {}
         """Ends that are reported when the output was sent."""
@@ -130,7 +138,7 @@ class Hosting:
         """Appear as a host, and take over what earlier processes of it had."""
         self._is_draining = self._shared.hosts.appear(self._me)
         for found in self._shared.holding.of_other_boots(host=self._me.id, boot_id=self._me.boot_id):
-            self._adopt(found)
+            self._keep(found, 0.0, is_lost=True)  # nothing of it runs any more
         ended = self._shared.holding.ended_by(self._me.id, within=LATELY, limit=MOST_LATELY)
         self._sender.finish(ended)
         self.renew()
@@ -158,7 +166,7 @@ class Hosting:
                 held = self._held.get(name)
                 if held is None:
                     if name not in self._taking:
-                        self._doubt(delivery)
+                        self._doubt(delivery, asked_at)
                     continue
                 until = asked_at + kept_for(delivery.lease)
                 self._held[name] = held._replace(until=until)
@@ -217,14 +225,12 @@ class Hosting:
         try:
             asked_at = self._clock.elapsed()
             own = {"host": self._me.id, "process": self._me.process, "boot_id": self._me.boot_id}
+            self._unanswered.add(attempt.id)
             delivery = self._shared.holding.take(attempt, **own)
+            self._unanswered.discard(attempt.id)
             if delivery is None:
                 return None
-            until = asked_at + kept_for(delivery.lease)
-            held = _Held(delivery, until, threading.Event())
-            self._sender.follow(attempt, is_new=True)
-            with self._lock:
-                self._held[attempt.id] = held
+            held = self._keep(delivery, asked_at + kept_for(delivery.lease), is_new=True)
         finally:
             with self._has_slot:
                 self._taking.discard(attempt.id)
@@ -232,8 +238,33 @@ class Hosting:
         self._start(held)
         return held.over
 
+    def _keep(
+        self, delivery: Delivery, until: float, *, is_new: bool = False, is_lost: bool = False
+    ) -> _Held:
+        self._sender.follow(delivery.attempt, is_new=is_new)
+        is_begun = delivery.started_at is not None
+        over, starting = threading.Event(), threading.Lock()
+        held = _Held(delivery, until, over, starting, is_begun=is_begun, is_lost=is_lost)
+        with self._lock:
+            self._held[delivery.attempt.id] = held
+        return held
+
     def _start(self, held: _Held) -> None:
         """Execute an attempt. It may be called again while nothing was executed."""
+        if held.starting.acquire(blocking=False):
+            try:
+                with self._lock:
+                    now = self._held.get(held.key.id)
+                if now is not None and not now.is_lost and not self._is_executed(now.delivery):
+                    self._start_alone(now)
+            finally:
+                held.starting.release()
+
+    def _is_executed(self, delivery: Delivery) -> bool:
+        folder = self._config.attempt_dir(delivery.attempt)
+        return not isinstance(self._launcher.evidence(folder, boot_id=delivery.boot_id), NotStarted)
+
+    def _start_alone(self, held: _Held) -> None:
         if self._clock.elapsed() >= held.until:
             self._give_back(held)
             return
@@ -247,9 +278,12 @@ class Hosting:
         for error in self._here.launch(starts).values():
             self._report(held, error)
 
-    def _adorned(self, order: LaunchOrder) -> LaunchOrder:
-        held = self._held[order.attempt_id]
-        lease = Lease(until=held.until, seconds=held.delivery.lease.total_seconds())
+    def _adorned(self, order: LaunchOrder) -> LaunchOrder | None:
+        held = self._held.get(order.attempt_id)
+        if held is None or held.is_lost:
+            return None  # it was given up while it was prepared
+        start_by = self._clock.elapsed() + START_SECONDS
+        lease = Lease(until=held.until, seconds=held.delivery.lease.total_seconds(), start_by=start_by)
         return replace(order, lease=lease, env={**order.env, FENCE: str(held.delivery.fence)})
 
     def _look(self, some: list[_Held]) -> None:
@@ -299,24 +333,22 @@ class Hosting:
             self._held[name] = held._replace(is_lost=True)
         self._launcher.stop(self._config.attempt_dir(held.key), Stop.KILL)
 
-    def _doubt(self, delivery: Delivery) -> None:
+    def _doubt(self, delivery: Delivery, asked_at: float) -> None:
         """Decide on an attempt that the ledger gave this host, perhaps in an answer that was lost."""
-        name = delivery.attempt.id
-        folder = self._config.attempt_dir(delivery.attempt)
-        if not isinstance(self._launcher.evidence(folder, boot_id=delivery.boot_id), NotStarted):
-            self._adopt(delivery)
-        elif self._clock.elapsed() - self._doubts.setdefault(name, self._clock.elapsed()) >= DOUBT_SECONDS:
+        name, now = delivery.attempt.id, self._clock.elapsed()
+        since = self._doubts.setdefault(name, now)
+        patience = DOUBT_SECONDS + (0 if name in self._unanswered else START_SECONDS)
+        if self._is_executed(delivery):
+            self._adopt(delivery, asked_at + kept_for(delivery.lease))
+        elif now - since >= patience:
             self._shared.holding.give_back(delivery.attempt, host=self._me.id)
+            self._unanswered.discard(name)
             del self._doubts[name]
 
-    def _adopt(self, delivery: Delivery) -> None:
+    def _adopt(self, delivery: Delivery, until: float) -> None:
         self._doubts.pop(delivery.attempt.id, None)
-        until = self._clock.elapsed() + kept_for(delivery.lease)
-        self._sender.follow(delivery.attempt, is_new=False)
-        with self._lock:
-            self._held[delivery.attempt.id] = _Held(
-                delivery, until, threading.Event(), is_begun=delivery.started_at is not None
-            )
+        self._keep(delivery, until)
+        self._launcher.extend(self._config.attempt_dir(delivery.attempt), until)
 
     def _sign(self) -> None:
         is_draining = self._renewals.hosts.sign(

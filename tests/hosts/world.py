@@ -5,6 +5,7 @@ host may do is a method here.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -82,6 +83,8 @@ class Network:
         self.is_cut = False
         self.breaks: set[str] = set()
         """Names of methods that fail, as if the network were cut only then."""
+        self.loses: Callable[[str], str] = lambda _: ""
+        """What gets lost of a call: its `request`, its `answer`, or '' for nothing."""
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._ledger, name)
@@ -91,9 +94,12 @@ class Network:
 
     def _guarded(self, method: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **values: Any) -> Any:
-            if self.is_cut or method.__name__ in self.breaks:
+            is_broken = self.is_cut or method.__name__ in self.breaks
+            lost = "request" if is_broken else self.loses(method.__name__)
+            answer = None if lost == "request" else method(*args, **values)
+            if lost:
                 raise StoreUnavailableError("the ledger cannot be reached")
-            return method(*args, **values)
+            return answer
 
         return call
 
@@ -117,7 +123,7 @@ class FakeHost:
         self.world = world
         self.name = name
         self.slots, self.labels = slots, labels
-        self.launcher = ScriptedLauncher(world.clock)
+        self.launcher = world.launcher_of_host()
         self.processes = 0
         self.boots = 1
         self.is_frozen = False
@@ -183,7 +189,7 @@ class FakeHost:
                 try:
                     wait = act()
                 except StoreUnavailableError:
-                    wait = 2.0
+                    wait = 0.5
                 self._next[name] = now + wait
         self._take()
 
@@ -198,7 +204,8 @@ class FakeHost:
             if found is None:
                 break
             self.world.queue.waiting.remove(found)
-            self.hosting.take(found[1])
+            with suppress(StoreUnavailableError):
+                self.hosting.take(found[1])
 
     def finish(self, *, exit_code: int = 0) -> None:
         """Its jobs end by themselves."""
@@ -210,9 +217,15 @@ class HostsWorld(World):
     """A leader, and its hosts."""
 
     def __init__(
-        self, folder: Path, text: str, hosts: Sequence[str] = ("a", "b", "c"), **settings: Any
+        self,
+        folder: Path,
+        text: str,
+        hosts: Sequence[str] = ("a", "b", "c"),
+        leases: Leases = LEASES,
+        **settings: Any,
     ) -> None:
         self.queue = Queue()
+        self.leases = leases
         self.hosts: dict[str, FakeHost] = {}
         ledgers = Chosen.ledgers
         assert isinstance(ledgers, InServer)
@@ -238,8 +251,12 @@ class HostsWorld(World):
     def executor(self) -> Executor:
         self.shared = PostgresSharedLedger(self.address)
         return Offers(
-            store=self.store, shared=self.shared, carrier=self.queue, clock=self.clock, leases=LEASES
+            store=self.store, shared=self.shared, carrier=self.queue, clock=self.clock, leases=self.leases
         )
+
+    def launcher_of_host(self) -> ScriptedLauncher:
+        """What executes the attempts of a host."""
+        return ScriptedLauncher(self.clock)
 
     def pass_time(self, *, seconds: float) -> None:
         """Time passes for all, in seconds, or in longer steps if it is long."""
