@@ -4,6 +4,7 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
+from typing import Final
 
 import click
 
@@ -15,6 +16,11 @@ from engine.ports import Journal
 from engine.service.hosting import HostService
 from engine.service.kept import Kept
 from engine.service.leading import LeaderService
+
+LONGEST_WAIT_SECONDS: Final = 4.0
+"""How long a part that has ended waits at most before it is started again: perhaps no other host leads, and
+a ledger that was away may have come back.
+"""
 
 
 def run_worker(part: Part, journal: Journal) -> None:
@@ -78,7 +84,8 @@ def run_all(part: Part) -> None:
     with ExitStack() as children:
         for role in (WORKER, SCHEDULER):
             argv = (sys.executable, "-m", "engine.cli.main", *_arguments(role))
-            children.enter_context(Kept(argv, SystemClock(), what=f"the {role}", tell=tell))
+            kept = Kept(argv, SystemClock(), what=f"the {role}", tell=tell, longest_wait=LONGEST_WAIT_SECONDS)
+            children.enter_context(kept)
         part.manager.ready("runs a scheduler and a worker")
         part.ended.wait(part.seconds)
         part.manager.stopping()

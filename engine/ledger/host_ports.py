@@ -10,6 +10,8 @@ from typing import Final, Protocol
 
 from engine.core.hosts import Delivery, Host, Leader, Offer
 from engine.core.lifecycle import AttemptKey, Outcome
+from engine.core.pieces import Piece, Whereabouts
+from engine.ports import Pieces
 from jobfile.model.namedtuple import NamedTuple
 
 LEADER: Final = "leader"
@@ -131,6 +133,10 @@ class Holding(Protocol):
         """What this host had taken before it was restarted."""
         ...
 
+    def ended_by(self, host: str, *, within: timedelta, limit: int) -> Sequence[Delivery]:
+        """What has ended on this host, newest first."""
+        ...
+
     def begin(self, attempt: AttemptKey, *, host: str, started_at: datetime) -> None:
         """Note that the command of an attempt is executed."""
         ...
@@ -141,6 +147,33 @@ class Holding(Protocol):
 
     def report(self, attempt: AttemptKey, outcome: Outcome, *, host: str) -> bool:
         """Record the end of an attempt; False when it was taken for lost before: then it is a late end."""
+        ...
+
+
+class Outputs(Pieces, Protocol):
+    """What attempts wrote and kept, for all hosts: in pieces. They are deleted together with their run."""
+
+    def append(self, pieces: Sequence[Piece], *, host: str) -> None:
+        """Store pieces of attempts that this host has or had. One that is there stays, or grows.
+
+        What belongs to another host or to no run is ignored.
+        """
+        ...
+
+    def sent(self, attempt: AttemptKey, *, copy: int) -> Whereabouts:
+        """How far an output or a copy is there."""
+        ...
+
+    def drop_passed(self, attempt: AttemptKey, *, first: int, before: int) -> None:
+        """Delete pieces of an output, from the one numbered `first`: its host has dropped that part."""
+        ...
+
+    def drop(self, run_id: str, *, logs: bool) -> int:
+        """Delete the copies of a run's artifacts, and with `logs` its output; the bytes that this frees."""
+        ...
+
+    def total_bytes(self) -> int:
+        """The bytes of all pieces, as they are stored."""
         ...
 
 
@@ -195,6 +228,7 @@ class SharedLedger(Protocol):
     hosts: Hosts
     deliveries: Deliveries
     holding: Holding
+    outputs: Outputs
     hints: Hints
 
     def place_for(self, name: str, *, table: str, make: Callable[[], str]) -> Place:

@@ -21,6 +21,8 @@ from engine.host.run_ids import new_run_id
 from engine.host.wake import WakePipe
 from engine.hosts.carriers.registry import make_carrier
 from engine.hosts.hosting import Hosting
+from engine.hosts.lead import RETRY_SECONDS as RENEWAL_RETRY
+from engine.hosts.outputs import OutputSender
 from engine.hosts.settings import HostSettings
 from engine.hosts.shared_clock import SharedClock
 from engine.ledger.host_ports import LEADER
@@ -70,9 +72,18 @@ class HostService:
         self._view = open_view(config.ledger_url)
         self._shared = open_shared(config.ledger_url)
         self._renewals = open_shared(config.ledger_url)
+        self._sending = open_shared(config.ledger_url)
         self._clock = SharedClock(clock, self._renewals.hosts.now)
         self._carrier = make_carrier(settings.carrier, self._shared)
         self.me: Final = _host(config, name, labels, slots)
+        self._sender = OutputSender(
+            self._sending.outputs,
+            config=config,
+            clock=clock,
+            host=self.me.id,
+            wake=lambda: self.threads.wake("outputs"),
+            on_sent=lambda: self.threads.wake("host"),
+        )
         self._hosting = Hosting(
             me=self.me,
             shared=self._shared,
@@ -82,6 +93,7 @@ class HostService:
             clock=self._clock,
             host_clock=clock,
             config=config,
+            sender=self._sender,
             on_taken=lambda: self.threads.wake("leases"),
             revision_of=self._revision_of,
         )
@@ -95,7 +107,8 @@ class HostService:
         """Appear as a host, and start every loop."""
         self._hosting.begin()
         self.threads.add("host", self._hosting.check, bell=self._wake_pipe)
-        self.threads.add("leases", self._renew)
+        self.threads.add("outputs", self._sender.send)
+        self.threads.add("leases", self._renew, retry=RENEWAL_RETRY)
         self.threads.add("folders", self._look_after)
         self._journal.report(
             HostStarted(
@@ -167,17 +180,27 @@ class HostService:
         self._shared.hints.listen(heard, is_over=self._ended.is_set)
 
     def _begin_beside(self, name: str, act: Callable[[], None]) -> None:
-        """Do something again and again in a thread that may block for as long as it likes."""
+        begin_beside(name, act, journal=self._journal, ended=self._ended)
 
-        def repeat() -> None:
-            while not self._ended.is_set():
-                try:
-                    act()
-                except Exception as error:  # noqa: BLE001  the host must outlive what it is built on
-                    self._journal.report(LoopFailed(loop=name, message=f"{type(error).__name__}: {error}"))
-                    self._ended.wait(RETRY_SECONDS)
 
-        threading.Thread(target=repeat, name=name, daemon=True).start()
+def begin_beside(name: str, act: Callable[[], None], *, journal: Journal, ended: threading.Event) -> None:
+    """Do something again and again in a thread that may block for as long as it likes."""
+
+    def repeat() -> None:
+        told = ""
+        while not ended.is_set():
+            try:
+                act()
+                told = ""
+            except Exception as error:  # noqa: BLE001  the process must outlive what it is built on
+                is_ours = isinstance(error, JobfileError)
+                trouble = str(error) if is_ours else f"{type(error).__name__}: {error} (a bug in jobfile)"
+                if trouble != told:  # once, not at each repetition
+                    journal.report(LoopFailed(loop=name, message=trouble))
+                told = trouble
+                ended.wait(RETRY_SECONDS)
+
+    threading.Thread(target=repeat, name=name, daemon=True).start()
 
 
 def _host(config: EngineConfig, name: str, labels: Sequence[str], slots: int) -> Host:

@@ -13,6 +13,7 @@ from engine.ledger.postgres.connection import PostgresConnection
 from engine.ledger.postgres.deliveries import PostgresDeliveries, PostgresHolding
 from engine.ledger.postgres.hosts import PostgresHints, PostgresHosts, PostgresLeadership
 from engine.ledger.postgres.migrate import refuse_other
+from engine.ledger.postgres.outputs import PostgresOutputs
 
 LONGEST_NAME: Final = 63
 """How many bytes PostgreSQL keeps of a name."""
@@ -42,6 +43,7 @@ class PostgresSharedLedger:
         self.hosts = PostgresHosts(self._db)
         self.deliveries = PostgresDeliveries(self._db)
         self.holding = PostgresHolding(self._db)
+        self.outputs = PostgresOutputs(self._db)
         self.hints = PostgresHints(self._db)
 
     def place_for(self, name: str, *, table: str, make: Callable[[], str]) -> Place:
