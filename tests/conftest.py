@@ -67,8 +67,6 @@ LONGEST = (
 
 MEMORY, ROOM = Path("/dev/shm"), 2 << 30
 """Where temporary folders are, as long as that many bytes are free there."""
-YOUNG = 20_000
-"""After how many new objects Python looks for garbage among them: after 700, that costs some percent."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -140,7 +138,6 @@ def pytest_collection() -> Generator[None, object, object]:
     found = yield
     gc.freeze()
     gc.enable()
-    gc.set_threshold(YOUNG)
     return found
 
 
