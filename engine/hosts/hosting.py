@@ -15,6 +15,7 @@ from engine.core.records import LiveAttempt
 from engine.execution.run_folders import free_bytes
 from engine.hosts.executor import Flight
 from engine.hosts.here import Here
+from engine.hosts.outputs import LATELY, MOST_LATELY, OutputSender
 from engine.hosts.sweeping import Sweeper
 from engine.hosts.trees import Trees
 from engine.ledger.host_ports import LEADER, SharedLedger
@@ -67,6 +68,7 @@ class Hosting:
         clock: Clock,
         host_clock: Clock,
         config: EngineConfig,
+        sender: OutputSender,
         revision_of: Callable[[int], str] = lambda _: "",
         on_taken: Callable[[], None] = lambda: None,
     ) -> None:
@@ -79,6 +81,7 @@ class Hosting:
         self._shared = shared
         self._renewals = renewals
         self._store = store
+        self._sender = sender
         self._sweeper = Sweeper(store, config, clock)
         self._launcher = launcher
         self._clock = clock
@@ -97,6 +100,8 @@ class Hosting:
         self._held: dict[str, _Held] = {}
         self._taking: set[str] = set()
         self._doubts: dict[str, float] = {}
+        self._ending: dict[str, Outcome] = {}
+        """Ends that are reported when the output was sent."""
         self._lock = threading.RLock()
         self._has_slot = threading.Condition(self._lock)
         self._is_draining = False
@@ -126,6 +131,8 @@ class Hosting:
         self._is_draining = self._shared.hosts.appear(self._me)
         for found in self._shared.holding.of_other_boots(host=self._me.id, boot_id=self._me.boot_id):
             self._adopt(found)
+        ended = self._shared.holding.ended_by(self._me.id, within=LATELY, limit=MOST_LATELY)
+        self._sender.finish(ended)
         self.renew()
 
     def execute(self, attempt: AttemptKey) -> None:
@@ -166,6 +173,9 @@ class Hosting:
         """Report what began and what ended; the seconds until the next check."""
         with self._lock:
             held = dict(self._held)
+        for name, outcome in [*self._ending.items()]:
+            if name in held:
+                self._report(held.pop(name), outcome)
         if not held:
             return CHECK_SECONDS
         live = [
@@ -212,6 +222,7 @@ class Hosting:
                 return None
             until = asked_at + kept_for(delivery.lease)
             held = _Held(delivery, until, threading.Event())
+            self._sender.follow(attempt, is_new=True)
             with self._lock:
                 self._held[attempt.id] = held
         finally:
@@ -249,6 +260,7 @@ class Hosting:
                 case None | Alive():
                     pass
                 case NotStarted() if one.is_lost:
+                    self._sender.forget(one.key)
                     self._drop(one)
                 case NotStarted() if one.is_begun:
                     pass  # the ledger will know soon that it was executed; then it is lost
@@ -258,17 +270,23 @@ class Hosting:
                     self._report(one, outcome)
 
     def _report(self, held: _Held, outcome: Outcome) -> None:
+        """Report an end when the output was sent, or takes too long; until then, keep it."""
+        self._ending[held.key.id] = outcome
+        if not self._sender.end(held.key, outcome):
+            return
         self._shared.holding.report(held.key, _moved(outcome, self._ahead()), host=self._me.id)
         self._drop(held)
         self._shared.hints.ring(LEADER)
 
     def _give_back(self, held: _Held) -> None:
         self._shared.holding.give_back(held.key, host=self._me.id)
+        self._sender.forget(held.key)
         self._drop(held)
 
     def _drop(self, held: _Held) -> None:
         with self._has_slot:
             self._held.pop(held.key.id, None)
+            self._ending.pop(held.key.id, None)
             self._has_slot.notify()
         held.over.set()
 
@@ -294,6 +312,7 @@ class Hosting:
     def _adopt(self, delivery: Delivery) -> None:
         self._doubts.pop(delivery.attempt.id, None)
         until = self._clock.elapsed() + kept_for(delivery.lease)
+        self._sender.follow(delivery.attempt, is_new=False)
         with self._lock:
             self._held[delivery.attempt.id] = _Held(
                 delivery, until, threading.Event(), is_begun=delivery.started_at is not None

@@ -19,6 +19,7 @@ from engine.core.records import HOME
 from engine.hosts.executor import Executor
 from engine.hosts.hosting import Hosting
 from engine.hosts.offers import Offers
+from engine.hosts.outputs import OutputSender
 from engine.ledger.postgres.address import address_of
 from engine.ledger.postgres.shared import PostgresSharedLedger
 from engine.ledger.rows import to_us
@@ -80,6 +81,8 @@ class Network:
     def __init__(self, ledger: Any) -> None:
         self._ledger = ledger
         self.is_cut = False
+        self.breaks: set[str] = set()
+        """Names of methods that fail, as if the network were cut only then."""
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._ledger, name)
@@ -89,14 +92,14 @@ class Network:
 
     def _guarded(self, method: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **values: Any) -> Any:
-            if self.is_cut:
+            if self.is_cut or method.__name__ in self.breaks:
                 raise StoreUnavailableError("the ledger cannot be reached")
             return method(*args, **values)
 
         return call
 
 
-PORTS = ("leadership", "hosts", "deliveries", "holding", "hints", "steps", "past")
+PORTS = ("leadership", "hosts", "deliveries", "holding", "outputs", "hints", "steps", "past", "pieces")
 
 
 def Network_of(network: Network, port: Any) -> Network:
@@ -119,7 +122,7 @@ class FakeHost:
         self.processes = 0
         self.boots = 1
         self.is_frozen = False
-        self._next = {"check": 0.0, "renew": 0.0}
+        self._next = {"check": 0.0, "renew": 0.0, "send": 0.0}
         self.boot()
 
     def boot(self) -> None:
@@ -148,6 +151,9 @@ class FakeHost:
             held=0,
             silence=timedelta(),
         )
+        self.config = replace(world.config, state_dir=state_dir, max_running=self.slots, min_free_bytes=0)
+        config = self.config
+        self.sender = OutputSender(self.network.outputs, config=config, clock=world.clock, host=self.name)
         self.hosting = Hosting(
             me=me,
             shared=self.network,  # type: ignore[arg-type]  # the ports, behind a cable
@@ -156,11 +162,12 @@ class FakeHost:
             launcher=self.launcher,
             clock=world.clock,
             host_clock=world.clock,
+            config=config,
+            sender=self.sender,
             on_taken=self.renew_now,
-            config=replace(world.config, state_dir=state_dir, max_running=self.slots, min_free_bytes=0),
         )
         self.hosting.begin()
-        self._next = {"check": 0.0, "renew": 0.0}
+        self._next = {"check": 0.0, "renew": 0.0, "send": 0.0}
 
     def renew_now(self) -> None:
         """Renew the leases at the next tick."""
@@ -171,10 +178,11 @@ class FakeHost:
         if self.is_frozen:
             return
         now = self.world.clock.elapsed()
-        for name in ("renew", "check"):
+        acts = {"renew": self.hosting.renew, "check": self.hosting.check, "send": self.sender.send}
+        for name, act in acts.items():
             if now >= self._next[name]:
                 try:
-                    wait = getattr(self.hosting, name)()
+                    wait = act()
                 except StoreUnavailableError:
                     wait = 2.0
                 self._next[name] = now + wait
