@@ -28,10 +28,6 @@ TERM: Final = timedelta(seconds=10)
 """How long a leader leads after each renewal."""
 ANY: Final = "any"
 """The queue of attempts that every host may take."""
-HOME: Final = "home"
-"""The key of the ledger's note about the state folder that it belongs to."""
-HOME_OF_HOSTS: Final = "hosts"
-"""The identity of the home of a ledger whose leader has attempts executed by hosts."""
 MAX_NAMED: Final = 3
 """Maximum number of hosts that a text names."""
 

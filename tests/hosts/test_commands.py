@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from engine.answers.hosts import fleet_to_text, make_fleet
-from engine.core.hosts import HOME
 from engine.core.lifecycle import Lost, RunState
 from engine.core.reasons import Reason
+from engine.core.records import HOME
 from engine.host.clock import SystemClock
 from engine.host.home import Home
 from engine.ledger.outcome_text import outcome_to_text
@@ -366,3 +366,33 @@ def test_attempts_of_deleted_runs_are_counted(world: HostsWorld, asked: Asked) -
     world.db("update delivery set run_id = 'f' || substr(run_id, 2)")
     assert world.view.hosts is not None
     assert world.view.hosts.without_run() == 1
+
+
+def test_a_run_that_is_requested_waits_for_no_engine_here_if_one_leads_elsewhere(
+    world: HostsWorld, asked: Asked
+) -> None:
+    assert asked("run", "good", "--detach").err == ""
+    world.clock.advance(seconds=3601)
+    assert asked("run", "good", "--detach").err.startswith("no engine is running: run ")
+
+
+def test_a_reader_needs_no_right_to_write(world: HostsWorld, asked: Asked) -> None:
+    world.db("drop role if exists reader")
+    world.db("create role reader login")
+    world.db("grant select on all tables in schema public to reader")
+    try:
+        url = f"{world.url}&user=reader" if "?" in world.url else f"{world.url}?user=reader"
+        said = asked("hosts", "--store", url)
+        assert (said.code, said.err) == (0, "")
+        assert "leader  a, term 1" in said.out
+        assert asked("hosts", "drain", "a", "--store", url).code != 0
+        assert asked("hosts", "--json").json["hosts"][0]["state"] == "up"
+    finally:
+        world.db("drop owned by reader")
+        world.db("drop role reader")
+
+
+def test_a_name_cannot_control_the_terminal(world: HostsWorld, asked: Asked) -> None:
+    world.db("update host set name = %s where name = 'a'", ["a\x1b[31m"])
+    assert "\x1b" not in asked("hosts").out + asked("status").out
+    assert "\x1b" not in asked("hosts", "drain", "a\x1b[31m").out
