@@ -5,12 +5,13 @@ from typing import Final
 
 from psycopg.conninfo import make_conninfo
 
+from engine.ledger.host_ports import Outputs
 from engine.ledger.postgres.address import Address
 from engine.ledger.postgres.connection import PostgresConnection
 from engine.ledger.postgres.deliveries import PostgresDeliveries, PostgresHolding
 from engine.ledger.postgres.hosts import PostgresHints, PostgresHosts, PostgresLeadership
 from engine.ledger.postgres.migrate import refuse_other
-from engine.ledger.postgres.outputs import PostgresOutputs
+from engine.ledger.postgres.outputs import outputs_of
 
 _TABLE: Final = """
 select 1 from pg_class join pg_namespace on relnamespace = pg_namespace.oid
@@ -33,8 +34,11 @@ class PostgresSharedLedger:
         self.hosts = PostgresHosts(self._db)
         self.deliveries = PostgresDeliveries(self._db)
         self.holding = PostgresHolding(self._db)
-        self.outputs = PostgresOutputs(self._db)
         self.hints = PostgresHints(self._db)
+
+    @property
+    def outputs(self) -> Outputs:
+        return outputs_of(self._db)
 
     def place_for(self, name: str, *, table: str, make: Callable[[], str]) -> str:
         [row] = self._db.run("select current_schema() as schema")
