@@ -134,8 +134,11 @@ class Housekeeper:
             gone = self._store.past.prune(found, now=self._clock.now())
         # Rows before folders: after a crash in between, the sweeper deletes the folders, but a row without
         # its folder would promise an output that is gone.
+        pieces = self._store.pieces
         for run in gone:
             run_folders.remove_run(self._config.run_dir(run.id), left[run.id])
+            if pieces is not None:
+                pieces.drop(run.id, logs=True)
         if gone:
             self._journal.report(RunsPruned(count=len(gone)))
         return bool(gone)
@@ -208,13 +211,13 @@ class Housekeeper:
         seq, count, dropped = self._store.past.number(_PIECES_DROPPED), 0, 0
         before = self._clock.now() - KEEP_OUTPUT_FOR
         while dropped < over and (found := self._store.past.recorded_after(seq, before=before, limit=BATCH)):
+            for seq, run in found:  # noqa: B007  so far it has come
+                if run.state.is_final:
+                    size = pieces.drop(run.id, logs=True)
+                    count, dropped = count + bool(size), dropped + size
+                if dropped >= over:
+                    break
             with self._store.transaction():
-                for seq, run in found:  # noqa: B007  so far it has come
-                    if run.state.is_final:
-                        size = pieces.drop(run.id, logs=True)
-                        count, dropped = count + bool(size), dropped + size
-                    if dropped >= over:
-                        break
                 self._store.past.note(_PIECES_DROPPED, str(seq))
         if dropped:
             self._journal.report(OutputsDropped(count=count, bytes=dropped))
@@ -231,11 +234,11 @@ class Housekeeper:
         with self._store.transaction():
             for run in found:
                 self._store.artifacts.drop(run.id, now=now)
-                if pieces is not None:
-                    pieces.drop(run.id, logs=False)
         for run in found:
             for attempt in self._store.past.attempts(run.id):
                 run_folders.remove(run_folders.artifacts_of(self._config.attempt_dir(attempt.key)))
+            if pieces is not None:
+                pieces.drop(run.id, logs=False)
 
     def watch_disk(self) -> None:
         """Hold starts while disk space is low: the rest is for running jobs,

@@ -124,6 +124,13 @@ LOOK_SECONDS = 0.05
     default=None,
     help="How many attempts this host executes at once [default: $JOBFILE_MAX_RUNNING, else 16].",
 )
+@click.option(
+    "--outputs",
+    default=None,
+    metavar="URL",
+    help="Where all hosts keep what their jobs print, and artifacts: s3://BUCKET/PREFIX, gs://, az:// or "
+    "file:// [default: $JOBFILE_OUTPUTS, else in the ledger, where files have at most 1 MiB].",
+)
 @allow_root_option
 @click.option(
     "--json", "form", flag_value="json", default="text", help="Print events as JSON, one object on each line."
@@ -144,6 +151,7 @@ def command(
     host_name: str,
     labels: tuple[str, ...],
     slots: int | None,
+    outputs: str | None,
     accept_rewind: bool,
     mark_missed: bool,
     allows_removals: bool,
@@ -181,7 +189,7 @@ def command(
     signals = _Signals(manager, clock)
     signals.obey()  # first: once the lock is taken, others may signal its holder
     page = page_beside(served_at, place, clock, may_be_root=may_be_root)
-    about = offered(host_name, labels, slots, config, role=role)
+    about = offered(host_name, labels, slots, config, role=role, outputs=outputs)
     part = Part(config, about, signals.ended, manager, duration)
     if role is None:
         _run_engine(part, clock, form, signals, page, stops_jobs=stop_jobs)

@@ -7,13 +7,13 @@ from typing import Final
 from psycopg.conninfo import make_conninfo
 
 from engine.core.errors import StoreRefusedError
-from engine.ledger.host_ports import Place
+from engine.ledger.host_ports import Outputs, Place
 from engine.ledger.postgres.address import Address
 from engine.ledger.postgres.connection import PostgresConnection
 from engine.ledger.postgres.deliveries import PostgresDeliveries, PostgresHolding
 from engine.ledger.postgres.hosts import PostgresHints, PostgresHosts, PostgresLeadership
 from engine.ledger.postgres.migrate import refuse_other
-from engine.ledger.postgres.outputs import PostgresOutputs
+from engine.ledger.postgres.outputs import outputs_of
 
 LONGEST_NAME: Final = 63
 """How many bytes PostgreSQL keeps of a name."""
@@ -43,8 +43,11 @@ class PostgresSharedLedger:
         self.hosts = PostgresHosts(self._db)
         self.deliveries = PostgresDeliveries(self._db)
         self.holding = PostgresHolding(self._db)
-        self.outputs = PostgresOutputs(self._db)
         self.hints = PostgresHints(self._db)
+
+    @property
+    def outputs(self) -> Outputs:
+        return outputs_of(self._db)
 
     def place_for(self, name: str, *, table: str, make: Callable[[], str]) -> Place:
         [row] = self._db.run("select current_schema() as schema")
