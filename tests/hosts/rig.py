@@ -123,6 +123,11 @@ class RigHost:
         self._process = None
         self._stopped = []
 
+    def wait(self) -> None:
+        """Wait until it has ended with the machine around it."""
+        if self._process is not None:
+            self._process.wait()
+
     @property
     def is_on(self) -> bool:
         """Whether it has power."""
@@ -416,8 +421,12 @@ class Rig:
     def close(self) -> None:
         """End everything."""
         if self._machine is not None:
+            assert self._machine.stdout is not None
+            self._machine.stdout.close()
             self._machine.kill()
             self._machine.wait()
+        for host in self.hosts.values():
+            host.wait()
         if self._database is not None:
             self._database.send_signal(signal.SIGQUIT)
             self._database.wait()

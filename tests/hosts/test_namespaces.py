@@ -86,7 +86,7 @@ class Busy:
         assert here
 
     def all_succeed(self) -> None:
-        """None of them was lost. On a busy machine, the shorter lease may have ended, so those are repeated."""
+        """None of them was lost. On a busy machine, a short lease may end, so some are repeated."""
         self.rig.wait_for_states([*self.once, *self.often, *self.elsewhere], GOOD)
         assert all(self.attempts(run) == {1} for run in self.once)
 
