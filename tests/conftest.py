@@ -55,7 +55,7 @@ LONGEST = (
 
 MEMORY, ROOM = Path("/dev/shm"), 2 << 30
 """Where temporary folders are, as long as that many bytes are free there."""
-YOUNG = 20000
+YOUNG = 20_000
 """After how many new objects Python looks for garbage among them: after 700, that costs some percent."""
 
 

@@ -83,6 +83,12 @@ class Fleet(NamedTuple):
         return tuple(one for one in self.hosts if one.host.word is HostWord.SILENT)
 
     @property
+    def counts(self) -> Mapping[str, int]:
+        """The number of hosts in each state."""
+        words = [one.host.word for one in self.hosts]
+        return {word.value: words.count(word) for word in HostWord}
+
+    @property
     def is_led(self) -> bool:
         """Whether an engine leads now."""
         return self.leader is not None and not self.leader.is_over

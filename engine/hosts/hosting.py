@@ -15,6 +15,7 @@ from engine.core.records import LiveAttempt
 from engine.execution.run_folders import free_bytes
 from engine.hosts.executor import Flight
 from engine.hosts.here import Here
+from engine.hosts.outputs import LATELY, MOST_LATELY, OutputSender
 from engine.hosts.sweeping import Sweeper
 from engine.hosts.trees import Trees
 from engine.ledger.host_ports import LEADER, SharedLedger
@@ -73,6 +74,7 @@ class Hosting:
         clock: Clock,
         host_clock: Clock,
         config: EngineConfig,
+        sender: OutputSender,
         revision_of: Callable[[int], str] = lambda _: "",
         on_taken: Callable[[], None] = lambda: None,
     ) -> None:
@@ -85,6 +87,7 @@ class Hosting:
         self._shared = shared
         self._renewals = renewals
         self._store = store
+        self._sender = sender
         self._sweeper = Sweeper(store, config, clock)
         self._launcher = launcher
         self._clock = clock
@@ -105,6 +108,8 @@ class Hosting:
         self._unanswered: set[str] = set()
         """Attempts that this process may have taken: the answer was lost."""
         self._doubts: dict[str, float] = {}
+        self._ending: dict[str, Outcome] = {}
+        """Ends that are reported when the output was sent."""
         self._lock = threading.RLock()
         self._has_slot = threading.Condition(self._lock)
         self._is_draining = False
@@ -134,6 +139,8 @@ class Hosting:
         self._is_draining = self._shared.hosts.appear(self._me)
         for found in self._shared.holding.of_other_boots(host=self._me.id, boot_id=self._me.boot_id):
             self._keep(found, 0.0, is_lost=True)  # nothing of it runs any more
+        ended = self._shared.holding.ended_by(self._me.id, within=LATELY, limit=MOST_LATELY)
+        self._sender.finish(ended)
         self.renew()
 
     def execute(self, attempt: AttemptKey) -> None:
@@ -174,6 +181,9 @@ class Hosting:
         """Report what began and what ended; the seconds until the next check."""
         with self._lock:
             held = dict(self._held)
+        for name, outcome in [*self._ending.items()]:
+            if name in held:
+                self._report(held.pop(name), outcome)
         if not held:
             return CHECK_SECONDS
         live = [
@@ -220,7 +230,7 @@ class Hosting:
             self._unanswered.discard(attempt.id)
             if delivery is None:
                 return None
-            held = self._keep(delivery, asked_at + kept_for(delivery.lease))
+            held = self._keep(delivery, asked_at + kept_for(delivery.lease), is_new=True)
         finally:
             with self._has_slot:
                 self._taking.discard(attempt.id)
@@ -228,7 +238,10 @@ class Hosting:
         self._start(held)
         return held.over
 
-    def _keep(self, delivery: Delivery, until: float, *, is_lost: bool = False) -> _Held:
+    def _keep(
+        self, delivery: Delivery, until: float, *, is_new: bool = False, is_lost: bool = False
+    ) -> _Held:
+        self._sender.follow(delivery.attempt, is_new=is_new)
         is_begun = delivery.started_at is not None
         over, starting = threading.Event(), threading.Lock()
         held = _Held(delivery, until, over, starting, is_begun=is_begun, is_lost=is_lost)
@@ -268,7 +281,7 @@ class Hosting:
     def _adorned(self, order: LaunchOrder) -> LaunchOrder | None:
         held = self._held.get(order.attempt_id)
         if held is None or held.is_lost:
-            return None  # to prepare it took so long that it was given up
+            return None  # it was given up while it was prepared
         start_by = self._clock.elapsed() + START_SECONDS
         lease = Lease(until=held.until, seconds=held.delivery.lease.total_seconds(), start_by=start_by)
         return replace(order, lease=lease, env={**order.env, FENCE: str(held.delivery.fence)})
@@ -281,6 +294,7 @@ class Hosting:
                 case None | Alive():
                     pass
                 case NotStarted() if one.is_lost:
+                    self._sender.forget(one.key)
                     self._drop(one)
                 case NotStarted() if one.is_begun:
                     pass  # the ledger will know soon that it was executed; then it is lost
@@ -290,17 +304,23 @@ class Hosting:
                     self._report(one, outcome)
 
     def _report(self, held: _Held, outcome: Outcome) -> None:
+        """Report an end when the output was sent, or takes too long; until then, keep it."""
+        self._ending[held.key.id] = outcome
+        if not self._sender.end(held.key, outcome):
+            return
         self._shared.holding.report(held.key, _moved(outcome, self._ahead()), host=self._me.id)
         self._drop(held)
         self._shared.hints.ring(LEADER)
 
     def _give_back(self, held: _Held) -> None:
         self._shared.holding.give_back(held.key, host=self._me.id)
+        self._sender.forget(held.key)
         self._drop(held)
 
     def _drop(self, held: _Held) -> None:
         with self._has_slot:
             self._held.pop(held.key.id, None)
+            self._ending.pop(held.key.id, None)
             self._has_slot.notify()
         held.over.set()
 

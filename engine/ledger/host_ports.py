@@ -10,9 +10,25 @@ from typing import Final, Protocol
 
 from engine.core.hosts import Delivery, Host, Leader, Offer
 from engine.core.lifecycle import AttemptKey, Outcome
+from engine.core.pieces import Piece, Whereabouts
+from engine.ports import Pieces
+from jobfile.model.namedtuple import NamedTuple
 
 LEADER: Final = "leader"
 """The name by which the engine that leads listens to hints."""
+HIDDEN: Final = "***"
+"""What is shown in place of a password."""
+
+
+class Place(NamedTuple):
+    """A schema beside the ledger: how to connect to it, and what nobody may see of that."""
+
+    conninfo: str
+    password: str
+
+    def without_password(self, text: str) -> str:
+        """A text of the server, or of a library, without the password."""
+        return text.replace(self.password, HIDDEN) if self.password else text
 
 
 class Leadership(Protocol):
@@ -117,6 +133,10 @@ class Holding(Protocol):
         """What this host had taken before it was restarted."""
         ...
 
+    def ended_by(self, host: str, *, within: timedelta, limit: int) -> Sequence[Delivery]:
+        """What has ended on this host, newest first."""
+        ...
+
     def begin(self, attempt: AttemptKey, *, host: str, started_at: datetime) -> None:
         """Note that the command of an attempt is executed."""
         ...
@@ -127,6 +147,33 @@ class Holding(Protocol):
 
     def report(self, attempt: AttemptKey, outcome: Outcome, *, host: str) -> bool:
         """Record the end of an attempt; False when it was taken for lost before: then it is a late end."""
+        ...
+
+
+class Outputs(Pieces, Protocol):
+    """What attempts wrote and kept, for all hosts: in pieces. They are deleted together with their run."""
+
+    def append(self, pieces: Sequence[Piece], *, host: str) -> None:
+        """Store pieces of attempts that this host has or had. One that is there stays, or grows.
+
+        What belongs to another host or to no run is ignored.
+        """
+        ...
+
+    def sent(self, attempt: AttemptKey, *, copy: int) -> Whereabouts:
+        """How far an output or a copy is there."""
+        ...
+
+    def drop_passed(self, attempt: AttemptKey, *, first: int, before: int) -> None:
+        """Delete pieces of an output, from the one numbered `first`: its host has dropped that part."""
+        ...
+
+    def drop(self, run_id: str, *, logs: bool) -> int:
+        """Delete the copies of a run's artifacts, and with `logs` its output; the bytes that this frees."""
+        ...
+
+    def total_bytes(self) -> int:
+        """The bytes of all pieces, as they are stored."""
         ...
 
 
@@ -181,10 +228,11 @@ class SharedLedger(Protocol):
     hosts: Hosts
     deliveries: Deliveries
     holding: Holding
+    outputs: Outputs
     hints: Hints
 
-    def place_for(self, name: str, *, table: str, make: Callable[[], str]) -> str:
-        """A schema of its own, beside the ledger, for the tables of another project; how to connect to it.
+    def place_for(self, name: str, *, table: str, make: Callable[[], str]) -> Place:
+        """A schema of its own, beside the ledger, for the tables of another project.
 
         If `table` is not in it, the statements of `make` are run.
         """

@@ -9,6 +9,7 @@ from engine.config import EngineConfig
 from engine.core.errors import JobfileError
 from engine.core.events import HostStarted, HostStopped, LoopFailed
 from engine.core.hosts import Host, queues_of
+from engine.core.lifecycle import AttemptKey
 from engine.execution.launcher_client import ProcessLauncher
 from engine.execution.run_folders import make_runs_dir
 from engine.host.hardening import allow_many_files, settle_in
@@ -21,6 +22,7 @@ from engine.host.wake import WakePipe
 from engine.hosts.carriers.registry import make_carrier
 from engine.hosts.hosting import Hosting
 from engine.hosts.lead import RETRY_SECONDS as RENEWAL_RETRY
+from engine.hosts.outputs import OutputSender
 from engine.hosts.settings import HostSettings
 from engine.hosts.shared_clock import SharedClock
 from engine.ledger.host_ports import LEADER
@@ -70,9 +72,18 @@ class HostService:
         self._view = open_view(config.ledger_url)
         self._shared = open_shared(config.ledger_url)
         self._renewals = open_shared(config.ledger_url)
+        self._sending = open_shared(config.ledger_url)
         self._clock = SharedClock(clock, self._renewals.hosts.now)
         self._carrier = make_carrier(settings.carrier, self._shared)
         self.me: Final = _host(config, name, labels, slots)
+        self._sender = OutputSender(
+            self._sending.outputs,
+            config=config,
+            clock=clock,
+            host=self.me.id,
+            wake=lambda: self.threads.wake("outputs"),
+            on_sent=lambda: self.threads.wake("host"),
+        )
         self._hosting = Hosting(
             me=self.me,
             shared=self._shared,
@@ -82,6 +93,7 @@ class HostService:
             clock=self._clock,
             host_clock=clock,
             config=config,
+            sender=self._sender,
             on_taken=lambda: self.threads.wake("leases"),
             revision_of=self._revision_of,
         )
@@ -95,6 +107,7 @@ class HostService:
         """Appear as a host, and start every loop."""
         self._hosting.begin()
         self.threads.add("host", self._hosting.check, bell=self._wake_pipe)
+        self.threads.add("outputs", self._sender.send)
         self.threads.add("leases", self._renew, retry=RENEWAL_RETRY)
         self.threads.add("folders", self._look_after)
         self._journal.report(
@@ -149,9 +162,15 @@ class HostService:
         self._carrier.serve(
             queues_of(self.me.labels),
             slots=self.me.slots,
-            execute=self._hosting.execute,
+            execute=self._execute,
             is_over=lambda: self._ended.is_set() or not self._hosting.takes_work,
         )
+
+    def _execute(self, attempt: AttemptKey) -> None:
+        try:
+            self._hosting.execute(attempt)
+        except Exception as error:  # noqa: BLE001  one attempt must not stop the others; it is offered again
+            self._journal.report(LoopFailed(loop="carrier", message=f"{type(error).__name__}: {error}"))
 
     def _listen(self) -> None:
         def heard(who: str) -> None:

@@ -85,7 +85,7 @@ def test_a_calm_system_has_five_lines() -> None:
             ["running since 2026-03-05 11:00 UTC (process 42), NO HEARTBEAT for 1m"],
         ),
         ({"trouble": "the disk is full"}, "ledger", ["NOTHING STARTS: the disk is full"]),
-        ({"hosts": None, "stuck": "worker since noon"}, "STUCK", ["worker since noon; see engine.log"]),
+        ({"stuck": "worker since noon"}, "STUCK", ["worker since noon; see engine.log"]),
         (
             {"folders": (Watched("/in", ("a", "b")), Watched("/x", ("b",), polled="nfs4 at /x"))},
             "files",
@@ -313,6 +313,7 @@ DATA: dict[str, Any] = {
     "paused": [],
     "clock": {"believed": True, "detail": None},
     "folders": [],
+    "hosts": None,
     "stuck": None,
     "holds": [],
     "incidents": [],

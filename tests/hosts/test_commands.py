@@ -10,9 +10,12 @@ import pytest
 
 from engine.answers.hosts import fleet_to_text, make_fleet
 from engine.core.hosts import HOME
-from engine.core.lifecycle import RunState
+from engine.core.lifecycle import Lost, RunState
+from engine.core.reasons import Reason
 from engine.host.clock import SystemClock
 from engine.host.home import Home
+from engine.ledger.outcome_text import outcome_to_text
+from jobfile import __version__
 from tests.builders import NOON
 from tests.cli.conftest import Jobfile, jobfile
 from tests.cli.test_files import fits
@@ -299,3 +302,67 @@ def test_why_names_the_host_of_each_attempt(
     listed = asked("runs", "--json").json
     fits(listed, "runs")
     assert [one["host"] for one in listed["runs"]] == ["a"]
+
+
+def test_doctor_checks_the_hosts_and_what_is_delivered_to_them(world: HostsWorld, asked: Asked) -> None:
+    def found() -> dict[str, str]:
+        answer = asked("doctor", "--json").json
+        fits(answer, "doctor")
+        own = ("hosts", "engine", "invariant", "leftovers")
+        return {one["code"]: one["found"] for one in answer["checks"] if one["area"] in own}
+
+    world.db("update host set version = %s", [__version__])
+    quiet = found()
+    assert quiet.keys() == {"hosts", "engine", "invariant", "leftovers"}, quiet
+    assert quiet["hosts"] == "3 of 3 there, 0 of 5 slots taken"
+    assert quiet["engine"] == "running, epoch 1"
+    busy(world)
+    assert found().keys() == {"hosts.silent", "engine", "invariant", "leftovers"}
+    world.db("update host set skew = 1500000, version = '9.9.9' where name = 'a'")
+    world.db("delete from host where name = 'b'")
+    later = found()
+    assert later.keys() >= {"hosts.silent", "hosts.unknown", "hosts.skew", "hosts.version"}
+    assert later["hosts.unknown"].endswith("attempt 1, is held by the host b, which is not in the ledger")
+    world.clock.advance(seconds=3600)
+    assert {"hosts.leaderless", "engine.killed"} <= found().keys()
+
+
+def test_an_attempt_that_nobody_executes_and_an_end_that_nobody_records_are_found(
+    world: HostsWorld, asked: Asked
+) -> None:
+    for _ in range(2):
+        world.run_by_hand("load")
+    world.turn()
+    first, second = world.runs("load")
+    world.pass_time(seconds=400)
+    world.db("delete from delivery where run_id = %s", [first.id])
+    ended = """update delivery set state = 'ended', outcome = 'x', ended_at = now_us() where run_id = %s"""
+    outcome = outcome_to_text(Lost(at=NOON, reason=Reason.HOST_SILENT))
+    world.db(ended.replace("'x'", f"'{outcome}'"), [second.id])
+
+    def found() -> list[str]:
+        checks = asked("doctor", "--json").json["checks"]
+        return [one["found"] for one in checks if one["code"] == "invariant.I8"]
+
+    assert found() == [f"run {first.id[:8]}, attempt 1: no host was offered it for 6m40s"]
+    world.clock.advance(seconds=301)
+    world.lead("a")
+    with world.store.transaction():
+        world.store.touch_session(epoch=world.epoch, now=world.clock.now(), boot_seconds=1.0)
+    said = [one.partition(": ")[2] for one in found()]
+    assert said == [
+        "no host was offered it for 11m41s",
+        "its host has reported its end, and no engine has recorded that for 5m1s",
+    ]
+
+
+def test_attempts_of_deleted_runs_are_counted(world: HostsWorld, asked: Asked) -> None:
+    world.run_by_hand("load")
+    world.turn()
+    world.pass_time(seconds=5)
+    for host in world.hosts.values():
+        host.finish()
+    world.pass_time(seconds=5)
+    world.db("update delivery set run_id = 'f' || substr(run_id, 2)")
+    assert world.view.hosts is not None
+    assert world.view.hosts.without_run() == 1

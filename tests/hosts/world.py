@@ -19,6 +19,7 @@ from engine.core.lifecycle import AttemptKey
 from engine.hosts.executor import Executor
 from engine.hosts.hosting import Hosting
 from engine.hosts.offers import Offers
+from engine.hosts.outputs import OutputSender
 from engine.ledger.postgres.address import address_of
 from engine.ledger.postgres.shared import PostgresSharedLedger
 from engine.ledger.rows import to_us
@@ -80,6 +81,8 @@ class Network:
     def __init__(self, ledger: Any) -> None:
         self._ledger = ledger
         self.is_cut = False
+        self.breaks: set[str] = set()
+        """Names of methods that fail, as if the network were cut only then."""
         self.loses: Callable[[str], str] = lambda _: ""
         """What gets lost of a call: its `request`, its `answer`, or '' for nothing."""
 
@@ -91,7 +94,8 @@ class Network:
 
     def _guarded(self, method: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **values: Any) -> Any:
-            lost = "request" if self.is_cut else self.loses(method.__name__)
+            is_broken = self.is_cut or method.__name__ in self.breaks
+            lost = "request" if is_broken else self.loses(method.__name__)
             answer = None if lost == "request" else method(*args, **values)
             if lost:
                 raise StoreUnavailableError("the ledger cannot be reached")
@@ -100,7 +104,7 @@ class Network:
         return call
 
 
-PORTS = ("leadership", "hosts", "deliveries", "holding", "hints", "steps", "past")
+PORTS = ("leadership", "hosts", "deliveries", "holding", "outputs", "hints", "steps", "past", "pieces")
 
 
 def Network_of(network: Network, port: Any) -> Network:
@@ -123,7 +127,7 @@ class FakeHost:
         self.processes = 0
         self.boots = 1
         self.is_frozen = False
-        self._next = {"check": 0.0, "renew": 0.0}
+        self._next = {"check": 0.0, "renew": 0.0, "send": 0.0}
         self.boot()
 
     def boot(self) -> None:
@@ -152,6 +156,9 @@ class FakeHost:
             held=0,
             silence=timedelta(),
         )
+        self.config = replace(world.config, state_dir=state_dir, max_running=self.slots, min_free_bytes=0)
+        config = self.config
+        self.sender = OutputSender(self.network.outputs, config=config, clock=world.clock, host=self.name)
         self.hosting = Hosting(
             me=me,
             shared=self.network,  # type: ignore[arg-type]  # the ports, behind a cable
@@ -160,11 +167,12 @@ class FakeHost:
             launcher=self.launcher,
             clock=world.clock,
             host_clock=world.clock,
+            config=config,
+            sender=self.sender,
             on_taken=self.renew_now,
-            config=replace(world.config, state_dir=state_dir, max_running=self.slots, min_free_bytes=0),
         )
         self.hosting.begin()
-        self._next = {"check": 0.0, "renew": 0.0}
+        self._next = {"check": 0.0, "renew": 0.0, "send": 0.0}
 
     def renew_now(self) -> None:
         """Renew the leases at the next tick."""
@@ -175,10 +183,11 @@ class FakeHost:
         if self.is_frozen:
             return
         now = self.world.clock.elapsed()
-        for name in ("renew", "check"):
+        acts = {"renew": self.hosting.renew, "check": self.hosting.check, "send": self.sender.send}
+        for name, act in acts.items():
             if now >= self._next[name]:
                 try:
-                    wait = getattr(self.hosting, name)()
+                    wait = act()
                 except StoreUnavailableError:
                     wait = 0.5
                 self._next[name] = now + wait
@@ -223,6 +232,7 @@ class HostsWorld(World):
         file = folder / ".jobfile" / "ledger.db"
         self.url = ledgers.url(file)
         self.address = address_of(self.url)
+        self.db = ledgers.superuser(file).execute
         clock = ServerClock(settings.pop("at", NOON), ledgers.superuser(file))
         super().__init__(folder, text, clock=clock, **settings)
         with self.store.transaction():

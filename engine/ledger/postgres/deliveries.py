@@ -101,6 +101,10 @@ class PostgresHolding:
         found = self._db.rows("delivery.of_other_boots", {"host": host, "boot_id": boot_id})
         return [_delivery(row) for row in found]
 
+    def ended_by(self, host: str, *, within: timedelta, limit: int) -> Sequence[Delivery]:
+        values = {"host": host, "within": within // _US, "limit": limit}
+        return [_delivery(row) for row in self._db.rows("delivery.ended_by", values)]
+
     def begin(self, attempt: AttemptKey, *, host: str, started_at: datetime) -> None:
         self._db.rows("delivery.begin", {**_key(attempt), "host": host, "started_at": to_us(started_at)})
 

@@ -7,6 +7,7 @@ from engine.ledger.postgres.connection import PostgresConnection
 from engine.ledger.postgres.deliveries import PostgresHostsView
 from engine.ledger.postgres.hosts import PostgresHosts
 from engine.ledger.postgres.migrate import migrate, refuse_other
+from engine.ledger.postgres.outputs import PostgresOutputs
 from engine.ledger.relational.store import LedgerStore
 from engine.ledger.relational.view import LedgerView
 
@@ -39,6 +40,10 @@ class PostgresStore(LedgerStore):
         return cls(connection)
 
     @property
+    def pieces(self) -> PostgresOutputs:
+        return PostgresOutputs(self._db)
+
+    @property
     def hosts(self) -> PostgresHosts:
         return PostgresHosts(self._db)
 
@@ -50,6 +55,10 @@ class PostgresView(LedgerView):
     """Implements `View`."""
 
     _db: PostgresConnection
+
+    @property
+    def pieces(self) -> PostgresOutputs:
+        return PostgresOutputs(self._db)
 
     @classmethod
     def open(cls, address: Address) -> Self:

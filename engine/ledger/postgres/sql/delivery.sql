@@ -76,6 +76,11 @@ returning *;
 -- What a host had taken before it was restarted.
 select * from delivery where host = :host and boot_id <> :boot_id and state = 'held';
 
+-- name: ended_by
+-- What has ended on a host.
+select * from delivery where host = :host and state = 'ended' and ended_at > now_us() - :within
+order by ended_at desc limit :limit;
+
 -- name: begin
 -- Notes that the command of an attempt is executed.
 update delivery set started_at = :started_at
