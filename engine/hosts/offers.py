@@ -16,7 +16,7 @@ from engine.ports import Alive, Clock, Evidence, NotStarted
 from engine.transactions.steps import ToStart
 
 GAP_SECONDS: Final = 5.0
-"""After a longer time without a look at silent hosts, it is not known whether they could renew their leases."""
+"""After a longer time without a look at silent hosts, perhaps they could not renew their leases either."""
 PATIENCE: Final = timedelta(seconds=5)
 """How long an offer may wait before it is repeated: the carrier may have lost it."""
 

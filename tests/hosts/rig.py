@@ -95,6 +95,8 @@ class RigHost:
         self.folder.mkdir()
         self._process: subprocess.Popen[bytes] | None = None
         self.on_at = 0.0
+        self._is_cut = False
+        self._stopped: list[int] = []
 
     def on(self) -> None:
         """Switch it on."""
@@ -119,6 +121,12 @@ class RigHost:
             os.kill(unshare, signal.SIGKILL)
         self._process.wait()
         self._process = None
+        self._stopped = []
+
+    def wait(self) -> None:
+        """Wait until it has ended with the machine around it."""
+        if self._process is not None:
+            self._process.wait()
 
     @property
     def is_on(self) -> bool:
@@ -137,21 +145,45 @@ class RigHost:
                     for child in map(int, task.read_text().split()):
                         with contextlib.suppress(OSError):
                             words = Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")
-                            if b"--role" in words and words[words.index(b"--role") + 1] == role.encode():
+                            if f"--role={role}".encode() in words:
                                 return child
         return 0
 
-    def signal(self, role: str, number: signal.Signals) -> None:
+    def send(self, role: str, number: signal.Signals) -> None:
         """Send a signal to the process of a role."""
-        os.kill(self.process(role), number)
+        self.kill(self.process(role), number)
+
+    def kill(self, pid: int, number: signal.Signals) -> None:
+        """Send a signal to one of its processes."""
+        os.kill(pid, number)
+        if number is signal.SIGSTOP:
+            self._stopped.append(pid)
 
     def cut(self) -> None:
         """Nothing comes through, and nobody is told."""
         self.rig.run("bridge", "link", "set", "dev", f"v{self.name}", "state", "0")
+        self._is_cut = True
 
     def heal(self) -> None:
         """All comes through again."""
         self.rig.run("bridge", "link", "set", "dev", f"v{self.name}", "state", "3")
+        self._is_cut = False
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing has happened to it, as far as it has not recovered by itself."""
+        return self.is_on and not self._is_cut and not self._stopped
+
+    def restore(self) -> None:
+        """Undo what was done to it."""
+        if self._is_cut:
+            self.heal()
+        for pid in self._stopped:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+        self._stopped = []
+        if not self.is_on:
+            self.on()
 
     def id_on_disk(self) -> str:
         """Its identity."""
@@ -248,10 +280,10 @@ class Rig:
         """Start the server, and wait until it answers."""
         assert self.server is not None
         net = ["nsenter", f"--net=/proc/{self._first}/ns/net"]
+        until_we_end, data = ["setpriv", "--pdeathsig", "QUIT"], self.server.folder / "data"
         with (self.server.folder / "log").open("ab") as log:
             self._database = subprocess.Popen(
-                [*net, *AS_NOBODY, "setpriv", "--pdeathsig", "QUIT", str(FOUND[-1] / "postgres")]
-                + ["-D", str(self.server.folder / "data")],
+                [*net, *AS_NOBODY, *until_we_end, str(FOUND[-1] / "postgres"), "-D", str(data)],
                 cwd="/",
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -274,6 +306,11 @@ class Rig:
             assert self.server is not None
             for name in ("data/postmaster.pid", ".s.PGSQL.5432.lock"):
                 (self.server.folder / name).unlink(missing_ok=True)
+
+    def restart_database(self, number: signal.Signals) -> None:
+        """Stop the server, or kill it, and start it again."""
+        self.stop_database(number)
+        self.start_database()
 
     def _answers(self) -> bool:
         assert self.server is not None
@@ -302,10 +339,10 @@ class Rig:
     def wait_for_all(self) -> None:
         """Wait until every host that has power takes work, and one leads."""
         wanted = sorted(host.name for host in self.hosts.values() if host.is_on)
-        there = "select name, seen_at from host where ended_at is null and seen_at > now_us() - 6000000 order by name"
+        there = "select name, seen_at from host where ended_at is null and seen_at > now_us() - 6000000"
 
         def found() -> list[str]:
-            return [name for name, seen in self.rows(there) if seen > self.hosts[name].on_at * 1e6]
+            return sorted(name for name, seen in self.rows(there) if seen > self.hosts[name].on_at * 1e6)
 
         until(lambda: found() == wanted, "all hosts", patience=60)
         until(self.leader, "a leader", patience=60)
@@ -319,6 +356,12 @@ class Rig:
             return ""
         known = {host.id_on_disk(): host.name for host in self.hosts.values()}
         return known.get(found[0][0], "")
+
+    def term(self) -> int:
+        """The term of the leader; 0 while the database is away."""
+        with contextlib.suppress(psycopg.OperationalError):
+            return int(self.rows("select term from leader")[0][0])
+        return 0
 
     def request(self, job: str, count: int = 1) -> list[str]:
         """Request runs of a job by hand, beside the network; their ids."""
@@ -366,16 +409,24 @@ class Rig:
         """The host that executed a run last."""
         return self.written(run)[-1].host
 
-    def is_calm(self) -> bool:
-        """Whether no run is open."""
+    def open_runs(self) -> list[str]:
+        """The ids of all runs that are open."""
         with self.view() as view:
-            return not view.open_runs()
+            return [run.id for run in view.open_runs()]
+
+    def wait_until_over(self, runs: Sequence[str], *, patience: float) -> None:
+        """Wait until none of some runs is open."""
+        until(lambda: not {*runs} & {*self.open_runs()}, "they are over", patience=patience)
 
     def close(self) -> None:
         """End everything."""
         if self._machine is not None:
+            assert self._machine.stdout is not None
+            self._machine.stdout.close()
             self._machine.kill()
             self._machine.wait()
+        for host in self.hosts.values():
+            host.wait()
         if self._database is not None:
             self._database.send_signal(signal.SIGQUIT)
             self._database.wait()
@@ -387,8 +438,8 @@ class Rig:
 
 
 def check_executions(rig: Rig, *, may_repeat: Sequence[str], one_at_a_time: Sequence[str] = ()) -> None:
-    """Judge by what the jobs wrote: nothing twice, nothing of a job that may not be repeated again, no two runs
-    of a job with the limit 1 at once, and no success without an end.
+    """Judge by what the jobs wrote: nothing twice, nothing again that may not be repeated, no two runs of
+    a job with the limit 1 at once, and no success without an end.
     """
     with rig.view() as view:
         runs = {run.id: run for run in view.recent_runs(job=None, state=None, limit=10**6)}
@@ -401,7 +452,7 @@ def check_executions(rig: Rig, *, may_repeat: Sequence[str], one_at_a_time: Sequ
             assert len(attempts) <= 1, f"again: {id_} {run}"
         if run.state == "succeeded":
             last = [line for line in lines if line.attempt == run.attempt]
-            assert last and last[-1].what == "end", f"no success: {id_} {run} {last[-2:]}"
+            assert [line.what for line in last[-1:]] == ["end"], f"no success: {id_} {run} {last[-2:]}"
         for attempt in attempts:
             own = [line.at for line in lines if line.attempt == attempt]
             spans.setdefault(run.job if run.job in one_at_a_time else id_, []).append((own[0], own[-1], id_))

@@ -6,6 +6,7 @@ The clock is the test's, the ledger is in a real server, attempts are scripted. 
 import random
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -31,7 +32,7 @@ JOBS = """
 version: 1
 jobs:
   solo: {run: 'true', schedule: {every: 13s}, concurrency: {limit: 1}}
-  again: {run: 'true', schedule: {every: 17s}, concurrency: {limit: 1}, idempotent: true, retry: {attempts: 3, delay: 1s}}
+  again: {run: 'true', schedule: {every: 17s}, concurrency: {limit: 1}, idempotent: true, retry: 3}
   once: {run: 'true', concurrency: {limit: 5}}
   often: {run: 'true', concurrency: {limit: 5}, idempotent: true, retry: {attempts: 4, delay: 2s}}
   course:
@@ -347,7 +348,7 @@ class Chaos(HostsWorld):
             own = sorted(
                 (one.began_at, one.ended_at, one) for one in found if runs[one.attempt.run_id].job == job
             )
-            for before, after in zip(own, own[1:], strict=False):
+            for before, after in pairwise(own):
                 assert before[1] <= after[0], f"{before} {after} {self.story()}"
         ended_well = {one.attempt for one in found if one.exit_code == 0}
         for run in runs.values():
