@@ -8,10 +8,11 @@ READY  := $(VENV)/.ready
 SOAK   := $(addprefix tests/acceptance/,test_soak.py test_evidence_race.py test_nasty_jobs.py test_submissions.py)
 LONGER := tests/acceptance/test_names.py tests/acceptance/test_many.py tests/acceptance/test_without_engine.py \
           tests/engine/test_spawning.py tests/engine/test_bad_company.py tests/engine/test_launcher.py \
-          tests/language/test_fuzz.py tests/web/test_openapi.py tests/year
+          tests/language/test_fuzz.py tests/language/test_limits.py tests/mutation/test_mutation.py \
+          tests/web/test_openapi.py tests/year
 STORED := $(addprefix tests/engine/test_,engine.py past.py faults.py client.py) \
           $(addprefix tests/web/test_,access.py api.py changes_page.py hooks.py job_page.py jobs_page.py looks.py probes.py \
-          run_page.py system_page.py today.py)
+          run_page.py system_page.py today.py) tests/year
 SHELLS := tests/language/test_corpus.py tests/language/test_shell.py
 
 unexport PYTHONDONTWRITEBYTECODE

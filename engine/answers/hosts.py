@@ -1,16 +1,17 @@
 """Answers of `hosts`: which hosts share a ledger, what each executes, and what waits for one."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from engine.answers.as_json import iso, place_to_json
+from engine.answers.placing import TAKEN_SOON
 from engine.core.columns import facts, table
-from engine.core.hosts import Delivery, DeliveryState, Host, HostWord, Leader, hindrance, name_without_row
+from engine.core.hosts import Delivery, DeliveryState, Host, HostWord, Leader, hindrance
 from engine.core.lifecycle import AttemptKey
 from engine.core.vocabulary import instant_text, place_text, seconds_text, short
 from engine.ledger.host_ports import HostsView
-from engine.ledger.ports import Current
+from engine.ledger.ports import View
 from jobfile.diagnostics.escapes import printable
 from jobfile.model.counts import many
 from jobfile.model.namedtuple import NamedTuple
@@ -22,6 +23,10 @@ MAX_WAITING: Final = 10
 """Maximum number of waiting attempts that the text lists."""
 MAX_LISTED: Final = 100
 """Maximum number of attempts of one host, and of waiting ones, in JSON."""
+UNTAKEN_LONG: Final = timedelta(minutes=1)
+"""After this time it is a problem that no host has the labels for an attempt."""
+NOTABLE: Final = (HostWord.SILENT, HostWord.TROUBLED, HostWord.DRAINING)
+"""The states of hosts that `status` names."""
 HEADS: Final = ("host", "state", "slots", "labels", "runs", "clock", "free", "version")
 WAITING_HEADS: Final = ("run", "job", "waits", "needs", "why")
 
@@ -78,9 +83,21 @@ class Fleet(NamedTuple):
         return tuple(one for one in self.hosts if one.host.word is HostWord.SILENT)
 
     @property
+    def counts(self) -> Mapping[str, int]:
+        """The number of hosts in each state."""
+        words = [one.host.word for one in self.hosts]
+        return {word.value: words.count(word) for word in HostWord}
+
+    @property
     def is_led(self) -> bool:
         """Whether an engine leads now."""
         return self.leader is not None and not self.leader.is_over
+
+    @property
+    def is_short(self) -> bool:
+        """Whether hosts are missing: for work that waits, or because one is silent with what it has."""
+        stranded = any(not one.can_be_taken and one.length > UNTAKEN_LONG for one in self.waiting)
+        return not self.there or stranded or any(one.held for one in self.silent)
 
     @property
     def slots(self) -> tuple[int, int]:
@@ -89,13 +106,7 @@ class Fleet(NamedTuple):
         return sum(host.held for host in there), sum(host.slots for host in there)
 
 
-def shared_hosts(view: Current) -> HostsView | None:
-    """The hosts of a ledger, if they share it."""
-    hosts: HostsView | None = getattr(view, "hosts", None)
-    return hosts if hosts is not None and hosts.are_sharing() else None
-
-
-def make_fleet(view: Current, hosts: HostsView) -> Fleet:
+def make_fleet(view: View, hosts: HostsView) -> Fleet:
     """Collect what is known of the hosts now."""
     delivered, now = hosts.open(), hosts.now()
     found = [host for host in hosts.all() if host.held or host.is_there or not host.is_for_one]
@@ -114,7 +125,7 @@ def make_fleet(view: Current, hosts: HostsView) -> Fleet:
     )
 
 
-def _job(view: Current, jobs: Mapping[str, str], run_id: str) -> str:
+def _job(view: View, jobs: Mapping[str, str], run_id: str) -> str:
     if run_id in jobs:
         return jobs[run_id]
     run = view.run(run_id)
@@ -134,7 +145,7 @@ def leader_words(fleet: Fleet) -> str:
         return "NONE, no engine has led yet: jobfile up --role scheduler"
     who = f"{leader_name(leader)}, term {leader.term}"
     if not leader.is_over:
-        return f"{who}, until {instant_text(leader.until, UTC, has_seconds=True)} and renewed before"
+        return f"{who}, until {instant_text(leader.until, UTC, has_seconds=True)} unless renewed"
     if leader.until.timestamp() == 0:
         return f"NONE, {who} has given up the lead: jobfile up --role scheduler"
     return f"NONE, the lead of {who} ended {_ago(fleet.now - leader.until)}: jobfile up --role scheduler"
@@ -143,6 +154,53 @@ def leader_words(fleet: Fleet) -> str:
 def leader_name(leader: Leader) -> str:
     """The name of the leader's host; one that executes nothing has only its identity."""
     return leader.host_name or f"host {short(leader.host)}"
+
+
+def fleet_facts(fleet: Fleet) -> list[tuple[str, str]]:
+    """The leader, the hosts and what waits for them, in a line each."""
+    used, slots = fleet.slots
+    parts = [f"{len(fleet.there):,} of {len(fleet.hosts):,} there, {used:,} of {many(slots, 'slot')} taken"]
+    parts += [f"{one.host.name} {state_words(one)}" for one in fleet.hosts if one.host.word in NOTABLE][
+        :MAX_RUNS
+    ]
+    rows = [
+        ("leader", leader_words(fleet)),
+        ("hosts", "; ".join(parts) if fleet.there else f"NO HOST: {parts[0]}"),
+    ]
+    if fleet.waiting:
+        oldest, stranded = fleet.waiting[0], [one for one in fleet.waiting if not one.can_be_taken]
+        wait = many(len(fleet.waiting), "attempt waits", "attempts wait")
+        words = f"{wait} for a host, the oldest for {seconds_text(oldest.length.total_seconds())}"
+        if stranded:
+            words += f"; NO HOST can take {len(stranded):,} of them: {stranded[0].hindrance}: jobfile hosts"
+        rows.append(("", words))
+    return rows
+
+
+def fleet_sums_to_json(fleet: Fleet) -> dict[str, object]:
+    """The same as JSON data."""
+    used, slots = fleet.slots
+    words: dict[HostWord, list[str]] = {word: [] for word in HostWord}
+    for one in fleet.hosts:
+        words[one.host.word].append(one.host.name)
+    return {
+        "leader": leader_to_json(fleet.leader),
+        "there": len(fleet.there),
+        "silent": words[HostWord.SILENT],
+        "draining": words[HostWord.DRAINING],
+        "troubled": words[HostWord.TROUBLED],
+        "slots": slots,
+        "used_slots": used,
+        **_waiting_to_json(fleet),
+    }
+
+
+def _waiting_to_json(fleet: Fleet) -> dict[str, object]:
+    return {
+        "waiting": len(fleet.waiting),
+        "oldest_seconds": _seconds(fleet.waiting[0].length) if fleet.waiting else None,
+        "not_takeable": sum(not one.can_be_taken for one in fleet.waiting),
+    }
 
 
 def fleet_to_text(fleet: Fleet, *, width: int, row_width: int | None, style: Style = PLAIN) -> str:
@@ -212,7 +270,7 @@ def _waiting_cells(one: Waiting) -> tuple[str, ...]:
         one.held.job,
         seconds_text(one.length.total_seconds()),
         ", ".join(one.held.delivery.needs),
-        one.hindrance or "a host is about to take it",
+        one.hindrance or TAKEN_SOON,
     )
 
 
@@ -230,21 +288,17 @@ def fleet_to_json(fleet: Fleet) -> dict[str, object]:
         "slots": slots,
         "used_slots": used,
         "hosts": [_host_to_json(one) for one in fleet.hosts],
-        "waiting": {
-            "count": len(fleet.waiting),
-            "oldest_seconds": _seconds(oldest.length) if (oldest := first(fleet.waiting)) else None,
-            "not_takeable": sum(not one.can_be_taken for one in fleet.waiting),
-            "attempts": [
-                {
-                    **_held_to_json(one.held),
-                    "seconds": _seconds(one.length),
-                    "needs": list(one.held.delivery.needs),
-                    "can_be_taken": one.can_be_taken,
-                    "words": one.hindrance or None,
-                }
-                for one in fleet.waiting[:MAX_LISTED]
-            ],
-        },
+        **_waiting_to_json(fleet),
+        "waiting_attempts": [
+            {
+                **_held_to_json(one.held),
+                "seconds": _seconds(one.length),
+                "needs": list(one.held.delivery.needs),
+                "can_be_taken": one.can_be_taken,
+                "words": one.hindrance or None,
+            }
+            for one in fleet.waiting[:MAX_LISTED]
+        ],
     }
 
 
@@ -259,11 +313,6 @@ def leader_to_json(leader: Leader | None) -> dict[str, object] | None:
         "until": leader.until.isoformat(),
         "leads": not leader.is_over,
     }
-
-
-def first(waiting: Sequence[Waiting]) -> Waiting | None:
-    """The one that waits for longest."""
-    return waiting[0] if waiting else None
 
 
 def _host_to_json(one: HostState) -> dict[str, object]:
@@ -300,15 +349,6 @@ def _held_to_json(one: Held) -> dict[str, object]:
 
 def _seconds(length: timedelta) -> float:
     return round(length.total_seconds(), 1)
-
-
-def host_names(hosts: HostsView, runs: Iterable[str]) -> Mapping[str, str]:
-    """By the id of each attempt of some runs: the name of the host that executes or executed it."""
-    delivered = [one for one in hosts.of_runs([*runs]) if one.host]
-    if not delivered:
-        return {}
-    names = {host.id: host.name for host in hosts.all()}
-    return {one.attempt.id: names.get(one.host) or name_without_row(one.host) for one in delivered}
 
 
 class Drained(NamedTuple):

@@ -37,7 +37,7 @@ class AwayError(ServerError):
 
     def __init__(self, short: str) -> None:
         """`short` is what fits into a row of a table."""
-        super().__init__(f"{short}; it is tried again", code=ErrorCode.SERVER_UNAVAILABLE)
+        super().__init__(f"{short}; it is retried", code=ErrorCode.SERVER_UNAVAILABLE)
         self.short = short
 
 

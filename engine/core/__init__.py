@@ -24,6 +24,7 @@ __all__ = [
     "notices",
     "occurrences",
     "outputs",
+    "pieces",
     "reasons",
     "records",
     "retry",
@@ -34,4 +35,5 @@ __all__ = [
     "vocabulary",
     "webhook_proofs",
     "webhooks",
+    "yaml_text",
 ]

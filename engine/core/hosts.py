@@ -29,10 +29,6 @@ TERM: Final = timedelta(seconds=10)
 """How long a leader leads after each renewal."""
 ANY: Final = "any"
 """The queue of attempts that every host may take."""
-HOME: Final = "home"
-"""The key of the ledger's note about the state folder that it belongs to."""
-HOME_OF_HOSTS: Final = "hosts"
-"""The identity of the home of a ledger whose leader has attempts executed by hosts."""
 CLUSTER: Final = "cluster"
 """The identity of a cluster that starts a host for each attempt. Theirs begin with it: `member`."""
 EVERY: Final = "*"
@@ -178,7 +174,7 @@ class Delivery(NamedTuple):
 
 
 def member(name: str, own: str) -> str:
-    """The identity of a host that a cluster has started for one attempt: it tells its name later, too."""
+    """The identity of a host that a cluster has started for one attempt, with its name: its row goes."""
     return f"{CLUSTER}/{name.replace('/', '-')}/{own}"
 
 

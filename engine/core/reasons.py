@@ -82,7 +82,7 @@ class Reason(_Word):
     EVIDENCE_FORGED = "evidence_forged", "its evidence does not come from its supervisor"
     HOST_SILENT = "host_silent", "its host gave no sign for longer than its lease"
     NOT_TAKEN = "not_taken", "no host had taken it"
-    NO_HOST = "no_host", "no host can take it now"
+    NO_HOST = "no_host", "it waits for a host"
     RESTORED = "restored", "an older ledger was restored"
     SUPERVISOR_ERROR = "supervisor_error", "its supervisor failed"
     UNREADABLE = "unreadable", "its row in the ledger cannot be read"

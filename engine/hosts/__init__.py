@@ -1,6 +1,7 @@
 """Executes the attempts that an engine has started: on this host, or on others."""
 
 __all__ = [
+    "carrier",
     "carriers",
     "cluster_row",
     "executor",
@@ -10,6 +11,7 @@ __all__ = [
     "manifest",
     "manifests",
     "offers",
+    "outputs",
     "settings",
     "shared_clock",
     "sweeping",

@@ -36,8 +36,9 @@ class Bringer(Protocol):
     ) -> None:
         """Call `execute` for each offer that comes, in at most `slots` threads at once, until `is_over`.
 
-        `execute` returns when the attempt is over, or not for this host. Raises JobfileError when the carrier
-        fails; what it had not brought is repeated.
+        `execute` returns when the attempt is over, or not for this host; what it raises is dropped. Raises
+        JobfileError within seconds when the carrier fails; what it had not brought is repeated. The threads
+        outlive a call: it neither waits for what is being executed, nor ends it.
         """
         ...
 
@@ -69,6 +70,6 @@ class Cluster(Sender, Protocol):
     def tend(self) -> float:
         """Have hosts started and removed; the seconds until the next time.
 
-        Raises JobfileError when the cluster refuses, or does not answer: then it is tried again.
+        Raises JobfileError when the cluster refuses, or does not answer: then call it again.
         """
         ...

@@ -35,7 +35,7 @@ def job_name(attempt: AttemptKey) -> str:
 
 
 def arguments(attempt: AttemptKey) -> list[str]:
-    """What `jobfile attempt` is told."""
+    """What `jobfile attempt` gets."""
     step = ["--step", attempt.step] if attempt.step else []
     item = ["--item", str(attempt.item)] if attempt.item else []
     return [attempt.run_id, str(attempt.number), *step, *item]
@@ -100,7 +100,7 @@ def _value(text: str) -> str:
 
 
 def read_template(name: str, text: str) -> Manifest:
-    """A template of a pod, as in the `template` of a Deployment. Raises WrongUsageError if it is none."""
+    """A template of a pod, as in the `template` of a Deployment. Raises WrongUsageError if it is not one."""
     document, problems = parse_document(Source(name, text))
     if document is None:
         why = problems[0].message if problems else "it is not a map"

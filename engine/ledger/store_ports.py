@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from engine.core.records import CLOCK_HOLD
-from engine.ledger.ports import Current, Opened
+from engine.ledger.ports import Collecting, Current, Opened
 from engine.ledger.soundness_ports import Holds, Standing
 
 if TYPE_CHECKING:
@@ -350,7 +350,7 @@ class SettingAside(Opened, Transactions, Protocol):
         ...
 
 
-class Execution(Stopping, Pausing, SettingAside, Protocol):
+class Execution(Stopping, Pausing, SettingAside, Collecting, Protocol):
     """For the worker and the rescuer: they start runs, and record how their attempts ended."""
 
     steps: Steps
@@ -397,7 +397,7 @@ class Expecting(Definitions, Pausing, Protocol):
     past: Past
 
 
-class Retention(Stopping, Protocol):
+class Retention(Stopping, Collecting, Protocol):
     """For the housekeeper: late evidence of lost runs, and deletions."""
 
     past: Past
@@ -417,7 +417,7 @@ class ClockKeeping(Standing, Current, Definitions, Transactions, Protocol):
     outbox: Outbox
 
 
-class Sending(Current, Definitions, Transactions, Protocol):
+class Sending(Current, Definitions, Transactions, Collecting, Protocol):
     """For the sender: it sends notifications, and makes each from what is known when it is sent."""
 
     past: Past

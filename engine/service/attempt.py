@@ -7,12 +7,13 @@ from enum import Enum, auto
 from typing import Final
 
 from engine.config import EngineConfig
+from engine.core.errors import StoreUnavailableError
 from engine.core.hosts import Delivery, DeliveryState, name_without_row
 from engine.core.lifecycle import AttemptKey, Ended, Outcome
 from engine.ledger.host_ports import SharedLedger
 from engine.ledger.opening import open_shared
 from engine.ports import Clock, Journal
-from engine.service.hosting import HostService, Offered
+from engine.service.hosting import HostService
 from jobfile.model.namedtuple import NamedTuple
 
 LOOK_SECONDS: Final = 0.2
@@ -68,31 +69,64 @@ class OneOffer:
 def execute_one(
     attempt: AttemptKey,
     config: EngineConfig,
-    about: Offered,
     journal: Journal,
     clock: Clock,
     *,
+    name: str,
+    outputs: str,
     shall_stop: Callable[[], bool],
 ) -> End:
     """Execute an attempt here, if it is to be had. Once `shall_stop`, its job is ended as by a cancel."""
     brought, ended = OneOffer(attempt), threading.Event()
-    service = HostService(config, about, journal, clock, bring=lambda _: brought, ended=ended)
-    try:
-        service.start()
-        is_stopping = False
-        # What it had taken before it was started again is over as well: `is_idle`.
-        while not (brought.is_over.wait(LOOK_SECONDS) and service.is_idle) and not ended.is_set():
-            if is_stopping and service.is_idle:
-                break
-            if shall_stop():
-                is_stopping = True
-                service.stop_jobs()
-    finally:
-        service.stop()
-    if service.trouble is not None:
-        raise service.trouble
+    service = HostService(
+        config,
+        journal,
+        clock,
+        bring=lambda _: brought,
+        name=name,
+        labels=(),
+        slots=1,
+        outputs=outputs,
+        ended=ended,
+        is_for_one=True,
+    )
     with closing(open_shared(config.ledger_url)) as shared:
+        try:
+            service.start()
+            _wait(service, lambda: _has(shared, attempt, service), brought, ended, shall_stop)
+        finally:
+            service.stop()
+        if service.trouble is not None:
+            raise service.trouble
         return _end(_found(shared, attempt), service)
+
+
+def _wait(
+    service: HostService,
+    has: Callable[[], bool],
+    brought: OneOffer,
+    ended: threading.Event,
+    shall_stop: Callable[[], bool],
+) -> None:
+    """Wait until this host is done, and stop its job when that is asked."""
+    is_stopping = False
+    while not ended.wait(LOOK_SECONDS):
+        if shall_stop():
+            is_stopping = True
+            service.stop_jobs()
+        if service.is_idle and (brought.is_over.is_set() or is_stopping) and not has():
+            return
+
+
+def _has(shared: SharedLedger, attempt: AttemptKey, service: HostService) -> bool:
+    """Whether the ledger says that this host has the attempt, perhaps in an answer that was lost: then the
+    next renewal gives it back, or adopts it.
+    """
+    try:
+        found = _found(shared, attempt)
+    except StoreUnavailableError:
+        return True
+    return found is not None and found.state is DeliveryState.HELD and found.host == service.me.id
 
 
 def _found(shared: SharedLedger, attempt: AttemptKey) -> Delivery | None:

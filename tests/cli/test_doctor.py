@@ -22,7 +22,7 @@ def findings(said: Said) -> dict[str, str]:
     """What was found beside what the machine has to say of itself, with its severity."""
     answer = said.json
     fits(answer, "doctor")
-    assert {one["area"] for one in answer["checks"]} == set(AREAS)
+    assert {one["area"] for one in answer["checks"]} == set(AREAS) - {"hosts"}, "there is one host"
     bad = [one for one in answer["checks"] if one["severity"] in ("warning", "error")]
     assert (said.code, answer["is_well"]) == ((1, False) if bad else (0, True))
     return {
@@ -72,7 +72,7 @@ def test_a_damaged_ledger_is_a_finding_and_the_rest_is_looked_at(jobfile: Jobfil
     }
     said = jobfile("doctor")
     assert (said.code, said.err) == (1, "")
-    assert f"chmod 600 {ledger}" in said.out
+    assert f"chmod 600 {ledger}" in " ".join(said.out.split()), "the path may be too long for the line"
 
 
 def test_a_ledger_that_is_empty_or_half_there_is_a_finding(jobfile: Jobfile, tmp_path: Path) -> None:
@@ -135,9 +135,10 @@ def test_the_command_imports_no_more_than_it_needs(tmp_path: Path) -> None:
     assert done.stdout.endswith("\n[]\n"), done.stdout
 
 
-def test_the_document_shows_what_is_printed_and_names_every_code(tmp_path: Path) -> None:
+def test_the_document_shows_what_is_printed_and_names_every_code(on_disk: Path) -> None:
+    """In a folder with a short path: no line is broken that is whole in the document."""
     text = (ROOT / "docs" / "operations.md").read_text()
     section = text.partition("jobfile doctor\n")[2].partition("\n## ")[0]
-    (tmp_path / "jobs.yaml").write_text("version: 1\njobs: {hello: {run: echo hello}}\n")
-    type_and_compare(session(section), tmp_path)
+    (on_disk / "jobs.yaml").write_text("version: 1\njobs: {hello: {run: echo hello}}\n")
+    type_and_compare(session(section), on_disk)
     assert [code for code in CODES if f"`{code}`" not in section] == []

@@ -15,6 +15,12 @@ WRITERS = {
 CASES = "version: 1\ntests:\n  it runs:\n    job: good\n    expect: {state: succeeded}\n"
 
 
+@pytest.fixture
+def tmp_path(on_disk: Path) -> Path:
+    """Memory is below /dev, where links are the system's, and followed."""
+    return on_disk
+
+
 @pytest.fixture(autouse=True)
 def cases(tmp_path: Path) -> None:
     (tmp_path / "jobs.test.yaml").write_text(CASES)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.cli.roles import _arguments
+from engine.cli.running_roles import _arguments
 from tests.cli.conftest import Jobfile
 
 
@@ -27,6 +27,14 @@ def test_roles_need_a_ledger_in_a_server_and_what_is_about_a_host_needs_a_role(
     monkeypatch.delenv("JOBFILE_CARRIER")
     many = [part for name in "abcdefg" for part in ("--label", name)]
     assert "at most 6 labels" in jobfile("up", "--role", "worker", *many, *store).err
+    assert "add --role" in jobfile("up", "--outputs", "file:///srv/outputs").err
+    outputs = ("up", "--role", "worker", *store, "--outputs")
+    for url in ("ftp://there/place", "s3:place", "file://place", "s3://"):
+        assert "is not one of an object store; expected s3://BUCKET/PREFIX" in jobfile(*outputs, url).err
+    for url in ("s3://key:pa55word@place/outputs", "gs://place/outputs?password=pa55word"):
+        said = jobfile(*outputs, url)
+        assert "has a password or options" in said.err
+        assert "pa55word" not in said.err
     assert "jobfile hosts drain" in jobfile("up", "--role", "worker", "--stop-jobs", *store).err
 
 

@@ -38,6 +38,7 @@ SAME = (
     "did both --matrix region=eu",
     "why bad",
     "why RUN",
+    "hosts",
     "list",
     "list --tag night --in succeeded",
     "list --tag nope",
@@ -159,6 +160,7 @@ def test_with_a_key_asking_a_server_twice_is_safe(here: Here) -> None:
 
 def test_a_run_is_cancelled_at_a_server_and_a_job_paused_and_resumed(here: Here) -> None:
     slow = here.there("run", "slow", "--detach").out.strip()
+    until(lambda: here("logs", slow).out == "begun\n", "it runs")
     assert re.match(r"run \w{8} of slow: cancel", here.there("cancel", slow, "--why", "enough").out)
     assert here.there("wait", slow).code == 1
     assert here.there("pause", "bad", "--why", "vendor").out.startswith("bad is paused; ")
@@ -308,3 +310,9 @@ def test_an_error_is_json_if_json_was_asked_for(here: Here) -> None:
     mine = here("did", "nope", "--json")
     assert said.json == mine.json
     assert json.loads(said.out)["error"]["code"] == "unknown_job"
+
+
+def test_a_host_is_drained_where_the_ledger_is(here: Here) -> None:
+    said = here.there("hosts", "drain", "a")
+    assert said.code == 64
+    assert "`hosts drain` and `hosts resume` work on a host of the ledger only; run it there" in said.err

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from engine.core.hosts import Host, hindrance, listed
+from engine.core.hosts import Delivery, DeliveryState, Host, hindrance, listed
+from engine.core.lifecycle import AttemptKey
 
 NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
 
@@ -29,6 +30,27 @@ def host(name: str = "a", **about: Any) -> Host:
         silence=timedelta(),
     )
     return known._replace(**about)
+
+
+def a_delivery() -> Delivery:
+    """An attempt that the host a has."""
+    return Delivery(
+        attempt=AttemptKey("0" * 32, 1),
+        fence=1,
+        needs=(),
+        state=DeliveryState.HELD,
+        lease=timedelta(minutes=1),
+        host="a",
+        process="1",
+        boot_id="1",
+        lease_until=NOON,
+        offered_at=NOON,
+        held_at=NOON,
+        started_at=None,
+        ended_at=None,
+        outcome=None,
+        late=None,
+    )
 
 
 SILENT = {"silence": timedelta(seconds=15)}

@@ -36,8 +36,8 @@ State = dict[str, str]
 """What the next engine reads: a digest of each file and each table, by name."""
 Step = tuple[Kind, str]
 """What a step of an engine does, and with which file."""
-EACH = 4
-"""Of steps that are alike, the first and then each fourth are tested; `make soak` tests them all."""
+EACH = 8
+"""Of steps that are alike, the first and then each eighth are tested; `make soak` tests them all."""
 
 
 def note_act(index: int) -> None:
@@ -179,7 +179,7 @@ class Runs:
         """Whether the next engine lives on from this state.
 
         What it does depends only on what it reads and on the time. After a step that changes neither, it
-        would live exactly the same life again. Of the others, the first and then each fourth is chosen of
+        would live exactly the same life again. Of the others, the first and then each eighth is chosen of
         those that are alike in what was changed last and in what comes next.
         """
         changed = frozenset(name for name, _ in state.items() ^ self.last.items())
@@ -284,7 +284,7 @@ TURNS = ("eio-once", "enospc-from")
 
 
 def places_of(fault: str, runs: Runs) -> Iterator[int]:
-    """The steps at which a disk fails, by number: of edges that are alike, the first and then each fourth.
+    """The steps at which a disk fails, by number: of edges that are alike, the first and then each eighth.
 
     Numbers continue beyond the last step, because a life with faults may be longer.
     """

@@ -34,9 +34,9 @@ One life is lived, and stands still before each step; the next engine goes on wi
 Where it finds what another has found before, to the last row, it would live the same life again.
 Lives are broken off, and disks fail, at the first and the last of the writes in a row to one file: `edges`
 in driver.py says why. Of the faults, `TURNS` in driver.py take turns at these steps. Of steps that are alike
-(what was changed last, in which tables and files, and what comes next), each fourth is taken, from the first.
+(what was changed last, in which tables and files, and what comes next), each eighth is taken, from the first.
 `JOBFILE_SOAK=1` takes the long way: a next life for each step, also for kills after it, faults at every step
-and in every plot, a hundred and fifty times the power cuts.
+and in every plot, two hundred times the power cuts.
 """
 
 import json
@@ -53,7 +53,7 @@ from tests.faults.preload import library
 from tests.soak import IS_SOAK
 
 ROOT = Path(__file__).parents[2]
-CUTS = 1_800 if IS_SOAK else 12
+CUTS = 1_800 if IS_SOAK else 8
 PATIENCE = 3_600 if IS_SOAK else 400
 
 pytestmark = pytest.mark.timeout(PATIENCE)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.acceptance.engines import lines_of, put, until
 from tests.acceptance.warm import JOBFILE, Jobfile
@@ -23,7 +24,7 @@ version: 1
 defaults: {timezone: UTC}
 jobs:
   quick: {run: 'echo "$JOBFILE_ATTEMPT/$JOBFILE_FENCE" >> quick', concurrency: {limit: 9}}
-  fails: {run: exit 7}
+  fails: {run: echo because; exit 7}
   held:
     run: echo begun >> held; while [ ! -e go ]; do sleep 0.05; done; echo ended >> held
     concurrency: {limit: 9}
@@ -155,6 +156,8 @@ def test_each_attempt_is_executed_by_a_pod_of_its_own(yard: Yard) -> None:
     good, bad, steps = yard.run("quick"), yard.run("fails"), yard.run("steps")
     assert yard.over(good)["state"] == "succeeded"
     assert (yard.over(bad)["state"], yard.over(bad)["exit_code"]) == ("failed", 7)
+    assert yard.say("logs", bad).stdout.endswith("because\n"), "its output outlives its pod"
+    assert ", on " in yard.say("why", bad).stdout
     assert yard.over(steps)["state"] == "succeeded"
     assert lines_of(yard.folder / "steps") == ["first", "second"]
     [fenced] = lines_of(yard.folder / "quick")
@@ -268,8 +271,9 @@ def test_the_job_of_an_attempt_is_printed_as_it_is_made_and_unknown_ones_are_ref
     run = yard.run("quick")
     assert yard.over(run)["state"] == "succeeded"
     said = yard.say("export", "kubernetes", "--attempt", run[:8])
-    assert f"name: jf-{run}-1" in said.stdout
-    assert f'- "{run}"' in said.stdout
+    made = yaml.safe_load(said.stdout)
+    assert made["metadata"]["name"] == f"jf-{run}-1"
+    assert made["spec"]["template"]["spec"]["containers"][0]["args"][-2:] == [run, "1"]
     assert yard.environ["JOBFILE_STORE"] not in said.stdout
     assert "has no steps" in yard.say("export", "kubernetes", "--attempt", run, "--step", "x").stderr
     unknown = yard.say("attempt", "0" * 32, "1", "--no-strict-modes")

@@ -9,8 +9,13 @@ from typing import Any
 import pytest
 
 from engine.answers.hosts import fleet_to_text, make_fleet
-from engine.core.lifecycle import RunState
+from engine.core.lifecycle import Lost, RunState
+from engine.core.reasons import Reason
+from engine.core.records import HOME
 from engine.host.clock import SystemClock
+from engine.host.home import Home
+from engine.ledger.outcome_text import outcome_to_text
+from jobfile import __version__
 from tests.builders import NOON
 from tests.cli.conftest import Jobfile, jobfile
 from tests.cli.test_files import fits
@@ -111,7 +116,7 @@ def test_hosts_are_shown_with_what_they_run(
         ("c", "silent", 1),
     ]
     assert (found["slots"], found["used_slots"]) == (4, 3)
-    assert [(one["job"], one["can_be_taken"], one["seconds"]) for one in found["waiting"]["attempts"]] == [
+    assert [(one["job"], one["can_be_taken"], one["seconds"]) for one in found["waiting_attempts"]] == [
         ("never", False, 11.0),
         ("train", True, 3.0),
     ]
@@ -201,3 +206,193 @@ def test_names_that_do_not_exist_are_refused(world: HostsWorld, asked: Asked) ->
 
 def test_host_names_are_completed(world: HostsWorld, asked: Asked) -> None:
     assert asked("completion", "zsh", "--", "hosts", "drain", "").out.split() == ["a", "b", "c"]
+
+
+def test_status_knows_the_leader_and_the_hosts(
+    world: HostsWorld, asked: Asked, request: pytest.FixtureRequest
+) -> None:
+    quiet = asked("status")
+    busy(world)
+    said = asked("status")
+    as_looked_at("status", f"{quiet.out}\n--- later:\n{said.out}", request)
+    assert (quiet.code, said.code) == (0, 1)
+    found = asked("status", "--json").json
+    fits(found, "status")
+    about = found["hosts"]
+    assert (about["there"], about["silent"], about["waiting"], about["not_takeable"]) == (2, ["c"], 2, 1)
+    assert found["engine"]["running"]
+    world.clock.advance(seconds=3600)
+    assert not asked("status", "--json").json["engine"]["running"], "its lead is over"
+
+
+def test_an_engine_of_one_host_on_a_server_has_no_hosts(
+    world: HostsWorld, asked: Asked, tmp_path: Path
+) -> None:
+    with world.store.transaction():
+        world.store.past.note(HOME, Home("7", "one:/srv").to_text())
+    assert asked("status", "--json").json["hosts"] is None
+    run = world.run_by_hand("load")
+    assert asked("why", run.id, "--json").json["reason"] is None
+
+
+WAITS = {
+    "no host is there": "it waits for a host: no host is there",
+    "no labels": "it waits for a host: no host has the labels eu and tpu",
+    "no slots": "it waits for a host: all 2 slots of a are taken",
+}
+
+
+@pytest.mark.parametrize("case", WAITS)
+def test_why_and_did_say_that_a_run_waits_for_a_host(
+    tmp_path: Path, jobfile: Jobfile, monkeypatch: pytest.MonkeyPatch, case: str
+) -> None:
+    world = HostsWorld(tmp_path, JOBS, hosts=[])
+    world.lead("a")
+    asked = Asked(world, jobfile, monkeypatch)
+    job = "never" if case == "no labels" else "load"
+    if case != "no host is there":
+        world.add("a", slots=2, labels=("eu", "gpu"))
+    if case == "no slots":
+        for _ in range(2):
+            world.run_by_hand("load")
+            world.turn()
+    run = world.run_by_hand(job)
+    world.pass_time(seconds=5)
+    [found] = [one for one in world.runs(job) if one.id == run.id]
+    assert (found.state.value, found.reason) == ("running" if case == "no labels" else "queued", "")
+    why, did = asked("why", run.id), asked("did", run.id)
+    assert WAITS[case] in why.out
+    assert f"not over: {found.state.value}, {WAITS[case]} (" in did.out
+    assert did.code == 4
+    story = asked("why", run.id, "--json").json
+    fits(story, "why")
+    assert (story["reason"], story["words"]) == ("no_host", WAITS[case])
+    answer = asked("did", run.id, "--json").json
+    assert answer["items"][0]["reason"] == "no_host"
+    assert answer["items"][0]["run"]["reason"] is None, "that is what the ledger has"
+    assert WAITS[case] in asked("runs").out
+
+
+def test_a_run_that_another_one_blocks_does_not_wait_for_a_host(
+    tmp_path: Path, jobfile: Jobfile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = HostsWorld(
+        tmp_path, JOBS.replace("{run: load, concurrency: {limit: 9}}", "{run: load}"), hosts=[]
+    )
+    world.lead("a")
+    world.run_by_hand("load")
+    second = world.run_by_hand("load")
+    world.pass_time(seconds=5)
+    found = Asked(world, jobfile, monkeypatch)("why", second.id, "--json").json
+    assert found["reason"] != "no_host"
+
+
+def test_why_names_the_host_of_each_attempt(
+    world: HostsWorld, asked: Asked, request: pytest.FixtureRequest
+) -> None:
+    run = world.run_by_hand("train")
+    world.turn()
+    world.pass_time(seconds=30)
+    world.hosts["a"].finish(exit_code=3)
+    world.pass_time(seconds=2)
+    as_looked_at("why", asked("why", run.id).out, request)
+    found = asked("why", run.id, "--json").json
+    fits(found, "why")
+    assert [one["host"] for one in found["run_list"][0]["attempt_list"]] == ["a"]
+    listed = asked("runs", "--json").json
+    fits(listed, "runs")
+    assert [one["host"] for one in listed["runs"]] == ["a"]
+
+
+def test_doctor_checks_the_hosts_and_what_is_delivered_to_them(world: HostsWorld, asked: Asked) -> None:
+    def found() -> dict[str, str]:
+        answer = asked("doctor", "--json").json
+        fits(answer, "doctor")
+        own = ("hosts", "engine", "invariant", "leftovers")
+        return {one["code"]: one["found"] for one in answer["checks"] if one["area"] in own}
+
+    world.db("update host set version = %s", [__version__])
+    quiet = found()
+    assert quiet.keys() == {"hosts", "engine", "invariant", "leftovers"}, quiet
+    assert quiet["hosts"] == "3 of 3 there, 0 of 5 slots taken"
+    assert quiet["engine"] == "running, epoch 1"
+    busy(world)
+    assert found().keys() == {"hosts.silent", "engine", "invariant", "leftovers"}
+    world.db("update host set skew = 1500000, version = '9.9.9' where name = 'a'")
+    world.db("delete from host where name = 'b'")
+    later = found()
+    assert later.keys() >= {"hosts.silent", "hosts.unknown", "hosts.skew", "hosts.version"}
+    assert later["hosts.unknown"].endswith("attempt 1, is held by the host b, which is not in the ledger")
+    world.clock.advance(seconds=3600)
+    assert {"hosts.leaderless", "engine.killed"} <= found().keys()
+
+
+def test_an_attempt_that_nobody_executes_and_an_end_that_nobody_records_are_found(
+    world: HostsWorld, asked: Asked
+) -> None:
+    for _ in range(2):
+        world.run_by_hand("load")
+    world.turn()
+    first, second = world.runs("load")
+    world.pass_time(seconds=400)
+    world.db("delete from delivery where run_id = %s", [first.id])
+    ended = """update delivery set state = 'ended', outcome = 'x', ended_at = now_us() where run_id = %s"""
+    outcome = outcome_to_text(Lost(at=NOON, reason=Reason.HOST_SILENT))
+    world.db(ended.replace("'x'", f"'{outcome}'"), [second.id])
+
+    def found() -> list[str]:
+        checks = asked("doctor", "--json").json["checks"]
+        return [one["found"] for one in checks if one["code"] == "invariant.I8"]
+
+    assert found() == [f"run {first.id[:8]}, attempt 1: no host was offered it for 6m40s"]
+    world.clock.advance(seconds=301)
+    world.lead("a")
+    with world.store.transaction():
+        world.store.touch_session(epoch=world.epoch, now=world.clock.now(), boot_seconds=1.0)
+    said = [one.partition(": ")[2] for one in found()]
+    assert said == [
+        "no host was offered it for 11m41s",
+        "its host has reported its end, and no engine has recorded that for 5m1s",
+    ]
+
+
+def test_attempts_of_deleted_runs_are_counted(world: HostsWorld, asked: Asked) -> None:
+    world.run_by_hand("load")
+    world.turn()
+    world.pass_time(seconds=5)
+    for host in world.hosts.values():
+        host.finish()
+    world.pass_time(seconds=5)
+    world.db("update delivery set run_id = 'f' || substr(run_id, 2)")
+    assert world.view.hosts is not None
+    assert world.view.hosts.without_run() == 1
+
+
+def test_a_run_that_is_requested_waits_for_no_engine_here_if_one_leads_elsewhere(
+    world: HostsWorld, asked: Asked
+) -> None:
+    assert asked("run", "good", "--detach").err == ""
+    world.clock.advance(seconds=3601)
+    assert asked("run", "good", "--detach").err.startswith("no engine is running: run ")
+
+
+def test_a_reader_needs_no_right_to_write(world: HostsWorld, asked: Asked) -> None:
+    world.db("drop role if exists reader")
+    world.db("create role reader login")
+    world.db("grant select on all tables in schema public to reader")
+    try:
+        url = f"{world.url}&user=reader" if "?" in world.url else f"{world.url}?user=reader"
+        said = asked("hosts", "--store", url)
+        assert (said.code, said.err) == (0, "")
+        assert "leader  a, term 1" in said.out
+        assert asked("hosts", "drain", "a", "--store", url).code != 0
+        assert asked("hosts", "--json").json["hosts"][0]["state"] == "up"
+    finally:
+        world.db("drop owned by reader")
+        world.db("drop role reader")
+
+
+def test_a_name_cannot_control_the_terminal(world: HostsWorld, asked: Asked) -> None:
+    world.db("update host set name = %s where name = 'a'", ["a\x1b[31m"])
+    assert "\x1b" not in asked("hosts").out + asked("status").out
+    assert "\x1b" not in asked("hosts", "drain", "a\x1b[31m").out

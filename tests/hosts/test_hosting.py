@@ -130,6 +130,7 @@ def test_a_run_that_no_host_has_taken_is_cancelled_at_once(tmp_path: Path) -> No
         world.store.request_stop(run.id, Stop.CANCEL, reason="by_hand", detail="", now=world.clock.now())
     world.step()
     assert the_run(world, "once") == ("cancelled", "by_hand")
+    assert world.unsound() == []
     world.queue.loses = lambda _: False
     world.queue.waiting.append(("any", run.last_attempt._replace(number=1)))
     world.pass_time(seconds=7)

@@ -31,6 +31,7 @@ from engine.ports import Stop
 from tests.hosts.stand_in_kubernetes import CUTS, HANGS, NAMESPACE, ROOT, Kubernetes, kubernetes
 from tests.hosts.test_commands import as_looked_at
 from tests.hosts.world import LEASES, HostsWorld
+from tests.known import known_files
 from tests.web_servers import Certificates, make_certificates
 
 PACKAGING = Path(__file__).parents[2] / "packaging" / "kubernetes"
@@ -173,7 +174,7 @@ def test_the_files_in_packaging_are_what_export_prints(request: pytest.FixtureRe
         for name, text in zip(FILES, all_manifests().split("---\n# "), strict=True):
             (PACKAGING / name).write_text(f"# {text.removeprefix('# ')}")
     assert "---\n".join((PACKAGING / name).read_text() for name in FILES) == all_manifests()
-    assert {one.name for one in PACKAGING.iterdir()} == {*FILES}
+    assert {one.name for one in known_files("packaging/kubernetes", "*")} == {*FILES}
     documents = [*yaml.safe_load_all(all_manifests())]
     kinds = [one["kind"] for one in documents]
     assert kinds == ["ServiceAccount", "Role", "RoleBinding", "Secret", "ConfigMap", "Deployment"]
@@ -233,7 +234,7 @@ def test_while_the_api_is_away_offers_wait_and_nothing_is_lost(api: Kubernetes, 
     api.trouble = lambda *_: trouble
     cluster.offer([offer(A), offer(B)])
     for _ in range(2):
-        with pytest.raises(AwayError, match="it is tried again"):
+        with pytest.raises(AwayError, match="it is retried"):
             cluster.tend()
         assert "Kubernetes" in cluster.trouble
     assert len(api.asked) == (4 if trouble == CUTS else 2), "the second offer does not wait for it as well"

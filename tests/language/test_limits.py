@@ -23,6 +23,7 @@ from jobfile.schedule.cron import MAX_LENGTH as MAX_CRON
 from jobfile.syntax.document import MAX_FILE_BYTES
 from jobfile.syntax.located_reader import MAX_NODES
 from tests.language.hostile import BOMBS, GROWING, SLOW, cost
+from tests.soak import IS_SOAK
 from tests.together import together
 
 Told = list[tuple[str, str, int, int]]
@@ -220,6 +221,7 @@ def test_one_long_line_costs_no_more_than_its_length(name: str, spending: Spendi
 @pytest.mark.parametrize("name", GROWING)
 def test_time_grows_with_size(name: str) -> None:
     make, size = GROWING[name]
+    size *= 1 + IS_SOAK
     cost(make(size + 3))
     for _ in range(3):  # another process may have had the processor's cache
         small, large = (cost(make(number))[0] for number in (size, size * GROWTH))

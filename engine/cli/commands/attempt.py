@@ -1,7 +1,5 @@
 """`jobfile attempt`: a host for one attempt of a run, as a cluster starts it."""
 
-import os
-
 import click
 
 from engine.asking.naming import ID_DIGITS
@@ -10,6 +8,7 @@ from engine.cli.exit_codes import DID_NOT_RUN, GOOD, NOT_WELL, TRY_AGAIN
 from engine.cli.following import EndingSignals
 from engine.cli.output import style_of
 from engine.cli.place import place_options, strict_option
+from engine.cli.roles import offered
 from engine.core.errors import WrongUsageError
 from engine.core.lifecycle import AttemptKey, Outcome, StartError
 from engine.core.vocabulary import reason_words
@@ -21,7 +20,6 @@ from engine.journal.file import LogFile
 from engine.journal.shown import Form, Shown, lost_line
 from engine.journal.stream import EventStream
 from engine.service.attempt import End, Taken, execute_one, exit_code
-from engine.service.hosting import Offered
 from jobfile.model.regex import regex
 
 STDOUT = 1
@@ -78,11 +76,17 @@ def command(
     console = Console(STDOUT, when_lost=lambda count: lost_line(count, clock.now(), form=form))
     log = LogFile(place.state_dir / "engine.log")
     journal = EventStream(log, Shown(console.write, form=form, style=style_of()), clock=clock)
-    about = Offered(host_name or os.uname().nodename, (), 1, is_for_one=True)
+    about = offered(host_name, (), 1, place.config, role="attempt", outputs=None)
     try:
         with EndingSignals().listening() as signals:
             end = execute_one(
-                attempt, place.config, about, journal, clock, shall_stop=lambda: bool(signals.take())
+                attempt,
+                place.config,
+                journal,
+                clock,
+                name=about.name,
+                outputs=about.outputs,
+                shall_stop=lambda: bool(signals.take()),
             )
     finally:
         console.close()

@@ -20,32 +20,32 @@ LOOK_SECONDS: Final = 1.0
 
 @click.command("hosts")
 @click.argument("action", metavar="[drain|resume]", type=click.Choice((DRAIN, "resume")), required=False)
-@click.argument("name", metavar="[HOST]", required=False)
+@click.argument("host", metavar="[HOST]", required=False)
 @click.option("--wait", "waits", is_flag=True, help="With drain: until nothing runs there.")
 @why_option
 @json_option
 @place_options
 def command(
-    action: str | None, name: str | None, *, waits: bool, why: str, as_json: bool, place: Place
+    action: str | None, host: str | None, *, waits: bool, why: str, as_json: bool, place: Place
 ) -> int:
     """Which hosts share the ledger: who leads, what each host runs, and what waits for one.
 
     With drain HOST, it takes nothing new; what it runs continues. With resume HOST, it takes work again.
     Both are recorded in the audit. A host stays drained until it is resumed, also over its restarts.
     """
-    if (action is None) != (name is None):
+    if (action is None) != (host is None):
         raise click.UsageError("name one HOST:  jobfile hosts drain HOST")
     if action is None and why:
         raise click.UsageError("--why is for  hosts drain  and  hosts resume")
     if waits and action != DRAIN:
         raise click.UsageError("--wait is for  hosts drain")
-    if name is None:
+    if host is None:
         return _show(place, as_json=as_json)
-    drained = drain_host(place, name, is_draining=action == DRAIN, why=why)
+    drained = drain_host(place, host, is_draining=action == DRAIN, why=why)
     if not as_json:
         print_text(drained_to_text(drained))
     if waits and drained.held:
-        drained = drained._replace(held=_until_empty(place, name))
+        drained = drained._replace(held=_until_empty(place, host))
         if not as_json:
             print_text("nothing runs there" if not drained.held else "something still runs there")
     if as_json:

@@ -97,7 +97,7 @@ class KubernetesCluster:
         self._jobs.close()
 
     def _make_jobs(self, until: float) -> JobfileError | None:
-        """Make the Jobs of what is offered; what is to be told about them, if there is something."""
+        """Make the Jobs of what is offered; what is to be reported about them."""
         told: JobfileError | None = None
         with self._lock:
             waiting = dict(self._offers)
@@ -128,7 +128,7 @@ class KubernetesCluster:
         return told
 
     def _make(self, name: str, offer: Offer) -> str | None:
-        """Make a Job. Otherwise an old one of its name is in the way: how it ended, or '' while it goes."""
+        """Make a Job. Otherwise there is an old one of its name: how it ended, or '' while it continues."""
         if self._jobs.create(job_manifest(offer, self._template)):
             return None
         found = self._jobs.read(name)

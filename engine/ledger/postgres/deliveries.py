@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from engine.core.hosts import HOME, HOME_OF_HOSTS, Delivery, DeliveryState, Offer
+from engine.core.hosts import Delivery, DeliveryState, Offer
 from engine.core.lifecycle import AttemptKey, Outcome
+from engine.core.records import HOME, HOME_OF_HOSTS
 from engine.ledger.connection import Values
 from engine.ledger.outcome_text import outcome_from_text, outcome_to_text
 from engine.ledger.postgres.connection import PostgresConnection, PostgresRow
@@ -100,6 +101,10 @@ class PostgresHolding:
     def of_other_boots(self, *, host: str, boot_id: str) -> Sequence[Delivery]:
         found = self._db.rows("delivery.of_other_boots", {"host": host, "boot_id": boot_id})
         return [_delivery(row) for row in found]
+
+    def ended_by(self, host: str, *, within: timedelta, limit: int) -> Sequence[Delivery]:
+        values = {"host": host, "within": within // _US, "limit": limit}
+        return [_delivery(row) for row in self._db.rows("delivery.ended_by", values)]
 
     def begin(self, attempt: AttemptKey, *, host: str, started_at: datetime) -> None:
         self._db.rows("delivery.begin", {**_key(attempt), "host": host, "started_at": to_us(started_at)})

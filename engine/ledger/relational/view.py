@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     from engine.ledger.slot_ports import Slots
     from engine.ledger.soundness_ports import Soundness
     from engine.ledger.total_ports import Totals
+    from engine.ports import Pieces
 
 
 FEW_RUNS: Final = 50_000
@@ -89,6 +90,10 @@ class LedgerView(LedgerCurrent):
 
     def close(self) -> None:
         self._db.close()
+
+    @property
+    def pieces(self) -> "Pieces | None":
+        return None
 
     @property
     def hosts(self) -> "HostsView | None":

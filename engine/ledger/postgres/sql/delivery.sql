@@ -8,8 +8,8 @@ on conflict (run_id, number, step, item) do nothing
 returning run_id;
 
 -- name: of_runs
--- All attempts of runs that were ever offered.
-select * from delivery where run_id in (select value from json_each(:runs));
+-- All attempts of runs that were ever offered, in that order.
+select * from delivery where run_id in (select value from json_each(:runs)) order by fence;
 
 -- name: open
 -- What is offered or held.
@@ -75,6 +75,11 @@ returning *;
 -- name: of_other_boots
 -- What a host had taken before it was restarted.
 select * from delivery where host = :host and boot_id <> :boot_id and state = 'held';
+
+-- name: ended_by
+-- What has ended on a host.
+select * from delivery where host = :host and state = 'ended' and ended_at > now_us() - :within
+order by ended_at desc limit :limit;
 
 -- name: begin
 -- Notes that the command of an attempt is executed.
