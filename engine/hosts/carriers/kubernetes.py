@@ -192,7 +192,7 @@ def _address(environ: Mapping[str, str]) -> str:
     host = environ.get("KUBERNETES_SERVICE_HOST", "")
     if not host:
         raise WrongUsageError(
-            f"JOBFILE_CARRIER=kubernetes is for a scheduler in a pod; elsewhere, name the API in {API}"
+            f"JOBFILE_CARRIER=kubernetes is for a scheduler in a pod; name the API in {API} for one outside"
         )
     port = environ.get("KUBERNETES_SERVICE_PORT", "") or "443"
     return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
