@@ -12,16 +12,19 @@ LONGER := tests/acceptance/test_names.py tests/acceptance/test_many.py tests/acc
           tests/web/test_openapi.py tests/year
 STORED := $(addprefix tests/engine/test_,engine.py past.py faults.py client.py) \
           $(addprefix tests/web/test_,access.py api.py changes_page.py hooks.py job_page.py jobs_page.py looks.py probes.py \
-          run_page.py system_page.py today.py)
+          run_page.py system_page.py today.py) tests/year
 SHELLS := tests/language/test_corpus.py tests/language/test_shell.py
 
 unexport PYTHONDONTWRITEBYTECODE
 # Without compiled files each of the thousands of processes of a test run compiles a hundred modules again.
 
-.PHONY: demo test check fix mutate bench soak lock clean
+.PHONY: demo demo-hosts test check fix mutate bench soak lock clean
 
 demo: $(READY)          ## the shop sample, live, in under a minute; KEEP=1 leaves its page up
 	@$(BIN)/python samples/shop/demo.py $(if $(KEEP),--keep)
+
+demo-hosts: $(READY)    ## the same on three hosts that share a ledger, one of which loses its power; root, PostgreSQL
+	@$(BIN)/python samples/shop/demo_hosts.py
 
 test: $(READY)          ## everything CI runs
 	@# The checks run beside the tests. If the tests were never compiled, it is done once: each worker would do it again.
@@ -61,7 +64,7 @@ clean:                  ## remove what the verbs made
 lock:                   ## find the newest versions that fit pyproject.toml, and write them to requirements/ with their hashes
 	@# First those of development: what is shipped is what is tested, also if a tool allows no newer one.
 	@$(PYTHON) -m venv $(VENV)-lock && $(VENV)-lock/bin/python -m pip install -q --disable-pip-version-check uv==0.13.9
-	@for set in "dev --group dev" "run -c requirements/dev.txt" "build --group build -c requirements/dev.txt"; do set -- $$set; out=requirements/$$1.txt; shift; \
+	@for set in "dev --group dev" "run -c requirements/dev.txt" "postgres --extra postgres -c requirements/dev.txt" "build --group build -c requirements/dev.txt"; do set -- $$set; out=requirements/$$1.txt; shift; \
 	  $(VENV)-lock/bin/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes \
 	    --no-header --no-annotate $$([ "$$2" = build ] || echo pyproject.toml) "$$@" -o $$out || exit 1; done
 	@rm -rf $(VENV)-lock

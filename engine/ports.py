@@ -1,8 +1,9 @@
 """What the engine needs from the world, as small protocols; host, sources and execution fulfil them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -11,6 +12,7 @@ from jobfile.model.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
     from engine.core.events import Event
+    from engine.core.pieces import Piece
 from engine.core.arrivals import Scan, Trace
 from engine.core.confinement import Confinement, ContainerOrder, Removal
 from engine.core.lifecycle import AttemptKey, Outcome
@@ -43,6 +45,10 @@ class Lease(NamedTuple):
     """Its end, in seconds on `Clock.elapsed`."""
     seconds: float
     """Its whole length: SIGTERM comes at most a third of it before the end, at most the job's grace."""
+    start_by: float = inf
+    """A supervisor that takes the attempt later than this does not execute it: it may have been given to
+    another host, because it seemed that nobody would.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,4 +216,18 @@ class Journal(Protocol):
 
     def report(self, *events: "Event") -> None:
         """Report events, in order. Never raises: a full disk must not stop the engine."""
+        ...
+
+
+class Pieces(Protocol):
+    """What attempts on other hosts wrote and kept, as those hosts have sent it."""
+
+    def read(self, attempt: AttemptKey, *, copy: int, seq: int, size: int, limit: int) -> "Sequence[Piece]":
+        """The pieces of an output or a copy, in order, at most `limit`: from the one numbered `seq`, if it
+        has more than `size` bytes by now.
+        """
+        ...
+
+    def stored_bytes(self, attempt: AttemptKey) -> int:
+        """How many bytes of an attempt's output are there."""
         ...

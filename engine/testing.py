@@ -64,7 +64,8 @@ class ScriptedLauncher:
     def launch(self, *orders: LaunchOrder) -> None:
         """Start attempts; one that has started is never started again."""
         for order in orders:
-            if order.run_dir not in self.flights:
+            is_too_late = order.lease is not None and self._clock.elapsed() > order.lease.start_by
+            if order.run_dir not in self.flights and not is_too_late:
                 until = None if order.lease is None else order.lease.until
                 flight = Flight(order=order, launched_at=self._clock.now(), until=until)
                 self.flights[order.run_dir] = flight

@@ -3,10 +3,12 @@
 `pytest --store postgres` gives the tests of an engine ledgers in a real PostgreSQL server instead.
 """
 
+import sqlite3
 import tempfile
+from contextlib import closing
 from functools import cache
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from engine.host.lock import make_private_file
 from engine.ledger.ports import View
@@ -38,6 +40,8 @@ class Ledgers(Protocol):
     def store(self, file: Path) -> Store: ...
 
     def view(self, file: Path) -> View: ...
+
+    def rows(self, file: Path, query: str) -> list[tuple[Any, ...]]: ...
 
     def url(self, file: Path) -> str:
         """Its URL; empty if it is the file."""
@@ -71,6 +75,10 @@ class InFiles:
 
     def view(self, file: Path) -> View:
         return SqliteView.open(file)
+
+    def rows(self, file: Path, query: str) -> list[tuple[Any, ...]]:
+        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as db:
+            return db.execute(query).fetchall()
 
     def url(self, file: Path) -> str:
         return ""

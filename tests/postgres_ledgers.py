@@ -1,6 +1,7 @@
 """A ledger in a real PostgreSQL server, for tests that empty it again and again."""
 
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
@@ -82,6 +83,9 @@ class InServer:
         opened = PostgresView.open(address_of(self.url(file)))
         self._opened[file].append(opened)
         return opened
+
+    def rows(self, file: Path, query: str) -> list[tuple[Any, ...]]:
+        return self._taken[file].superuser.execute(query).fetchall()
 
     def url(self, file: Path) -> str:
         if file not in self._taken:

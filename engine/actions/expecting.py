@@ -17,8 +17,9 @@ from engine.actions.prepare import folder_for_checks
 from engine.config import EngineConfig
 from engine.core.expectations import FilesSeen, fits, needs_log, unmet_files, unmet_log
 from engine.core.lifecycle import AttemptKey, Run
+from engine.execution.attempt_output import AttemptOutput, output_of
 from engine.host.patience import ask
-from engine.supervisor.output import OutputTail
+from engine.ports import Pieces
 from jobfile.expressions.expression import EvaluationError
 from jobfile.model.expectations import FileCheck
 from jobfile.model.jobs import JobSpec
@@ -28,25 +29,35 @@ MAX_FILES: Final = 10_000
 
 
 def unmet_on_disk(
-    run: Run, spec: JobSpec, attempts: Sequence[AttemptKey], config: EngineConfig, *, began_at: datetime
+    run: Run,
+    spec: JobSpec,
+    attempts: Sequence[AttemptKey],
+    config: EngineConfig,
+    *,
+    began_at: datetime,
+    pieces: Pieces | None,
 ) -> str:
     """Which check does not hold, in words; empty if all do.
 
-    `attempts` are those whose logs count together, the last of which has ended now. Raises NotYetError or
-    NoAnswerError while the system does not answer.
+    `attempts` are those whose logs count together, the last of which has ended now; other hosts may have
+    executed some. Raises NotYetError or NoAnswerError while the system does not answer.
     """
-    logs = [config.attempt_dir(one) for one in attempts]
-    return ask(f"what {logs[-1]} left", lambda: _look(run, spec, logs, config, began_at))
+    logs = [output_of(config, one, pieces) for one in attempts]
+    return ask(
+        f"what {config.attempt_dir(attempts[-1])} left", lambda: _look(run, spec, logs, config, began_at)
+    )
 
 
-def _look(run: Run, spec: JobSpec, logs: Sequence[Path], config: EngineConfig, began_at: datetime) -> str:
+def _look(
+    run: Run, spec: JobSpec, logs: Sequence[AttemptOutput], config: EngineConfig, began_at: datetime
+) -> str:
     try:
         folder = folder_for_checks(run, spec, config, began_at=began_at) if spec.expect.files else Path()
         for check in spec.expect.files:
             if wrong := unmet_files(check, _seen(check, folder, began_at)):
                 return wrong
         if needs_log(spec.expect.log):
-            return unmet_log(spec.expect.log, b"".join(OutputTail(one).read() for one in logs))
+            return unmet_log(spec.expect.log, b"".join(one.tail().read() for one in logs))
     except EvaluationError as error:
         return f"its working folder is not known any more: {error}"
     except OSError as error:

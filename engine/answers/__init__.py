@@ -30,6 +30,7 @@ __all__ = [
     "formatted",
     "generations",
     "graph",
+    "hosts",
     "invariants",
     "lateness",
     "listing",

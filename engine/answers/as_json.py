@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 
 from engine.answers.artifacts import artifact_to_json
 from engine.answers.steps import step_to_json, steps_of_run
@@ -14,9 +15,16 @@ from jobfile.model.namedtuple import NamedTuple
 
 
 def run_to_json(
-    run: Run, *, attempts: Sequence[Attempt] | None = None, outputs: Sequence[Output] | None = None
+    run: Run,
+    *,
+    attempts: Sequence[Attempt] | None = None,
+    outputs: Sequence[Output] | None = None,
+    hosts: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, object]:
-    """A run as JSON data; `attempts` and `outputs` are added when they are given."""
+    """A run as JSON data; `attempts` and `outputs` are added when they are given.
+
+    `hosts` are the names of those that execute or executed attempts, by the ids of these.
+    """
     plain: dict[str, object] = {
         "id": run.id,
         "job": run.job,
@@ -43,7 +51,7 @@ def run_to_json(
         "retry_of": run.retry_of,
     }
     if attempts is not None:
-        plain["attempt_list"] = [_attempt_to_json(attempt) for attempt in attempts]
+        plain["attempt_list"] = [_attempt_to_json(one, hosts.get(one.id)) for one in attempts]
     if outputs is not None:
         plain["outputs"] = [output_to_json(one) for one in outputs]
     return plain
@@ -56,17 +64,31 @@ class Details(NamedTuple):
     outputs: tuple[Output, ...]
     artifacts: tuple[KeptArtifact, ...]
     steps: tuple[StepRun, ...]
+    hosts: Mapping[str, str] = MappingProxyType({})
+    """By the id of an attempt: the name of the host that executes or executed it."""
+
+
+def hosts_of_attempts(view: View, *runs: Run) -> Mapping[str, str]:
+    """By the id of each attempt: the name of the host that executes or executed it; nothing with one host."""
+    if view.hosts is None or not runs:
+        return {}
+    from engine.answers.placing import host_names, shared_hosts  # noqa: PLC0415  start-up time: only with a server
+
+    hosts = shared_hosts(view)
+    return {} if hosts is None else host_names(hosts, [run.id for run in runs])
 
 
 def details_of(view: View, run: Run) -> Details:
     """The attempts, outputs, artifacts and steps of a run."""
     outputs, artifacts = view.outputs(run.id), view.artifacts(run.id)
-    return Details(view.attempts(run.id), outputs, artifacts, steps_of_run(view, run))
+    return Details(
+        view.attempts(run.id), outputs, artifacts, steps_of_run(view, run), hosts_of_attempts(view, run)
+    )
 
 
 def whole_run_to_json(run: Run, details: Details) -> dict[str, object]:
     """A run with its attempts, outputs, artifacts and steps as JSON data."""
-    plain = run_to_json(run, attempts=details.attempts, outputs=details.outputs)
+    plain = run_to_json(run, attempts=details.attempts, outputs=details.outputs, hosts=details.hosts)
     plain["artifacts"] = [artifact_to_json(one) for one in details.artifacts]
     return {**plain, "steps": [step_to_json(one) for one in details.steps]}
 
@@ -91,9 +113,10 @@ def place_to_json(attempt: AttemptKey) -> Mapping[str, object]:
     return {"step": attempt.step or None, "item": attempt.item or None, "number": attempt.number}
 
 
-def _attempt_to_json(attempt: Attempt) -> Mapping[str, object]:
+def _attempt_to_json(attempt: Attempt, host: str | None) -> Mapping[str, object]:
     return {
         **place_to_json(attempt.key),
+        "host": host,
         "state": attempt.state.value,
         "reason": attempt.reason or None,
         "detail": attempt.detail or None,

@@ -24,6 +24,14 @@ class Asked:
         """Whether an expected run was due, and nothing has started it."""
         return is_overdue(item, self.presence, self.now)
 
+    def with_reason(self, item: Item) -> Item:
+        """An expected run with the reason of its state, also one that is in no ledger."""
+        if self.view.hosts is None:
+            return item
+        from engine.answers.reasons import item_reason  # noqa: PLC0415  start-up time: only with a server
+
+        return item._replace(reason=item_reason(self.view, item, now=self.now))
+
     def words(self, item: Item) -> str:
         """Why an expected run is in its state; empty when that needs no reason."""
         from engine.answers.reasons import item_words  # noqa: PLC0415  start-up time: only for what did not succeed

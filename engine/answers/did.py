@@ -216,7 +216,8 @@ def _of(asked: Asked, about: _About, *, on: Days | None, at: datetime | None, ru
 
 def _did(asked: Asked, answer: Answer, line: str, items: tuple[Item, ...]) -> Did:
     states = (OVERDUE if asked.is_overdue(item) else item.state.value for item in items)
-    return Did(job=asked.job, answer=answer, line=line, items=items, states=tuple(states))
+    reasoned = tuple(map(asked.with_reason, items))
+    return Did(job=asked.job, answer=answer, line=line, items=reasoned, states=tuple(states))
 
 
 def day_window(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:

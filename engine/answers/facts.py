@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from engine.answers.artifacts import artifacts_line
+from engine.answers.as_json import hosts_of_attempts
 from engine.answers.asked import Asked
 from engine.answers.expected import INSTANT, NOT_ACCOUNTED, Item
 from engine.answers.following import cause_words, is_following
@@ -199,8 +200,9 @@ def run_facts(view: View, run: Run, zone: ZoneInfo) -> list[Fact]:
         for index, one in enumerate(wholes)
     ]
     attempts = attempts_in_order(view, run, view.attempts(run.id))
+    hosts = hosts_of_attempts(view, run)
     facts += [
-        ("attempts" if index == 0 else "", _attempt_line(attempt, zone))
+        ("attempts" if index == 0 else "", _attempt_line(attempt, zone, host=hosts.get(attempt.id, "")))
         for index, attempt in enumerate(attempts)
     ]
     if outputs := view.outputs(run.id):
@@ -247,14 +249,14 @@ def _pause_facts(view: History, job: str, at: datetime, zone: ZoneInfo) -> list[
     return facts
 
 
-def _attempt_line(attempt: Attempt, zone: ZoneInfo) -> str:
+def _attempt_line(attempt: Attempt, zone: ZoneInfo, *, host: str) -> str:
     start = attempt.started_at or attempt.created_at
     took = f", took {seconds_text((attempt.ended_at - start).total_seconds())}" if attempt.ended_at else ""
     words = reason_words(attempt.reason, attempt.detail) if attempt.reason else attempt.detail
     detail = f": {attempt.detail}" if attempt.detail not in words else ""
     how = f"{attempt.state.value}{f', {words}{detail}' if words else ''}"
     which, began = _step_and_number(attempt), instant_text(start, zone, has_seconds=True)
-    return f"{which}  {began}  {how}{took}{_used(attempt)}"
+    return f"{which}  {began}  {how}{took}{f', on {host}' if host else ''}{_used(attempt)}"
 
 
 def _step_and_number(attempt: Attempt) -> str:

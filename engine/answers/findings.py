@@ -72,6 +72,13 @@ CODES: Final[Mapping[str, Severity]] = {
     "machine.container": _INFO,
     "notifications.owed": _WARNING,
     "notifications.given_up": _ERROR,
+    "hosts.leaderless": _WARNING,
+    "hosts.silent": _ERROR,
+    "hosts.skew": _WARNING,
+    "hosts.clock": _ERROR,
+    "hosts.version": _WARNING,
+    "hosts.unknown": _ERROR,
+    "hosts.leftover": _INFO,
     "engine.stopped": _INFO,
     "engine.killed": _WARNING,
     "engine.silent": _ERROR,
@@ -89,9 +96,10 @@ AREAS: Final[Mapping[str, str]] = {
     "leftovers": "leftovers",
     "machine": "machine",
     "notifications": "notifications",
+    "hosts": "hosts",
     "engine": "engine",
 }
-"""The areas in the order of the output, each with its title."""
+"""The areas in the order of the output, each with its title. With one host, that of hosts is left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

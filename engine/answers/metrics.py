@@ -6,9 +6,9 @@ histograms are counters, which the ledger keeps.
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from engine.answers.listing import JobList, ListedJob
 from engine.answers.presence import HOLDS
@@ -20,6 +20,10 @@ from engine.ledger.ports import View
 from jobfile.model.dataclass import dataclass
 from jobfile.model.namedtuple import NamedTuple
 
+if TYPE_CHECKING:
+    from engine.answers.hosts import Fleet
+    from engine.core.hosts import Host
+
 WINDOW: Final = timedelta(days=1)
 """The time that the sums are about."""
 MAX_JOBS: Final = 500
@@ -28,6 +32,8 @@ MAX_JOBS: Final = 500
 The others have no histogram of durations: its counts would jump when a job becomes one of the others.
 """
 OTHERS: Final = "(others)"
+MAX_HOSTS: Final = 100
+"""Maximum number of hosts with labels of their own."""
 HELP: Final = {
     Histogram.RUN_DURATION: "How long runs took, from the first start to the end",
     Histogram.START_LATENESS: "How much later than planned runs were started for the first time",
@@ -64,6 +70,7 @@ def make_metrics(
     return (
         *_engine(status, version=version, now=now),
         *_waiting(status, view.open_runs(), now),
+        *(fleet_families(status.fleet) if status.fleet is not None else ()),
         *_outbox(status, now),
         *_jobs(view, listed.jobs[:MAX_JOBS], beyond=max(0, len(listed.jobs) - MAX_JOBS), now=now),
         *_sums(report, named),
@@ -129,6 +136,36 @@ def _waiting(status: Status, opened: Sequence[Run], now: datetime) -> Iterator[F
     )
     yield _gauge("queue_held_slots", "Its slots in use", *(Sample(label, one.held) for label, one in queues))
     yield _gauge("queue_waiting_runs", "Its runs", *(Sample(label, one.waiting) for label, one in queues))
+
+
+def fleet_families(fleet: "Fleet") -> Iterator[Family]:
+    """The hosts, where several share the ledger."""
+    yield _one("leader", "Whether an engine leads", fleet.is_led)
+    term = None if fleet.leader is None else fleet.leader.term
+    yield _one("leader_term", "The number of the lead: it grows with each change of the leader", term)
+    counts = (Sample((("state", word),), number) for word, number in fleet.counts.items())
+    yield _gauge("hosts", "Hosts, by their state", *counts)
+    named: dict[str, Host] = {}
+    for one in sorted((one.host for one in fleet.hosts), key=lambda one: one.seen_at):
+        named[one.name] = one  # of two with a name, the one that gave the last sign
+    hosts = [((("host_name", name),), named[name]) for name in sorted(named)[:MAX_HOSTS]]
+
+    def each(name: str, help_: str, value: "Callable[[Host], float]") -> Family:
+        return _gauge(f"host_{name}", help_, *(Sample(label, value(host)) for label, host in hosts))
+
+    yield each("up", "Whether a host takes work", lambda host: host.takes_work)
+    yield each("slots", "How many attempts it executes at once", lambda host: host.slots)
+    yield each("used_slots", "Its slots in use", lambda host: host.held)
+    yield each("silent_seconds", "How long ago its last sign was", lambda host: host.silence.total_seconds())
+    yield each("skew_seconds", "How far its clock is ahead", lambda host: host.skew.total_seconds())
+    yield each("disk_free_bytes", "Free space where its state folder is", lambda host: host.free_bytes)
+    offered, held = len(fleet.waiting), sum(len(one.held) for one in fleet.hosts)
+    numbers = (Sample((("state", word),), number) for word, number in (("offered", offered), ("held", held)))
+    yield _gauge("deliveries", "Attempts that wait for a host, or that one has", *numbers)
+    oldest = fleet.waiting[0].length.total_seconds() if fleet.waiting else 0.0
+    yield _one("deliveries_oldest_offered_seconds", "How long the oldest has waited for a host", oldest)
+    stranded = sum(not one.can_be_taken for one in fleet.waiting)
+    yield _one("deliveries_not_takeable", "Those for which no host that is there has the labels", stranded)
 
 
 def _outbox(status: Status, now: datetime) -> Iterator[Family]:

@@ -1,6 +1,6 @@
 """Explains why a run is in its state, also by other rows of the ledger than the run's own."""
 
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import takewhile
 
 from engine.answers.expected import INSTANT, NOT_ACCOUNTED, Item
@@ -74,8 +74,33 @@ def _run_words(view: View, run: Run, *, zone: tzinfo, now: datetime) -> str:
         line = line_for(run, view.open_runs(), now) if run.queue and run.retry_at <= now else None
         if line is not None and line.queue:
             return f"{in_words(run)}; attempt {run.attempt + 1} waits: {queue_words(line)}"
+        if run.retry_at <= now and (words := _host_words(view, run, now)):
+            return f"{in_words(run)}; attempt {run.attempt + 1} waits: {words}"
         return f"{in_words(run)}; attempt {run.attempt + 1} starts {instant_text(run.retry_at, zone)}"
+    if run.state is RunState.RUNNING:
+        return _host_words(view, run, now) or in_words(run)
     return in_words(run)
+
+
+def item_reason(view: View, item: Item, *, now: datetime) -> str:
+    """The reason of an expected run: that of the ledger, or that it waits for a host."""
+    run = item.run
+    if item.reason or run is None or run.state.is_final or view.hosts is None:
+        return item.reason
+    words = _host_words(view, run, now)
+    if run.state is RunState.QUEUED and words != _waiting_words(view, run, zone=UTC, now=now):
+        return ""  # another run blocks it first
+    return Reason.NO_HOST if words else ""
+
+
+def _host_words(view: View, run: Run, now: datetime) -> str:
+    """That a run, or an attempt of it, waits for a host, and why; empty if hosts do not share the ledger."""
+    if view.hosts is None:
+        return ""
+    from engine.answers.placing import run_hindrance  # noqa: PLC0415  start-up time: only with a server
+
+    hindrance = run_hindrance(view, run, now=now)
+    return reason_words(Reason.NO_HOST, hindrance) if hindrance else ""
 
 
 def absence_words(view: EngineHistory, at: datetime) -> str:
@@ -144,7 +169,7 @@ def _cancelled_words(view: EngineHistory, run: Run) -> str:
     return f"{words}: {run.detail}" if run.detail else words
 
 
-def _waiting_words(view: Current, run: Run, *, zone: tzinfo, now: datetime) -> str:
+def _waiting_words(view: View, run: Run, *, zone: tzinfo, now: datetime) -> str:
     """What a startable run waits for: the run that blocks it, or a free slot."""
     if run.not_before > now:
         return ""
@@ -165,8 +190,12 @@ def _waiting_words(view: Current, run: Run, *, zone: tzinfo, now: datetime) -> s
     if run.reason == Reason.OVERLAP and first is not None:
         return f"{reason_words('overlap', first.id)}, which is waiting itself"
     line = line_for(run, opened, now)
-    if line is None or line.queue:
-        return "" if line is None else queue_words(line)
+    if line is not None and line.queue:
+        return queue_words(line)
+    if view.hosts is not None and (words := _host_words(view, run, now)):
+        return words
+    if line is None:
+        return ""
     return "" if now - max(run.not_before, run.queued_at) < WAITS_LONG else places_words(line, zone)
 
 

@@ -46,6 +46,8 @@ class Runs:
     gaps: tuple[Gap, ...]
     zones: Mapping[str, ZoneInfo]
     """The zone of each job, in which its times are shown."""
+    hosts: tuple[str, ...]
+    """The host that executes or executed the last attempt of each run; empty if that is not known."""
     is_limited: bool
     """Whether other runs are left out: other states, times or jobs."""
 
@@ -129,6 +131,7 @@ def _runs(
         for run in runs
     )
     artifacts = tuple(view.artifacts(run.id) if run.attempt else () for run in runs)
+    hosts = _hosts_of(view, runs)
     opened = view.open_runs() if any(run.state in WAITING for run in runs) else ()
     return Runs(
         runs=runs,
@@ -137,8 +140,24 @@ def _runs(
         lines=tuple(line_for(run, opened, now) for run in runs),
         gaps=gaps,
         zones=zones,
+        hosts=tuple(_last_host(run, hosts) for run in runs),
         is_limited=is_limited,
     )
+
+
+def _hosts_of(view: View, runs: Sequence[Run]) -> Mapping[str, str]:
+    """By the id of each attempt, in the order of time: its host."""
+    if view.hosts is None:
+        return {}
+    from engine.answers.as_json import hosts_of_attempts  # noqa: PLC0415  start-up time: only with a server
+
+    return hosts_of_attempts(view, *runs)
+
+
+def _last_host(run: Run, hosts: Mapping[str, str]) -> str:
+    """The host of the attempt of a run that was taken last."""
+    own = [name for attempt, name in hosts.items() if attempt.startswith(run.id)]
+    return own[-1] if own else ""
 
 
 def runs_to_text(found: Runs, *, width: int | None, style: Style = PLAIN) -> str:
@@ -156,16 +175,17 @@ def runs_to_json(found: Runs) -> dict[str, object]:
     from engine.answers.artifacts import artifact_to_json  # noqa: PLC0415  start-up time: only for JSON
     from engine.answers.as_json import run_to_json  # noqa: PLC0415  start-up time: only for JSON
 
-    runs = zip(found.runs, found.artifacts, found.lines, strict=True)
+    runs = zip(found.runs, found.artifacts, found.lines, found.hosts, strict=True)
     return {
         "format": 1,
         "runs": [
             {
                 **run_to_json(run),
+                "host": host or None,
                 "waits_for": line_to_json(line),
                 "artifacts": [artifact_to_json(one) for one in artifacts],
             }
-            for run, artifacts, line in runs
+            for run, artifacts, line, host in runs
         ],
     }
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from engine.answers.as_json import iso
@@ -33,6 +34,9 @@ from engine.ledger.ports import Current, View
 from engine.transactions.pause import holding
 from jobfile.model.catalog import Catalog
 from jobfile.model.dataclass import dataclass
+
+if TYPE_CHECKING:
+    from engine.answers.hosts import Fleet
 
 THE_FILES = Source()
 NO_BACKLOG = Backlog(0, None)
@@ -98,6 +102,8 @@ class Status:
     main_file: str = ""
     has_main_file: bool = True
     backlog: Backlog = NO_BACKLOG
+    fleet: "Fleet | None" = None
+    """The hosts, if several share the ledger."""
     given_up: GivenUp = NONE_GIVEN_UP
     """Notifications that could not be delivered for too long."""
     delivery_error: DeliveryError | None = None
@@ -150,7 +156,8 @@ class Status:
         is_troubled = bool(
             self.rejection or self.holds or self.trouble or self.bug or self.stuck or self.unreadable
         ) or any(one.trouble for one in self.folders)
-        is_bad = self.is_silent or is_troubled or is_low or self.overdue or self.is_mute
+        is_short = self.fleet is not None and self.fleet.is_short
+        is_bad = self.is_silent or is_troubled or is_low or self.overdue or self.is_mute or is_short
         return self.is_running and not is_bad
 
 
@@ -216,8 +223,19 @@ def make_status(
         backlog=view.soundness.backlog() if view is not None else NO_BACKLOG,
         given_up=view.soundness.given_up() if view is not None else NONE_GIVEN_UP,
         delivery_error=view.soundness.delivery_error() if view is not None else None,
+        fleet=_fleet(view) if view is not None else None,
         zones={pause.job: zone_of_job(view, pause.job) for pause in pauses} if view is not None else {},
     )
+
+
+def _fleet(view: View) -> "Fleet | None":
+    if view.hosts is None:
+        return None
+    from engine.answers.hosts import make_fleet  # noqa: PLC0415  start-up time: only with a server
+    from engine.answers.placing import shared_hosts  # noqa: PLC0415  as above
+
+    hosts = shared_hosts(view)
+    return None if hosts is None else make_fleet(view, hosts)
 
 
 def _away_words(view: View, incidents: Sequence[Incident]) -> str:
@@ -279,6 +297,7 @@ def status_to_json(status: Status) -> dict[str, object]:
             "believed": status.hold is None,
             "detail": status.hold.detail or None if status.hold else None,
         },
+        "hosts": _hosts_to_json(status.fleet) if status.fleet is not None else None,
         **_troubles(status),
         "running": status.running,
         "waiting": status.waiting,
@@ -295,6 +314,12 @@ def status_to_json(status: Status) -> dict[str, object]:
             "error": status.delivery_error.error if status.delivery_error else None,
         },
     }
+
+
+def _hosts_to_json(fleet: "Fleet") -> dict[str, object]:
+    from engine.answers.hosts import fleet_sums_to_json  # noqa: PLC0415  start-up time: only with a server
+
+    return fleet_sums_to_json(fleet)
 
 
 def _in_force(status: Status) -> dict[str, object]:

@@ -40,6 +40,7 @@ def status_rows(status: Status) -> list[Fact]:
     """The answer as labels and texts."""
     return [
         ("engine", _engine_line(status)),
+        *_fleet_lines(status),
         *([("ledger", f"NOTHING STARTS: {status.trouble}")] if status.trouble else []),
         *([("STUCK", f"{status.stuck}; see engine.log")] if status.stuck else []),
         *([("bug", f"{status.bug}; see engine.log in the state folder")] if status.bug else []),
@@ -57,6 +58,15 @@ def status_rows(status: Status) -> list[Fact]:
         ("disk", _disk_line(status)),
         *_notification_lines(status),
     ]
+
+
+def _fleet_lines(status: Status) -> list[Fact]:
+    """The lines about the hosts, if several share the ledger."""
+    if status.fleet is None:
+        return []
+    from engine.answers.hosts import fleet_facts  # noqa: PLC0415  start-up time: only with a server
+
+    return fleet_facts(status.fleet)
 
 
 def _notification_lines(status: Status) -> list[Fact]:

@@ -11,6 +11,7 @@ __all__ = [
     "did",
     "expressions",
     "findings",
+    "hosts",
     "logs",
     "moving",
     "naming",

@@ -7,9 +7,9 @@ from engine.asking.place import Place
 from engine.asking.which import Which, run_of
 from engine.core.lifecycle import Attempt, AttemptKey, Run
 from engine.core.vocabulary import place_text, short
+from engine.execution.attempt_output import output_of
 from engine.execution.output_text import last_part
 from engine.ledger.ports import View
-from engine.supervisor.output import OutputTail
 from jobfile.model.namedtuple import NamedTuple
 
 
@@ -48,6 +48,7 @@ def logs(place: Place, view: View, run: Run, options: Options) -> Logs:
     """The output of the attempts that the options choose."""
 
     def read(attempt: AttemptKey) -> bytes:
-        return last_part(OutputTail(place.config.attempt_dir(attempt)).read(), options.tail)
+        output = output_of(place.config, attempt, view.pieces)
+        return last_part(output.tail().read(), options.tail)
 
     return logs_of(run, options.attempts(view, run), read)

@@ -10,7 +10,7 @@ from engine.core.errors import ErrorCode, JobfileError, NothingRecordedError
 from engine.host.clock import SystemClock
 from engine.host.environment import account, environment, user_name
 from engine.host.ownership import file_troubles, refuse_foreign_files, refuse_foreign_state
-from engine.ledger.opening import glance_at_runs, open_trace_free_view, open_view
+from engine.ledger.opening import glance_at_hosts, glance_at_runs, open_trace_free_view, open_view
 from jobfile.model.dataclass import dataclass
 
 if TYPE_CHECKING:
@@ -150,6 +150,22 @@ class Place:
             if self.may_have_ledger
             else ()
         )
+
+    def host_names(self) -> Sequence[str]:
+        """The names of the hosts on the ledger, read quickly; none for a ledger in a file."""
+        return glance_at_hosts(self.store) if self.store else ()
+
+    def has_engine(self) -> bool:
+        """Whether an engine acts on what is recorded: here, or on any host if the ledger is in a server."""
+        from engine.host.lock import is_engine_running  # noqa: PLC0415  start-up time: few commands ask
+
+        if is_engine_running(self.state_dir):
+            return True
+        if not self.store:
+            return False
+        from engine.service.presence import has_engine  # noqa: PLC0415  start-up time: only with a server
+
+        return has_engine(self.config, self.view(), now=self.now())
 
     def view_if_any(self) -> "View | None":
         """The ledger for reading, if there is one."""

@@ -10,7 +10,9 @@ from engine.asking.place import Place
 from engine.asking.times import named_day, parse_instant
 from engine.core.errors import WrongUsageError
 from engine.core.lifecycle import Attempt, AttemptState
-from engine.execution.output_text import last_lines
+from engine.execution.attempt_output import output_of
+from engine.execution.output_text import tail_of
+from engine.ledger.ports import View
 from engine.service.presence import presence_at
 
 LINES = 10
@@ -24,7 +26,7 @@ def ask_why(place: Place, run_or_job: str, time: str) -> Story:
         raise WrongUsageError("a RUN needs no TIME")
     with named.at_one_moment() as current:
         story = _story(place, current, time)
-    return replace(story, last_lines=_last_lines(place, story))
+    return replace(story, last_lines=_last_lines(place, named.view, story))
 
 
 def _story(place: Place, named: Subject, time: str) -> Story:
@@ -42,12 +44,12 @@ def _story(place: Place, named: Subject, time: str) -> Story:
     return why(view, job, at, zone=zone, now=now, presence=asked.presence)
 
 
-def _last_lines(place: Place, story: Story) -> tuple[str, ...]:
+def _last_lines(place: Place, view: View, story: Story) -> tuple[str, ...]:
     """The last lines of the output, if it is still kept; with several runs, of the last one."""
     attempts = [one for details in story.details for one in details.attempts]
     if not attempts:
         return ()
-    return last_lines(place.config.attempt_dir(shown_attempt(attempts).key), count=LINES)
+    return tail_of(output_of(place.config, shown_attempt(attempts).key, view.pieces), count=LINES)
 
 
 def shown_attempt(attempts: Sequence[Attempt]) -> Attempt:

@@ -128,7 +128,8 @@ class Courier:
         attempts: Sequence[Attempt] = () if run is None else self._store.past.attempts(run.id)
         specs = self._specs(owed)
         spec = specs[-1] if specs else None  # that of the run, if there is one
-        return gather(owed, run=run, spec=spec, attempts=attempts, config=self._config)
+        pieces = self._store.pieces
+        return gather(owed, run=run, spec=spec, attempts=attempts, config=self._config, pieces=pieces)
 
 
 def send_message(

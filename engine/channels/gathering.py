@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from engine.config import EngineConfig
 from engine.core.lifecycle import Attempt, AttemptState, Run
 from engine.core.records import Owed
-from engine.execution.output_text import last_lines
+from engine.execution.attempt_output import output_of
+from engine.execution.output_text import tail_of
 from engine.notifications.digests import DIGEST
 from engine.notifications.message import TAIL_LINES, Happening
+from engine.ports import Pieces
 from jobfile.model.jobs import JobSpec
 
 PAGE_VARIABLE = "JOBFILE_PAGE_URL"
@@ -22,6 +24,7 @@ def gather(
     spec: JobSpec | None,
     attempts: Sequence[Attempt],
     config: EngineConfig,
+    pieces: Pieces | None,
 ) -> Happening:
     """A notification with the last lines of the output, as they are stored: secrets are masked."""
     facts = json.loads(owed.facts)
@@ -36,7 +39,7 @@ def gather(
         spec=spec,
         run=run,
         attempts=tuple(attempts),
-        tail=() if shown is None else last_lines(config.attempt_dir(shown.key), count=TAIL_LINES),
+        tail=() if shown is None else tail_of(output_of(config, shown.key, pieces), count=TAIL_LINES),
         page=f"{page}/{run.id}" if page and run is not None else "",
     )
 

@@ -24,12 +24,12 @@ from engine.cli.step_output import PrefixedLines, StepsShown
 from engine.core.errors import StoreRefusedError
 from engine.core.lifecycle import AttemptKey, Run, RunState
 from engine.core.vocabulary import combination_text, reason_words, seconds_text, short
+from engine.execution.attempt_output import output_of
 from engine.execution.attendance import Attendance
 from engine.host.lock import is_engine_running
 from engine.ledger.ports import View
 from engine.ports import Stop
 from engine.service.presence import presence_at
-from engine.supervisor.output import OutputTail
 from jobfile.diagnostics.escapes import message
 from jobfile.model.catalog import CompiledJob
 from jobfile.render.style import PLAIN, Style
@@ -118,8 +118,8 @@ class Followed:
             if self._number:
                 self._end_attempt(run, is_last=False)
             self._number += 1
-            folder = self._place.config.attempt_dir(AttemptKey(run.id, self._number))
-            tail = OutputTail(folder)
+            key = AttemptKey(run.id, self._number)
+            tail = output_of(self._place.config, key, self._view.pieces).tail()
             self._shown = (
                 PrefixedLines(tail, f"{self._prefix}| ", self._stream)
                 if self._prefix
@@ -139,7 +139,7 @@ class Followed:
             view, place = self._view, self._place
             self._steps = StepsShown(
                 lambda: view.attempts(run.id),
-                lambda key: OutputTail(place.config.attempt_dir(key)),
+                lambda key: output_of(place.config, key, view.pieces).tail(),
                 stream=self._stream,
                 prefix=self._prefix,
             )

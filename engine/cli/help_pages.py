@@ -261,6 +261,18 @@ PAGES: Final[Mapping[str, HelpPage]] = {
         ("jobfile resume nightly",),
         {GOOD: "the job is not paused now, or was not before", USAGE: "the job is unknown"},
     ),
+    "hosts": HelpPage(
+        (
+            "jobfile hosts",
+            "jobfile hosts drain worker-2 --why 'a new kernel' --wait",
+            "jobfile hosts resume worker-2",
+        ),
+        {
+            GOOD: "the hosts are printed; with drain and resume: the host is so now, or was before",
+            NOT_OVER: "with drain --wait: Ctrl-C, and something still runs there",
+            USAGE: "no host has the name, or one host has the ledger for itself",
+        },
+    ),
     "status": HelpPage(
         ("jobfile status", "jobfile status --json"),
         {GOOD: "all is well", NOT_WELL: "something needs attention, or no engine is running"},

@@ -59,6 +59,7 @@ GROUPS = {
     },
     "Answer": {
         "status": "does the engine work?",
+        "hosts": "which hosts share the ledger, and what each runs",
         "list": "every job: its last results, its next time, its owner",
         "did": "did this job run, did it succeed?",
         "why": "why a run was started or not, and how it ended",

@@ -24,6 +24,7 @@ __all__ = [
     "notices",
     "occurrences",
     "outputs",
+    "pieces",
     "reasons",
     "records",
     "retry",

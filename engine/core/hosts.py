@@ -18,7 +18,8 @@ LEASE_ONCE: Final = timedelta(minutes=15)
 database; only its verdict and its slot wait.
 """
 MARGIN: Final = timedelta(seconds=2)
-"""A job is killed this much before its host's lease ends."""
+"""A job is killed this much before its host's lease ends, or a sixth of a shorter lease."""
+SHARE: Final = 6
 GRACE: Final = timedelta(seconds=5)
 """A host counts as silent only this much after its lease has ended."""
 SILENT: Final = timedelta(seconds=15)
@@ -27,6 +28,8 @@ TERM: Final = timedelta(seconds=10)
 """How long a leader leads after each renewal."""
 ANY: Final = "any"
 """The queue of attempts that every host may take."""
+MAX_NAMED: Final = 3
+"""Maximum number of hosts that a text names."""
 
 
 class DeliveryState(StrEnum):
@@ -35,6 +38,19 @@ class DeliveryState(StrEnum):
     OFFERED = "offered"
     HELD = "held"
     ENDED = "ended"
+
+
+class HostWord(StrEnum):
+    """The state of a host in a word."""
+
+    UP = "up"
+    DRAINING = "draining"
+    TROUBLED = "troubled"
+    """It takes nothing new, and says why."""
+    SILENT = "silent"
+    """It should give signs, and gives none."""
+    LEFT = "left"
+    """It has ended in order."""
 
 
 class Leases(NamedTuple):
@@ -89,6 +105,17 @@ class Host(NamedTuple):
         return self.ended_at is None and self.silence < SILENT
 
     @property
+    def word(self) -> HostWord:
+        """Its state in a word."""
+        if self.ended_at is not None:
+            return HostWord.LEFT
+        if not self.is_there:
+            return HostWord.SILENT
+        if self.trouble:
+            return HostWord.TROUBLED
+        return HostWord.DRAINING if self.is_draining else HostWord.UP
+
+    @property
     def takes_work(self) -> bool:
         """Whether it takes new attempts."""
         return self.is_there and not self.is_draining and not self.trouble
@@ -119,10 +146,19 @@ class Delivery(NamedTuple):
     process: str
     boot_id: str
     lease_until: datetime | None
+    offered_at: datetime
+    """Since when it waits, or waited, for a host. It begins again when a host gives it back."""
+    held_at: datetime | None
     started_at: datetime | None
+    ended_at: datetime | None
     outcome: Outcome | None
     late: Outcome | None
     """An end that was reported after the attempt was taken for lost."""
+
+
+def kept_for(lease: timedelta) -> float:
+    """How many seconds a host may keep an attempt after a renewal."""
+    return (lease - min(MARGIN, lease / SHARE)).total_seconds()
 
 
 def queue_of(needs: Iterable[str]) -> str:
@@ -145,3 +181,35 @@ def room(hosts: Iterable[Host], waiting: Iterable[Delivery]) -> int:
     free = sum(max(0, host.slots - host.held) for host in ready)
     offered = (one for one in waiting if one.state is DeliveryState.OFFERED)
     return free - sum(any(host.can_take(one.needs) for host in ready) for one in offered)
+
+
+def hindrance(hosts: Iterable[Host], needs: Sequence[str]) -> str:
+    """Why no host takes an attempt that needs these labels, in words; empty when one has room for it."""
+    there = [host for host in hosts if host.is_there]
+    if not there:
+        return "no host is there"
+    able = [host for host in there if host.can_take(needs)]
+    if not able:
+        labels = f"label {needs[0]}" if len(needs) == 1 else f"labels {' and '.join(needs)}"
+        return f"no host has the {labels}"
+    ready = [host for host in able if host.takes_work]
+    if not ready:
+        reasons = [f"{host.name} is draining" if host.is_draining else _trouble(host) for host in able]
+        return f"no host takes work: {listed(reasons)}"
+    if any(host.held < host.slots for host in ready):
+        return ""
+    slots = sum(host.slots for host in ready)
+    taken = "the only slot" if slots == 1 else f"all {slots:,} slots"
+    return f"{taken} of {listed([host.name for host in ready])} {'is' if slots == 1 else 'are'} taken"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names in a sentence, at most MAX_NAMED of them: `a, b, c and 2 more`."""
+    shown = [*names[:MAX_NAMED]]
+    if len(names) > MAX_NAMED:
+        shown.append(f"{len(names) - MAX_NAMED:,} more")
+    return f"{', '.join(shown[:-1])} and {shown[-1]}" if len(shown) > 1 else "".join(shown)
+
+
+def _trouble(host: Host) -> str:
+    return f"{host.name}: {host.trouble}"

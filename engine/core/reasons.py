@@ -18,7 +18,10 @@ class _Word(StrEnum):
 
 
 class Reason(_Word):
-    """Why a run waits or did not succeed. Not members: `exit(2)`, `signal(9)`, `http(503)` and their like."""
+    """Why a run waits or did not succeed. Not members: `exit(2)`, `signal(9)`, `http(503)` and their like.
+
+    NO_HOST is in no ledger: answers compute it.
+    """
 
     OVERLAP = "overlap", "blocked by another run"
     SUPERSEDED = "superseded", "a later one runs instead"
@@ -79,6 +82,7 @@ class Reason(_Word):
     EVIDENCE_FORGED = "evidence_forged", "its evidence does not come from its supervisor"
     HOST_SILENT = "host_silent", "its host gave no sign for longer than its lease"
     NOT_TAKEN = "not_taken", "no host had taken it"
+    NO_HOST = "no_host", "it waits for a host"
     RESTORED = "restored", "an older ledger was restored"
     SUPERVISOR_ERROR = "supervisor_error", "its supervisor failed"
     UNREADABLE = "unreadable", "its row in the ledger cannot be read"

@@ -73,7 +73,7 @@ def reason_words(reason: str, detail: str) -> str:
         return f"{words}: {REASONS.get(detail, detail)}"
     if reason == Reason.PAUSED:
         return f"{words} by {detail}"
-    if reason == Reason.CONDITION:
+    if reason in (Reason.CONDITION, Reason.NO_HOST):
         return f"{words}: {detail}"
     if reason in _BY_A_RUN:
         return f"{words} (run {short(detail)})"

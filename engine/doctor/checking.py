@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from engine.answers.findings import Examined
@@ -37,6 +38,11 @@ def diagnose(
     opened = open_ledger(subject)
     yield opened.examined
     subject = replace(subject, view=opened.view)
+    hosts = opened.view.hosts if opened.view is not None else None
+    is_shared = hosts is not None and hosts.are_sharing()
+    if hosts is not None and is_shared:
+        leader = hosts.leader()  # the engine may be on any host
+        subject = replace(subject, is_running=leader is not None and not leader.is_over)
     runs = survey(config.runs_dir)
     areas: dict[str, Callable[[], Examined]] = {
         "invariant": lambda: examine_invariants(subject),
@@ -46,8 +52,12 @@ def diagnose(
         "leftovers": lambda: examine_leftovers(subject, runs),
         "machine": lambda: examine_machine(subject),
         "notifications": lambda: examine_notifications(subject),
-        "engine": lambda: examine_engine(subject),
     }
+    if opened.view is not None and hosts is not None and is_shared:
+        from engine.doctor.hosts import examine_hosts  # noqa: PLC0415  start-up time: only with a server
+
+        areas["hosts"] = partial(examine_hosts, opened.view, hosts)
+    areas["engine"] = lambda: examine_engine(subject)
     try:
         for area, examine in areas.items():
             yield _guarded(subject, area, examine)

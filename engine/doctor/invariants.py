@@ -29,10 +29,17 @@ def examine_invariants(subject: Subject) -> Examined:
     if view is None:
         return Examined(area="invariant", looked_at="there is no ledger to check", is_skipped=True)
     found = check_invariants(
-        view, now=subject.now, is_running=subject.is_running, max_running=subject.config.max_running
+        view, now=subject.now, is_running=subject.is_running, max_running=_most_running(subject, view)
     )
     findings = (*found, *limited(_check_results(subject, view)), *_check_note(subject, view))
     return Examined(area="invariant", looked_at=summed_up(view), findings=findings)
+
+
+def _most_running(subject: Subject, view: View) -> int:
+    """How many attempts may run at once: with several hosts, as many as their slots."""
+    if view.hosts is None or not view.hosts.are_sharing():
+        return subject.config.max_running
+    return sum(host.slots for host in view.hosts.all() if host.takes_work)
 
 
 def _check_results(subject: Subject, view: View) -> Iterator[Finding]:
@@ -49,7 +56,8 @@ def _check_result(subject: Subject, view: View, run: Run, key: bytes) -> Iterato
         if isinstance(result, Ended) and result.exit_code == 0 and not result.timed_out:
             continue
         evidence = Path(beside(str(folder), NAME))
-        is_there = evidence.exists() or subject.config.run_dir(run.id).exists()
+        is_here = view.hosts is None or not view.hosts.are_sharing()
+        is_there = evidence.exists() or (is_here and subject.config.run_dir(run.id).exists())
         if result is None and (not is_there or view.run(run.id) is None):
             continue
         said = "is missing or torn" if result is None else "is not a success"

@@ -2,9 +2,11 @@
 
 __all__ = [
     "artifact_files",
+    "attempt_output",
     "attendance",
     "evidence_reader",
     "launcher_client",
+    "output_pieces",
     "output_text",
     "output_windows",
     "run_folders",

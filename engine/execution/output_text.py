@@ -2,10 +2,12 @@
 
 import codecs
 import re
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from engine.supervisor.output import OutputTail
+from engine.core.errors import JobfileError
+
+if TYPE_CHECKING:
+    from engine.execution.attempt_output import AttemptOutput
 
 MAX_HELD: Final = 4096
 """Maximum length of an unfinished control sequence; anything longer is not one."""
@@ -98,10 +100,18 @@ def last_part(output: bytes, lines: int | None) -> bytes:
     return output[start + 1 :] if lines else b""
 
 
-def last_lines(folder: Path, *, count: int) -> tuple[str, ...]:
+def tail_of(output: "AttemptOutput", *, count: int) -> tuple[str, ...]:
+    """The last lines for an answer that is about more; none when the store of outputs cannot be reached."""
+    try:
+        return last_lines(output, count=count)
+    except JobfileError:
+        return ()
+
+
+def last_lines(output: "AttemptOutput", *, count: int) -> tuple[str, ...]:
     """The last lines of an attempt's output, without control sequences and empty lines."""
-    tail, reader = b"", OutputTail(folder)
-    while part := reader.read():
+    tail = b""
+    for part in output.parts():
         tail = (tail + part)[-TAIL_BYTES:]
     text = NeutralText(has_colour=False)
     lines = (text.feed(tail) + text.rest()).split("\n")

@@ -4,10 +4,9 @@ The output is read in parts and never held as a whole, so its length costs time 
 """
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Final
 
-from engine.supervisor.output import OutputTail
+from engine.execution.attempt_output import AttemptOutput
 from jobfile.model.namedtuple import NamedTuple
 
 MAX_LINE_BYTES: Final = 65_536
@@ -37,13 +36,13 @@ class Found(NamedTuple):
     is_all: bool
 
 
-def read_window(folder: Path, *, first: int | None, most: int) -> Window:
+def read_window(output: AttemptOutput, *, first: int | None, most: int) -> Window:
     """The lines from a number on, at most `most`; without a number the last ones."""
-    total = _count(_parts(folder))
+    total = _count(output.parts())
     begin = max(1, total - most + 1) if first is None else first
     kept: list[bytes] = []
     size = 0
-    for number, block in _blocks(_parts(folder), begin=begin):
+    for number, block in _blocks(output.parts(), begin=begin):
         for at, line in enumerate(_lines(block), start=number):
             if at < begin:
                 continue
@@ -54,11 +53,11 @@ def read_window(folder: Path, *, first: int | None, most: int) -> Window:
     return Window(begin, tuple(kept), total)
 
 
-def find_lines(folder: Path, text: str, *, most: int) -> Found:
+def find_lines(output: AttemptOutput, text: str, *, most: int) -> Found:
     """The first lines that have a text, whatever its case is."""
     wanted = text.encode().lower()
     found: list[tuple[int, bytes]] = []
-    for number, block in _blocks(_parts(folder)):
+    for number, block in _blocks(output.parts()):
         if wanted not in block.lower():
             continue
         for at, line in enumerate(_lines(block), start=number):
@@ -67,10 +66,6 @@ def find_lines(folder: Path, text: str, *, most: int) -> Found:
                     return Found(tuple(found), is_all=False)
                 found.append((at, line))
     return Found(tuple(found), is_all=True)
-
-
-def _parts(folder: Path) -> Iterator[bytes]:
-    return OutputTail(folder).parts()
 
 
 def _count(parts: Iterable[bytes]) -> int:
@@ -107,11 +102,3 @@ def _blocks(parts: Iterable[bytes], *, begin: int = 1) -> Iterator[tuple[int, by
 def _lines(block: bytes) -> Iterator[bytes]:
     for line in block.removesuffix(b"\n").split(b"\n"):
         yield line[:MAX_LINE_BYTES]
-
-
-def stored_bytes(folder: Path) -> int:
-    """How much is stored: another number means that more was written."""
-    try:
-        return sum(one.stat().st_size for one in folder.iterdir() if one.name.startswith("output"))
-    except OSError:
-        return 0

@@ -7,6 +7,7 @@ __all__ = [
     "hosting",
     "lead",
     "offers",
+    "outputs",
     "settings",
     "shared_clock",
     "sweeping",

@@ -28,8 +28,9 @@ class Carrier(Protocol):
     ) -> None:
         """Call `execute` for each offer that comes, in at most `slots` threads at once, until `is_over`.
 
-        `execute` returns when the attempt is over, or not for this host. Raises JobfileError when the carrier
-        fails; what it had not brought is repeated.
+        `execute` returns when the attempt is over, or not for this host; what it raises is dropped. Raises
+        JobfileError within seconds when the carrier fails; what it had not brought is repeated. The threads
+        outlive a call: it neither waits for what is being executed, nor ends it.
         """
         ...
 

@@ -45,11 +45,11 @@ class Here:
         clock: Clock,
         launcher: Launcher,
         config: EngineConfig,
-        adorn: Callable[[LaunchOrder], LaunchOrder] = lambda order: order,
+        adorn: Callable[[LaunchOrder], LaunchOrder | None] = lambda order: order,
         config_for: Callable[[Run], EngineConfig | None] | None = None,
     ) -> None:
-        """`adorn` gets each order, and may add to it; `config_for` has the main file beside which a run is
-        executed, or None when it cannot be executed here now.
+        """`adorn` gets each order, and may add to it; None when it must not be sent after all. `config_for`
+        has the main file beside which a run is executed, or None when it cannot be executed here now.
         """
         self._config_for = config_for or (lambda _: config)
         self._adorn = adorn
@@ -75,8 +75,8 @@ class Here:
                         continue  # a file is not here, or did not answer in time; it is noticed as unstarted
                     if isinstance(order, StartError):
                         failed[one.attempt.id] = order
-                    else:
-                        orders.append(self._adorn(order))
+                    elif (adorned := self._adorn(order)) is not None:
+                        orders.append(adorned)
             finally:  # the ledger may fail in between: launch those that are prepared
                 if orders:
                     self._launcher.launch(*orders)

@@ -8,14 +8,14 @@ from typing import Final
 
 from engine.config import EngineConfig
 from engine.core.errors import SupersededError
-from engine.core.hosts import Delivery, Host
+from engine.core.hosts import Delivery, Host, kept_for
 from engine.core.lifecycle import AttemptKey, Ended, Outcome, StartError
 from engine.core.reasons import Reason
 from engine.core.records import LiveAttempt
 from engine.execution.run_folders import free_bytes
 from engine.hosts.executor import Flight
 from engine.hosts.here import Here
-from engine.hosts.settings import HostSettings
+from engine.hosts.outputs import LATELY, MOST_LATELY, OutputSender
 from engine.hosts.sweeping import Sweeper
 from engine.hosts.trees import Trees
 from engine.ledger.host_ports import LEADER, SharedLedger
@@ -28,11 +28,15 @@ CHECK_SECONDS: Final = 1.0
 """How often a host looks after what it executes, if nothing wakes it."""
 RENEW_SECONDS: Final = 5.0
 """How often leases are renewed, at least."""
-RENEWALS: Final = 3
-"""How often a lease is renewed before it would end."""
+RENEWALS: Final = 6
+"""How often a lease is renewed before it would end. SIGTERM may come when half of it is over."""
 SWEEP_SECONDS: Final = 60.0
+START_SECONDS: Final = 10.0
+"""How long after its order was sent a supervisor may begin an attempt."""
 DOUBT_SECONDS: Final = 1.0
-"""How long an attempt that the ledger gave this host, unknown to this process, may have no evidence."""
+"""How long an attempt that this process took, in an answer that was lost, may have no evidence: it sent no
+order. An earlier process may have sent one just before its end, so then START_SECONDS are added.
+"""
 FENCE: Final = "JOBFILE_FENCE"
 """The variable with a number that grows from attempt to attempt, for what a job changes elsewhere."""
 
@@ -44,6 +48,8 @@ class _Held(NamedTuple):
     until: float
     """Until when it may run without another renewal."""
     over: threading.Event
+    starting: threading.Lock
+    """Held by the thread that starts it: another one must not give it back meanwhile."""
     is_begun: bool = False
     """Whether the ledger knows that its command is executed."""
     is_lost: bool = False
@@ -68,24 +74,26 @@ class Hosting:
         clock: Clock,
         host_clock: Clock,
         config: EngineConfig,
-        settings: HostSettings,
+        sender: OutputSender,
         revision_of: Callable[[int], str] = lambda _: "",
+        on_taken: Callable[[], None] = lambda: None,
     ) -> None:
         """`clock` is the ledger's; with `host_clock`, that of this host, its supervisors stamp evidence.
 
         `renewals` has a connection of its own: nothing that is slow may delay them. `revision_of` returns
-        the commit that a generation was applied from.
+        the commit that a generation was applied from. `on_taken` is called when there is a lease to renew.
         """
         self._me = me
         self._shared = shared
         self._renewals = renewals
         self._store = store
-        self._margin = settings.margin.total_seconds()
+        self._sender = sender
         self._sweeper = Sweeper(store, config, clock)
         self._launcher = launcher
         self._clock = clock
         self._host_clock = host_clock
         self._config = config
+        self._on_taken = on_taken
         self._trees = Trees(config, host_clock, revision_of)
         self._here = Here(
             store=store,
@@ -97,7 +105,11 @@ class Hosting:
         )
         self._held: dict[str, _Held] = {}
         self._taking: set[str] = set()
+        self._unanswered: set[str] = set()
+        """Attempts that this process may have taken: the answer was lost."""
         self._doubts: dict[str, float] = {}
+        self._ending: dict[str, Outcome] = {}
+        """Ends that are reported when the output was sent."""
         self._lock = threading.RLock()
         self._has_slot = threading.Condition(self._lock)
         self._is_draining = False
@@ -126,7 +138,9 @@ class Hosting:
         """Appear as a host, and take over what earlier processes of it had."""
         self._is_draining = self._shared.hosts.appear(self._me)
         for found in self._shared.holding.of_other_boots(host=self._me.id, boot_id=self._me.boot_id):
-            self._adopt(found)
+            self._keep(found, 0.0, is_lost=True)  # nothing of it runs any more
+        ended = self._shared.holding.ended_by(self._me.id, within=LATELY, limit=MOST_LATELY)
+        self._sender.finish(ended)
         self.renew()
 
     def execute(self, attempt: AttemptKey) -> None:
@@ -152,9 +166,9 @@ class Hosting:
                 held = self._held.get(name)
                 if held is None:
                     if name not in self._taking:
-                        self._doubt(delivery)
+                        self._doubt(delivery, asked_at)
                     continue
-                until = asked_at + delivery.lease.total_seconds() - self._margin
+                until = asked_at + kept_for(delivery.lease)
                 self._held[name] = held._replace(until=until)
             self._launcher.extend(self._config.attempt_dir(delivery.attempt), until)
         for name in known_before - renewed.keys():
@@ -167,6 +181,9 @@ class Hosting:
         """Report what began and what ended; the seconds until the next check."""
         with self._lock:
             held = dict(self._held)
+        for name, outcome in [*self._ending.items()]:
+            if name in held:
+                self._report(held.pop(name), outcome)
         if not held:
             return CHECK_SECONDS
         live = [
@@ -208,21 +225,46 @@ class Hosting:
         try:
             asked_at = self._clock.elapsed()
             own = {"host": self._me.id, "process": self._me.process, "boot_id": self._me.boot_id}
+            self._unanswered.add(attempt.id)
             delivery = self._shared.holding.take(attempt, **own)
+            self._unanswered.discard(attempt.id)
             if delivery is None:
                 return None
-            until = asked_at + delivery.lease.total_seconds() - self._margin
-            held = _Held(delivery, until, threading.Event())
-            with self._lock:
-                self._held[attempt.id] = held
+            held = self._keep(delivery, asked_at + kept_for(delivery.lease), is_new=True)
         finally:
             with self._has_slot:
                 self._taking.discard(attempt.id)
+        self._on_taken()
         self._start(held)
         return held.over
 
+    def _keep(
+        self, delivery: Delivery, until: float, *, is_new: bool = False, is_lost: bool = False
+    ) -> _Held:
+        self._sender.follow(delivery.attempt, is_new=is_new)
+        is_begun = delivery.started_at is not None
+        over, starting = threading.Event(), threading.Lock()
+        held = _Held(delivery, until, over, starting, is_begun=is_begun, is_lost=is_lost)
+        with self._lock:
+            self._held[delivery.attempt.id] = held
+        return held
+
     def _start(self, held: _Held) -> None:
         """Execute an attempt. It may be called again while nothing was executed."""
+        if held.starting.acquire(blocking=False):
+            try:
+                with self._lock:
+                    now = self._held.get(held.key.id)
+                if now is not None and not now.is_lost and not self._is_executed(now.delivery):
+                    self._start_alone(now)
+            finally:
+                held.starting.release()
+
+    def _is_executed(self, delivery: Delivery) -> bool:
+        folder = self._config.attempt_dir(delivery.attempt)
+        return not isinstance(self._launcher.evidence(folder, boot_id=delivery.boot_id), NotStarted)
+
+    def _start_alone(self, held: _Held) -> None:
         if self._clock.elapsed() >= held.until:
             self._give_back(held)
             return
@@ -236,9 +278,12 @@ class Hosting:
         for error in self._here.launch(starts).values():
             self._report(held, error)
 
-    def _adorned(self, order: LaunchOrder) -> LaunchOrder:
-        held = self._held[order.attempt_id]
-        lease = Lease(until=held.until, seconds=held.delivery.lease.total_seconds())
+    def _adorned(self, order: LaunchOrder) -> LaunchOrder | None:
+        held = self._held.get(order.attempt_id)
+        if held is None or held.is_lost:
+            return None  # it was given up while it was prepared
+        start_by = self._clock.elapsed() + START_SECONDS
+        lease = Lease(until=held.until, seconds=held.delivery.lease.total_seconds(), start_by=start_by)
         return replace(order, lease=lease, env={**order.env, FENCE: str(held.delivery.fence)})
 
     def _look(self, some: list[_Held]) -> None:
@@ -249,6 +294,7 @@ class Hosting:
                 case None | Alive():
                     pass
                 case NotStarted() if one.is_lost:
+                    self._sender.forget(one.key)
                     self._drop(one)
                 case NotStarted() if one.is_begun:
                     pass  # the ledger will know soon that it was executed; then it is lost
@@ -258,17 +304,23 @@ class Hosting:
                     self._report(one, outcome)
 
     def _report(self, held: _Held, outcome: Outcome) -> None:
+        """Report an end when the output was sent, or takes too long; until then, keep it."""
+        self._ending[held.key.id] = outcome
+        if not self._sender.end(held.key, outcome):
+            return
         self._shared.holding.report(held.key, _moved(outcome, self._ahead()), host=self._me.id)
         self._drop(held)
         self._shared.hints.ring(LEADER)
 
     def _give_back(self, held: _Held) -> None:
         self._shared.holding.give_back(held.key, host=self._me.id)
+        self._sender.forget(held.key)
         self._drop(held)
 
     def _drop(self, held: _Held) -> None:
         with self._has_slot:
             self._held.pop(held.key.id, None)
+            self._ending.pop(held.key.id, None)
             self._has_slot.notify()
         held.over.set()
 
@@ -281,23 +333,22 @@ class Hosting:
             self._held[name] = held._replace(is_lost=True)
         self._launcher.stop(self._config.attempt_dir(held.key), Stop.KILL)
 
-    def _doubt(self, delivery: Delivery) -> None:
+    def _doubt(self, delivery: Delivery, asked_at: float) -> None:
         """Decide on an attempt that the ledger gave this host, perhaps in an answer that was lost."""
-        name = delivery.attempt.id
-        folder = self._config.attempt_dir(delivery.attempt)
-        if not isinstance(self._launcher.evidence(folder, boot_id=delivery.boot_id), NotStarted):
-            self._adopt(delivery)
-        elif self._clock.elapsed() - self._doubts.setdefault(name, self._clock.elapsed()) >= DOUBT_SECONDS:
+        name, now = delivery.attempt.id, self._clock.elapsed()
+        since = self._doubts.setdefault(name, now)
+        patience = DOUBT_SECONDS + (0 if name in self._unanswered else START_SECONDS)
+        if self._is_executed(delivery):
+            self._adopt(delivery, asked_at + kept_for(delivery.lease))
+        elif now - since >= patience:
             self._shared.holding.give_back(delivery.attempt, host=self._me.id)
+            self._unanswered.discard(name)
             del self._doubts[name]
 
-    def _adopt(self, delivery: Delivery) -> None:
+    def _adopt(self, delivery: Delivery, until: float) -> None:
         self._doubts.pop(delivery.attempt.id, None)
-        until = self._clock.elapsed() + delivery.lease.total_seconds() - self._margin
-        with self._lock:
-            self._held[delivery.attempt.id] = _Held(
-                delivery, until, threading.Event(), is_begun=delivery.started_at is not None
-            )
+        self._keep(delivery, until)
+        self._launcher.extend(self._config.attempt_dir(delivery.attempt), until)
 
     def _sign(self) -> None:
         is_draining = self._renewals.hosts.sign(

@@ -1,10 +1,11 @@
 """The lead: of all engines on a ledger, one decides what runs."""
 
 import threading
+from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 
-from engine.core.errors import JobfileError, SupersededError
+from engine.core.errors import JobfileError, StoreUnavailableError, SupersededError
 from engine.ledger.host_ports import Leadership
 from engine.ports import Clock
 
@@ -12,6 +13,8 @@ ASKS: Final = 4
 """How often a leader renews its lead before it would end."""
 WAIT_SECONDS: Final = 0.5
 """How often another engine asks for the lead."""
+RETRY_SECONDS: Final = 0.5
+"""After what time a renewal of a lead or of leases that failed is repeated: little is left of a short one."""
 SPARE_SECONDS: Final = 1.0
 """A leader ends this much before another may lead. Whatever it writes later is refused by the ledger."""
 
@@ -34,8 +37,9 @@ class Lead:
     def wait(self, ended: threading.Event) -> bool:
         """Wait until this process leads; False when it was ended before."""
         while not ended.is_set():
-            if self._ask():
-                return True
+            with suppress(StoreUnavailableError):  # it may be there again soon
+                if self._ask():
+                    return True
             ended.wait(WAIT_SECONDS)
         return False
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from engine.core.errors import JobfileError
 from engine.core.hosts import GRACE, Delivery, DeliveryState, Leases, Offer, room
 from engine.core.lifecycle import Attempt, Ended, Lost, RunState, StartError
 from engine.core.reasons import Reason
@@ -16,6 +15,8 @@ from engine.ledger.store_ports import Execution
 from engine.ports import Alive, Clock, Evidence, NotStarted
 from engine.transactions.steps import ToStart
 
+GAP_SECONDS: Final = 5.0
+"""After a longer time without a look at silent hosts, perhaps they could not renew their leases either."""
 PATIENCE: Final = timedelta(seconds=5)
 """How long an offer may wait before it is repeated: the carrier may have lost it."""
 
@@ -44,7 +45,9 @@ class Offers:
         self._clock = clock
         self._leases = leases
         self._grace = grace
-        self._connected_at: float | None = None
+        self._connected_at = 0.0
+        self._judged_at = float("-inf")
+        """When silent hosts were last looked for, with success."""
 
     def room(self, flying: int) -> int:  # noqa: ARG002  the port's signature: the deliveries say it
         return room(self._shared.hosts.all(), self._shared.deliveries.open())
@@ -105,14 +108,11 @@ class Offers:
     def _judge(self) -> None:
         """Take the attempts of silent hosts for lost: their supervisors have killed them by now."""
         now = self._clock.elapsed()
-        if self._connected_at is None:
-            self._connected_at = now
+        if now - self._judged_at > GAP_SECONDS:
+            self._connected_at = now  # nor could the hosts reach the ledger meanwhile, perhaps
         heard = timedelta(seconds=now - self._connected_at)
-        try:
-            found = self._shared.deliveries.silent(grace=self._grace, heard=heard)
-        except JobfileError:
-            self._connected_at = None  # a renewal may be as late as this question was
-            raise
+        found = self._shared.deliveries.silent(grace=self._grace, heard=heard)
+        self._judged_at = self._clock.elapsed()
         for one in found:
             lost = Lost(at=self._clock.now(), reason=Reason.HOST_SILENT, detail=f"the host {self._name(one)}")
             self._shared.deliveries.judge(one, lost)

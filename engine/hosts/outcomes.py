@@ -50,7 +50,8 @@ class Outcomes:
         asked_at = self._asked_at.setdefault(attempt.id, self._clock.elapsed())
         config = self._config_for(run) or self._config
         try:
-            unmet = unmet_on_disk(run, spec, attempts, config, began_at=began_at)
+            pieces = self._store.pieces
+            unmet = unmet_on_disk(run, spec, attempts, config, began_at=began_at, pieces=pieces)
         except (NotYetError, NoAnswerError):
             if self._clock.elapsed() - asked_at < CHECK_SECONDS:
                 return None

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Final
 
 from engine.core.errors import WrongUsageError
-from engine.core.hosts import GRACE, LEASE, LEASE_ONCE, MARGIN, TERM, Leases
+from engine.core.hosts import GRACE, LEASE, LEASE_ONCE, TERM, Leases
 from engine.hosts.carriers.registry import DEFAULT
 from jobfile.model.namedtuple import NamedTuple
 
@@ -22,7 +22,6 @@ class HostSettings(NamedTuple):
     """How long hosts may keep attempts, how long a leader leads, and what brings offers."""
 
     leases: Leases = Leases()
-    margin: timedelta = MARGIN
     grace: timedelta = GRACE
     term: timedelta = TERM
     carrier: str = DEFAULT

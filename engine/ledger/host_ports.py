@@ -10,9 +10,29 @@ from typing import Final, Protocol
 
 from engine.core.hosts import Delivery, Host, Leader, Offer
 from engine.core.lifecycle import AttemptKey, Outcome
+from engine.core.pieces import CopyLimits, Piece, Whereabouts
+from engine.ports import Pieces
+from jobfile.model.namedtuple import NamedTuple
 
 LEADER: Final = "leader"
 """The name by which the engine that leads listens to hints."""
+HIDDEN: Final = "***"
+"""What is shown in place of a password."""
+
+
+class Place(NamedTuple):
+    """A schema beside the ledger: how to connect to it, and what nobody may see of that."""
+
+    conninfo: str
+    password: str
+
+    def without_password(self, text: str) -> str:
+        """A text of the server, or of a library, without the password."""
+        return text.replace(self.password, HIDDEN) if self.password else text
+
+
+OUTPUTS: Final = "outputs"
+"""The key of the ledger's note about the object store of outputs; empty if they are in its own table."""
 
 
 class Leadership(Protocol):
@@ -117,6 +137,10 @@ class Holding(Protocol):
         """What this host had taken before it was restarted."""
         ...
 
+    def ended_by(self, host: str, *, within: timedelta, limit: int) -> Sequence[Delivery]:
+        """What has ended on this host, newest first."""
+        ...
+
     def begin(self, attempt: AttemptKey, *, host: str, started_at: datetime) -> None:
         """Note that the command of an attempt is executed."""
         ...
@@ -127,6 +151,36 @@ class Holding(Protocol):
 
     def report(self, attempt: AttemptKey, outcome: Outcome, *, host: str) -> bool:
         """Record the end of an attempt; False when it was taken for lost before: then it is a late end."""
+        ...
+
+
+class Outputs(Pieces, Protocol):
+    """What attempts wrote and kept, for all hosts: in pieces. They are deleted together with their run."""
+
+    limits: CopyLimits
+    """Which artifacts have room."""
+
+    def append(self, pieces: Sequence[Piece], *, host: str) -> None:
+        """Store pieces of attempts that this host has or had. One that is there stays, or grows.
+
+        What belongs to another host or to no run is ignored.
+        """
+        ...
+
+    def sent(self, attempt: AttemptKey, *, copy: int) -> Whereabouts:
+        """How far an output or a copy is there."""
+        ...
+
+    def drop_passed(self, attempt: AttemptKey, *, first: int, before: int) -> None:
+        """Delete pieces of an output, from the one numbered `first`: its host has dropped that part."""
+        ...
+
+    def drop(self, run_id: str, *, logs: bool) -> int:
+        """Delete the copies of a run's artifacts, and with `logs` its output; the bytes that this frees."""
+        ...
+
+    def total_bytes(self) -> int:
+        """The bytes of all pieces, as they are stored."""
         ...
 
 
@@ -142,6 +196,38 @@ class Hints(Protocol):
         ...
 
 
+class HostsView(Protocol):
+    """What commands and pages read of hosts, with no right to write."""
+
+    def are_sharing(self) -> bool:
+        """Whether hosts execute the attempts of this ledger; one engine may have it for itself."""
+        ...
+
+    def leader(self) -> Leader | None:
+        """Who leads or led last."""
+        ...
+
+    def all(self) -> Sequence[Host]:
+        """All hosts, by name."""
+        ...
+
+    def open(self) -> Sequence[Delivery]:
+        """What is offered or held, by fence."""
+        ...
+
+    def of_runs(self, runs: Sequence[str]) -> Sequence[Delivery]:
+        """All attempts of runs that were ever offered, by fence."""
+        ...
+
+    def without_run(self) -> int:
+        """The number of ended attempts whose run is deleted."""
+        ...
+
+    def now(self) -> datetime:
+        """The ledger's clock."""
+        ...
+
+
 class SharedLedger(Protocol):
     """The ports of a ledger that several hosts share, over one connection; threads may share it."""
 
@@ -151,8 +237,13 @@ class SharedLedger(Protocol):
     holding: Holding
     hints: Hints
 
-    def place_for(self, name: str, *, table: str, make: Callable[[], str]) -> str:
-        """A schema of its own, beside the ledger, for the tables of another project; how to connect to it.
+    @property
+    def outputs(self) -> Outputs:
+        """Where outputs are kept, as the ledger says now."""
+        ...
+
+    def place_for(self, name: str, *, table: str, make: Callable[[], str]) -> Place:
+        """A schema of its own, beside the ledger, for the tables of another project.
 
         If `table` is not in it, the statements of `make` are run.
         """

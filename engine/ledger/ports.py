@@ -37,10 +37,12 @@ if TYPE_CHECKING:
     from engine.core.step_states import StepRun
     from engine.ledger.access_ports import Granted
     from engine.ledger.following_ports import Followed
+    from engine.ledger.host_ports import HostsView, Outputs
     from engine.ledger.late_ports import LateHistory
     from engine.ledger.slot_ports import Slots
     from engine.ledger.soundness_ports import Soundness
     from engine.ledger.total_ports import Totals
+    from engine.ports import Pieces
 
 
 class Opened(Protocol):
@@ -53,6 +55,15 @@ class Opened(Protocol):
     @property
     def unreadable(self) -> Sequence[Unreadable]:
         """The unreadable rows found so far, in the order in which they were found."""
+        ...
+
+
+class Collecting(Protocol):
+    """What attempts on other hosts wrote and kept."""
+
+    @property
+    def pieces(self) -> Outputs | None:
+        """It; None in a ledger that hosts cannot share."""
         ...
 
 
@@ -313,6 +324,16 @@ class View(Opened, Current, History, Overview, Generations, EngineHistory, Backf
     following: Followed
     access: Granted
     totals: Totals
+
+    @property
+    def pieces(self) -> Pieces | None:
+        """What attempts on other hosts wrote and kept; None in a ledger that hosts cannot share."""
+        ...
+
+    @property
+    def hosts(self) -> HostsView | None:
+        """The hosts; None for a ledger that hosts cannot share."""
+        ...
 
     @property
     def slots(self) -> Slots:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from engine.core.records import CLOCK_HOLD
-from engine.ledger.ports import Current, Opened
+from engine.ledger.ports import Collecting, Current, Opened
 from engine.ledger.soundness_ports import Holds, Standing
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from engine.ledger.access_ports import Granting
     from engine.ledger.event_ports import Backfills, Keys, Outbox, TriggerEvents
     from engine.ledger.following_ports import Following
+    from engine.ledger.host_ports import Hosts
     from engine.ledger.late_ports import Lateness
     from engine.ledger.past_ports import Artifacts, Past
     from engine.ledger.step_ports import Steps
@@ -349,7 +350,7 @@ class SettingAside(Opened, Transactions, Protocol):
         ...
 
 
-class Execution(Stopping, Pausing, SettingAside, Protocol):
+class Execution(Stopping, Pausing, SettingAside, Collecting, Protocol):
     """For the worker and the rescuer: they start runs, and record how their attempts ended."""
 
     steps: Steps
@@ -396,7 +397,7 @@ class Expecting(Definitions, Pausing, Protocol):
     past: Past
 
 
-class Retention(Stopping, Protocol):
+class Retention(Stopping, Collecting, Protocol):
     """For the housekeeper: late evidence of lost runs, and deletions."""
 
     past: Past
@@ -416,7 +417,7 @@ class ClockKeeping(Standing, Current, Definitions, Transactions, Protocol):
     outbox: Outbox
 
 
-class Sending(Current, Definitions, Transactions, Protocol):
+class Sending(Current, Definitions, Transactions, Collecting, Protocol):
     """For the sender: it sends notifications, and makes each from what is known when it is sent."""
 
     past: Past
@@ -433,6 +434,15 @@ class Admitting(Auditing, Protocol):
     """For those who give out tokens and open sessions of browsers."""
 
     access: Granting
+
+
+class Draining(Auditing, Protocol):
+    """For the caller that lets a host take nothing new."""
+
+    @property
+    def hosts(self) -> Hosts | None:
+        """The hosts; None for a ledger that hosts cannot share."""
+        ...
 
 
 class Sessions(Transactions, Protocol):
@@ -480,6 +490,7 @@ class Store(
     Sending,
     AuditTrail,
     Admitting,
+    Draining,
     Sessions,
     Protocol,
 ):

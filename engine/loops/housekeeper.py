@@ -42,6 +42,7 @@ FORGOTTEN = {TriggerKind.AFTER: KEY_LASTS, TriggerKind.BACKFILL: KEY_LASTS, Trig
 """Kinds of events that cannot come again, and how long they are known at least."""
 _COMPRESSED = "compressed_upto"
 _DROPPED = "dropped_upto"
+_PIECES_DROPPED = "pieces_dropped_upto"
 
 
 class Housekeeper:
@@ -87,6 +88,7 @@ class Housekeeper:
                 self._sweeper.sweep()  # of runs whose folders an engine had no time to delete
                 if counts:
                     self.drop_outputs()
+                    self.drop_pieces()
         if not is_more:
             self._looks += 1
         return MORE_SECONDS if is_more else LOOK_SECONDS
@@ -132,8 +134,11 @@ class Housekeeper:
             gone = self._store.past.prune(found, now=self._clock.now())
         # Rows before folders: after a crash in between, the sweeper deletes the folders, but a row without
         # its folder would promise an output that is gone.
+        pieces = self._store.pieces
         for run in gone:
             run_folders.remove_run(self._config.run_dir(run.id), left[run.id])
+            if pieces is not None:
+                pieces.drop(run.id, logs=True)
         if gone:
             self._journal.report(RunsPruned(count=len(gone)))
         return bool(gone)
@@ -197,6 +202,26 @@ class Housekeeper:
         if dropped:
             self._journal.report(OutputsDropped(count=count, bytes=dropped))
 
+    def drop_pieces(self) -> None:
+        """While what hosts have sent to the ledger is too large, delete that of the oldest finished runs."""
+        pieces = self._store.pieces
+        if pieces is None:
+            return
+        over = pieces.total_bytes() - self._config.keep_bytes
+        seq, count, dropped = self._store.past.number(_PIECES_DROPPED), 0, 0
+        before = self._clock.now() - KEEP_OUTPUT_FOR
+        while dropped < over and (found := self._store.past.recorded_after(seq, before=before, limit=BATCH)):
+            for seq, run in found:  # noqa: B007  so far it has come
+                if run.state.is_final:
+                    size = pieces.drop(run.id, logs=True)
+                    count, dropped = count + bool(size), dropped + size
+                if dropped >= over:
+                    break
+            with self._store.transaction():
+                self._store.past.note(_PIECES_DROPPED, str(seq))
+        if dropped:
+            self._journal.report(OutputsDropped(count=count, bytes=dropped))
+
     def drop_artifacts(self) -> None:
         """Delete the copies of artifacts of runs that ended long ago. First it is noted, as in `prune`."""
         now = self._clock.now()
@@ -205,12 +230,15 @@ class Housekeeper:
         )
         if not found:
             return
+        pieces = self._store.pieces
         with self._store.transaction():
             for run in found:
                 self._store.artifacts.drop(run.id, now=now)
         for run in found:
             for attempt in self._store.past.attempts(run.id):
                 run_folders.remove(run_folders.artifacts_of(self._config.attempt_dir(attempt.key)))
+            if pieces is not None:
+                pieces.drop(run.id, logs=False)
 
     def watch_disk(self) -> None:
         """Hold starts while disk space is low: the rest is for running jobs,

@@ -67,13 +67,18 @@ class Loop:
         ledger: LedgerGuard,
         on_end: Callable[[BaseException], None],
         bell: Bell | None = None,
+        retry: float = RETRY_SECONDS,
     ) -> None:
-        """Does nothing before `start`. `on_end` receives an error that no retry can fix."""
+        """Does nothing before `start`. `on_end` receives an error that no retry can fix.
+
+        After `retry` seconds, what failed is done again.
+        """
         self.name = name
         self._tick = tick
         self._journal = journal
         self._ledger = ledger
         self._on_end = on_end
+        self._retry = retry
         self._bell: Bell = bell or QueueBell()
         self._is_stopping = False
         self._last_trouble = ""
@@ -112,16 +117,16 @@ class Loop:
             return 0
         except StoreUnwritableError as error:
             self._ledger.note_failure(self.name, str(error))
-            return RETRY_SECONDS
+            return self._retry
         except JobfileError as error:
             self._report(str(error))
-            return RETRY_SECONDS
+            return self._retry
         except PartialTurnError as error:
             self._report_bug(str(error), is_whole_turn=False)
-            return RETRY_SECONDS
+            return self._retry
         except Exception as error:  # noqa: BLE001  the one place: a loop must outlive its own bugs
             self._report_bug(f"{type(error).__name__}: {error}", is_whole_turn=True)
-            return RETRY_SECONDS
+            return self._retry
         self._last_trouble = ""
         self._ledger.note_success(self.name)
         return seconds

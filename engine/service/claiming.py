@@ -9,14 +9,12 @@ from typing import Final
 
 from engine.config import EngineConfig
 from engine.core.errors import EngineRunningError
-from engine.core.records import SILENT
+from engine.core.records import HOME, HOME_OF_HOSTS, SILENT
 from engine.host.home import Home, home_of, keep_home
 from engine.ledger.store_ports import Store
 
-OF_HOSTS: Final = Home("hosts", "several hosts")
+OF_HOSTS: Final = Home(HOME_OF_HOSTS, "several hosts")
 """The home of a ledger whose leader has attempts executed by hosts: each keeps the evidence of its own."""
-HOME: Final = "home"
-"""The key of the ledger's note about the state folder that it belongs to."""
 
 
 class Claim:

@@ -1,8 +1,7 @@
 """A host that executes attempts: its lock, its launcher, its threads, and what brings it offers."""
 
-import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -10,6 +9,8 @@ from engine.config import EngineConfig
 from engine.core.errors import JobfileError
 from engine.core.events import HostStarted, HostStopped, LoopFailed
 from engine.core.hosts import Host, queues_of
+from engine.core.lifecycle import AttemptKey
+from engine.core.pieces import LOG
 from engine.execution.launcher_client import ProcessLauncher
 from engine.execution.run_folders import make_runs_dir
 from engine.host.hardening import allow_many_files, settle_in
@@ -21,14 +22,15 @@ from engine.host.run_ids import new_run_id
 from engine.host.wake import WakePipe
 from engine.hosts.carriers.registry import make_carrier
 from engine.hosts.hosting import Hosting
+from engine.hosts.lead import RETRY_SECONDS as RENEWAL_RETRY
+from engine.hosts.outputs import OutputSender
 from engine.hosts.settings import HostSettings
 from engine.hosts.shared_clock import SharedClock
-from engine.ledger.host_ports import LEADER
-from engine.ledger.opening import open_ledger, open_shared, open_view
+from engine.ledger.host_ports import LEADER, OUTPUTS
+from engine.ledger.opening import open_ledger, open_objects, open_shared, open_view
 from engine.ports import Clock, Journal
 from engine.service.threads import Threads
 from jobfile import __version__
-from jobfile.model.namedtuple import NamedTuple
 
 HOLDER: Final = "a host"
 """How the lock of a state folder names its holder."""
@@ -37,28 +39,26 @@ RETRY_SECONDS: Final = 2.0
 NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Offered(NamedTuple):
-    """What a host offers to the leader."""
-
-    name: str
-    labels: tuple[str, ...]
-    slots: int
-
-
 class HostService:
     """One host on one state folder. What it executes outlives it."""
 
     def __init__(
         self,
         config: EngineConfig,
-        offered: Offered,
         settings: HostSettings,
         journal: Journal,
         clock: Clock,
         *,
+        name: str,
+        labels: Sequence[str],
+        slots: int,
+        outputs: str,
         ended: threading.Event,
     ) -> None:
-        """Take the state folder, and connect to the ledger. `ended` is set to request the end."""
+        """Take the state folder, and connect to the ledger. `ended` is set to request the end.
+
+        `outputs` is the URL of an object store for all hosts; empty to leave it as the ledger has it.
+        """
         umask = settle_in()
         make_state_dir(config.state_dir)
         self._lock = EngineLock.take(config.state_dir, HOLDER)
@@ -77,9 +77,13 @@ class HostService:
         self._view = open_view(config.ledger_url)
         self._shared = open_shared(config.ledger_url)
         self._renewals = open_shared(config.ledger_url)
+        self._sending = open_shared(config.ledger_url)
+        if outputs:
+            self._place_outputs(outputs)
         self._clock = SharedClock(clock, self._renewals.hosts.now)
         self._carrier = make_carrier(settings.carrier, self._shared)
-        self.me: Final = _host(config, offered)
+        self.me: Final = _host(config, name, labels, slots)
+        self._sender = self._make_sender(clock)
         self._hosting = Hosting(
             me=self.me,
             shared=self._shared,
@@ -89,7 +93,8 @@ class HostService:
             clock=self._clock,
             host_clock=clock,
             config=config,
-            settings=settings,
+            sender=self._sender,
+            on_taken=lambda: self.threads.wake("leases"),
             revision_of=self._revision_of,
         )
 
@@ -102,7 +107,8 @@ class HostService:
         """Appear as a host, and start every loop."""
         self._hosting.begin()
         self.threads.add("host", self._hosting.check, bell=self._wake_pipe)
-        self.threads.add("leases", self._renew)
+        self.threads.add("outputs", self._sender.send)
+        self.threads.add("leases", self._renew, retry=RENEWAL_RETRY)
         self.threads.add("folders", self._look_after)
         self._journal.report(
             HostStarted(
@@ -134,6 +140,24 @@ class HostService:
         found = self._view.generation(generation)
         return "" if found is None else found.revision
 
+    def _make_sender(self, clock: Clock) -> OutputSender:
+        return OutputSender(
+            self._sending.outputs,
+            config=self._config,
+            clock=clock,
+            host=self.me.id,
+            wake=lambda: self.threads.wake("outputs"),
+            on_sent=lambda: self.threads.wake("host"),
+        )
+
+    def _place_outputs(self, url: str) -> None:
+        """Note where all hosts keep outputs. Raises JobfileError for a store that cannot be reached."""
+        if self._store.past.fact(OUTPUTS, default="") == url:
+            return
+        open_objects(url).sent(AttemptKey(new_run_id(), 1), copy=LOG)
+        with self._store.transaction():
+            self._store.past.note(OUTPUTS, url)
+
     def _renew(self) -> float:
         wait = self._hosting.renew()
         self._clock.ask_again()
@@ -156,9 +180,15 @@ class HostService:
         self._carrier.serve(
             queues_of(self.me.labels),
             slots=self.me.slots,
-            execute=self._hosting.execute,
+            execute=self._execute,
             is_over=lambda: self._ended.is_set() or not self._hosting.takes_work,
         )
+
+    def _execute(self, attempt: AttemptKey) -> None:
+        try:
+            self._hosting.execute(attempt)
+        except Exception as error:  # noqa: BLE001  one attempt must not stop the others; it is offered again
+            self._journal.report(LoopFailed(loop="carrier", message=f"{type(error).__name__}: {error}"))
 
     def _listen(self) -> None:
         def heard(who: str) -> None:
@@ -168,28 +198,38 @@ class HostService:
         self._shared.hints.listen(heard, is_over=self._ended.is_set)
 
     def _begin_beside(self, name: str, act: Callable[[], None]) -> None:
-        """Do something again and again in a thread that may block for as long as it likes."""
-
-        def repeat() -> None:
-            while not self._ended.is_set():
-                try:
-                    act()
-                except Exception as error:  # noqa: BLE001  the host must outlive what it is built on
-                    self._journal.report(LoopFailed(loop=name, message=f"{type(error).__name__}: {error}"))
-                    self._ended.wait(RETRY_SECONDS)
-
-        threading.Thread(target=repeat, name=name, daemon=True).start()
+        begin_beside(name, act, journal=self._journal, ended=self._ended)
 
 
-def _host(config: EngineConfig, offered: Offered) -> Host:
+def begin_beside(name: str, act: Callable[[], None], *, journal: Journal, ended: threading.Event) -> None:
+    """Do something again and again in a thread that may block for as long as it likes."""
+
+    def repeat() -> None:
+        told = ""
+        while not ended.is_set():
+            try:
+                act()
+                told = ""
+            except Exception as error:  # noqa: BLE001  the process must outlive what it is built on
+                is_ours = isinstance(error, JobfileError)
+                trouble = str(error) if is_ours else f"{type(error).__name__}: {error} (a bug in jobfile)"
+                if trouble != told:  # once, not at each repetition
+                    journal.report(LoopFailed(loop=name, message=trouble))
+                told = trouble
+                ended.wait(RETRY_SECONDS)
+
+    threading.Thread(target=repeat, name=name, daemon=True).start()
+
+
+def _host(config: EngineConfig, name: str, labels: Sequence[str], slots: int) -> Host:
     return Host(
         id=host_id(config.state_dir),
-        name=offered.name or os.uname().nodename,
+        name=name,
         process=new_run_id(),
         boot_id=current_boot_id(),
         version=__version__,
-        labels=tuple(sorted({*offered.labels})),
-        slots=offered.slots,
+        labels=tuple(sorted({*labels})),
+        slots=slots,
         is_draining=False,
         seen_at=NEVER,
         ended_at=None,

@@ -31,6 +31,7 @@ class Kept:
         tell: Callable[[str], None],
         env: Mapping[str, str] | None = None,
         stop_seconds: float = STOP_SECONDS,
+        longest_wait: float = LONGEST_WAIT_SECONDS,
     ) -> None:
         """`what` names it; `tell` gets a line when it has ended. `env` is added to its environment."""
         self._argv = argv
@@ -39,6 +40,7 @@ class Kept:
         self._clock = clock
         self._tell = tell
         self._stop_seconds = stop_seconds
+        self._longest_wait = longest_wait
         self._ended = threading.Event()
         self._beside: Beside | None = None
         self._thread = threading.Thread(target=self._keep, name=what, daemon=True)
@@ -68,4 +70,4 @@ class Kept:
                 wait = FIRST_WAIT_SECONDS
             self._tell(f"{self._what} has ended ({how}); it is started again in {wait:.0f} s")
             self._ended.wait(wait)
-            wait = min(LONGEST_WAIT_SECONDS, wait * 2)
+            wait = min(self._longest_wait, wait * 2)

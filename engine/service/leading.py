@@ -7,13 +7,13 @@ from dataclasses import replace
 from typing import Final
 
 from engine.config import EngineConfig
-from engine.core.events import LeadTaken, LoopFailed
+from engine.core.events import LeadTaken
 from engine.host.host_id import host_id
 from engine.host.lock import make_state_dir
 from engine.host.run_ids import new_run_id
 from engine.host.systemd import Manager
 from engine.hosts.carriers.registry import make_carrier
-from engine.hosts.lead import Lead
+from engine.hosts.lead import RETRY_SECONDS, Lead
 from engine.hosts.offers import Offers
 from engine.hosts.settings import HostSettings
 from engine.hosts.shared_clock import SharedClock
@@ -21,11 +21,11 @@ from engine.ledger.host_ports import LEADER
 from engine.ledger.opening import open_ledger, open_shared
 from engine.ports import Clock, Journal
 from engine.service.engine import EngineService
+from engine.service.hosting import begin_beside
 from engine.service.session import open_session
 
 FOLDER: Final = "scheduler"
 """Where an engine that may lead keeps its lock and its log, in the state folder of its host."""
-RETRY_SECONDS: Final = 2.0
 
 
 def leader_config(config: EngineConfig) -> EngineConfig:
@@ -94,10 +94,10 @@ class LeaderService:
             alarm=self._alarm,
             executor=offers,
         )
-        self.engine.threads.add("lead", self._keep)
+        self.engine.threads.add("lead", self._keep, retry=RETRY_SECONDS)
         self._journal.report(LeadTaken(host=self._name, term=self._lead.term))
         self.engine.start()
-        threading.Thread(target=self._listen, name="hints", daemon=True).start()
+        begin_beside("hints", self._listen, journal=self._journal, ended=self._ended)
         return True
 
     def stop(self) -> tuple[str, ...]:
@@ -121,9 +121,4 @@ class LeaderService:
             if who == LEADER:
                 engine.wake()
 
-        while not self._ended.is_set():
-            try:
-                self._renewals.hints.listen(heard, is_over=self._ended.is_set)
-            except Exception as error:  # noqa: BLE001  without hints, the loops look by themselves
-                self._journal.report(LoopFailed(loop="hints", message=f"{type(error).__name__}: {error}"))
-                self._ended.wait(RETRY_SECONDS)
+        self._renewals.hints.listen(heard, is_over=self._ended.is_set)

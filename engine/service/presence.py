@@ -38,6 +38,9 @@ def has_engine(config: EngineConfig, view: View | None, *, now: datetime) -> boo
 
 
 def _is_heard(view: View, now: datetime) -> bool:
+    if view.hosts is not None and view.hosts.are_sharing():
+        leader = view.hosts.leader()  # judged by the ledger's clock, whatever the one here says
+        return leader is not None and not leader.is_over
     session = view.last_session()
     return session is not None and session.is_heard_at(now)
 
@@ -48,7 +51,8 @@ def _fates(config: EngineConfig, view: View) -> Mapping[str, str]:
     if config.store:
         from engine.host.home import has_evidence  # noqa: PLC0415  start-up time: only with a server
 
-        if not has_evidence(config):
+        is_elsewhere = view.hosts is not None and view.hosts.are_sharing()
+        if is_elsewhere or not has_evidence(config):
             return found
     for live in view.soundness.live_attempts():
         from engine.answers.fates import fate_of  # noqa: PLC0415  start-up time: rarely needed

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from engine.host.lock import EngineLock
 from engine.host.wake import YIELD
 from engine.ledger.health import LedgerGuard
-from engine.loops.loop import Bell, Loop
+from engine.loops.loop import RETRY_SECONDS, Bell, Loop
 from engine.loops.overseer import Overseer
 from engine.ports import Clock, Journal
 
@@ -43,10 +43,23 @@ class Threads:
             clock=clock, journal=journal, alarm=self._raise_alarm, on_bug=lambda bugs: lock.note(bug=bugs)
         )
 
-    def add(self, name: str, tick: Callable[[], float], *, bell: Bell | None = None) -> None:
-        """Add a loop."""
+    def add(
+        self,
+        name: str,
+        tick: Callable[[], float],
+        *,
+        bell: Bell | None = None,
+        retry: float = RETRY_SECONDS,
+    ) -> None:
+        """Add a loop. After `retry` seconds, it does again what failed."""
         self._loops[name] = Loop(
-            name, tick, journal=self._journal, ledger=self.ledger, on_end=self._on_end, bell=bell
+            name,
+            tick,
+            journal=self._journal,
+            ledger=self.ledger,
+            on_end=self._on_end,
+            bell=bell,
+            retry=retry,
         )
 
     def add_overseer(self) -> None:

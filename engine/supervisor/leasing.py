@@ -32,6 +32,13 @@ _TIMES: Final = struct.Struct("llll")
 _libc = ctypes.CDLL(None)
 
 
+def is_too_late(order: dict[str, Any]) -> bool:
+    """Whether an order is old. Asked with the lock held: so an attempt of which there was no trace after that
+    time will not be executed.
+    """
+    return order["lease"] is not None and bool(boot_seconds() > order["lease"][2])
+
+
 class HeldLease:
     """The end of an attempt's lease, as far as its supervisor knows it."""
 
@@ -42,7 +49,7 @@ class HeldLease:
         """
         self.until: float
         self._seconds: float
-        self.until, self._seconds = order["lease"]
+        self.until, self._seconds, _ = order["lease"]
         self._key: bytes = order["key"]
         self._boot_id: str = order["boot_id"]
         self._path = beside(order["run_dir"], LEASE)

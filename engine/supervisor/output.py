@@ -20,6 +20,11 @@ MAX_DIGITS = 9
 _REAL = os.O_NOFOLLOW | os.O_CLOEXEC
 
 
+def dropped_line(segments: int) -> bytes:
+    """The line in place of segments that were dropped."""
+    return f"\n[{segments * SEGMENT_BYTES} bytes of output were dropped here]\n".encode()
+
+
 class OutputTail:
     """Reads stored output in order; each call returns what was stored since the last one."""
 
@@ -43,25 +48,28 @@ class OutputTail:
             following = self._next_number()
             if following is None:
                 return
+            if part := self._read_file():  # it was filled between the two looks
+                yield part
+                continue
             missing = following - self._number - 1
             if missing:
-                yield f"\n[{missing * SEGMENT_BYTES} bytes of output were dropped here]\n".encode()
+                yield dropped_line(missing)
             self._number, self._offset = following, 0
 
-    def _read_file(self) -> bytes:
+    def _read_file(self, most: int = READ_BYTES) -> bytes:
         name = "output" if self._number == 0 else f"output.{self._number}"
         try:
             with os.fdopen(self._open(name), "rb") as file:
                 file.seek(self._offset)
-                part = file.read(READ_BYTES)
+                part = file.read(most)
         except FileNotFoundError:
-            part = self._read_packed(f"{name}.gz")
+            part = self._read_packed(f"{name}.gz", most)
         except OSError:
             part = b""  # a job put something else in its place
         self._offset += len(part)
         return part
 
-    def _read_packed(self, name: str) -> bytes:
+    def _read_packed(self, name: str, most: int) -> bytes:
         """Read a file that was compressed some time after the attempt's end."""
         import gzip  # noqa: PLC0415  shims import this module and never read
         import zlib  # noqa: PLC0415
@@ -69,7 +77,7 @@ class OutputTail:
         try:
             with os.fdopen(self._open(name), "rb") as packed, gzip.open(packed) as file:
                 file.seek(self._offset)
-                return file.read(READ_BYTES)
+                return file.read(most)
         except (OSError, EOFError, zlib.error):
             return b""
 

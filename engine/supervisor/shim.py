@@ -14,7 +14,7 @@ import signal
 from typing import Any, Final  # an order is a plain dictionary
 
 from engine.supervisor.evidence_guard import HeldEvidence
-from engine.supervisor.leasing import HeldLease
+from engine.supervisor.leasing import HeldLease, is_too_late
 from engine.supervisor.leftovers import Told, began_at, group_within, signal_descendants, tell_others
 from engine.supervisor.masking import Masker
 from engine.supervisor.memory import memory_kills
@@ -134,6 +134,8 @@ class Shim:
             about = {"at": now_us(), "boot_id": self.order["boot_id"], **_me}
             if not self.evidence.take(about):
                 return None
+            if is_too_late(self.order):
+                raise TimeoutError(errno.ETIMEDOUT, "")
             self._prepare()
         except (OSError, ValueError) as problem:
             self.problem = getattr(problem, "errno", None) or errno.EINVAL

@@ -8,6 +8,7 @@ __all__ = [
     "boot",
     "clock",
     "conditions",
+    "draining",
     "ends",
     "expiring",
     "following",

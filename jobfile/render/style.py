@@ -54,7 +54,9 @@ ALARMS: Final = (
     "LOW",
     "NO",
     "NO ENGINE",
+    "NO HOST",
     "NO HEARTBEAT",
+    "NONE",
     "NOT BELIEVED",
     "NOT OK",
     "NOT RUNNING",
@@ -62,7 +64,9 @@ ALARMS: Final = (
     "OVERDUE",
     "REJECTED",
     "RESTORED FROM AN OLDER COPY",
+    "SILENT",
     "STUCK",
+    "TAKES NOTHING",
 )
 """What answers say in capitals, because it must be noticed without colours too."""
 

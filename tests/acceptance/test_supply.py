@@ -6,9 +6,11 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from engine.cli.commands.up import command
 from tests.acceptance.test_build import LIBRARY, build, copy
 from tests.known import ROOT
 
@@ -47,7 +49,7 @@ def test_a_lock_has_a_version_that_fits_and_hashes_for_all_that_is_asked_for(nam
 
 def test_what_is_tested_is_what_is_shipped() -> None:
     dev = locked("dev")
-    for name in ("run", "build"):
+    for name in ("run", "postgres", "build"):
         for package, (pinned, hashes) in locked(name).items():
             assert (str(dev[package][0].specifier), dev[package][1]) == (str(pinned.specifier), hashes)
 
@@ -64,6 +66,19 @@ def test_nothing_is_installed_without_a_hash(name: str) -> None:
     for one in installs:
         assert "--require-hashes" in one or "--no-deps" in one, one
         assert "--require-hashes" in one or "--no-build-isolation" in one or "--no-index" in one, one
+
+
+def test_the_hosts_of_the_compose_file_share_a_ledger_and_their_commands_exist() -> None:
+    services = yaml.safe_load((ROOT / "packaging" / "compose.yaml").read_text())["services"]
+    hosts = {name: one for name, one in services.items() if name != "db"}
+    assert len(hosts) == 3
+    known = {option for one in command.params for option in one.opts}
+    for name, host in hosts.items():
+        assert host["command"][:2] == ["jobfile", "up"]
+        assert {one for one in host["command"] if one.startswith("--")} <= known
+        assert host["command"][host["command"].index("--name") + 1] == name
+        assert "@db/" in host["environment"]["JOBFILE_STORE"]
+        assert f"{name}:/var/lib/jobfile" in host["volumes"], "each has a state folder of its own"
 
 
 def test_the_library_is_hardened(copy: Path) -> None:

@@ -36,6 +36,7 @@ NAMES_OF_ARGUMENTS = {
     "[JOB or EXPR]",
     "RUN, JOB or PLAN",
     "CHANNEL or JOB EVENT",
+    "[HOST]",
     "[PLAN]",
     "[TIME]...",
     "[STEP]",
@@ -151,7 +152,10 @@ def test_a_command_that_answers_has_json_and_one_that_reads_has_a_place(name: st
     assert ({"--file", "--state"} <= opts) != (name in HAS_NO_PLACE)
 
 
-CHANGES = ("token", "run", "retry", "backfill", "apply", "rollback", "pause", "resume", "cancel", "clock")
+CHANGES = (
+    *("token", "hosts", "run", "retry", "backfill", "apply", "rollback", "pause", "resume", "cancel"),
+    "clock",
+)
 """The commands that change something in the ledger for a user, at once."""
 
 
@@ -238,6 +242,7 @@ ASKED: dict[str, tuple[str, ...]] = {
     "pause": ("JOB",),
     "resume": ("JOB",),
     "status": (),
+    "hosts": (),
     "metrics": (),
     "list": (),
     "did": ("JOB or RUN",),

@@ -79,12 +79,15 @@ ELSEWHERE = {
     "event": "lines of `up --json`: test_each_line_of_the_engine_fits_its_schema",
     "notify-test": "needs a channel: test_notify.py",
     "migrate": "needs a server: test_store.py",
+    "hosts": "needs a ledger in a server: tests/hosts/test_commands.py",
+    "hosts-drain": "as above",
     "submitted": "what a server answers to jobfile.client: tests/web/test_api.py",
     "ui": "needs a server: tests/web/test_server.py",
     "simulate-compare": "needs a revision: test_simulate.py",
 }
 NAMED_IN_OTHERS = {
     "migrate": "needs a place to move to: test_store.py",
+    "hosts": "needs a ledger in a server: tests/hosts/test_commands.py",
     "ui": "prints an address",
     "rollback": "prints what `apply` prints",
     "cancel": "prints a run",

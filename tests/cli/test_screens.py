@@ -117,6 +117,7 @@ SCREENS = {
         "report --on yesterday --since 3h",
     ),
     "resume": ("resume heartbeat", "resume heartbeat"),
+    "hosts": ("hosts", "hosts drain", "hosts drain worker-2"),
     "migrate": ("migrate --to postgresql://anna:secret@db/jobs",),
     "retry": ("retry --failed --dry-run", "retry --failed --yes"),
     "rollback": ("rollback --yes",),

@@ -38,6 +38,7 @@ SAME = (
     "did both --matrix region=eu",
     "why bad",
     "why RUN",
+    "hosts",
     "list",
     "list --tag night --in succeeded",
     "list --tag nope",
@@ -309,3 +310,9 @@ def test_an_error_is_json_if_json_was_asked_for(here: Here) -> None:
     mine = here("did", "nope", "--json")
     assert said.json == mine.json
     assert json.loads(said.out)["error"]["code"] == "unknown_job"
+
+
+def test_a_host_is_drained_where_the_ledger_is(here: Here) -> None:
+    said = here.there("hosts", "drain", "a")
+    assert said.code == 64
+    assert "`hosts drain` and `hosts resume` work on a host of the ledger only; run it there" in said.err

@@ -6,14 +6,18 @@ import sqlite3
 import subprocess
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from engine.answers.findings import AREAS, CODES, MAX_LISTED, Finding, Severity
+from engine.answers.hosts import Fleet, Held, HostState
+from engine.core.hosts import Leader
 from engine.core.lifecycle import AttemptKey, RunState
 from engine.core.records import CLOCK_HOLD, DISK_HOLD, RESTORED_HOLD, WATCHED, Owed, Watched
 from engine.doctor.disk import check_room
+from engine.doctor.hosts import check_ended, check_fleet, check_holders
 from engine.doctor.subject import Subject
 from engine.execution.run_folders import Room
 from engine.host.keys import key_of, make_key
@@ -21,8 +25,11 @@ from engine.host.lock import make_private_file, make_state_dir
 from engine.ledger.opening import open_ledger
 from engine.ledger.watched_fact import watched_to_text
 from engine.supervisor.evidence import NAME, beside, pack
-from tests.builders import HOUR, MINUTE
+from jobfile import __version__
+from tests.builders import HOUR, MINUTE, NOON
 from tests.doctor.conftest import RENAMED, SOUND, Patient, write_result
+from tests.engine.test_hosts import a_delivery
+from tests.engine.test_hosts import host as a_host
 from tests.postgres_servers import a_server
 
 Trouble = Callable[[Patient], Iterable[Finding] | None]
@@ -66,7 +73,7 @@ def test_a_ledger_to_which_everything_happened_is_sound(patient: Patient) -> Non
     assert {gap.pruned_at is None for gap in gaps} == {True, False}
     assert {key.clock_epoch for key in patient.world.view.soundness.set_keys()} == {0, 1}
     examined = patient.examine()
-    assert [one.area for one in examined] == list(AREAS)
+    assert [one.area for one in examined] == [one for one in AREAS if one != "hosts"], "there is one host"
     assert [finding for one in examined for finding in one.findings] == []
 
 
@@ -647,6 +654,61 @@ def the_engine_was_killed(patient: Patient) -> None:
 @brings("engine.silent", "its last heartbeat was 1m ago")
 def the_engine_stands_still(patient: Patient) -> None:
     patient.world.clock.advance(seconds=60)
+
+
+A_HOST = a_host()
+HELD = Held(a_delivery(), "one")
+
+
+def fleet(**about: object) -> Fleet:
+    """One host, which the engine leads, with a change."""
+    host = A_HOST._replace(version=__version__, **about)
+    leads = Leader("1", "a", "a", 1, NOON, is_over=False)
+    return Fleet(leads, (HostState(host, (HELD,)),), (), NOON)
+
+
+@brings("hosts.leaderless", "no engine leads, so nothing starts: the lead of a, term 1 ended 1h ago")
+def hosts_leaderless(_patient: Patient) -> Iterable[Finding]:
+    over = Leader("1", "a", "a", 1, NOON, is_over=True)
+    return check_fleet(fleet()._replace(leader=over, now=NOON + HOUR))
+
+
+@brings("hosts.silent", "the host a has given no sign for 1m, and holds 1 attempt (run 00000000)")
+def hosts_silent(_patient: Patient) -> Iterable[Finding]:
+    return check_fleet(fleet(silence=MINUTE))
+
+
+@brings("hosts.skew", "the clock of the host a differs from the ledger's by -1.5 s")
+def hosts_skew(_patient: Patient) -> Iterable[Finding]:
+    return check_fleet(fleet(skew=timedelta(seconds=-1.5)))
+
+
+@brings("hosts.clock", "the clock of the host a differs from the ledger's by +90.0 s")
+def hosts_clock(_patient: Patient) -> Iterable[Finding]:
+    return check_fleet(fleet(skew=timedelta(seconds=90)))
+
+
+@brings("hosts.version", "the host a: ")
+def hosts_version(_patient: Patient) -> Iterable[Finding]:
+    return check_fleet(fleet()._replace(hosts=(HostState(A_HOST._replace(version="0.0.1"), ()),)))
+
+
+@brings("hosts.unknown", "is held by the host ghost, which is not in the ledger")
+def hosts_unknown(_patient: Patient) -> Iterable[Finding]:
+    return check_holders(fleet(), [a_delivery()._replace(host="ghost")])
+
+
+@brings("hosts.leftover", "2 ended attempts in the table `delivery`, whose runs are deleted")
+def hosts_leftover(_patient: Patient) -> Iterable[Finding]:
+    return check_ended(2)
+
+
+def test_a_host_that_is_well_or_has_left_is_no_finding() -> None:
+    left = {"ended_at": NOON, "silence": HOUR, "skew": HOUR}
+    for about in ({}, left, {"skew": timedelta(seconds=1)}):
+        assert list(check_fleet(fleet(**about))) == []
+    silent = fleet(silence=HOUR)
+    assert list(check_fleet(silent._replace(hosts=(silent.hosts[0]._replace(held=()),)))) == []
 
 
 @brings("engine.rejected", "the job files have been refused since")

@@ -131,6 +131,8 @@ class NeverLate:
 class Rows:
     """A history of a few rows of one job."""
 
+    hosts: ClassVar = None
+
     lateness: ClassVar = NeverLate()
 
     runs: tuple[Run, ...] = ()

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -49,6 +49,8 @@ GAP = Item(NOON, RunState.SKIPPED, "paused", is_scheduled=True)
 @dataclass
 class Rows:
     """A ledger of a few rows."""
+
+    hosts: ClassVar = None
 
     schedules: Sequence[Schedule] = (RULES,)
     versions: Sequence[JobVersion] = (VERSION,)

@@ -456,6 +456,16 @@ def test_an_attempt_whose_lease_is_over_is_not_executed_and_may_be_started_again
     assert (ended.exit_code, world.executions(order)) == (2, 1)
 
 
+def test_an_order_that_is_too_old_is_not_executed_and_may_be_sent_again(world: Real) -> None:
+    old = world.launch("old", "exit 2", lease=world.lease(30.0)._replace(start_by=now() - 0.1))
+    until(lambda: world.evidence(old) == NotStarted())
+    assert world.executions(old) == 0
+    again = world.launch("old", "exit 2", lease=world.lease(30.0)._replace(start_by=now() + 30))
+    ended = world.end_of(again)
+    assert isinstance(ended, Ended)
+    assert (ended.exit_code, world.executions(old)) == (2, 1)
+
+
 def test_what_was_extended_before_its_supervisor_began_is_executed(world: Real) -> None:
     order = world.order("renewed", "exit 2", lease=Lease(now() - 1.0, 60.0))
     assert not world.launcher.extend(order.run_dir, now() + 30), "the folder of its run is not there yet"

@@ -13,14 +13,18 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from engine.answers import metrics
-from engine.answers.metrics import OTHERS, Family
+from engine.answers.hosts import Fleet, Held, HostState, Waiting
+from engine.answers.metrics import MAX_HOSTS, OTHERS, Family, fleet_families
 from engine.answers.presence import Presence
 from engine.answers.report import make_report
 from engine.answers.status import make_status
 from engine.core.histograms import BOUNDS, Histogram
+from engine.core.hosts import DeliveryState, Leader
 from engine.service.metrics import collect, metrics_text
 from engine.service.presence import presence_at
-from tests.builders import DAY
+from tests.builders import DAY, HOUR, MINUTE, NOON
+from tests.engine.test_hosts import a_delivery
+from tests.engine.test_hosts import host as a_host
 from tests.engine.world import World
 
 PACKAGING = Path(__file__).parents[2] / "packaging"
@@ -208,7 +212,8 @@ def test_rules_dashboard_and_documentation_name_only_metrics_that_exist(world: W
     assert used <= known
     assert len(used) > 15
     documented = set(re.findall(r"`(jobfile_[a-z_]+)", DOCS.read_text()))
-    assert documented == {one.name for one in families(world)}
+    of_hosts = fleet_families(Fleet(None, (), (), NOON))
+    assert documented == {one.name for one in (*families(world), *of_hosts)}
 
 
 def test_a_panel_is_a_query_that_prometheus_can_read(tmp_path: Path) -> None:
@@ -218,3 +223,40 @@ def test_a_panel_is_a_query_that_prometheus_can_read(tmp_path: Path) -> None:
     (tmp_path / "rules.yml").write_text(json.dumps({"groups": [{"name": "panels", "rules": rules}]}))
     said = subprocess.run(["promtool", "check", "rules", str(tmp_path / "rules.yml")], capture_output=True)
     assert said.returncode == 0, said.stdout + said.stderr
+
+
+def test_hosts_are_counted_and_a_name_of_two_is_that_of_the_one_seen_last() -> None:
+    held, offered = Held(a_delivery(), "one"), Held(a_delivery()._replace(state=DeliveryState.OFFERED), "two")
+    gone = a_host("old")._replace(name="a", silence=HOUR, seen_at=NOON - HOUR)
+    busy = a_host(held=1, skew=timedelta(seconds=-0.5), free_bytes=5)
+    fleet = Fleet(
+        Leader("1", "a", "a", 7, NOON, is_over=False),
+        (HostState(busy, (held,)), HostState(gone, ()), HostState(a_host("b", is_draining=True), ())),
+        (Waiting(offered, MINUTE, "no host has the label x", can_be_taken=False),),
+        NOON,
+    )
+    found = {
+        (family.name.removeprefix("jobfile_"), *(value for _, value in one.labels)): one.value
+        for family in fleet_families(fleet)
+        for one in family.samples
+    }
+    assert found == {
+        ("leader",): 1,
+        ("leader_term",): 7,
+        ("hosts", "up"): 1,
+        ("hosts", "draining"): 1,
+        ("hosts", "silent"): 1,
+        ("hosts", "troubled"): 0,
+        ("hosts", "left"): 0,
+        **{("host_up", "a"): 1, ("host_up", "b"): 0, ("host_slots", "a"): 2, ("host_slots", "b"): 2},
+        **{("host_used_slots", "a"): 1, ("host_used_slots", "b"): 0},
+        **{("host_silent_seconds", "a"): 0, ("host_silent_seconds", "b"): 0},
+        **{("host_skew_seconds", "a"): -0.5, ("host_skew_seconds", "b"): 0},
+        **{("host_disk_free_bytes", "a"): 5, ("host_disk_free_bytes", "b"): 0},
+        **{("deliveries", "offered"): 1, ("deliveries", "held"): 1},
+        ("deliveries_oldest_offered_seconds",): 60,
+        ("deliveries_not_takeable",): 1,
+    }
+    many = tuple(HostState(a_host(f"h{number}"), ()) for number in range(MAX_HOSTS + 1))
+    labels = [one for one in fleet_families(fleet._replace(hosts=many)) if one.name == "jobfile_host_up"]
+    assert len(labels[0].samples) == MAX_HOSTS

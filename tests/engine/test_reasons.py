@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -27,6 +27,8 @@ ELSEWHERE = replace(ACTIVE, concurrency_key="another")
 @dataclass
 class Rows:
     """A ledger of a few rows."""
+
+    hosts: ClassVar = None
 
     runs: Sequence[Run] = ()
     audit: Sequence[Audited] = ()

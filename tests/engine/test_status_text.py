@@ -313,6 +313,7 @@ DATA: dict[str, Any] = {
     "paused": [],
     "clock": {"believed": True, "detail": None},
     "folders": [],
+    "hosts": None,
     "stuck": None,
     "holds": [],
     "incidents": [],

@@ -1,9 +1,16 @@
 """What the leader and its hosts do together, when all goes well and when it does not."""
 
+from contextlib import suppress
+from itertools import count
 from pathlib import Path
+from queue import Empty, Queue
+from threading import Event, Thread
 
 from engine.core.lifecycle import RunState
+from engine.ledger.host_ports import LEADER
+from engine.ledger.postgres.store import PostgresStore
 from engine.ports import Stop
+from tests.acceptance.engines import until
 from tests.hosts.world import HostsWorld
 
 JOBS = """
@@ -123,6 +130,7 @@ def test_a_run_that_no_host_has_taken_is_cancelled_at_once(tmp_path: Path) -> No
         world.store.request_stop(run.id, Stop.CANCEL, reason="by_hand", detail="", now=world.clock.now())
     world.step()
     assert the_run(world, "once") == ("cancelled", "by_hand")
+    assert world.unsound() == []
     world.queue.loses = lambda _: False
     world.queue.waiting.append(("any", run.last_attempt._replace(number=1)))
     world.pass_time(seconds=7)
@@ -137,3 +145,41 @@ def test_without_a_host_a_run_waits(tmp_path: Path) -> None:
     world.add("a")
     world.pass_time(seconds=3)
     assert len(world.executed) == 1
+
+
+def test_what_a_command_records_wakes_the_leader(tmp_path: Path) -> None:
+    world = HostsWorld(tmp_path, JOBS, hosts=[])
+    heard: Queue[str] = Queue()
+    over = Event()
+    listener = Thread(target=lambda: world.shared.hints.listen(heard.put, is_over=over.is_set))
+    listener.start()
+    other = PostgresStore.open(world.address)
+    try:
+        until(lambda: rings(world, heard), "the listener to listen")
+        with other.transaction():
+            other.past.note("a fact", "noted")
+        assert heard.get(timeout=10) == LEADER
+        with other.transaction():
+            assert other.past.fact("a fact", default="") == "noted"
+        with world.store.transaction():
+            world.store.past.note("a fact", "noted by the leader itself")
+        world.shared.hints.ring("a")
+        assert heard.get(timeout=10) == "a", "neither reading nor the leader rings"
+    finally:
+        over.set()
+        listener.join()
+        other.close()
+
+
+PROBES = count()
+
+
+def rings(world: HostsWorld, heard: "Queue[str]") -> bool:
+    """Whether what is rung is heard; then nothing else is on its way."""
+    name = f"probe {next(PROBES)}"
+    world.shared.hints.ring(name)
+    with suppress(Empty):
+        while heard.get(timeout=0.2) != name:
+            pass
+        return True
+    return False

@@ -5,6 +5,7 @@ host may do is a method here.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,13 +16,15 @@ import psycopg
 from engine.core.errors import StoreUnavailableError
 from engine.core.hosts import Host, Leases, Offer, queue_of, queues_of
 from engine.core.lifecycle import AttemptKey
+from engine.core.records import HOME
 from engine.hosts.executor import Executor
 from engine.hosts.hosting import Hosting
 from engine.hosts.offers import Offers
-from engine.hosts.settings import HostSettings
+from engine.hosts.outputs import OutputSender
 from engine.ledger.postgres.address import address_of
 from engine.ledger.postgres.shared import PostgresSharedLedger
 from engine.ledger.rows import to_us
+from engine.service.claiming import OF_HOSTS
 from engine.testing import FakeClock, ScriptedLauncher
 from tests.builders import NOON
 from tests.engine.world import World
@@ -79,6 +82,10 @@ class Network:
     def __init__(self, ledger: Any) -> None:
         self._ledger = ledger
         self.is_cut = False
+        self.breaks: set[str] = set()
+        """Names of methods that fail, as if the network were cut only then."""
+        self.loses: Callable[[str], str] = lambda _: ""
+        """What gets lost of a call: its `request`, its `answer`, or '' for nothing."""
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._ledger, name)
@@ -88,14 +95,17 @@ class Network:
 
     def _guarded(self, method: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **values: Any) -> Any:
-            if self.is_cut:
+            is_broken = self.is_cut or method.__name__ in self.breaks
+            lost = "request" if is_broken else self.loses(method.__name__)
+            answer = None if lost == "request" else method(*args, **values)
+            if lost:
                 raise StoreUnavailableError("the ledger cannot be reached")
-            return method(*args, **values)
+            return answer
 
         return call
 
 
-PORTS = ("leadership", "hosts", "deliveries", "holding", "hints", "steps", "past")
+PORTS = ("leadership", "hosts", "deliveries", "holding", "outputs", "hints", "steps", "past", "pieces")
 
 
 def Network_of(network: Network, port: Any) -> Network:
@@ -114,11 +124,11 @@ class FakeHost:
         self.world = world
         self.name = name
         self.slots, self.labels = slots, labels
-        self.launcher = ScriptedLauncher(world.clock)
+        self.launcher = world.launcher_of_host()
         self.processes = 0
         self.boots = 1
         self.is_frozen = False
-        self._next = {"check": 0.0, "renew": 0.0}
+        self._next = {"check": 0.0, "renew": 0.0, "send": 0.0}
         self.boot()
 
     def boot(self) -> None:
@@ -147,42 +157,56 @@ class FakeHost:
             held=0,
             silence=timedelta(),
         )
+        self.config = replace(world.config, state_dir=state_dir, max_running=self.slots, min_free_bytes=0)
+        config = self.config
+        self.sender = OutputSender(self.network.outputs, config=config, clock=world.clock, host=self.name)
         self.hosting = Hosting(
             me=me,
             shared=self.network,  # type: ignore[arg-type]  # the ports, behind a cable
             renewals=self.network,  # type: ignore[arg-type]  # as above
-            settings=HostSettings(leases=LEASES),
             store=store,  # type: ignore[arg-type]  # as above
             launcher=self.launcher,
             clock=world.clock,
             host_clock=world.clock,
-            config=replace(world.config, state_dir=state_dir, max_running=self.slots, min_free_bytes=0),
+            config=config,
+            sender=self.sender,
+            on_taken=self.renew_now,
         )
         self.hosting.begin()
-        self._next = {"check": 0.0, "renew": 0.0}
+        self._next = {"check": 0.0, "renew": 0.0, "send": 0.0}
+
+    def renew_now(self) -> None:
+        """Renew the leases at the next tick."""
+        self._next["renew"] = 0.0
 
     def tick(self) -> None:
         """What the threads of its process do now."""
         if self.is_frozen:
             return
         now = self.world.clock.elapsed()
-        for name in ("renew", "check"):
+        acts = {"renew": self.hosting.renew, "check": self.hosting.check, "send": self.sender.send}
+        for name, act in acts.items():
             if now >= self._next[name]:
                 try:
-                    wait = getattr(self.hosting, name)()
+                    wait = act()
                 except StoreUnavailableError:
-                    wait = 2.0
+                    wait = 0.5
                 self._next[name] = now + wait
         self._take()
 
+    @property
+    def _serves(self) -> bool:
+        return not self.network.is_cut and self.hosting.takes_work
+
     def _take(self) -> None:
         own = queues_of(self.labels)
-        while not self.network.is_cut and self.hosting.running < self.slots:
+        while self._serves and self.hosting.running < self.slots:
             found = next((one for one in self.world.queue.waiting if one[0] in own), None)
             if found is None:
                 break
             self.world.queue.waiting.remove(found)
-            self.hosting.take(found[1])
+            with suppress(StoreUnavailableError):
+                self.hosting.take(found[1])
 
     def finish(self, *, exit_code: int = 0) -> None:
         """Its jobs end by themselves."""
@@ -194,16 +218,26 @@ class HostsWorld(World):
     """A leader, and its hosts."""
 
     def __init__(
-        self, folder: Path, text: str, hosts: Sequence[str] = ("a", "b", "c"), **settings: Any
+        self,
+        folder: Path,
+        text: str,
+        hosts: Sequence[str] = ("a", "b", "c"),
+        leases: Leases = LEASES,
+        **settings: Any,
     ) -> None:
         self.queue = Queue()
+        self.leases = leases
         self.hosts: dict[str, FakeHost] = {}
         ledgers = Chosen.ledgers
         assert isinstance(ledgers, InServer)
         file = folder / ".jobfile" / "ledger.db"
-        self.address = address_of(ledgers.url(file))
+        self.url = ledgers.url(file)
+        self.address = address_of(self.url)
+        self.db = ledgers.superuser(file).execute
         clock = ServerClock(settings.pop("at", NOON), ledgers.superuser(file))
         super().__init__(folder, text, clock=clock, **settings)
+        with self.store.transaction():
+            self.store.past.note(HOME, OF_HOSTS.to_text())
         for name in hosts:
             self.add(name)
 
@@ -211,11 +245,19 @@ class HostsWorld(World):
         self.hosts[name] = FakeHost(self, name, **settings)
         return self.hosts[name]
 
+    def lead(self, host: str, *, length: timedelta = timedelta(hours=1)) -> None:
+        """The engine of this world leads, on a host."""
+        self.shared.leadership.acquire(f"engine-{host}", host=host, length=length)
+
     def executor(self) -> Executor:
         self.shared = PostgresSharedLedger(self.address)
         return Offers(
-            store=self.store, shared=self.shared, carrier=self.queue, clock=self.clock, leases=LEASES
+            store=self.store, shared=self.shared, carrier=self.queue, clock=self.clock, leases=self.leases
         )
+
+    def launcher_of_host(self) -> ScriptedLauncher:
+        """What executes the attempts of a host."""
+        return ScriptedLauncher(self.clock)
 
     def pass_time(self, *, seconds: float) -> None:
         """Time passes for all, in seconds, or in longer steps if it is long."""

@@ -181,7 +181,7 @@ WRITES: dict[str, Callable[[Store], object]] = {
 """Each writing method, called so that it changes something in `a_full_ledger`."""
 
 READS = {
-    *("close", "unreadable", "transaction", "verify", "look_over", "open_session"),
+    *("close", "unreadable", "hosts", "pieces", "transaction", "verify", "look_over", "open_session"),
     *("run", "runs_of", "open_runs", "current_generation", "jobs_in_force", "job_in_force", "last_session"),
     *("newest_epoch", "max_covered_until", "covered_in_force", "schedules_in_force", "live_attempts"),
     *("definition", "definition_trouble", "newest_ends", "was_missed", "schedule_in_force"),

@@ -62,9 +62,11 @@ class Browser(NamedTuple):
 class Web:
     """A world, and its page and API."""
 
-    def __init__(self, folder: Path, jobs: str = JOBS, **settings: Any) -> None:
+    def __init__(
+        self, folder: Path, jobs: str = JOBS, *, world: World | None = None, **settings: Any
+    ) -> None:
         (folder / "jobs.yaml").write_text(jobs)
-        self.world = World(folder, jobs)
+        self.world = world or World(folder, jobs)
         state_dir = self.world.config.state_dir
         store = Chosen.ledgers.url(self.world.config.ledger)
         self.place = SitePlace.of(Place(main_file=folder / "jobs.yaml", state_dir=state_dir, store=store))

@@ -9,7 +9,7 @@ from engine.answers.did import Did, did
 from engine.answers.presence import RUNNING, Presence
 from engine.answers.report import make_report
 from engine.answers.why import why
-from engine.ledger.sqlite.view import SqliteView
+from tests.ledgers import Chosen
 from tests.year.jobs import BEGIN, fires_between, first_instant
 from tests.year.life import KEEP_DAYS, Life
 from tests.year.model import ON_TIME, OPEN, Occurrence
@@ -30,7 +30,7 @@ class Asking:
         self.life, self.model, self.draw = life, life.model, life.draw
         self.now = life.now
         self.presence = RUNNING if life.is_up else DEAD
-        self.view = SqliteView.open(life.world.config.ledger)
+        self.view = Chosen.ledgers.view(life.world.config.ledger)
         self.names = sorted({*self.model.of_job, *self.model.known, NOBODY})
 
     def close(self) -> None:

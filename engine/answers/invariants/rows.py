@@ -21,8 +21,8 @@ LAST_ATTEMPT: Final[Mapping[RunState, frozenset[AttemptState | None]]] = {
     RunState.SUCCEEDED: frozenset({AttemptState.SUCCEEDED}),
     RunState.FAILED: frozenset({AttemptState.FAILED, AttemptState.NOT_STARTED}),
     RunState.TIMED_OUT: frozenset({AttemptState.TIMED_OUT}),
-    # Cancelled before it started, while it ran, or while it waited for a retry.
-    RunState.CANCELLED: _BAD | {None, AttemptState.CANCELLED},
+    # Cancelled before it started, before a host had taken it, while it ran, or while it waited for a retry.
+    RunState.CANCELLED: _BAD | {None, AttemptState.CANCELLED, AttemptState.NOT_STARTED},
     RunState.LOST: frozenset({AttemptState.LOST}),
     RunState.SKIPPED: frozenset({None, AttemptState.SKIPPED}),
     RunState.MISSED: frozenset({None}),

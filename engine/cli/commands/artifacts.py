@@ -14,6 +14,7 @@ from engine.cli.place import json_option, place_options
 from engine.cli.which import which_options
 from engine.execution.artifact_files import CopyGoneError, read_copy
 from engine.host.new_files import write_below
+from engine.ledger.ports import View
 from jobfile.model.counts import many
 
 
@@ -39,7 +40,7 @@ def command(
     if folder is not None and as_json:
         raise click.UsageError("--to writes files and --json prints the list; use one of them")
     if folder is not None and answer.copies:
-        return _write(answer, folder, place)
+        return _write(answer, folder, place, found.view)
     if as_json:
         print_json(artifacts_to_json(answer))
     else:
@@ -47,12 +48,12 @@ def command(
     return GOOD if folder is None else NOT_WELL
 
 
-def _write(answer: RunArtifacts, folder: Path, place: Place) -> int:
+def _write(answer: RunArtifacts, folder: Path, place: Place, view: View) -> int:
     """Write all copies that can be written; a problem with one does not stop the others."""
-    troubles = []
+    troubles, folder_of = [], place.config.attempt_dir
     for one in answer.copies:
         try:
-            source = read_copy(place.config.attempt_dir(one.attempt), one.artifact)
+            source = read_copy(folder_of(one.attempt), one.artifact, one.attempt, view.pieces)
             write_below(folder, one.artifact.name, source)
         except CopyGoneError as error:
             troubles.append(f"{one.artifact.name} is not written: {error}")

@@ -20,9 +20,9 @@ from engine.cli.step_output import StepsShown
 from engine.cli.which import which_options
 from engine.core.lifecycle import AttemptKey, Run
 from engine.core.vocabulary import place_text
+from engine.execution.attempt_output import output_of
 from engine.ledger.ports import View
 from engine.service.presence import presence_at
-from engine.supervisor.output import OutputTail
 from jobfile.diagnostics.escapes import printable
 
 LOOK_SECONDS = 0.1
@@ -127,8 +127,8 @@ def _show(place: Place, view: View, run: Run, options: Options) -> bool:
     for number in numbers:
         if len(numbers) > 1:
             click.echo(f"--- attempt {number} ---")
-        folder = place.config.attempt_dir(AttemptKey(run.id, number))
-        shown = OutputShown(OutputTail(folder), lines=options.tail)
+        output = output_of(place.config, AttemptKey(run.id, number), view.pieces)
+        shown = OutputShown(output.tail(), lines=options.tail)
         shown.show_new()
         while options.is_followed and _is_going(view, run.id, number):
             threading.Event().wait(LOOK_SECONDS)
@@ -142,7 +142,7 @@ def _show_steps(place: Place, view: View, run: Run, options: Options) -> bool:
     """Print the output of steps: of all as it comes, or else of one after the other."""
     if options.is_followed and options.step is None:
         following = StepsShown(
-            lambda: view.attempts(run.id), lambda key: OutputTail(place.config.attempt_dir(key))
+            lambda: view.attempts(run.id), lambda key: output_of(place.config, key, view.pieces).tail()
         )
         following.show_new()
         while _is_going(view, run.id, run.attempt):
@@ -156,7 +156,7 @@ def _show_steps(place: Place, view: View, run: Run, options: Options) -> bool:
         if len(attempts) > 1:
             number = f", attempt {one.number}" if one.number > 1 else ""
             click.echo(f"--- {place_text(one.step, one.item)}{number} ---")
-        shown = OutputShown(OutputTail(place.config.attempt_dir(one.key)), lines=options.tail)
+        shown = OutputShown(output_of(place.config, one.key, view.pieces).tail(), lines=options.tail)
         shown.finish()
         has_shown = has_shown or shown.has_shown
     return has_shown

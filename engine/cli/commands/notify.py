@@ -104,5 +104,5 @@ def _message(place: Place, view: View, run: Run, event: str) -> Message:
         raise click.UsageError(f"job {run.job} is never late: it has no `expect` with a time")
     attempts = () if event in NOT_EXECUTED else view.attempts(run.id)
     owed = Owed(run.id, now, event, "", run.job, run.id, json.dumps(facts))
-    happening = gather(owed, run=run, spec=spec, attempts=attempts, config=place.config)
+    happening = gather(owed, run=run, spec=spec, attempts=attempts, config=place.config, pieces=view.pieces)
     return make_message(owed.id, [happening])

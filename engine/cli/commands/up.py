@@ -20,7 +20,7 @@ from engine.asking.times import parse_length
 from engine.cli.exit_codes import GOOD
 from engine.cli.output import style_of
 from engine.cli.place import place_options, strict_option
-from engine.cli.roles import ALL, MAX_SLOTS, ROLES, WORKER, Part, offered, run_all, run_scheduler, run_worker
+from engine.cli.roles import ALL, MAX_SLOTS, ROLES, WORKER, Part, offered
 from engine.cli.serving import allow_root_option, page_beside
 from engine.config import EngineConfig, link_before
 from engine.core.errors import JobfileError, StoreUnwritableError
@@ -36,7 +36,6 @@ from engine.journal.shown import Form, Shown, lost_line
 from engine.journal.stream import EventStream
 from engine.ledger.opening import open_view
 from engine.service.engine import EngineService
-from engine.service.leading import leader_config
 from engine.service.outside_watch import heartbeat_problem
 from engine.service.session import OpenSession, open_session
 from jobfile.model.namedtuple import NamedTuple
@@ -125,6 +124,13 @@ LOOK_SECONDS = 0.05
     default=None,
     help="How many attempts this host executes at once [default: $JOBFILE_MAX_RUNNING, else 16].",
 )
+@click.option(
+    "--outputs",
+    default=None,
+    metavar="URL",
+    help="Where all hosts keep what their jobs print, and artifacts: s3://BUCKET/PREFIX, gs://, az:// or "
+    "file:// [default: $JOBFILE_OUTPUTS, else in the ledger, where files have at most 1 MiB].",
+)
 @allow_root_option
 @click.option(
     "--json", "form", flag_value="json", default="text", help="Print events as JSON, one object on each line."
@@ -145,6 +151,7 @@ def command(
     host_name: str,
     labels: tuple[str, ...],
     slots: int | None,
+    outputs: str | None,
     accept_rewind: bool,
     mark_missed: bool,
     allows_removals: bool,
@@ -163,8 +170,7 @@ def command(
     end: packaging/jobfile.service.
     """
     duration = parse_length(length, of="--for") if length else None
-    if mark_missed and not accept_rewind:
-        raise click.UsageError("--mark-missed needs --accept-rewind; it says how to continue from the copy")
+    _refuse_contradictions(role, stop_jobs=stop_jobs, mark_missed=mark_missed, accept_rewind=accept_rewind)
     config = replace(
         place.config,
         applies_by_itself=(how or ("manual" if role else "auto")) == "auto",
@@ -183,7 +189,7 @@ def command(
     signals = _Signals(manager, clock)
     signals.obey()  # first: once the lock is taken, others may signal its holder
     page = page_beside(served_at, place, clock, may_be_root=may_be_root)
-    about = offered(host_name, labels, slots, config, role=role)
+    about = offered(host_name, labels, slots, config, role=role, outputs=outputs)
     part = Part(config, about, signals.ended, manager, duration)
     if role is None:
         _run_engine(part, clock, form, signals, page, stops_jobs=stop_jobs)
@@ -191,6 +197,15 @@ def command(
         with page:
             _run_role(role, part, clock, form)
     return GOOD
+
+
+def _refuse_contradictions(
+    role: str | None, *, stop_jobs: bool, mark_missed: bool, accept_rewind: bool
+) -> None:
+    if stop_jobs and role is not None:
+        raise click.UsageError("--stop-jobs is about one engine; see  jobfile hosts drain  for a host")
+    if mark_missed and not accept_rewind:
+        raise click.UsageError("--mark-missed needs --accept-rewind; it says how to continue from the copy")
 
 
 def _run_engine(
@@ -222,6 +237,9 @@ def _run_engine(
 
 def _run_role(role: str, part: Part, clock: SystemClock, form: Form) -> None:
     """Run this process in a role on a ledger that hosts share."""
+    from engine.cli.running_roles import run_all, run_scheduler, run_worker  # noqa: PLC0415  start-up time: only with a role
+    from engine.service.leading import leader_config  # noqa: PLC0415  as above
+
     if role == ALL:
         run_all(part)
         return

@@ -61,6 +61,9 @@ class Known(Protocol):
     def params(self, job: str) -> Iterable[KnownParam]:
         """The params of a job."""
 
+    def hosts(self) -> Iterable[Candidate]:
+        """The hosts on the ledger."""
+
     def tags(self) -> Iterable[str]:
         """The tags in the files."""
 
@@ -193,7 +196,7 @@ def _of_kinds(line: _Line, kinds: str | list[str], current: str, known: Known) -
             yield from known.runs(line.command, current)
         elif kind == "STATE":
             yield from _states(current)
-        elif kind in ("JOB", "TAG", "OWNER"):
+        elif kind in ("JOB", "TAG", "OWNER", "HOST"):
             yield from _names(kind, known)
         else:
             yield from _of_the_language(kind, line.arguments)
@@ -202,6 +205,8 @@ def _of_kinds(line: _Line, kinds: str | list[str], current: str, known: Known) -
 def _names(kind: str, known: Known) -> Iterable[Candidate]:
     if kind == "JOB":
         return known.jobs()
+    if kind == "HOST":
+        return known.hosts()
     return map(Candidate, known.tags() if kind == "TAG" else known.owners())
 
 

@@ -77,6 +77,16 @@ class NamesHere:
             digits = SHORT_ID if len(prefix) <= SHORT_ID else len(run)
             yield Candidate(run[:digits], f"{job}, {state}")
 
+    def hosts(self) -> Iterator[Candidate]:
+        """The hosts on the ledger, if it is in a server."""
+        from engine.asking.place import Place  # noqa: PLC0415  start-up time: only for names of the ledger
+
+        try:
+            found = Place.named(self._file, self._state, self._store).host_names()
+        except JobfileError:
+            return
+        yield from map(Candidate, found)
+
     def params(self, job: str) -> Iterator[KnownParam]:
         """The params of a job, from its lines in the file, else from its definition in the ledger."""
         blocks = (jobs_in(text).get(job) for text in self._texts)

@@ -73,6 +73,17 @@ def status(remote: Remote, *, as_json: bool) -> int:
     return remote.show("/status", as_json=as_json)
 
 
+def hosts(
+    remote: Remote, *, action: str | None, host: str | None, waits: bool, why: str, as_json: bool
+) -> int:
+    """`jobfile hosts`. What changes hosts is for those who have the ledger."""
+    if action or host or waits or why:
+        raise WrongUsageError(
+            "`hosts drain` and `hosts resume` work on a host of the ledger only; run it there"
+        )
+    return remote.show("/hosts", as_json=as_json)
+
+
 def generations(remote: Remote, *, limit: int, as_json: bool) -> int:
     """`jobfile generations`."""
     return remote.show("/generations", pairs(limit=limit), as_json=as_json)

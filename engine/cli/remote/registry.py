@@ -10,7 +10,7 @@ import click
 READING: Final = "engine.cli.remote.reading"
 ACTING: Final = "engine.cli.remote.acting"
 ASKED: Final[Mapping[str, tuple[str, str]]] = {
-    **{name: (READING, name) for name in ("did", "why", "status", "runs", "report", "show")},
+    **{name: (READING, name) for name in ("did", "why", "status", "hosts", "runs", "report", "show")},
     **{name: (READING, name) for name in ("logs", "outputs", "artifacts", "generations", "audit")},
     "list": (READING, "list_jobs"),
     "next": (READING, "coming"),

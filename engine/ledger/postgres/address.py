@@ -7,10 +7,9 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from engine.core.errors import WrongUsageError
+from engine.ledger.host_ports import HIDDEN
 
 EXPECTED: Final = "postgresql://USER@HOST:PORT/DATABASE"
-HIDDEN: Final = "***"
-"""What is shown in place of a password."""
 CONNECT_SECONDS: Final = 5
 """How long connecting to one host of the URL may take."""
 UNANSWERED_SECONDS: Final = 5

@@ -245,6 +245,8 @@ class PostgresConnection(Connection):
         """Commit. If a caller caught an error, PostgreSQL would roll back and report no error."""
         failed = self._db.info.transaction_status is TransactionStatus.INERROR
         assert not failed, "a statement of the transaction failed, and its error was caught"
+        if self._has_written and self.epoch is None:  # not the engine: it should look what has changed
+            self._db.execute(_RING)
         self._db.execute(_COMMIT if self._has_written else "commit")
 
     def _roll_back(self) -> None:

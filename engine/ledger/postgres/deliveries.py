@@ -7,10 +7,12 @@ from typing import Final
 
 from engine.core.hosts import Delivery, DeliveryState, Offer
 from engine.core.lifecycle import AttemptKey, Outcome
+from engine.core.records import HOME, HOME_OF_HOSTS
 from engine.ledger.connection import Values
 from engine.ledger.outcome_text import outcome_from_text, outcome_to_text
 from engine.ledger.postgres.connection import PostgresConnection, PostgresRow
-from engine.ledger.rows import maybe_from_us, to_us
+from engine.ledger.postgres.hosts import PostgresHosts, PostgresLeadership
+from engine.ledger.rows import from_us, maybe_from_us, to_us
 
 _US: Final = timedelta(microseconds=1)
 
@@ -55,6 +57,31 @@ class PostgresDeliveries:
         return [_delivery(row) for row in self._db.rows(name, values)]
 
 
+class PostgresHostsView:
+    """Implements `HostsView`, also on a connection that may only read."""
+
+    def __init__(self, db: PostgresConnection) -> None:
+        """Use a connection."""
+        self._db = db
+        self.leader = PostgresLeadership(db).current
+        self.all = PostgresHosts(db).all
+        self.now = PostgresHosts(db).now
+        self.open = PostgresDeliveries(db).open
+        self.of_runs = PostgresDeliveries(db).of_runs
+
+    def are_sharing(self) -> bool:
+        row = self._db.row("meta.get_meta", {"key": HOME})
+        try:
+            home = json.loads("{}" if row is None else str(row["value"]))
+        except ValueError:
+            return False
+        return isinstance(home, dict) and home.get("id") == HOME_OF_HOSTS
+
+    def without_run(self) -> int:
+        [row] = self._db.rows("delivery.without_run")
+        return int(row["number"])
+
+
 class PostgresHolding:
     """Implements `Holding`."""
 
@@ -74,6 +101,10 @@ class PostgresHolding:
     def of_other_boots(self, *, host: str, boot_id: str) -> Sequence[Delivery]:
         found = self._db.rows("delivery.of_other_boots", {"host": host, "boot_id": boot_id})
         return [_delivery(row) for row in found]
+
+    def ended_by(self, host: str, *, within: timedelta, limit: int) -> Sequence[Delivery]:
+        values = {"host": host, "within": within // _US, "limit": limit}
+        return [_delivery(row) for row in self._db.rows("delivery.ended_by", values)]
 
     def begin(self, attempt: AttemptKey, *, host: str, started_at: datetime) -> None:
         self._db.rows("delivery.begin", {**_key(attempt), "host": host, "started_at": to_us(started_at)})
@@ -104,7 +135,10 @@ def _delivery(row: PostgresRow) -> Delivery:
         process=row["process"],
         boot_id=row["boot_id"],
         lease_until=maybe_from_us(row["lease_until"]),
+        offered_at=from_us(row["offered_at"]),
+        held_at=maybe_from_us(row["held_at"]),
         started_at=maybe_from_us(row["started_at"]),
+        ended_at=maybe_from_us(row["ended_at"]),
         outcome=outcome_from_text(row["outcome"]) if row["outcome"] else None,
         late=outcome_from_text(row["late"]) if row["late"] else None,
     )

@@ -5,8 +5,9 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
 from engine.core.errors import JobfileError
+from engine.ledger.connection import Values
 from engine.ledger.postgres.address import address_of
-from engine.ledger.postgres.connection import PostgresConnection
+from engine.ledger.postgres.connection import PostgresConnection, PostgresRow
 from engine.ledger.postgres.copying import PostgresCopyable
 from engine.ledger.postgres.examining import examine
 from engine.ledger.postgres.reader import PostgresReader
@@ -48,12 +49,21 @@ def open_reader(url: str) -> PostgresReader:
 
 def glance(url: str, *, is_open: bool | None, prefix: str, limit: int) -> Sequence[tuple[str, str, str]]:
     """The id, job and state of the newest runs; nothing when the ledger cannot be read now."""
+    values = {"is_open": is_open, "prefix": prefix, "limit": limit}
+    return tuple((row[0], row[1], row[2]) for row in _glance(url, "run.glance", values))
+
+
+def glance_at_hosts(url: str) -> Sequence[str]:
+    """The names of the hosts; nothing when the ledger cannot be read now."""
+    return tuple(dict.fromkeys(str(row["name"]) for row in _glance(url, "host.all", {})))
+
+
+def _glance(url: str, name: str, values: Values) -> Sequence[PostgresRow]:
     address = address_of(url)
     quick = address._replace(parameters={**address.parameters, "connect_timeout": GLANCE_SECONDS})
     try:
         with closing(PostgresConnection(quick, read_only=True)) as connection:
-            found = connection.rows("run.glance", {"is_open": is_open, "prefix": prefix, "limit": limit})
-            return [(row[0], row[1], row[2]) for row in found]
+            return connection.rows(name, values)
     except JobfileError:
         return ()
 

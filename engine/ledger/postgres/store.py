@@ -2,9 +2,13 @@
 
 from typing import Self
 
+from engine.ledger.host_ports import Outputs
 from engine.ledger.postgres.address import Address
 from engine.ledger.postgres.connection import PostgresConnection
+from engine.ledger.postgres.deliveries import PostgresHostsView
+from engine.ledger.postgres.hosts import PostgresHosts
 from engine.ledger.postgres.migrate import migrate, refuse_other
+from engine.ledger.postgres.outputs import outputs_of
 from engine.ledger.relational.store import LedgerStore
 from engine.ledger.relational.view import LedgerView
 
@@ -36,12 +40,26 @@ class PostgresStore(LedgerStore):
             raise
         return cls(connection)
 
+    @property
+    def pieces(self) -> Outputs:
+        return outputs_of(self._db)
+
+    @property
+    def hosts(self) -> PostgresHosts:
+        return PostgresHosts(self._db)
+
     def refuse_other_version(self) -> None:
         refuse_other(self._db)
 
 
 class PostgresView(LedgerView):
     """Implements `View`."""
+
+    _db: PostgresConnection
+
+    @property
+    def pieces(self) -> Outputs:
+        return outputs_of(self._db)
 
     @classmethod
     def open(cls, address: Address) -> Self:
@@ -53,3 +71,7 @@ class PostgresView(LedgerView):
             connection.close()
             raise
         return cls(connection)
+
+    @property
+    def hosts(self) -> PostgresHostsView:
+        return PostgresHostsView(self._db)

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from engine.ledger.access_ports import Granting
     from engine.ledger.event_ports import Backfills, Keys, Outbox, TriggerEvents
     from engine.ledger.following_ports import Following
+    from engine.ledger.host_ports import Hosts, Outputs
     from engine.ledger.late_ports import Lateness
     from engine.ledger.past_ports import Artifacts, Past
     from engine.ledger.step_ports import Steps
@@ -82,6 +83,14 @@ class LedgerStore(LedgerCurrent, LedgerStanding):
         """Digests without a definition in the ledger: an empty one is added with the next run that refers
         to it.
         """
+
+    @property
+    def pieces(self) -> "Outputs | None":
+        return None
+
+    @property
+    def hosts(self) -> "Hosts | None":
+        return None
 
     def close(self) -> None:
         self._db.close()

@@ -64,10 +64,12 @@ from engine.ledger.watched_fact import watched_from_text
 if TYPE_CHECKING:
     from engine.ledger.access_ports import Granted
     from engine.ledger.following_ports import Followed
+    from engine.ledger.host_ports import HostsView
     from engine.ledger.late_ports import LateHistory
     from engine.ledger.slot_ports import Slots
     from engine.ledger.soundness_ports import Soundness
     from engine.ledger.total_ports import Totals
+    from engine.ports import Pieces
 
 
 FEW_RUNS: Final = 50_000
@@ -88,6 +90,14 @@ class LedgerView(LedgerCurrent):
 
     def close(self) -> None:
         self._db.close()
+
+    @property
+    def pieces(self) -> "Pieces | None":
+        return None
+
+    @property
+    def hosts(self) -> "HostsView | None":
+        return None
 
     @property
     def slots(self) -> "Slots":

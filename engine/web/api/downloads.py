@@ -1,6 +1,7 @@
 """Downloads: the output of an attempt, and the files that a run kept; whole, or a part."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import quote
@@ -8,10 +9,14 @@ from urllib.parse import quote
 from starlette.responses import Response, StreamingResponse
 
 from engine.answers.steps import attempts_in_order
+from engine.asking.place import Place
 from engine.asking.why import shown_attempt
-from engine.core.lifecycle import Attempt
+from engine.core.lifecycle import Attempt, AttemptKey
+from engine.core.pieces import Piece
 from engine.execution.artifact_files import CopyGoneError, read_copy
-from engine.supervisor.output import OutputTail
+from engine.execution.attempt_output import output_of
+from engine.ledger.ports import View
+from engine.ports import Pieces
 from engine.web.access import Access
 from engine.web.api.of_runs import seen_run
 from engine.web.api.operations import PREFIX, Given, check_query, count_request
@@ -47,6 +52,29 @@ class Download(NamedTuple):
         return Route("GET", f"{PREFIX}{self.path}", Access.VIEW, answer, is_for_limited=True, is_page=False)
 
 
+class _PiecesLater:
+    """Implements `Pieces` for an answer that is sent when what it had opened is closed."""
+
+    def __init__(self, place: Place) -> None:
+        """The place whose ledger is read."""
+        self._place = place
+
+    def read(self, attempt: AttemptKey, *, copy: int, seq: int, size: int, limit: int) -> Sequence[Piece]:
+        with closing(self._place.open()) as view:
+            assert view.pieces is not None
+            return view.pieces.read(attempt, copy=copy, seq=seq, size=size, limit=limit)
+
+    def stored_bytes(self, attempt: AttemptKey) -> int:
+        with closing(self._place.open()) as view:
+            assert view.pieces is not None
+            return view.pieces.stored_bytes(attempt)
+
+
+def pieces_later(visit: Visit, view: View) -> Pieces | None:
+    """What hosts have sent, for a download; None if the ledger has nothing of the kind."""
+    return None if view.pieces is None else _PiecesLater(visit.place)
+
+
 def chosen_attempt(visit: Visit, attempts: Sequence[Attempt]) -> Attempt | None:
     """The attempt of the address; without one, the one that runs, or whose output matters most."""
     query = visit.query
@@ -67,15 +95,15 @@ def output(visit: Visit) -> Response:
     if attempt is None:
         detail = "nothing was started, so there is no output"
         raise RefusedError(HTTPStatus.NOT_FOUND, detail, code="unknown_run")
-    folder = visit.place.config.attempt_dir(attempt.key)
+    stored = output_of(visit.place.config, attempt.key, pieces_later(visit, view))
     place = f"{attempt.step}-{attempt.item}-" if attempt.item else f"{attempt.step}-" if attempt.step else ""
     name = f"{run.job}-{run.id[:8]}-{place}{attempt.number}.log"
     headers = {"Content-Type": "text/plain; charset=utf-8", **_as_file(name)}
     wanted = _range(visit)
     if wanted is None:
-        return StreamingResponse(OutputTail(folder).parts(), headers=headers)
-    size = sum(map(len, OutputTail(folder).parts()))
-    return _partial(OutputTail(folder).parts(), size, wanted, headers)
+        return StreamingResponse(stored.parts(), headers=headers)
+    size = sum(map(len, stored.parts()))
+    return _partial(stored.parts(), size, wanted, headers)
 
 
 def artifact(visit: Visit) -> Response:
@@ -85,7 +113,8 @@ def artifact(visit: Visit) -> Response:
     one = kept[number - 1] if number <= len(kept) else None
     if one is None or not one.has_copy:
         raise RefusedError(HTTPStatus.NOT_FOUND, "there is no such file", code="unknown_run")
-    parts = _held_back(read_copy(visit.place.config.attempt_dir(one.attempt), one.artifact))
+    folder, pieces = visit.place.config.attempt_dir(one.attempt), pieces_later(visit, view)
+    parts = _held_back(read_copy(folder, one.artifact, one.attempt, pieces))
     try:
         first = next(parts, b"")
     except CopyGoneError as error:

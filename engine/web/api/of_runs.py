@@ -22,8 +22,8 @@ from engine.asking.which import Which, run_of
 from engine.core.errors import WrongUsageError
 from engine.core.lifecycle import Run
 from engine.core.vocabulary import place_text
+from engine.execution.attempt_output import output_of
 from engine.execution.output_text import NeutralText
-from engine.execution.output_windows import stored_bytes
 from engine.ledger.ports import View
 from engine.service.presence import has_engine, presence_at
 from engine.web.access import Access
@@ -62,7 +62,8 @@ def log(visit: Visit) -> Answered:
     run = one_run(visit.place, named, _which(visit), options)
     attempts = options.attempts(named.view, run)
     if lines is None:
-        size = sum(stored_bytes(visit.place.config.attempt_dir(one.key)) for one in attempts)
+        config, pieces = visit.place.config, named.view.pieces
+        size = sum(output_of(config, one.key, pieces).stored_bytes() for one in attempts)
         if size > MAX_LOG_BYTES:
             raise WrongUsageError(f"`tail`: the log has {size:,} bytes; see each attempt:  /runs/RUN/output")
     found = logs(visit.place, named.view, run, options)

@@ -11,6 +11,7 @@ from engine.answers.audit import records_to_json, records_to_text, verified_to_j
 from engine.answers.choice import Choice, unknown_word
 from engine.answers.did import Answer, did_to_json, did_to_text
 from engine.answers.generations import generations_to_json, generations_to_text
+from engine.answers.hosts import fleet_to_json, fleet_to_text
 from engine.answers.listing import STATES, JobList, list_to_json
 from engine.answers.listing_text import list_to_text
 from engine.answers.report_json import report_to_json
@@ -24,6 +25,7 @@ from engine.answers.why import Story, story_to_json, story_to_text
 from engine.asking.axes import split_axes
 from engine.asking.choosing import named_states
 from engine.asking.did import Wanted, ask_did
+from engine.asking.hosts import ask_hosts
 from engine.asking.next import Asked, ask_next
 from engine.asking.params import split_params
 from engine.asking.report import Wanted as WantedReport
@@ -178,6 +180,7 @@ def runs(visit: Visit) -> Answered:
         runs=found.runs[part],
         artifacts=found.artifacts[part],
         lines=found.lines[part],
+        hosts=found.hosts[part],
         words=found.words[part],
     )
     return Answered(
@@ -251,6 +254,15 @@ def status(visit: Visit) -> Answered:
         status_to_json(found),
         text=lambda look: status_to_text(found, width=look.lines, style=look.style),
         exit_code=0 if found.is_well else NOT_WELL,
+    )
+
+
+def hosts(visit: Visit) -> Answered:
+    """Which hosts share the ledger, and what each runs."""
+    found = ask_hosts(visit.place)
+    return Answered(
+        fleet_to_json(found),
+        text=lambda look: fleet_to_text(found, width=look.lines, row_width=look.columns, style=look.style),
     )
 
 
@@ -360,6 +372,7 @@ OPERATIONS: Final[Sequence[Operation]] = (
     Operation("GET", "/runs/{run}/show", _VIEW, definition, "show"),
     Operation("GET", "/report", _VIEW, report, "report", (_JOB, *_REPORT, TAG, OWNER)),
     Operation("GET", "/status", _VIEW, status, "status", is_for_limited=False),
+    Operation("GET", "/hosts", _VIEW, hosts, "hosts", is_for_limited=False),
     Operation("GET", "/generations", _VIEW, generations, "generations", (LIMIT,), is_for_limited=False),
     Operation("GET", "/audit", Access.ADMIN, audit, "audit", (LIMIT,), is_for_limited=False),
     Operation("GET", "/audit/verify", Access.ADMIN, audit_verified, "audit", (_HEAD,), is_for_limited=False),

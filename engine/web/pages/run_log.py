@@ -16,7 +16,8 @@ from engine.answers.logs import why_no_output
 from engine.answers.steps import attempts_in_order
 from engine.core.lifecycle import Attempt, AttemptKey, Run
 from engine.core.vocabulary import place_text
-from engine.execution.output_windows import find_lines, read_window, stored_bytes
+from engine.execution.attempt_output import output_of
+from engine.execution.output_windows import find_lines, read_window
 from engine.ledger.ports import View
 from engine.web.access import Access
 from engine.web.ansi import Part, parts_of, plain_text
@@ -119,12 +120,12 @@ def log_part(visit: Visit, view: View, run: Run) -> LogPart:
     if attempt is None:
         poll = "" if run.state.is_final else f"/runs/{run.id}/log?seen=none"
         return LogPart(run=run, attempt=None, why_none=why_no_output(run, attempts), poll=poll)
-    folder = visit.place.config.attempt_dir(attempt.key)
+    output = output_of(visit.place.config, attempt.key, view.pieces)
     wanted, find = visit.query.get("from"), visit.query.get("find").strip()[:MAX_TEXT]
-    seen = stored_bytes(folder)
+    seen = output.stored_bytes()
     first = int(wanted) if _NUMBER.fullmatch(wanted) else None
-    window = read_window(folder, first=first, most=LINES)
-    found = find_lines(folder, find, most=MAX_FOUND) if find else None
+    window = read_window(output, first=first, most=LINES)
+    found = find_lines(output, find, most=MAX_FOUND) if find else None
     is_end = first is None
     is_named = "attempt" in visit.query
     more: dict[str, str | int] = {"seen": f"{attempt.id}.{seen}"}
@@ -156,14 +157,14 @@ def show(visit: Visit) -> Response:
     attempts = attempts_in_order(view, run, view.attempts(run.id))
     attempt = chosen_attempt(visit, attempts)
     if attempt is None or attempt.ended_at is None:
-        now = "none" if attempt is None else f"{attempt.id}.{_stored(visit, attempt)}"
+        now = "none" if attempt is None else f"{attempt.id}.{_stored(visit, view, attempt)}"
         if visit.query.get("seen") == now and not run.state.is_final:
             return Response(status_code=HTTPStatus.NO_CONTENT)
     return page(visit, "log.html", title="Log", values={"log": log_part(visit, view, run), "window": LINES})
 
 
-def _stored(visit: Visit, attempt: Attempt) -> int:
-    return stored_bytes(visit.place.config.attempt_dir(attempt.key))
+def _stored(visit: Visit, view: View, attempt: Attempt) -> int:
+    return output_of(visit.place.config, attempt.key, view.pieces).stored_bytes()
 
 
 def _choice(run: Run, one: Attempt, chosen: Attempt) -> Choice:

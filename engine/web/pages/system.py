@@ -9,12 +9,14 @@ from starlette.responses import Response
 from engine.answers.clock import clock_rows, look_at_clock
 from engine.answers.facts import Fact
 from engine.answers.findings import AREAS, Examined
+from engine.answers.hosts import Held, HostState, leader_words, skew_words, state_words
 from engine.answers.notify import tested_to_text
 from engine.answers.status import Status
 from engine.answers.status_text import status_rows
 from engine.asking.channels import channels_of, send_test
 from engine.asking.place import refuse_unsafe_files
 from engine.core.errors import JobfileError
+from engine.core.hosts import HostWord
 from engine.core.records import Notification
 from engine.doctor.checking import diagnose
 from engine.host.clock import is_synchronized
@@ -27,6 +29,8 @@ from engine.web.rendering import page
 from engine.web.visits import Route, Visit
 from jobfile.model.dataclass import dataclass
 
+MAX_HOST_RUNS: Final = 10
+"""Maximum number of attempts of one host that the table of hosts names."""
 MAX_UNDELIVERED: Final = 100
 """Maximum number of notifications that are listed: the newest."""
 
@@ -38,6 +42,23 @@ class Reached:
     name: str
     kind: str
     notes: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostRow:
+    """A host in the table of hosts."""
+
+    name: str
+    state: str
+    is_bad: bool
+    slots: str
+    labels: str
+    runs: tuple[Held, ...]
+    more: int
+    """How many attempts are not named."""
+    clock: str
+    free: str
+    version: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +74,9 @@ class SystemPage:
     undelivered: tuple[Notification, ...]
     owed: int
     given_up: int
+    hosts: tuple[HostRow, ...] = ()
+    """Empty with one host."""
+    leader: str = ""
     channels: tuple[Reached, ...] = ()
     trouble: str = ""
     """Why the channels are not known."""
@@ -126,8 +150,26 @@ def _answer(visit: Visit) -> SystemPage:
         undelivered=view.undelivered(limit=MAX_UNDELIVERED),
         owed=status.backlog.owed,
         given_up=status.given_up.given_up,
+        hosts=tuple(map(_host_row, status.fleet.hosts)) if status.fleet is not None else (),
+        leader=leader_words(status.fleet) if status.fleet is not None else "",
         channels=channels,
         trouble=trouble,
+    )
+
+
+def _host_row(one: HostState) -> HostRow:
+    host = one.host
+    return HostRow(
+        name=host.name,
+        state=state_words(one),
+        is_bad=host.word in (HostWord.SILENT, HostWord.TROUBLED),
+        slots=f"{host.held:,} of {host.slots:,}",
+        labels=", ".join(host.labels),
+        runs=one.held[:MAX_HOST_RUNS],
+        more=max(0, len(one.held) - MAX_HOST_RUNS),
+        clock=skew_words(host.skew),
+        free=f"{host.free_bytes / 1e9:.1f} GB",
+        version=host.version,
     )
 
 

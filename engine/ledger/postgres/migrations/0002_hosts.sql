@@ -60,3 +60,19 @@ create table delivery (
 
 create index delivery_open on delivery (state) where state <> 'ended';
 create index delivery_by_host on delivery (host) where state = 'held';
+
+-- What attempts wrote (copy 0) and the small files that they kept (copies 1, 2, ...), in pieces of 64 KiB. Each
+-- piece is compressed by its host; the last one of an output is replaced while it grows.
+create table output_chunk (
+  run_id text collate "C" not null references run (id) on delete cascade,
+  number bigint not null,
+  step   text collate "C" not null,
+  item   bigint not null,
+  copy   bigint not null,
+  seq    bigint not null,
+  size   bigint not null check (size between 1 and 65536),
+  packed bytea not null,
+  primary key (run_id, number, step, item, copy, seq)
+);
+
+alter table output_chunk alter column packed set storage external;

@@ -8,12 +8,17 @@ on conflict (run_id, number, step, item) do nothing
 returning run_id;
 
 -- name: of_runs
--- All attempts of runs that were ever offered.
-select * from delivery where run_id in (select value from json_each(:runs));
+-- All attempts of runs that were ever offered, in that order.
+select * from delivery where run_id in (select value from json_each(:runs)) order by fence;
 
 -- name: open
 -- What is offered or held.
 select * from delivery where state <> 'ended' order by fence;
+
+-- name: without_run
+-- The number of ended attempts whose run is deleted.
+select count(*) as number from delivery
+where state = 'ended' and not exists (select 1 from run where run.id = delivery.run_id);
 
 -- name: withdraw
 -- Ends an attempt that no host has taken.
@@ -52,11 +57,13 @@ where (run_id, number, step, item) in (
 returning run_id;
 
 -- name: take
--- Gives an attempt that is offered to a host: one of them only.
+-- Gives an attempt that is offered to a host: one of them only, and none that shall take nothing new. The host
+-- itself learns that only at its next heartbeat.
 update delivery
 set state = 'held', host = :host, process = :process, boot_id = :boot_id, held_at = now_us(),
     lease_until = now_us() + lease, started_at = null
 where run_id = :run_id and number = :number and step = :step and item = :item and state = 'offered'
+  and not exists (select 1 from host where id = :host and is_draining)
 returning *;
 
 -- name: renew
@@ -68,6 +75,11 @@ returning *;
 -- name: of_other_boots
 -- What a host had taken before it was restarted.
 select * from delivery where host = :host and boot_id <> :boot_id and state = 'held';
+
+-- name: ended_by
+-- What has ended on a host.
+select * from delivery where host = :host and state = 'ended' and ended_at > now_us() - :within
+order by ended_at desc limit :limit;
 
 -- name: begin
 -- Notes that the command of an attempt is executed.

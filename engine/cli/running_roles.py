@@ -1,0 +1,104 @@
+"""Runs this process in a role on a ledger that hosts share. Only such a process loads what that needs."""
+
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Final
+
+import click
+
+from engine.cli.roles import SCHEDULER, WORKER, Part
+from engine.core.errors import JobfileError
+from engine.host.clock import SystemClock
+from engine.hosts.settings import host_settings
+from engine.ports import Journal
+from engine.service.hosting import HostService
+from engine.service.kept import Kept
+from engine.service.leading import LeaderService
+
+LONGEST_WAIT_SECONDS: Final = 4.0
+"""How long a part that has ended waits at most before it is started again: perhaps no other host leads, and
+a ledger that was away may have come back.
+"""
+
+
+def run_worker(part: Part, journal: Journal) -> None:
+    """Execute what the leader offers, until the end."""
+    service = HostService(
+        part.config,
+        host_settings(part.config.environ),
+        journal,
+        SystemClock(),
+        name=part.about.name,
+        labels=part.about.labels,
+        slots=part.about.slots,
+        outputs=part.about.outputs,
+        ended=part.ended,
+    )
+    try:
+        service.start()
+        part.manager.ready(f"executes jobs as the host {part.about.name}")
+        part.ended.wait(part.seconds)
+        part.manager.stopping()
+    finally:
+        service.stop()
+    if service.trouble is not None:
+        raise service.trouble
+
+
+def run_scheduler(part: Part, journal: Journal, *, alarm: Callable[[str], None]) -> None:
+    """Lead, or wait to lead, until the end. Its settings are those of `leader_config`."""
+    service = LeaderService(
+        part.config,
+        host_settings(part.config.environ),
+        journal,
+        SystemClock(),
+        name=part.about.name,
+        ended=part.ended,
+        manager=part.manager,
+        alarm=alarm,
+    )
+    part.manager.ready("waits to lead")
+    if part.seconds is not None:
+        timer = threading.Timer(part.seconds, part.ended.set)
+        timer.daemon = True
+        timer.start()
+    if service.wait():
+        part.manager.ready(f"leads, runs {part.config.main_file}")
+        part.ended.wait()
+    part.manager.stopping()
+    standing = service.stop()
+    trouble = None if service.engine is None else service.engine.trouble
+    if trouble is not None:
+        raise trouble
+    if standing:
+        raise JobfileError(f"the engine ended although loops were stuck ({', '.join(standing)})")
+
+
+def run_all(part: Part) -> None:
+    """Run both roles as children of this process, each started again when it ends."""
+
+    def tell(line: str) -> None:
+        click.echo(f"warning: {line}", err=True)
+
+    with ExitStack() as children:
+        for role in (WORKER, SCHEDULER):
+            argv = (sys.executable, "-m", "engine.cli.main", *_arguments(role))
+            kept = Kept(argv, SystemClock(), what=f"the {role}", tell=tell, longest_wait=LONGEST_WAIT_SECONDS)
+            children.enter_context(kept)
+        part.manager.ready("runs a scheduler and a worker")
+        part.ended.wait(part.seconds)
+        part.manager.stopping()
+
+
+def _arguments(role: str) -> list[str]:
+    """The arguments of this process with another role; the page is served by this one."""
+    given, found = iter(sys.argv[1:]), []
+    for one in given:
+        name, is_joined, _ = one.partition("=")
+        if name in ("--role", "--serve") and not is_joined:
+            next(given)
+        if name not in ("--role", "--serve", "--allow-root"):
+            found.append(one)
+    return [*found, f"--role={role}"]

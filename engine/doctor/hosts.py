@@ -1,0 +1,98 @@
+"""Area: the hosts that share the ledger: whether each is there, its clock, its version, what it holds."""
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from typing import Final
+
+from engine.answers.findings import Examined, Finding, limited
+from engine.answers.hosts import Fleet, HostState, leader_words, make_fleet, skew_words
+from engine.core.hosts import Delivery, DeliveryState, HostWord
+from engine.core.vocabulary import other_version, seconds_text, short
+from engine.ledger.host_ports import HostsView
+from engine.ledger.ports import View
+from jobfile import __version__
+from jobfile.model.counts import many
+
+SKEW: Final = timedelta(seconds=1)
+"""From this difference on, the times in a host's own logs do not fit the ledger's."""
+FAR: Final = timedelta(seconds=5)
+"""From this difference on, jobs on a host work with wrong times."""
+
+
+def examine_hosts(view: View, hosts: HostsView) -> Examined:
+    """Check the hosts, and what is delivered to them."""
+    fleet = make_fleet(view, hosts)
+    used, slots = fleet.slots
+    looked_at = f"{len(fleet.there):,} of {len(fleet.hosts):,} there, {used:,} of {many(slots, 'slot')} taken"
+    findings = (
+        *check_fleet(fleet),
+        *limited(check_holders(fleet, hosts.open())),
+        *check_ended(hosts.without_run()),
+    )
+    return Examined(area="hosts", looked_at=looked_at, findings=findings)
+
+
+def check_fleet(fleet: Fleet) -> Iterator[Finding]:
+    """What is wrong with the leader and with single hosts."""
+    if not fleet.is_led:
+        yield Finding(
+            code="hosts.leaderless",
+            found=f"no engine leads, so nothing starts: {leader_words(fleet).removeprefix('NONE, ')}",
+            help="`jobfile up --role scheduler` on any host; `jobfile hosts` shows who leads",
+        )
+    yield from limited(finding for one in fleet.hosts for finding in _check_host(one))
+
+
+def _check_host(one: HostState) -> Iterator[Finding]:
+    host = one.host
+    if host.word is HostWord.SILENT and one.held:
+        runs = ", ".join(dict.fromkeys(short(each.key.run_id) for each in one.held[:3]))
+        yield Finding(
+            code="hosts.silent",
+            found=f"the host {host.name} has given no sign for {seconds_text(host.silence.total_seconds())}, "
+            f"and holds {many(len(one.held), 'attempt')} (run {runs})",
+            help="start it again with `jobfile up --role worker`; otherwise the leader takes them for lost "
+            "when their leases end: `jobfile hosts`",
+        )
+    if host.word in (HostWord.SILENT, HostWord.LEFT):
+        return
+    if abs(host.skew) > SKEW:
+        is_far = abs(host.skew) > FAR
+        yield Finding(
+            code="hosts.clock" if is_far else "hosts.skew",
+            found=f"the clock of the host {host.name} differs from the ledger's by {skew_words(host.skew)}",
+            help="start a time service there (`timedatectl set-ntp true`, or chrony); runs start by the "
+            "ledger's clock, but its jobs read their own",
+        )
+    if host.version != __version__:
+        yield Finding(
+            code="hosts.version",
+            found=f"the host {host.name}: {other_version(host.version, __version__)}",
+            help="install the same version on all hosts: `jobfile hosts drain HOST --wait` first, and "
+            "`jobfile hosts resume HOST` afterwards",
+        )
+
+
+def check_holders(fleet: Fleet, opened: Sequence[Delivery]) -> Iterator[Finding]:
+    """Attempts that are held by a host that nobody knows: nothing renews them or reports their end."""
+    known = {one.host.id for one in fleet.hosts}
+    for one in opened:
+        if one.state is DeliveryState.HELD and one.host not in known:
+            yield Finding(
+                code="hosts.unknown",
+                found=f"run {short(one.attempt.run_id)}, attempt {one.attempt.number}, is held by the host "
+                f"{short(one.host)}, which is not in the ledger",
+                help="the leader takes it for lost when its lease ends: `jobfile why "
+                f"{short(one.attempt.run_id)}`",
+                run=one.attempt.run_id,
+            )
+
+
+def check_ended(count: int) -> Iterator[Finding]:
+    """Ended attempts whose run is deleted."""
+    if count:
+        yield Finding(
+            code="hosts.leftover",
+            found=f"{many(count, 'ended attempt')} in the table `delivery`, whose runs are deleted",
+            help="harmless, they only take room: the table `delivery` is read for runs in the table `run`",
+        )

@@ -1,0 +1,89 @@
+"""The output of an attempt, wherever it is: in its folder here, or as its host has sent it to the ledger."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from engine.config import EngineConfig
+from engine.core.lifecycle import AttemptKey
+from engine.supervisor.output import OutputTail
+
+if TYPE_CHECKING:
+    from engine.execution.sent_output import PieceTail
+    from engine.ports import Pieces
+
+
+class Reading(Protocol):
+    """The output of an attempt, of which each call gives what is new."""
+
+    def read(self) -> bytes:
+        """What was written since the last call."""
+        ...
+
+    def parts(self) -> Iterator[bytes]:
+        """The same in parts, so that it never has to be in memory as a whole."""
+        ...
+
+
+class AttemptOutput:
+    """What an attempt wrote."""
+
+    def __init__(
+        self, folder: Path, attempt: AttemptKey | None = None, pieces: "Pieces | None" = None
+    ) -> None:
+        """`folder` may not be here; then `pieces` have what its host has sent, if there are other hosts."""
+        self._folder = folder
+        self._attempt = attempt
+        self._pieces = pieces
+
+    def tail(self) -> Reading:
+        """A reader from the start of the output."""
+        if self._pieces is None or self._attempt is None:
+            return OutputTail(self._folder)
+        from engine.execution.sent_output import PieceTail  # noqa: PLC0415  only ledgers of several hosts need it
+
+        return _Either(self._folder, PieceTail(self._attempt, self._pieces))
+
+    def parts(self) -> Iterator[bytes]:
+        """All of it, in parts."""
+        return self.tail().parts()
+
+    def stored_bytes(self) -> int:
+        """How much is stored: another number means that more was written."""
+        found = [one.stat().st_size for one in _files(self._folder)]
+        if found or self._pieces is None or self._attempt is None:
+            return sum(found)
+        return self._pieces.stored_bytes(self._attempt)
+
+
+def output_of(config: EngineConfig, attempt: AttemptKey, pieces: "Pieces | None") -> AttemptOutput:
+    """The output of an attempt. `pieces` are those of the ledger; None if it has none, as one in a file."""
+    return AttemptOutput(config.attempt_dir(attempt), attempt, pieces)
+
+
+class _Either:
+    """Reads the files if they are here, else pieces. While there is neither, that is not known."""
+
+    def __init__(self, folder: Path, sent: "PieceTail") -> None:
+        self._folder = folder
+        self._sent = sent
+        self._chosen: Reading | None = None
+
+    def read(self) -> bytes:
+        return b"".join(self.parts())
+
+    def parts(self) -> Iterator[bytes]:
+        if self._chosen is None and _files(self._folder):
+            self._chosen = OutputTail(self._folder)
+        yield from (self._chosen or self._sent).parts()
+        if self._sent.has_begun:
+            self._chosen = self._sent
+
+
+def _files(folder: Path) -> "list[os.DirEntry[str]]":
+    try:
+        with os.scandir(folder) as entries:
+            return [one for one in entries if one.name.startswith("output")]
+    except OSError:
+        return []
