@@ -203,6 +203,16 @@ class Chaos(HostsWorld):
             case _:
                 self.request(dice.choice(("once", "often", "course")))
 
+    def kill_who_has_just_ordered(self) -> None:
+        """Kill a process whose orders no supervisor has begun yet."""
+        for host in self.hosts.values():
+            assert isinstance(host.launcher, WildLauncher)
+            if host.launcher.sent and not host.is_frozen:
+                self.told.append(f"{self.clock.elapsed():.1f} kill {host.name} after its order")
+                self._end_process(host, is_reboot=False)
+                self._down_until[host.name] = self.clock.elapsed()
+                break
+
     def _end_process(self, host: FakeHost, *, is_reboot: bool) -> None:
         host.is_frozen, host.network.is_cut = True, False
         launcher = host.launcher
@@ -292,6 +302,8 @@ class Chaos(HostsWorld):
             self.clock.advance(seconds=self.dice.choice((0.3, 1.0, 1.0, 1.7)))
             if self.dice.random() < 0.25:
                 self.strike()
+            if self.dice.random() < 0.2:
+                self.kill_who_has_just_ordered()
             if self.dice.random() < 0.3:
                 self.request_some()
             if self.dice.random() < 0.03:
