@@ -28,7 +28,7 @@ SHORT = Leases(idempotent=timedelta(seconds=6), once=timedelta(seconds=6))
 
 
 class LateLauncher(ScriptedLauncher):
-    """A launcher whose supervisors begin when the test says so, even after the end of the process that asked."""
+    """A launcher whose supervisors begin when the test says so, even after the end of their process."""
 
     def __init__(self, clock: FakeClock) -> None:
         super().__init__(clock)
