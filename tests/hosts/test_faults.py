@@ -90,8 +90,10 @@ def test_what_a_killed_process_had_ordered_is_not_given_back_while_it_may_still_
     b = world.add("b")
     world.pass_time(seconds=7)
     launcher_of(a).begin()
-    world.pass_time(seconds=20)
-    launcher_of(b).begin()
+    world.shared.hosts.drain("a", is_draining=True)
+    for _ in range(20):
+        world.pass_time(seconds=1)
+        launcher_of(b).begin()
     assert len(world.executed) == 1
     a.finish()
     world.pass_time(seconds=5)
