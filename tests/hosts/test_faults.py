@@ -86,11 +86,11 @@ def test_what_a_killed_process_had_ordered_is_not_given_back_while_it_may_still_
     world.turn()
     a = world.hosts["a"]
     assert launcher_of(a).sent
+    world.shared.hosts.drain("a", is_draining=True)
     a.boot()
     b = world.add("b")
     world.pass_time(seconds=7)
     launcher_of(a).begin()
-    world.shared.hosts.drain("a", is_draining=True)
     for _ in range(20):
         world.pass_time(seconds=1)
         launcher_of(b).begin()
