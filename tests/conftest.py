@@ -99,8 +99,11 @@ def in_server(
 
 
 def pytest_configure() -> None:
-    """Temporary folders are in memory where that can be: what a sync costs is not the question."""
-    if is_memory_good():
+    """Temporary folders are in memory where that can be: what a sync costs is not the question.
+
+    `make soak` has the disk.
+    """
+    if not IS_SOAK and is_memory_good():
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 

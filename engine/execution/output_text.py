@@ -4,7 +4,7 @@ import codecs
 import re
 from typing import TYPE_CHECKING, Final
 
-from engine.core.errors import JobfileError
+from engine.core.errors import OutputsUnavailableError
 
 if TYPE_CHECKING:
     from engine.execution.attempt_output import AttemptOutput
@@ -104,7 +104,7 @@ def tail_of(output: "AttemptOutput", *, count: int) -> tuple[str, ...]:
     """The last lines for an answer that is about more; none when the store of outputs cannot be reached."""
     try:
         return last_lines(output, count=count)
-    except JobfileError:
+    except OutputsUnavailableError:
         return ()
 
 

@@ -10,10 +10,9 @@ import obstore
 from obstore.exceptions import BaseError, NotFoundError
 from obstore.store import from_url
 
-from engine.core.errors import StoreUnavailableError
+from engine.core.errors import OutputsUnavailableError
 from engine.core.lifecycle import AttemptKey
 from engine.core.pieces import LOG, PIECE_BYTES, CopyLimits, Piece, Whereabouts
-from engine.ledger.host_ports import Outputs
 
 LIMITS: Final = CopyLimits(copy_bytes=2**30, copies_bytes=2**30, piece_bytes=8 * 2**20)
 """Of artifacts: as large as a supervisor copies them, in few objects."""
@@ -122,39 +121,7 @@ class ObjectOutputs:
             yield
         except (BaseError, OSError, ValueError) as error:
             said = " ".join(str(error).split())[:MAX_SAID]
-            raise StoreUnavailableError(f"the outputs in {self._url} cannot be reached ({said})") from error
-
-
-class PlacedOutputs:
-    """Implements `Outputs`: new ones are in an object store, and older ones may be in the ledger."""
-
-    def __init__(self, table: Outputs, objects: Outputs) -> None:
-        """Take both."""
-        self._table = table
-        self._objects = objects
-        self.limits = objects.limits
-
-    def append(self, pieces: Sequence[Piece], *, host: str) -> None:
-        self._objects.append(pieces, host=host)
-
-    def sent(self, attempt: AttemptKey, *, copy: int) -> Whereabouts:
-        return self._objects.sent(attempt, copy=copy)
-
-    def read(self, attempt: AttemptKey, *, copy: int, seq: int, size: int, limit: int) -> Sequence[Piece]:
-        where = {"copy": copy, "seq": seq, "size": size, "limit": limit}
-        return self._table.read(attempt, **where) or self._objects.read(attempt, **where)
-
-    def stored_bytes(self, attempt: AttemptKey) -> int:
-        return self._table.stored_bytes(attempt) or self._objects.stored_bytes(attempt)
-
-    def drop_passed(self, attempt: AttemptKey, *, first: int, before: int) -> None:
-        self._objects.drop_passed(attempt, first=first, before=before)
-
-    def drop(self, run_id: str, *, logs: bool) -> int:
-        return self._table.drop(run_id, logs=logs) + self._objects.drop(run_id, logs=logs)
-
-    def total_bytes(self) -> int:
-        return self._table.total_bytes() + self._objects.total_bytes()
+            raise OutputsUnavailableError(f"the outputs in {self._url} cannot be reached ({said})") from error
 
 
 def _of_run(run_id: str) -> str:

@@ -421,7 +421,7 @@ def test_a_user_who_may_make_no_schema_is_refused_with_what_to_do(
         with closing(open_shared(url)) as shared:
             with pytest.raises(StoreRefusedError) as told:
                 make_carrier(made.name, shared)
-            assert f'let an administrator  grant create on database "{db.info.dbname}" to "{user}"' in str(
+            assert f'ask an administrator:  grant create on database "{db.info.dbname}" to "{user}"' in str(
                 told.value
             )
             said = str(told.value).rpartition("or  ")[2]

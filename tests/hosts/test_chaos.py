@@ -22,7 +22,7 @@ from engine.transactions.account import Moment, request_runs, requested_runs
 from tests.hosts.world import FakeHost, HostsWorld, Queue
 from tests.soak import IS_SOAK
 
-SEEDS: Final = range(200) if IS_SOAK else range(2)
+SEEDS: Final = range(300) if IS_SOAK else range(2)
 MANY_SEEDS: Final = range(1000, 1040) if IS_SOAK else range(1000, 1001)
 LEASES: Final = Leases(idempotent=timedelta(seconds=20), once=timedelta(seconds=40))
 CHAOS_SECONDS: Final = 150
@@ -33,14 +33,19 @@ version: 1
 jobs:
   solo: {run: 'true', schedule: {every: 13s}, concurrency: {limit: 1}}
   again: {run: 'true', schedule: {every: 17s}, concurrency: {limit: 1}, idempotent: true, retry: 3}
-  once: {run: 'true', concurrency: {limit: 5}}
-  often: {run: 'true', concurrency: {limit: 5}, idempotent: true, retry: {attempts: 4, delay: 2s}}
+  once: {run: 'true', concurrency: {limit: 20}}
+  often: {run: 'true', concurrency: {limit: 20}, idempotent: true, retry: {attempts: 4, delay: 2s}}
   course:
-    concurrency: {limit: 3}
+    concurrency: {limit: 20}
     steps:
       one: {run: 'true'}
       two: {run: 'true', needs: [one]}
       three: {run: 'true', needs: [one]}
+"""
+ENDLESS = """
+version: 1
+jobs:
+  much: {run: 'true', concurrency: {limit: none}}
 """
 CALM_JOBS = JOBS.replace("schedule: {every: 13s}, ", "").replace("schedule: {every: 17s}, ", "")
 ONE_AT_A_TIME = ("solo", "again")
@@ -203,6 +208,16 @@ class Chaos(HostsWorld):
             case _:
                 self.request(dice.choice(("once", "often", "course")))
 
+    def kill_who_has_just_ordered(self) -> None:
+        """Kill a process whose orders no supervisor has begun yet."""
+        for host in self.hosts.values():
+            assert isinstance(host.launcher, WildLauncher)
+            if host.launcher.sent and not host.is_frozen:
+                self.told.append(f"{self.clock.elapsed():.1f} kill {host.name} after its order")
+                self._end_process(host, is_reboot=False)
+                self._down_until[host.name] = self.clock.elapsed()
+                break
+
     def _end_process(self, host: FakeHost, *, is_reboot: bool) -> None:
         host.is_frozen, host.network.is_cut = True, False
         launcher = host.launcher
@@ -223,16 +238,9 @@ class Chaos(HostsWorld):
             host.network.loses = self._lost
         host.is_frozen = host.network.is_cut = False
 
-    def request(self, job: str, count: int = 1) -> None:
-        """Request runs by hand, as a command does: it needs no leader."""
-        version = next(one for one in self.store.jobs_in_force() if one.job == job)
-        spec = self.store.definition(version.digest)
-        now, generation = self.clock.now(), version.from_generation
-        about = {"digest": version.digest, "generation": generation, "params": {}, "at": now, "now": now}
-        moment = Moment(now=now, generation=generation, new_id=self.new_id)
-        with self.store.transaction():
-            for _ in range(count):
-                request_runs(self.store, requested_runs(spec, new_id=self.new_id, **about), spec, moment)
+    def request(self, job: str) -> None:
+        """Request a run by hand, as a command does."""
+        request_runs_of(self, job, count=1)
 
     def cancel_one(self) -> None:
         """Cancel a run, perhaps by killing."""
@@ -292,6 +300,8 @@ class Chaos(HostsWorld):
             self.clock.advance(seconds=self.dice.choice((0.3, 1.0, 1.0, 1.7)))
             if self.dice.random() < 0.25:
                 self.strike()
+            if self.dice.random() < 0.2:
+                self.kill_who_has_just_ordered()
             if self.dice.random() < 0.3:
                 self.request_some()
             if self.dice.random() < 0.03:
@@ -365,6 +375,18 @@ class Chaos(HostsWorld):
         return "\n".join([*self.told, str(opened), *map(str, self.shared.deliveries.open())])
 
 
+def request_runs_of(world: HostsWorld, job: str, *, count: int) -> None:
+    """Request runs by hand, in one transaction."""
+    version = next(one for one in world.store.jobs_in_force() if one.job == job)
+    spec = world.store.definition(version.digest)
+    now, generation = world.clock.now(), version.from_generation
+    about = {"digest": version.digest, "generation": generation, "params": {}, "at": now, "now": now}
+    moment = Moment(now=now, generation=generation, new_id=world.new_id)
+    with world.store.transaction():
+        for _ in range(count):
+            request_runs(world.store, requested_runs(spec, new_id=world.new_id, **about), spec, moment)
+
+
 def _grouped(found: Sequence[Executed], key: Callable[[Executed], Any]) -> list[tuple[Any, list[Executed]]]:
     groups: dict[Any, list[Executed]] = {}
     for one in found:
@@ -391,3 +413,26 @@ def test_whatever_befalls_three_hosts_nothing_is_executed_twice_or_forgotten(
 @pytest.mark.parametrize("seed", MANY_SEEDS)
 def test_whatever_befalls_ten_hosts_nothing_is_executed_twice_or_forgotten(tmp_path: Path, seed: int) -> None:
     live(tmp_path, seed, hosts=10)
+
+
+def runs_in(folder: Path, seconds: int, *, hosts: int) -> int:
+    """How many runs of 3 seconds some hosts execute in some time, if there are always more."""
+    world = HostsWorld(folder, ENDLESS, hosts=[f"h{number}" for number in range(hosts)], max_running=10_000)
+    request_runs_of(world, "much", count=hosts * 4 * (seconds // 3 + 2))
+    until = world.clock.elapsed() + seconds
+    while world.clock.elapsed() < until:
+        for host in world.hosts.values():
+            for flight in host.launcher.flights.values():
+                if flight.end is None and world.clock.now() - flight.launched_at >= timedelta(seconds=3):
+                    host.launcher.finish(flight.order.attempt_id)
+        world.turn()
+        world.clock.advance(seconds=0.5)
+    world.check_once()
+    return sum(run.state is RunState.SUCCEEDED for run in world.runs("much"))
+
+
+def test_ten_times_as_many_hosts_execute_ten_times_as_many_runs(tmp_path: Path) -> None:
+    one = runs_in(tmp_path / "one", 15, hosts=1)
+    ten = runs_in(tmp_path / "ten", 15, hosts=10)
+    assert one >= 12, "four slots, and each run takes three seconds and a bit"
+    assert ten >= 10 * one

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from engine.core.artifacts import KeptArtifact
-from engine.core.errors import StoreUnavailableError
+from engine.core.errors import OutputsUnavailableError
 from engine.core.lifecycle import Artifact, AttemptKey, Ended
 from engine.core.pieces import IN_LEDGER, PIECE_BYTES, Whereabouts
 from engine.execution.artifact_files import CopyGoneError, read_copy
@@ -27,6 +27,7 @@ from engine.supervisor.output import HEAD_BYTES, SEGMENT_BYTES, SEGMENTS_KEPT, O
 from engine.supervisor.storing import OutputFiles
 from engine.testing import KeptJournal
 from tests.hosts.world import FakeHost, HostsWorld
+from tests.web.site import Web
 
 JOBS = """
 version: 1
@@ -308,7 +309,7 @@ def test_an_object_store_that_is_away_hides_only_the_output(talk: Talk, tmp_path
     talk.world.pass_time(seconds=1)
     (tmp_path / "objects").rename(tmp_path / "gone")
     (tmp_path / "objects").write_text("not a folder")
-    with pytest.raises(StoreUnavailableError, match=r"the outputs in file:///.*/objects cannot be reached"):
+    with pytest.raises(OutputsUnavailableError, match=r"the outputs in file:///.*/objects cannot be reached"):
         talk.elsewhere().tail().read()
     assert tail_of(talk.elsewhere(), count=3) == ()
 
@@ -383,3 +384,49 @@ def test_of_too_many_bytes_those_of_the_oldest_runs_are_deleted(talk: Talk) -> N
         housekeeper.drop_pieces()
     assert talk.pieces.total_bytes() == 0
     assert talk.world.store.run(talk.run.id) is not None
+
+
+@pytest.fixture
+def web(talk: Talk) -> Iterator[Web]:
+    made = Web(talk.folder.parents[3], JOBS, world=talk.world)
+    yield made
+    made.close()
+
+
+@IN_BOTH
+def test_the_page_and_the_api_of_any_host_have_output_and_files(talk: Talk, web: Web) -> None:
+    text = b"".join(b"line %d\n" % number for number in range(20_000))
+    talk.files.write(text)
+    (shelf := artifacts_of(talk.folder)).mkdir()
+    talk.finish(a_copy(shelf, 1, content := b"kept " * PIECE_BYTES))
+    while talk.state() == "running":
+        talk.world.pass_time(seconds=0.1)
+    of_run = f"/api/v1/runs/{talk.run.id}"
+    assert web.owner(f"{of_run}/output").text == text.decode()
+    part = web.owner(f"{of_run}/output", range="bytes=70000-70009")
+    assert (part.status, part.text) == (206, text[70_000:70_010].decode())
+    assert web.owner(f"{of_run}/artifacts/1").text == content.decode()
+    assert "line 19999" in web.owner(f"{of_run}/logs?tail=2", accept="text/plain").text
+    assert "line 19999" in web.owner(f"/runs/{talk.run.id}", accept="text/html").text
+
+
+@pytest.mark.parametrize("talk", ["objects"], indirect=True)
+def test_the_page_of_a_run_says_that_the_object_store_is_away(talk: Talk, web: Web, tmp_path: Path) -> None:
+    talk.files.write(b"out of reach\n")
+    talk.world.pass_time(seconds=1)
+    (tmp_path / "objects").rename(tmp_path / "gone")
+    (tmp_path / "objects").write_text("not a folder")
+    got = web.owner(f"/runs/{talk.run.id}", accept="text/html")
+    assert got.status == 200
+    assert "cannot be reached" in got.text
+    assert web.owner(f"/api/v1/runs/{talk.run.id}/logs").status == 503
+
+
+@pytest.mark.parametrize("talk", ["objects"], indirect=True)
+def test_an_object_store_that_is_away_stops_no_deletion(talk: Talk, tmp_path: Path) -> None:
+    ended_long_ago(talk, days=40)
+    (tmp_path / "objects").rename(tmp_path / "gone")
+    (tmp_path / "objects").write_text("not a folder")
+    with housekeeping(talk, keep_artifacts_days=30) as housekeeper:
+        housekeeper.drop_artifacts()
+    assert not any(one.has_copy for one in kept(talk))

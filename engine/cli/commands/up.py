@@ -27,6 +27,7 @@ from engine.core.errors import JobfileError, StoreUnwritableError
 from engine.core.traces import is_traced
 from engine.host.clock import SystemClock
 from engine.host.console import Console
+from engine.host.hardening import PARENT, die_with_parent
 from engine.host.lock import lock_holder, make_state_dir
 from engine.host.ownership import refuse_foreign_state
 from engine.host.systemd import Manager
@@ -243,6 +244,9 @@ def _run_role(role: str, part: Part, clock: SystemClock, form: Form) -> None:
     if role == ALL:
         run_all(part)
         return
+    parent = part.config.environ.get(PARENT)
+    if parent:  # --role all: a new one could not start while this one is there
+        die_with_parent(int(parent))
     part = part if role == WORKER else part._replace(config=leader_config(part.config))
     make_state_dir(part.config.state_dir)
     outlets = _outlets(part.config, clock, form)

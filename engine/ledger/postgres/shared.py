@@ -65,8 +65,8 @@ class PostgresSharedLedger:
         if not row["may"]:
             user, database = _quoted(row["user"]), _quoted(row["database"])
             raise StoreRefusedError(
-                f"several hosts need a schema {_quoted(schema)} beside the ledger, and the user {user} "
-                f"may not make it; let an administrator  grant create on database {database} to {user},  or  "
+                f"several hosts need a schema {_quoted(schema)} beside the ledger, and the user {user} may "
+                f"not make it; ask an administrator:  grant create on database {database} to {user},  or  "
                 f"create schema {_quoted(schema)} authorization {user}"
             )
         self._db.run(f"create schema {_quoted(schema)}")
