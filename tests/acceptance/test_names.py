@@ -77,6 +77,7 @@ ASKED: dict[str, list[Words]] = {
     "audit": [["audit", "verify"], ["audit"], ["audit", "--json"], ["audit", "verify", "--json"]],
     "clock": [["clock"], ["clock", "--json"]],
     "migrate": [["migrate", "--to", "mysql://there"]],
+    "hosts": [["hosts"], ["hosts", "--json"]],
     "export": [["export", "kubernetes"], ["export", "kubernetes", "--attempt", "hello"]],
     "attempt": [["attempt", "hello", "1"], ["attempt", "0" * 32, "1", "--json"]],
     "schema": [["schema"]],

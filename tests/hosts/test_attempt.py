@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
@@ -13,6 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
+from engine.core.lifecycle import AttemptKey
+from engine.service.attempt import OneOffer, _wait
 from tests.acceptance.engines import lines_of, put, until
 from tests.acceptance.warm import JOBFILE, Jobfile
 from tests.hosts.stand_in_kubernetes import Kubernetes, Pod, kubernetes
@@ -279,3 +282,24 @@ def test_the_job_of_an_attempt_is_printed_as_it_is_made_and_unknown_ones_are_ref
     unknown = yard.say("attempt", "0" * 32, "1", "--no-strict-modes")
     assert unknown.returncode == 64
     assert "no such attempt was ever offered" in unknown.stderr
+
+
+class OnceMore:
+    """A host that has nothing, as far as its process knows."""
+
+    is_idle = True
+
+
+def test_a_host_waits_while_the_ledger_says_that_it_has_the_attempt() -> None:
+    """The answer to its claim was lost: the next renewal gives the attempt back, or adopts it."""
+    brought, answers = OneOffer(AttemptKey("0" * 32, 1)), [True, True, False]
+    brought.is_over.set()
+    asked: list[bool] = []
+
+    def has() -> bool:
+        asked.append(answers[len(asked)])
+        return asked[-1]
+
+    service: Any = OnceMore()
+    _wait(service, has, brought, threading.Event(), lambda: False)
+    assert asked == answers

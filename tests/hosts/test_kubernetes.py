@@ -181,6 +181,10 @@ def test_the_files_in_packaging_are_what_export_prints(request: pytest.FixtureRe
     assert documents[1]["rules"] == [
         {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["create", "get", "delete"]}
     ]
+    for one in documents:
+        if one["kind"] == "Deployment":
+            [container] = one["spec"]["template"]["spec"]["containers"]
+            assert {"name": "JOBFILE_STATE", "value": "/var/lib/jobfile/state"} in container["env"]
     names = [
         set(one["env"][0]["valueFrom"]["secretKeyRef"].values())
         for one in own_template()["spec"]["containers"]
