@@ -2,10 +2,15 @@
 
 import subprocess
 import sys
+import threading
+from datetime import timedelta
 from pathlib import Path
 
 import psycopg
+import pytest
 
+from engine.core.errors import StoreRefusedError, SupersededError
+from engine.hosts.lead import Lead
 from tests.acceptance.engines import until
 from tests.hosts.world import HostsWorld
 from tests.ledgers import Chosen
@@ -41,3 +46,28 @@ def test_a_host_waits_for_its_tables_and_takes_nothing_when_they_are_of_a_newer_
             db.execute("update meta set value = %s where key = 'version'", [version])
     assert "Traceback" not in said
     assert "host a takes work" in said
+
+
+def test_a_scheduler_of_an_older_version_does_not_lead_any_more(tmp_path: Path) -> None:
+    world = HostsWorld(tmp_path, TEXT, hosts=[])
+    lead = Lead(
+        world.shared.leadership,
+        world.clock,
+        holder="me",
+        host="a",
+        length=timedelta(seconds=10),
+        refuse=world.shared.refuse_other_version,
+    )
+    assert lead.wait(threading.Event())
+    assert lead.keep() > 0
+    with psycopg.connect(Chosen.ledgers.url(world.config.ledger), autocommit=True) as db:
+        [(version,)] = db.execute("select value from meta where key = 'version'").fetchall()
+        db.execute("update meta set value = '999' where key = 'version'")
+        try:
+            with pytest.raises(StoreRefusedError, match="newer jobfile"):
+                lead.keep()
+            world.clock.advance(seconds=10)
+            with pytest.raises(SupersededError, match="newer jobfile"):
+                lead.keep()
+        finally:
+            db.execute("update meta set value = %s where key = 'version'", [version])
