@@ -74,6 +74,7 @@ class LeaderService:
             holder=self._holder,
             host=host_id(config.state_dir.parent),
             length=settings.term,
+            refuse=self._renewals.refuse_other_version,
         )
         self.engine: EngineService | None = None
 
