@@ -133,7 +133,7 @@ def test_an_offer_whose_news_were_lost_for_long_is_not_forgotten_for_long(tmp_pa
     world = HostsWorld(tmp_path, JOBS, hosts=["a"])
     world.queue.loses = lambda _: True
     world.run_by_hand("once")
-    world.pass_time(seconds=115)
+    world.pass_time(seconds=130)
     world.queue.loses = lambda _: False
     world.pass_time(seconds=16)
     assert len(world.executed) == 1
