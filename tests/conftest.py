@@ -28,35 +28,45 @@ settings.load_profile("ci")
 LONGEST = (
     "faults/test_lives.py",
     "year/test_year.py",
-    "acceptance/test_notifying.py",
-    "acceptance/test_file_triggers.py",
     "acceptance/test_ci.py",
     "acceptance/test_soak.py",
-    "acceptance/test_container.py",
-    "acceptance/test_crowd.py",
-    "acceptance/test_store.py",
+    "acceptance/test_kill.py",
+    "acceptance/test_real_disks.py",
     "acceptance/test_store_page.py",
+    "acceptance/test_notifying.py",
+    "acceptance/test_file_triggers.py",
+    "acceptance/test_crowd.py",
+    "language/test_limits.py::test_one_long_line_costs_no_more_than_its_length",
+    "acceptance/test_real_faults.py",
+    "acceptance/test_container.py",
+    "acceptance/test_store.py",
     "acceptance/test_many.py",
     "acceptance/test_bad_files.py",
     "acceptance/test_without_engine.py",
     "acceptance/test_submissions.py",
-    "acceptance/test_kill.py",
-    "acceptance/test_real_disks.py",
-    "acceptance/test_real_faults.py",
+    "acceptance/test_ledger_faults.py::test_f61_what_retention_took_away_is_not_made_again_by_engines_that_are_killed",
+    "acceptance/test_process_faults.py",
+    "acceptance/test_engine_limits.py",
     "acceptance/test_chains.py",
     "web/test_looks.py",
+    "web/test_openapi.py",
+    "web/test_beside_engine.py",
     "engine/test_bad_company.py",
+    "engine/test_emptying.py",
+    "engine/test_grace.py",
+    "language/test_fixes.py::test_fixing_ends_and_makes_no_file_worse",
+    "cli/test_runs.py::test_a_full_disk_stops_nothing_but_what_cannot_be_recorded",
     "machine/test_machine.py",
     "engine/test_queue_machine.py",
     "engine/test_trigger_machine.py",
     "faults/test_submissions.py",
+    "mutation/test_mutation.py::test_a_change_that_no_test_fails_for_is_a_survivor",
+    "acceptance/test_own_folder.py",
 )
-"""Files with tests that take many seconds and share nothing, the longest first."""
+"""Files with tests that take many seconds and share nothing, or single such tests: the longest first."""
 
 MEMORY, ROOM = Path("/dev/shm"), 2 << 30
 """Where temporary folders are, as long as that many bytes are free there."""
-YOUNG = 20_000
-"""After how many new objects Python looks for garbage among them: after 700, that costs some percent."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -88,8 +98,11 @@ def in_server(
 
 
 def pytest_configure() -> None:
-    """Temporary folders are in memory where that can be: what a sync costs is not the question."""
-    if is_memory_good():
+    """Temporary folders are in memory where that can be: what a sync costs is not the question.
+
+    `make soak` has the disk.
+    """
+    if not IS_SOAK and is_memory_good():
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
@@ -102,7 +115,7 @@ def is_memory_good() -> bool:
 
 
 @pytest.fixture(scope="session")
-def disk(request: pytest.FixtureRequest) -> Iterator[Path]:
+def disk_folder(request: pytest.FixtureRequest) -> Iterator[Path]:
     """A folder on a disk, for all tests of a worker. It stays when one of them has failed."""
     folder = Path(tempfile.mkdtemp(prefix="jobfile-"))
     yield folder
@@ -114,9 +127,9 @@ NUMBERS = count()
 
 
 @pytest.fixture
-def on_disk(disk: Path, request: pytest.FixtureRequest) -> Path:
+def on_disk(disk_folder: Path, request: pytest.FixtureRequest) -> Path:
     """A new folder on a disk, for tests about disks, or about what users have."""
-    folder = disk / f"{re.sub(r'[^0-9A-Za-z]', '_', request.node.name)[:20]}{next(NUMBERS)}"
+    folder = disk_folder / f"{re.sub(r'[^0-9A-Za-z]', '_', request.node.name)[:20]}{next(NUMBERS)}"
     folder.mkdir()
     return folder
 
@@ -128,7 +141,6 @@ def pytest_collection() -> Generator[None, object, object]:
     found = yield
     gc.freeze()
     gc.enable()
-    gc.set_threshold(YOUNG)
     return found
 
 
@@ -140,8 +152,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """
     workers: int = getattr(config, "workerinput", {}).get("workercount", 1)
     rank = {Path(__file__).parent / name: number for number, name in enumerate(LONGEST)}
-    longest = sorted((one for one in items if one.path in rank), key=lambda one: rank[one.path])
-    others = iter([one for one in items if one.path not in rank])
+
+    def rank_of(item: pytest.Item) -> int | None:
+        own = item.path.with_name(f"{item.path.name}::{getattr(item, 'originalname', item.name)}")
+        return rank.get(item.path, rank.get(own))
+
+    ranked = [(one, rank_of(one)) for one in items]
+    longest = [
+        one
+        for one, _ in sorted(((one, at) for one, at in ranked if at is not None), key=lambda pair: pair[1])
+    ]
+    others = iter([one for one, at in ranked if at is None])
     whole, items[:] = len(items), []
     for number in range(workers):
         own = longest[number::workers]

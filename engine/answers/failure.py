@@ -6,7 +6,7 @@ from typing import Final
 from engine.core.errors import ErrorCode
 
 ADVICE: Final = frozenset(
-    "add apply close did end fetch fix free give if install jobfile keep look make move name narrow "  # noqa: SIM905  words
+    "add apply ask close did end fetch fix free give if install jobfile keep look make move name narrow "  # noqa: SIM905  words
     "put remove rename restore resume revoke run see send set show start stop submit to try upgrade use "
     "wait write".split()
 )

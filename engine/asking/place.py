@@ -155,6 +155,18 @@ class Place:
         """The names of the hosts on the ledger, read quickly; none for a ledger in a file."""
         return glance_at_hosts(self.store) if self.store else ()
 
+    def has_engine(self) -> bool:
+        """Whether an engine acts on what is recorded: here, or on any host if the ledger is in a server."""
+        from engine.host.lock import is_engine_running  # noqa: PLC0415  start-up time: few commands ask
+
+        if is_engine_running(self.state_dir):
+            return True
+        if not self.store:
+            return False
+        from engine.service.presence import has_engine  # noqa: PLC0415  start-up time: only with a server
+
+        return has_engine(self.config, self.view(), now=self.now())
+
     def view_if_any(self) -> "View | None":
         """The ledger for reading, if there is one."""
         try:

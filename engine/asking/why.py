@@ -11,7 +11,7 @@ from engine.asking.times import named_day, parse_instant
 from engine.core.errors import WrongUsageError
 from engine.core.lifecycle import Attempt, AttemptState
 from engine.execution.attempt_output import output_of
-from engine.execution.output_text import last_lines
+from engine.execution.output_text import tail_of
 from engine.ledger.ports import View
 from engine.service.presence import presence_at
 
@@ -49,7 +49,7 @@ def _last_lines(place: Place, view: View, story: Story) -> tuple[str, ...]:
     attempts = [one for details in story.details for one in details.attempts]
     if not attempts:
         return ()
-    return last_lines(output_of(place.config, shown_attempt(attempts).key, view.pieces), count=LINES)
+    return tail_of(output_of(place.config, shown_attempt(attempts).key, view.pieces), count=LINES)
 
 
 def shown_attempt(attempts: Sequence[Attempt]) -> Attempt:

@@ -7,7 +7,7 @@ from engine.config import EngineConfig
 from engine.core.lifecycle import Attempt, AttemptState, Run
 from engine.core.records import Owed
 from engine.execution.attempt_output import output_of
-from engine.execution.output_text import last_lines
+from engine.execution.output_text import tail_of
 from engine.notifications.digests import DIGEST
 from engine.notifications.message import TAIL_LINES, Happening
 from engine.ports import Pieces
@@ -39,7 +39,7 @@ def gather(
         spec=spec,
         run=run,
         attempts=tuple(attempts),
-        tail=() if shown is None else last_lines(output_of(config, shown.key, pieces), count=TAIL_LINES),
+        tail=() if shown is None else tail_of(output_of(config, shown.key, pieces), count=TAIL_LINES),
         page=f"{page}/{run.id}" if page and run is not None else "",
     )
 

@@ -16,6 +16,9 @@ SCHEDULER: Final = "scheduler"
 WORKER: Final = "worker"
 MAX_SLOTS: Final = 1_000
 """Maximum number of attempts that a host executes at once: each has a thread that waits for its end."""
+OUTPUTS: Final = "JOBFILE_OUTPUTS"
+SCHEMES: Final = ("s3", "gs", "az", "file")
+"""The kinds of object stores."""
 ROLES: Final = (ALL, SCHEDULER, WORKER)
 
 
@@ -25,6 +28,8 @@ class Offered(NamedTuple):
     name: str
     labels: tuple[str, ...]
     slots: int
+    outputs: str = ""
+    """The URL of the object store in which all hosts keep outputs; empty to leave it as it is."""
 
 
 class Part(NamedTuple):
@@ -43,12 +48,20 @@ class Part(NamedTuple):
 
 
 def offered(
-    name: str, labels: tuple[str, ...], slots: int | None, config: EngineConfig, *, role: str | None
+    name: str,
+    labels: tuple[str, ...],
+    slots: int | None,
+    config: EngineConfig,
+    *,
+    role: str | None,
+    outputs: str | None,
 ) -> Offered:
     """What a host offers. Refuses labels that no job could ask for, and a ledger that hosts cannot share."""
     if role is None:
-        if name or labels or slots is not None:
-            raise WrongUsageError("--name, --label and --slots are about one of several hosts; add --role")
+        if name or labels or outputs or slots is not None:
+            raise WrongUsageError(
+                "--name, --label, --slots and --outputs are about one of several hosts; add --role"
+            )
         return Offered("", (), 0)
     if not config.store:
         raise WrongUsageError(
@@ -59,4 +72,23 @@ def offered(
             raise WrongUsageError(f"--label `{label}` is not a label of a host: expected {LABEL_RULE}")
     if len({*labels}) > MOST_LABELS:
         raise WrongUsageError(f"a host has at most {MOST_LABELS} labels")
-    return Offered(name or os.uname().nodename, labels, slots or config.max_running)
+    outputs = _outputs(config.environ.get(OUTPUTS, "") if outputs is None else outputs)
+    return Offered(name or os.uname().nodename, labels, slots or config.max_running, outputs)
+
+
+def _outputs(url: str) -> str:
+    """The URL of an object store. Refuses one with a password: messages show it, and the ledger keeps it."""
+    if not url:
+        return ""
+    scheme, mark, place = url.partition("://")
+    if not mark or scheme not in SCHEMES or not place or (scheme == "file" and not place.startswith("/")):
+        raise WrongUsageError(
+            f"the URL of --outputs or {OUTPUTS} is not one of an object store; expected s3://BUCKET/PREFIX, "
+            "gs://BUCKET/PREFIX, az://ACCOUNT/CONTAINER/PREFIX or file:///FOLDER"
+        )
+    if "@" in place.partition("/")[0] or "?" in place:
+        raise WrongUsageError(
+            f"the URL of --outputs or {OUTPUTS} has a password or options; the variables of the store's own "
+            "tools are for them"
+        )
+    return url

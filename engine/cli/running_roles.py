@@ -33,6 +33,7 @@ def run_worker(part: Part, journal: Journal) -> None:
         name=part.about.name,
         labels=part.about.labels,
         slots=part.about.slots,
+        outputs=part.about.outputs,
         ended=part.ended,
     )
     try:

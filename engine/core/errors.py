@@ -82,6 +82,10 @@ class StoreUnavailableError(JobfileError):
     code = ErrorCode.LEDGER_UNAVAILABLE
 
 
+class OutputsUnavailableError(StoreUnavailableError):
+    """The object store of outputs cannot be reached; the ledger can."""
+
+
 class StoreUnwritableError(StoreUnavailableError):
     """The disk refuses a write: it is full, read-only or broken. The write is retried."""
 

@@ -26,12 +26,10 @@ SILENT: Final = timedelta(seconds=15)
 """A host that gave no sign for this long gets no work."""
 TERM: Final = timedelta(seconds=10)
 """How long a leader leads after each renewal."""
+MOST_UNPLACED: Final = 100
+"""Maximum number of attempts that are offered although no host has the labels that they need."""
 ANY: Final = "any"
 """The queue of attempts that every host may take."""
-HOME: Final = "home"
-"""The key of the ledger's note about the state folder that it belongs to."""
-HOME_OF_HOSTS: Final = "hosts"
-"""The identity of the home of a ledger whose leader has attempts executed by hosts."""
 MAX_NAMED: Final = 3
 """Maximum number of hosts that a text names."""
 
@@ -176,15 +174,48 @@ def queues_of(labels: Sequence[str]) -> list[str]:
     return [queue_of(some) for size in range(len(own) + 1) for some in combinations(own, size)]
 
 
-def room(hosts: Iterable[Host], waiting: Iterable[Delivery]) -> int:
-    """How many more attempts may start: the free slots of the hosts that take work.
+class _Free:
+    """The free slots of a host."""
 
-    What no host could take uses up no slot, so it keeps nothing else from starting.
-    """
-    ready = [host for host in hosts if host.takes_work]
-    free = sum(max(0, host.slots - host.held) for host in ready)
-    offered = (one for one in waiting if one.state is DeliveryState.OFFERED)
-    return free - sum(any(host.can_take(one.needs) for host in ready) for one in offered)
+    def __init__(self, host: Host, count: int) -> None:
+        self.host = host
+        self.count = count
+
+
+class Slots:
+    """The free slots of the hosts that take work; each attempt takes one."""
+
+    def __init__(self, hosts: Iterable[Host], waiting: Iterable[Delivery]) -> None:
+        """What waits for a host has taken slots already, if there are any for it: what no host can take keeps
+        nothing else from starting.
+        """
+        ready = sorted((host for host in hosts if host.takes_work), key=lambda host: len(host.labels))
+        self._ready = ready
+        self._unplaced = 0
+        """How many attempts wait that no host could take, even if it had slots."""
+        self._free = [_Free(host, host.slots - host.held) for host in ready if host.slots > host.held]
+        offered = [one.needs for one in waiting if one.state is DeliveryState.OFFERED]
+        for needs in sorted(offered, key=len, reverse=True):
+            self.place(needs)
+
+    @property
+    def free(self) -> int:
+        """How many are free."""
+        return sum(one.count for one in self._free)
+
+    def place(self, needs: Sequence[str]) -> bool:
+        """Whether an attempt may be offered now. It takes a slot of the host with the fewest labels that has
+        those needed. If no host has them, it is offered too, so that everyone sees what is missing; but only
+        MOST_UNPLACED of these.
+        """
+        found = next((one for one in self._free if one.count and one.host.can_take(needs)), None)
+        if found is not None:
+            found.count -= 1
+            return True
+        if any(host.can_take(needs) for host in self._ready):
+            return False
+        self._unplaced += 1
+        return self._unplaced <= MOST_UNPLACED
 
 
 def hindrance(hosts: Iterable[Host], needs: Sequence[str]) -> str:

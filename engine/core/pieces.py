@@ -1,5 +1,6 @@
 """The output of an attempt, and the files that it kept, in pieces, as a ledger of several hosts has them."""
 
+from collections.abc import Iterable
 from typing import Final
 
 from engine.core.lifecycle import Artifact, AttemptKey
@@ -9,10 +10,6 @@ PIECE_BYTES: Final = 64 * 1024
 """The size of a piece. The last one is shorter, and grows."""
 LOG: Final = 0
 """The copy that is no artifact, but what the attempt wrote. Copies of artifacts are numbered from 1."""
-MAX_COPY_BYTES: Final = 1024 * 1024
-"""Maximum size of an artifact that other hosts can read; a larger one stays with its host."""
-MAX_COPIES_BYTES: Final = 16 * 1024 * 1024
-"""Maximum size of all artifacts of an attempt that other hosts can read; the first ones have room."""
 
 
 class Piece(NamedTuple):
@@ -25,6 +22,21 @@ class Piece(NamedTuple):
     content: bytes
 
 
+class CopyLimits(NamedTuple):
+    """Which artifacts other hosts can read: a larger one stays with its host."""
+
+    copy_bytes: int
+    """The maximum size of one."""
+    copies_bytes: int
+    """The maximum size of all of an attempt; the first ones have room."""
+    piece_bytes: int
+    """The size of their pieces."""
+
+
+IN_LEDGER: Final = CopyLimits(copy_bytes=2**20, copies_bytes=16 * 2**20, piece_bytes=PIECE_BYTES)
+"""The limits of a ledger, which is no place for large files."""
+
+
 class Whereabouts(NamedTuple):
     """How far something was sent: to a byte of a piece."""
 
@@ -33,11 +45,11 @@ class Whereabouts(NamedTuple):
     """How many bytes of that piece."""
 
 
-def shared_artifacts(found: tuple[Artifact, ...]) -> tuple[Artifact, ...]:
+def shared_artifacts(found: Iterable[Artifact], limits: CopyLimits) -> list[Artifact]:
     """Those of an attempt's artifacts that other hosts can read."""
-    shared, room = [], MAX_COPIES_BYTES
+    shared, room = [], limits.copies_bytes
     for one in found:
-        if one.copy and one.size <= min(MAX_COPY_BYTES, room):
+        if one.copy and one.size <= min(limits.copy_bytes, room):
             shared.append(one)
             room -= one.size
-    return tuple(shared)
+    return shared

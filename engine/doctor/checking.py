@@ -11,7 +11,6 @@ from engine.config import EngineConfig
 from engine.core.errors import JobfileError
 from engine.doctor.clock import examine_clock
 from engine.doctor.disk import examine_disk
-from engine.doctor.hosts import examine_hosts
 from engine.doctor.invariants import examine_invariants
 from engine.doctor.ledgerfile import open_ledger, unreadable
 from engine.doctor.leftovers import examine_leftovers
@@ -55,6 +54,8 @@ def diagnose(
         "notifications": lambda: examine_notifications(subject),
     }
     if opened.view is not None and hosts is not None and is_shared:
+        from engine.doctor.hosts import examine_hosts  # noqa: PLC0415  start-up time: only with a server
+
         areas["hosts"] = partial(examine_hosts, opened.view, hosts)
     areas["engine"] = lambda: examine_engine(subject)
     try:

@@ -4,6 +4,8 @@ import codecs
 import re
 from typing import TYPE_CHECKING, Final
 
+from engine.core.errors import OutputsUnavailableError
+
 if TYPE_CHECKING:
     from engine.execution.attempt_output import AttemptOutput
 
@@ -96,6 +98,14 @@ def last_part(output: bytes, lines: int | None) -> bytes:
         if start < 0:
             return output
     return output[start + 1 :] if lines else b""
+
+
+def tail_of(output: "AttemptOutput", *, count: int) -> tuple[str, ...]:
+    """The last lines for an answer that is about more; none when the store of outputs cannot be reached."""
+    try:
+        return last_lines(output, count=count)
+    except OutputsUnavailableError:
+        return ()
 
 
 def last_lines(output: "AttemptOutput", *, count: int) -> tuple[str, ...]:

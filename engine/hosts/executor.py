@@ -40,6 +40,10 @@ class Executor(Protocol):
         """How many more attempts may start while `flying` ones are not settled."""
         ...
 
+    def chosen(self, runs: Sequence[Run]) -> Sequence[Run]:
+        """Of runs that may start, in their order, those for which there is a place now."""
+        ...
+
     def launch(self, starts: Sequence[ToStart]) -> Mapping[str, StartError]:
         """Start attempts; by id, those of which it is already known that they cannot start.
 

@@ -142,6 +142,7 @@ class Hosting:
         ended = self._shared.holding.ended_by(self._me.id, within=LATELY, limit=MOST_LATELY)
         self._sender.finish(ended)
         self.renew()
+        self._shared.hints.ring(LEADER)  # what waits for a host may start
 
     def execute(self, attempt: AttemptKey) -> None:
         """Take an attempt and execute it; return when it is over, or when this host does not get it."""

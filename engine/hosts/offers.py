@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from engine.core.hosts import GRACE, Delivery, DeliveryState, Leases, Offer, room
-from engine.core.lifecycle import Attempt, Ended, Lost, RunState, StartError
+from engine.core.hosts import GRACE, Delivery, DeliveryState, Leases, Offer, Slots
+from engine.core.lifecycle import Attempt, Ended, Lost, Run, RunState, StartError
 from engine.core.reasons import Reason
 from engine.core.records import LiveAttempt
 from engine.hosts.carrier import Carrier
@@ -17,6 +17,11 @@ from engine.transactions.steps import ToStart
 
 GAP_SECONDS: Final = 5.0
 """After a longer time without a look at silent hosts, perhaps they could not renew their leases either."""
+TIDY_SECONDS: Final = 60.0
+KEPT: Final = timedelta(days=1)
+"""How long deliveries of deleted runs are kept, and hosts that gave no sign and have nothing."""
+TIDIED_AT_ONCE: Final = 500
+"""Maximum number of deliveries that are deleted at once."""
 PATIENCE: Final = timedelta(seconds=5)
 """How long an offer may wait before it is repeated: the carrier may have lost it."""
 
@@ -45,12 +50,22 @@ class Offers:
         self._clock = clock
         self._leases = leases
         self._grace = grace
+        self._tidy_at = clock.elapsed() + TIDY_SECONDS
         self._connected_at = 0.0
         self._judged_at = float("-inf")
         """When silent hosts were last looked for, with success."""
 
     def room(self, flying: int) -> int:  # noqa: ARG002  the port's signature: the deliveries say it
-        return room(self._shared.hosts.all(), self._shared.deliveries.open())
+        return self._slots().free
+
+    def chosen(self, runs: Sequence[Run]) -> Sequence[Run]:
+        if not runs:
+            return runs
+        slots = self._slots()
+        return [run for run in runs if slots.place(self._store.definition(run.digest).runs_on)]
+
+    def _slots(self) -> Slots:
+        return Slots(self._shared.hosts.all(), self._shared.deliveries.open())
 
     def launch(self, starts: Sequence[ToStart]) -> Mapping[str, StartError]:
         failed: dict[str, StartError] = {}
@@ -82,6 +97,7 @@ class Offers:
             else:
                 alive.append((one.attempt, found.started_at))
         self._mend()
+        self._tidy()
         return Checked(over, alive)
 
     def late_ends(self, lost: Sequence[Attempt]) -> Sequence[tuple[Attempt, Ended]]:
@@ -120,6 +136,15 @@ class Offers:
     def _name(self, found: Delivery) -> str:
         names = {host.id: host.name for host in self._shared.hosts.all()}
         return names.get(found.host, found.host)
+
+    def _tidy(self) -> None:
+        """Delete what nobody asks for any more, now and then."""
+        now = self._clock.elapsed()
+        if now < self._tidy_at:
+            return
+        self._tidy_at = now + TIDY_SECONDS
+        self._shared.deliveries.forget(after=KEPT, limit=TIDIED_AT_ONCE)
+        self._shared.hosts.forget(after=KEPT)
 
     def _mend(self) -> None:
         """Offer again what waits for too long."""

@@ -4,8 +4,9 @@ It reads what supervisors have stored, so secrets are masked. It has a thread an
 nothing that is slow here delays starts and renewals of leases, and reports wait for it for a bounded time.
 """
 
+import contextlib
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from typing import Final
 
@@ -42,7 +43,12 @@ class _Sending:
         self.dropped = 0
         """Up to which piece those are deleted in the ledger that are gone here."""
         self.ended_at: float | None = None
-        self.artifacts: tuple[Artifact, ...] = ()
+        self.artifacts: list[Artifact] = []
+        """Those whose copies are still to be sent."""
+        self.copying: Iterator[list[Piece]] = iter(())
+        """The rest of the copy that is sent now."""
+        self.copied: list[Piece] | None = None
+        """A part of it that is not there yet: after a failure it is sent again."""
         self.is_over = False
         """Whether it has ended and all of it was sent."""
         self.is_reported = False
@@ -134,7 +140,7 @@ class OutputSender:
                 batches.append(_Batch(sending, pieces))
                 room -= len(pieces)
             elif has_ended:
-                self._complete(sending)
+                is_more = not self._complete(sending) or is_more
         self._append(batches)
         return 0.0 if is_more else SEND_SECONDS
 
@@ -143,7 +149,7 @@ class OutputSender:
             return self._some.setdefault(attempt.id, _Sending(attempt, is_new=is_new))
 
     def _note_end(self, sending: _Sending, outcome: Outcome) -> None:
-        sending.artifacts = shared_artifacts(tuple(artifacts_of(outcome)))
+        sending.artifacts = shared_artifacts(artifacts_of(outcome), self._outputs.limits)
         sending.ended_at = self._clock.elapsed()
 
     def _is_silent(self, sending: _Sending) -> bool:
@@ -168,31 +174,44 @@ class OutputSender:
                 self._outputs.drop_passed(sending.attempt, first=gone.start, before=gone.stop)
                 sending.dropped = len(gone)
 
-    def _complete(self, sending: _Sending) -> None:
-        """Send the artifacts of an attempt whose output is sent."""
-        for artifact in sending.artifacts:
-            if not sending.is_new and self._is_there(sending.attempt, artifact):
-                continue
-            pieces = self._copied(sending.attempt, artifact)
-            if pieces:
-                self._outputs.append(pieces, host=self._host)
+    def _complete(self, sending: _Sending) -> bool:
+        """Send a part of the artifacts of an attempt whose output is sent; whether that was the last."""
+        sending.copied = sending.copied or next(sending.copying, None)
+        while sending.copied is None and sending.artifacts:
+            artifact = sending.artifacts[0]
+            if sending.is_new or not self._is_there(sending.attempt, artifact):
+                sending.copying = self._copied(sending.attempt, artifact)
+                sending.copied = next(sending.copying, None)
+            del sending.artifacts[0]
+        if sending.copied is not None:
+            self._outputs.append(sending.copied, host=self._host)
+            sending.copied = None
+            return False
         sending.is_over = True
         if sending.is_reported:
             self.forget(sending.attempt)
         else:
             self._on_sent()
+        return True
 
     def _is_there(self, attempt: AttemptKey, artifact: Artifact) -> bool:
         at = self._outputs.sent(attempt, copy=artifact.copy)
-        return at.seq * PIECE_BYTES + at.size == artifact.size
+        return at.seq * self._outputs.limits.piece_bytes + at.size == artifact.size
 
-    def _copied(self, attempt: AttemptKey, artifact: Artifact) -> list[Piece]:
-        """The pieces of a copy; none if it is gone or was changed."""
-        try:
-            content = b"".join(read_copy(self._config.attempt_dir(attempt), artifact))
-        except CopyGoneError:
-            return []
-        return [
-            Piece(attempt, artifact.copy, start // PIECE_BYTES, content[start : start + PIECE_BYTES])
-            for start in range(0, len(content), PIECE_BYTES)
-        ]
+    def _copied(self, attempt: AttemptKey, artifact: Artifact) -> Iterator[list[Piece]]:
+        """The pieces of a copy, some at a time. If it is gone or was changed, its reader will notice."""
+        size, seq, rest = self._outputs.limits.piece_bytes, 0, b""
+        pieces: list[Piece] = []
+        with contextlib.suppress(CopyGoneError):
+            for part in read_copy(self._config.attempt_dir(attempt), artifact):
+                rest += part
+                while len(rest) >= size:
+                    pieces.append(Piece(attempt, artifact.copy, seq, rest[:size]))
+                    rest, seq = rest[size:], seq + 1
+                    if len(pieces) * size >= MOST_PIECES * PIECE_BYTES:
+                        yield pieces
+                        pieces = []
+        if rest:
+            pieces.append(Piece(attempt, artifact.copy, seq, rest))
+        if pieces:
+            yield pieces

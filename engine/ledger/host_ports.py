@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 from engine.core.hosts import Delivery, Host, Leader, Offer
 from engine.core.lifecycle import AttemptKey, Outcome
-from engine.core.pieces import Piece, Whereabouts
+from engine.core.pieces import CopyLimits, Piece, Whereabouts
 from engine.ports import Pieces
 from jobfile.model.namedtuple import NamedTuple
 
@@ -29,6 +29,10 @@ class Place(NamedTuple):
     def without_password(self, text: str) -> str:
         """A text of the server, or of a library, without the password."""
         return text.replace(self.password, HIDDEN) if self.password else text
+
+
+OUTPUTS: Final = "outputs"
+"""The key of the ledger's note about the object store of outputs; empty if they are in its own table."""
 
 
 class Leadership(Protocol):
@@ -153,6 +157,9 @@ class Holding(Protocol):
 class Outputs(Pieces, Protocol):
     """What attempts wrote and kept, for all hosts: in pieces. They are deleted together with their run."""
 
+    limits: CopyLimits
+    """Which artifacts have room."""
+
     def append(self, pieces: Sequence[Piece], *, host: str) -> None:
         """Store pieces of attempts that this host has or had. One that is there stays, or grows.
 
@@ -228,8 +235,12 @@ class SharedLedger(Protocol):
     hosts: Hosts
     deliveries: Deliveries
     holding: Holding
-    outputs: Outputs
     hints: Hints
+
+    @property
+    def outputs(self) -> Outputs:
+        """Where outputs are kept, as the ledger says now."""
+        ...
 
     def place_for(self, name: str, *, table: str, make: Callable[[], str]) -> Place:
         """A schema of its own, beside the ledger, for the tables of another project.

@@ -14,7 +14,7 @@ from engine.core.extras import not_installed
 if TYPE_CHECKING:
     from engine.core.records import Examination
     from engine.ledger.copy_ports import Copyable
-    from engine.ledger.host_ports import SharedLedger
+    from engine.ledger.host_ports import Outputs, SharedLedger
     from engine.ledger.ports import View
     from engine.ledger.reader_ports import Reader
     from engine.ledger.store_ports import Store
@@ -56,6 +56,15 @@ def open_shared(url: str) -> "SharedLedger":
         )
     shared: SharedLedger = _postgres().open_shared(url)
     return shared
+
+
+def open_objects(url: str) -> "Outputs":
+    """Open an object store for outputs. Raises JobfileError when that is not possible here."""
+    try:
+        from engine.ledger.objects import ObjectOutputs  # noqa: PLC0415  an extra, and start-up time
+    except ImportError as error:
+        raise not_installed("outputs in an object store need", error, extra="objects") from error
+    return ObjectOutputs(url)
 
 
 def open_view(url: str) -> "View":

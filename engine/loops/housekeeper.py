@@ -1,10 +1,12 @@
 """Loop: retention. It records late results, deletes old runs, compresses outputs and checks disk space."""
 
+import contextlib
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 from engine.config import EngineConfig
+from engine.core.errors import OutputsUnavailableError
 from engine.core.events import DiskHeld, DiskReleased, Event, OutputsDropped, RunResolved, RunsPruned
 from engine.core.lifecycle import AttemptState, Run, RunState, TriggerKind
 from engine.core.outputs import outputs_of
@@ -88,7 +90,8 @@ class Housekeeper:
                 self._sweeper.sweep()  # of runs whose folders an engine had no time to delete
                 if counts:
                     self.drop_outputs()
-                    self.drop_pieces()
+                    with contextlib.suppress(OutputsUnavailableError):
+                        self.drop_pieces()
         if not is_more:
             self._looks += 1
         return MORE_SECONDS if is_more else LOOK_SECONDS
@@ -136,6 +139,7 @@ class Housekeeper:
         # its folder would promise an output that is gone.
         for run in gone:
             run_folders.remove_run(self._config.run_dir(run.id), left[run.id])
+            self._drop_pieces_of(run.id, logs=True)
         if gone:
             self._journal.report(RunsPruned(count=len(gone)))
         return bool(gone)
@@ -208,16 +212,23 @@ class Housekeeper:
         seq, count, dropped = self._store.past.number(_PIECES_DROPPED), 0, 0
         before = self._clock.now() - KEEP_OUTPUT_FOR
         while dropped < over and (found := self._store.past.recorded_after(seq, before=before, limit=BATCH)):
+            for seq, run in found:  # noqa: B007  so far it has come
+                if run.state.is_final:
+                    size = pieces.drop(run.id, logs=True)
+                    count, dropped = count + bool(size), dropped + size
+                if dropped >= over:
+                    break
             with self._store.transaction():
-                for seq, run in found:  # noqa: B007  so far it has come
-                    if run.state.is_final:
-                        size = pieces.drop(run.id, logs=True)
-                        count, dropped = count + bool(size), dropped + size
-                    if dropped >= over:
-                        break
                 self._store.past.note(_PIECES_DROPPED, str(seq))
         if dropped:
             self._journal.report(OutputsDropped(count=count, bytes=dropped))
+
+    def _drop_pieces_of(self, run_id: str, *, logs: bool) -> None:
+        """Delete what hosts have sent of a run; an object store that is away keeps it by its own rules."""
+        pieces = self._store.pieces
+        if pieces is not None:
+            with contextlib.suppress(OutputsUnavailableError):
+                pieces.drop(run_id, logs=logs)
 
     def drop_artifacts(self) -> None:
         """Delete the copies of artifacts of runs that ended long ago. First it is noted, as in `prune`."""
@@ -227,15 +238,13 @@ class Housekeeper:
         )
         if not found:
             return
-        pieces = self._store.pieces
         with self._store.transaction():
             for run in found:
                 self._store.artifacts.drop(run.id, now=now)
-                if pieces is not None:
-                    pieces.drop(run.id, logs=False)
         for run in found:
             for attempt in self._store.past.attempts(run.id):
                 run_folders.remove(run_folders.artifacts_of(self._config.attempt_dir(attempt.key)))
+            self._drop_pieces_of(run.id, logs=False)
 
     def watch_disk(self) -> None:
         """Hold starts while disk space is low: the rest is for running jobs,

@@ -47,6 +47,9 @@ STARTED = (RunState.RUNNING, RunState.CANCELLING)
 MAX_ASKS = 20
 """How often one turn asks again for what may start: many skipped runs must not make it long."""
 
+PASSED_OVER = 1_000
+"""How many startable runs for which no host has a place may be passed over, to find one that has one."""
+
 MAX_WAITING = 10_000
 """Maximum number of startable runs in which a command without an engine looks for those that it serves."""
 
@@ -342,7 +345,13 @@ class Worker:
         if room <= 0:
             return ()
         if self._serves is None:
-            return self._store.startable(now=now, limit=room, is_catchup=is_catchup)
+            found = self._store.startable(now=now, limit=room, is_catchup=is_catchup)
+            chosen = self._executor.chosen(found)
+            if len(chosen) < len(found):  # there is no place for some, and perhaps for others behind them
+                limit = room + PASSED_OVER
+                found = self._store.startable(now=now, limit=limit, is_catchup=is_catchup)
+                chosen = self._executor.chosen(found)
+            return tuple(chosen)[:room]
         # Nobody starts what waits before them, so free slots are no measure of what a command may look at.
         found = self._store.startable(now=now, limit=MAX_WAITING, is_catchup=is_catchup, ahead=MAX_WAITING)
         return tuple(run for run in found if self._serves(run))[:room]

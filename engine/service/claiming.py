@@ -9,8 +9,7 @@ from typing import Final
 
 from engine.config import EngineConfig
 from engine.core.errors import EngineRunningError
-from engine.core.hosts import HOME, HOME_OF_HOSTS
-from engine.core.records import SILENT
+from engine.core.records import HOME, HOME_OF_HOSTS, SILENT
 from engine.host.home import Home, home_of, keep_home
 from engine.ledger.store_ports import Store
 

@@ -10,6 +10,7 @@ from engine.core.errors import JobfileError
 from engine.core.events import HostStarted, HostStopped, LoopFailed
 from engine.core.hosts import Host, queues_of
 from engine.core.lifecycle import AttemptKey
+from engine.core.pieces import LOG
 from engine.execution.launcher_client import ProcessLauncher
 from engine.execution.run_folders import make_runs_dir
 from engine.host.hardening import allow_many_files, settle_in
@@ -25,8 +26,8 @@ from engine.hosts.lead import RETRY_SECONDS as RENEWAL_RETRY
 from engine.hosts.outputs import OutputSender
 from engine.hosts.settings import HostSettings
 from engine.hosts.shared_clock import SharedClock
-from engine.ledger.host_ports import LEADER
-from engine.ledger.opening import open_ledger, open_shared, open_view
+from engine.ledger.host_ports import LEADER, OUTPUTS
+from engine.ledger.opening import open_ledger, open_objects, open_shared, open_view
 from engine.ports import Clock, Journal
 from engine.service.threads import Threads
 from jobfile import __version__
@@ -51,9 +52,13 @@ class HostService:
         name: str,
         labels: Sequence[str],
         slots: int,
+        outputs: str,
         ended: threading.Event,
     ) -> None:
-        """Take the state folder, and connect to the ledger. `ended` is set to request the end."""
+        """Take the state folder, and connect to the ledger. `ended` is set to request the end.
+
+        `outputs` is the URL of an object store for all hosts; empty to leave it as the ledger has it.
+        """
         umask = settle_in()
         make_state_dir(config.state_dir)
         self._lock = EngineLock.take(config.state_dir, HOLDER)
@@ -73,17 +78,12 @@ class HostService:
         self._shared = open_shared(config.ledger_url)
         self._renewals = open_shared(config.ledger_url)
         self._sending = open_shared(config.ledger_url)
+        if outputs:
+            self._place_outputs(outputs)
         self._clock = SharedClock(clock, self._renewals.hosts.now)
         self._carrier = make_carrier(settings.carrier, self._shared)
         self.me: Final = _host(config, name, labels, slots)
-        self._sender = OutputSender(
-            self._sending.outputs,
-            config=config,
-            clock=clock,
-            host=self.me.id,
-            wake=lambda: self.threads.wake("outputs"),
-            on_sent=lambda: self.threads.wake("host"),
-        )
+        self._sender = self._make_sender(clock)
         self._hosting = Hosting(
             me=self.me,
             shared=self._shared,
@@ -139,6 +139,24 @@ class HostService:
     def _revision_of(self, generation: int) -> str:
         found = self._view.generation(generation)
         return "" if found is None else found.revision
+
+    def _make_sender(self, clock: Clock) -> OutputSender:
+        return OutputSender(
+            self._sending.outputs,
+            config=self._config,
+            clock=clock,
+            host=self.me.id,
+            wake=lambda: self.threads.wake("outputs"),
+            on_sent=lambda: self.threads.wake("host"),
+        )
+
+    def _place_outputs(self, url: str) -> None:
+        """Note where all hosts keep outputs. Raises JobfileError for a store that cannot be reached."""
+        if self._store.past.fact(OUTPUTS, default="") == url:
+            return
+        open_objects(url).sent(AttemptKey(new_run_id(), 1), copy=LOG)
+        with self._store.transaction():
+            self._store.past.note(OUTPUTS, url)
 
     def _renew(self) -> float:
         wait = self._hosting.renew()

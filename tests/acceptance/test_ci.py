@@ -27,7 +27,8 @@ def said_by(*arguments: str | Path, folder: Path, **environ: str) -> tuple[int, 
     return done.returncode, done.stdout + done.stderr
 
 
-def test_the_hook_finds_mistakes_before_a_commit(tmp_path: Path) -> None:
+def test_the_hook_finds_mistakes_before_a_commit(tmp_path_factory: pytest.TempPathFactory) -> None:
+    tmp_path = tmp_path_factory.mktemp("hook")  # not on a disk: thousands of files are installed
     folder = tmp_path / "repository"
     folder.mkdir()
     (folder / "jobs.yaml").write_text(BAD)

@@ -42,8 +42,10 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 else:
                     place.mkdir(parents=True, exist_ok=True)
                     shutil.copy(path, place)
+    assert "pip wheel --no-cache-dir --no-deps --no-build-isolation" in DOCKERFILE.read_text(), "as here"
     install = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--disable-pip-version-check"]
-    subprocess.run([*install, "--target", str(folder / "lib"), str(folder / "src")], check=True)
+    where = ["--no-build-isolation", "--no-compile", "--target", str(folder / "lib"), str(folder / "src")]
+    subprocess.run([*install, *where], check=True)
     return folder / "lib"
 
 

@@ -24,7 +24,11 @@ jobs:
       echo first
       while [ ! -e go ]; do sleep 0.05; done
       echo last
-    env: {TOLD: yes}
+  large:
+    artifacts: [large.bin]
+    run: |
+      head --bytes 3000000 /dev/urandom > "$JOBFILE_RUN_DIR/large.bin"
+      echo in the store
 """
 SECRET = "correct-horse-battery"
 OUTPUT = b"a\0b\377 it is ***\nfirst\nlast\n"
@@ -34,6 +38,7 @@ def test_output_and_files_of_a_run_are_read_on_another_host(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here, there = tmp_path / "here", tmp_path / "there"
+    objects = tmp_path / "objects"
     for folder in (here, there):
         folder.mkdir()
         put(folder, JOBS)
@@ -53,6 +58,14 @@ def test_output_and_files_of_a_run_are_read_on_another_host(
         assert say(there, "artifacts", "talk", "--to", "copied").returncode == 0
         assert (there / "copied" / "kept.bin").read_bytes() == b"\0\1\2 kept"
         assert not (there / ".jobfile" / "runs").exists()
+        assert end(host) == 0
+        host = start(here, "--role", "all", "--apply", "auto", "--outputs", f"file://{objects}")
+        run = say(there, "run", "large", "--detach").stdout.strip()
+        until(lambda: say(there, "wait", run).returncode == 0, "its end, when a scheduler leads")
+        assert say_bytes(there, "logs", "large") == b"in the store\n"
+        assert say_bytes(there, "logs", "talk") == OUTPUT, "what was in the ledger is still there"
+        assert say(there, "artifacts", "large", "--to", "copied").returncode == 0
+        assert (there / "copied" / "large.bin").stat().st_size == 3_000_000
         assert end(host) == 0
         assert SECRET.encode() not in _everything(server)
 

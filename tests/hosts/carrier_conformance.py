@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from engine.core.errors import JobfileError, StoreUnavailableError
+from engine.core.errors import JobfileError, StoreRefusedError, StoreUnavailableError
 from engine.core.hosts import Offer, queues_of
 from engine.core.lifecycle import AttemptKey
 from engine.hosts.carrier import Carrier
@@ -406,6 +406,27 @@ def test_tables_are_made_once_in_a_schema_of_their_own(made: Made, server: Serve
 
     with ThreadPoolExecutor(4) as pool:
         assert [*pool.map(make, range(4))] == [None] * 4
+
+
+def test_a_user_who_may_make_no_schema_is_refused_with_what_to_do(
+    made: Made, database: str, worker_id: str
+) -> None:
+    user = f"{worker_id}-{made.name}-user"
+    url = f"{database.replace('jobfile@', f'{user}@')}&options=-csearch_path%3D%22{user}%22"
+    with closing(superuser(database)) as db:
+        db.execute(f'drop role if exists "{user}"')
+        db.execute(f'create role "{user}" login')
+        db.execute(f'create schema "{user}" authorization "{user}"')
+        open_ledger(url).close()
+        with closing(open_shared(url)) as shared:
+            with pytest.raises(StoreRefusedError) as told:
+                make_carrier(made.name, shared)
+            assert f'ask an administrator:  grant create on database "{db.info.dbname}" to "{user}"' in str(
+                told.value
+            )
+            said = str(told.value).rpartition("or  ")[2]
+            db.execute(said)
+            make_carrier(made.name, shared).close()
 
 
 ODD = ["one", 'A "Name", 1%2', "long" * 15]

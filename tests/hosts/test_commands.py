@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from engine.answers.hosts import fleet_to_text, make_fleet
-from engine.core.hosts import HOME
 from engine.core.lifecycle import Lost, RunState
 from engine.core.reasons import Reason
+from engine.core.records import HOME
 from engine.host.clock import SystemClock
 from engine.host.home import Home
 from engine.ledger.outcome_text import outcome_to_text
@@ -118,7 +118,6 @@ def test_hosts_are_shown_with_what_they_run(
     assert (found["slots"], found["used_slots"]) == (4, 3)
     assert [(one["job"], one["can_be_taken"], one["seconds"]) for one in found["waiting_attempts"]] == [
         ("never", False, 11.0),
-        ("train", True, 3.0),
     ]
     assert found["leader"]["host"] == "a"
     assert found["leader"]["leads"]
@@ -219,7 +218,7 @@ def test_status_knows_the_leader_and_the_hosts(
     found = asked("status", "--json").json
     fits(found, "status")
     about = found["hosts"]
-    assert (about["there"], about["silent"], about["waiting"], about["not_takeable"]) == (2, ["c"], 2, 1)
+    assert (about["there"], about["silent"], about["waiting"], about["not_takeable"]) == (2, ["c"], 1, 1)
     assert found["engine"]["running"]
     world.clock.advance(seconds=3600)
     assert not asked("status", "--json").json["engine"]["running"], "its lead is over"
@@ -366,3 +365,33 @@ def test_attempts_of_deleted_runs_are_counted(world: HostsWorld, asked: Asked) -
     world.db("update delivery set run_id = 'f' || substr(run_id, 2)")
     assert world.view.hosts is not None
     assert world.view.hosts.without_run() == 1
+
+
+def test_a_run_that_is_requested_waits_for_no_engine_here_if_one_leads_elsewhere(
+    world: HostsWorld, asked: Asked
+) -> None:
+    assert asked("run", "good", "--detach").err == ""
+    world.clock.advance(seconds=3601)
+    assert asked("run", "good", "--detach").err.startswith("no engine is running: run ")
+
+
+def test_a_reader_needs_no_right_to_write(world: HostsWorld, asked: Asked) -> None:
+    world.db("drop role if exists reader")
+    world.db("create role reader login")
+    world.db("grant select on all tables in schema public to reader")
+    try:
+        url = f"{world.url}&user=reader" if "?" in world.url else f"{world.url}?user=reader"
+        said = asked("hosts", "--store", url)
+        assert (said.code, said.err) == (0, "")
+        assert "leader  a, term 1" in said.out
+        assert asked("hosts", "drain", "a", "--store", url).code != 0
+        assert asked("hosts", "--json").json["hosts"][0]["state"] == "up"
+    finally:
+        world.db("drop owned by reader")
+        world.db("drop role reader")
+
+
+def test_a_name_cannot_control_the_terminal(world: HostsWorld, asked: Asked) -> None:
+    world.db("update host set name = %s where name = 'a'", ["a\x1b[31m"])
+    assert "\x1b" not in asked("hosts").out + asked("status").out
+    assert "\x1b" not in asked("hosts", "drain", "a\x1b[31m").out

@@ -1,5 +1,6 @@
 """What the leader and its hosts do together, when all goes well and when it does not."""
 
+from collections import Counter
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
@@ -183,3 +184,51 @@ def rings(world: HostsWorld, heard: "Queue[str]") -> bool:
             pass
         return True
     return False
+
+
+LABELS = """
+version: 1
+jobs:
+  train: {run: 'true', runs_on: gpu, concurrency: {limit: 9}}
+  plain: {run: 'true', concurrency: {limit: 9}}
+"""
+
+
+def test_runs_for_a_host_that_is_full_keep_none_from_other_hosts(tmp_path: Path) -> None:
+    world = HostsWorld(tmp_path, LABELS, hosts=[])
+    gpu, other = world.add("gpu", slots=1, labels=("gpu",)), world.add("other", slots=2)
+    for _ in range(4):
+        world.run_by_hand("train")
+    for _ in range(4):
+        world.run_by_hand("plain")
+    world.pass_time(seconds=2)
+    assert len(gpu.launcher.running()) == 1
+    assert len(other.launcher.running()) == 2
+    states = Counter(run.state for run in world.runs("train"))
+    assert states == {RunState.RUNNING: 1, RunState.QUEUED: 3}, "no attempt waits for a place"
+    other.finish()
+    world.pass_time(seconds=2)
+    assert Counter(run.state for run in world.runs("plain"))[RunState.SUCCEEDED] == 2
+    gpu.finish()
+    world.pass_time(seconds=2)
+    assert len(gpu.launcher.executed) == 2
+    world.check_once()
+
+
+def test_a_host_that_is_gone_and_deliveries_of_deleted_runs_are_forgotten(tmp_path: Path) -> None:
+    world = HostsWorld(tmp_path, JOBS, hosts=["a", "b"])
+    world.run_by_hand("once")
+    world.turn()
+    for host in world.hosts.values():
+        host.finish()
+    world.pass_time(seconds=3)
+    world.hosts["b"].hosting.end()
+    world.hosts["b"].is_frozen = True
+    [run] = world.runs("once")
+    with world.store.transaction():
+        assert world.store.past.prune([run], now=world.clock.now())
+    world.clock.advance(seconds=25 * 3600)
+    world.hosts["a"].hosting.renew()
+    world.turn()
+    assert [host.name for host in world.shared.hosts.all()] == ["a"]
+    assert world.shared.deliveries.of_runs([run.id]) == []

@@ -11,19 +11,23 @@ from pathlib import Path
 import pytest
 
 from engine.core.artifacts import KeptArtifact
+from engine.core.errors import OutputsUnavailableError
 from engine.core.lifecycle import Artifact, AttemptKey, Ended
-from engine.core.pieces import MAX_COPY_BYTES, PIECE_BYTES, Whereabouts
+from engine.core.pieces import IN_LEDGER, PIECE_BYTES, Whereabouts
 from engine.execution.artifact_files import CopyGoneError, read_copy
 from engine.execution.attempt_output import AttemptOutput, output_of
 from engine.execution.output_pieces import pieces_after
+from engine.execution.output_text import tail_of
 from engine.execution.output_windows import find_lines, read_window
 from engine.execution.run_folders import artifacts_of, compress_attempt
 from engine.hosts.outputs import END_SECONDS, MOST_PIECES, SEND_SECONDS
+from engine.ledger.host_ports import OUTPUTS
 from engine.loops.housekeeper import Housekeeper
 from engine.supervisor.output import HEAD_BYTES, SEGMENT_BYTES, SEGMENTS_KEPT, OutputTail
 from engine.supervisor.storing import OutputFiles
 from engine.testing import KeptJournal
 from tests.hosts.world import FakeHost, HostsWorld
+from tests.web.site import Web
 
 JOBS = """
 version: 1
@@ -46,8 +50,11 @@ class NoMask:
 class Talk:
     """A run that executes on the host `a`, whose output the test writes as a supervisor does."""
 
-    def __init__(self, folder: Path) -> None:
-        self.world = HostsWorld(folder, JOBS, hosts=["a"])
+    def __init__(self, folder: Path, objects: str = "") -> None:
+        self.world = HostsWorld(folder, JOBS, hosts=[])
+        with self.world.store.transaction():
+            self.world.store.past.note(OUTPUTS, objects)
+        self.world.add("a")
         self.run = self.world.run_by_hand("talk")
         self.world.turn()
         self.key = AttemptKey(self.run.id, 1)
@@ -82,14 +89,20 @@ class Talk:
 
 
 @pytest.fixture
-def talk(tmp_path: Path) -> Talk:
-    return Talk(tmp_path)
+def talk(tmp_path: Path, request: pytest.FixtureRequest) -> Talk:
+    is_in_objects = getattr(request, "param", "") == "objects"
+    return Talk(tmp_path, (tmp_path / "objects").as_uri() if is_in_objects else "")
+
+
+IN_BOTH = pytest.mark.parametrize("talk", ["table", "objects"], indirect=True)
+"""In the ledger's own table, and in an object store."""
 
 
 def noise(size: int, *, seed: int = 1) -> bytes:
     return random.Random(seed).randbytes(size)
 
 
+@IN_BOTH
 def test_output_is_read_elsewhere_as_it_comes_whatever_its_bytes_are(talk: Talk) -> None:
     tail, seen = talk.elsewhere().tail(), b""
     assert tail.read() == b""
@@ -102,6 +115,7 @@ def test_output_is_read_elsewhere_as_it_comes_whatever_its_bytes_are(talk: Talk)
     assert talk.elsewhere().stored_bytes() == AttemptOutput(talk.folder).stored_bytes() == len(seen)
 
 
+@IN_BOTH
 def test_an_end_is_reported_when_all_output_is_there(talk: Talk) -> None:
     talk.files.write(noise(HEAD_BYTES + 5 * PIECE_BYTES))
     talk.finish()
@@ -131,6 +145,7 @@ def test_a_server_that_takes_no_output_delays_the_report_of_an_end_by_a_bounded_
     assert talk.there() == b"late\n"
 
 
+@IN_BOTH
 def test_while_the_server_is_away_a_job_prints_and_all_of_it_comes_later(talk: Talk) -> None:
     talk.files.write(b"before\n")
     talk.world.pass_time(seconds=1)
@@ -152,6 +167,7 @@ def test_an_answer_that_is_lost_is_repeated_without_harm(talk: Talk) -> None:
     assert talk.there() == talk.here()
 
 
+@IN_BOTH
 def test_a_process_that_is_killed_in_the_middle_goes_on_where_it_was(talk: Talk) -> None:
     talk.files.write(noise(PIECE_BYTES + 10))
     talk.world.pass_time(seconds=1)
@@ -163,6 +179,7 @@ def test_a_process_that_is_killed_in_the_middle_goes_on_where_it_was(talk: Talk)
     assert talk.there() == talk.here()
 
 
+@IN_BOTH
 def test_what_was_not_sent_before_the_report_is_sent_by_the_next_process(talk: Talk) -> None:
     talk.a.network.breaks = {"append"}
     talk.files.write(b"late\n")
@@ -177,6 +194,7 @@ def test_what_was_not_sent_before_the_report_is_sent_by_the_next_process(talk: T
     assert content_of(talk, kept) == b"content"
 
 
+@IN_BOTH
 def test_a_flood_keeps_its_start_and_its_end_as_its_files_do(talk: Talk) -> None:
     for number in range(HEAD_BYTES // SEGMENT_BYTES + 2 * SEGMENTS_KEPT + 2):
         talk.files.write(noise(4096, seed=number) * (SEGMENT_BYTES // 4096))
@@ -209,6 +227,7 @@ def test_a_reader_that_is_overtaken_by_a_flood_reads_on_after_a_line_about_it(ta
     assert len(new.splitlines()[-1]) == SEGMENTS_KEPT * SEGMENT_BYTES
 
 
+@IN_BOTH
 def test_parts_of_a_long_output_are_found_elsewhere(talk: Talk) -> None:
     talk.files.write(b"".join(b"line %d\n" % number for number in range(30_000)))
     talk.world.pass_time(seconds=2)
@@ -249,9 +268,9 @@ def content_of(talk: Talk, artifact: Artifact) -> bytes:
 
 def test_small_artifacts_are_read_elsewhere_and_large_ones_say_where_they_are(talk: Talk) -> None:
     (shelf := artifacts_of(talk.folder)).mkdir()
-    small = [b"", b"\0", noise(MAX_COPY_BYTES)]
+    small = [b"", b"\0", noise(IN_LEDGER.copy_bytes)]
     copies = [a_copy(shelf, copy, content) for copy, content in enumerate(small, start=1)]
-    large = a_copy(shelf, 9, noise(MAX_COPY_BYTES + 1))
+    large = a_copy(shelf, 9, noise(IN_LEDGER.copy_bytes + 1))
     changed = a_copy(shelf, 10, b"as recorded")
     (shelf / "10").write_bytes(b"as changed.")
     talk.finish(*copies, large, changed)
@@ -261,6 +280,38 @@ def test_small_artifacts_are_read_elsewhere_and_large_ones_say_where_they_are(ta
     for one in (large, changed):
         with pytest.raises(CopyGoneError, match="on the host that executed the attempt"):
             content_of(talk, one)
+
+
+@pytest.mark.parametrize("talk", ["objects"], indirect=True)
+def test_an_object_store_has_room_for_large_artifacts(talk: Talk) -> None:
+    (shelf := artifacts_of(talk.folder)).mkdir()
+    content = noise(20 * 2**20)
+    large, empty = a_copy(shelf, 1, content), a_copy(shelf, 2, b"")
+    talk.finish(large, empty)
+    talk.world.pass_time(seconds=5)
+    assert talk.state() == "succeeded"
+    assert content_of(talk, large) == content
+    assert content_of(talk, empty) == b""
+
+
+def test_output_in_the_table_is_still_read_when_hosts_use_an_object_store(talk: Talk, tmp_path: Path) -> None:
+    talk.files.write(b"in the table\n")
+    talk.finish()
+    talk.world.pass_time(seconds=3)
+    with talk.world.store.transaction():
+        talk.world.store.past.note(OUTPUTS, (tmp_path / "objects").as_uri())
+    assert AttemptOutput(ELSEWHERE, talk.key, talk.world.store.pieces).tail().read() == b"in the table\n"
+
+
+@pytest.mark.parametrize("talk", ["objects"], indirect=True)
+def test_an_object_store_that_is_away_hides_only_the_output(talk: Talk, tmp_path: Path) -> None:
+    talk.files.write(b"out of reach\n")
+    talk.world.pass_time(seconds=1)
+    (tmp_path / "objects").rename(tmp_path / "gone")
+    (tmp_path / "objects").write_text("not a folder")
+    with pytest.raises(OutputsUnavailableError, match=r"the outputs in file:///.*/objects cannot be reached"):
+        talk.elsewhere().tail().read()
+    assert tail_of(talk.elsewhere(), count=3) == ()
 
 
 def kept(talk: Talk) -> tuple[KeptArtifact, ...]:
@@ -288,7 +339,13 @@ def ended_long_ago(talk: Talk, *, days: float) -> None:
     talk.world.clock.advance(seconds=timedelta(days=days).total_seconds())
 
 
+@IN_BOTH
 def test_pieces_are_deleted_with_their_run(talk: Talk) -> None:
+    prune(talk)
+    assert talk.pieces.total_bytes() == 0
+
+
+def prune(talk: Talk) -> None:
     ended_long_ago(talk, days=100)
     talk.world.run_by_hand("talk")  # the newest success of a job stays
     talk.world.pass_time(seconds=3)
@@ -296,12 +353,16 @@ def test_pieces_are_deleted_with_their_run(talk: Talk) -> None:
     talk.world.pass_time(seconds=3)
     with housekeeping(talk, keep_days=90) as housekeeper:
         assert housekeeper.prune(counts=False)
-    assert talk.pieces.total_bytes() == 0
+
+
+def test_of_a_run_that_is_gone_nothing_is_stored(talk: Talk) -> None:
+    prune(talk)
     talk.files.write(b"late")
     talk.pieces.append(pieces_after(talk.folder, talk.key, Whereabouts(), most=9), host="a")
     assert talk.pieces.total_bytes() == 0
 
 
+@IN_BOTH
 def test_copies_are_deleted_earlier_than_output(talk: Talk) -> None:
     ended_long_ago(talk, days=40)
     [one] = kept(talk)
@@ -313,6 +374,7 @@ def test_copies_are_deleted_earlier_than_output(talk: Talk) -> None:
         content_of(talk, one.artifact)
 
 
+@IN_BOTH
 def test_of_too_many_bytes_those_of_the_oldest_runs_are_deleted(talk: Talk) -> None:
     ended_long_ago(talk, days=1)
     with housekeeping(talk, keep_bytes=10 * PIECE_BYTES) as housekeeper:
@@ -322,3 +384,49 @@ def test_of_too_many_bytes_those_of_the_oldest_runs_are_deleted(talk: Talk) -> N
         housekeeper.drop_pieces()
     assert talk.pieces.total_bytes() == 0
     assert talk.world.store.run(talk.run.id) is not None
+
+
+@pytest.fixture
+def web(talk: Talk) -> Iterator[Web]:
+    made = Web(talk.folder.parents[3], JOBS, world=talk.world)
+    yield made
+    made.close()
+
+
+@IN_BOTH
+def test_the_page_and_the_api_of_any_host_have_output_and_files(talk: Talk, web: Web) -> None:
+    text = b"".join(b"line %d\n" % number for number in range(20_000))
+    talk.files.write(text)
+    (shelf := artifacts_of(talk.folder)).mkdir()
+    talk.finish(a_copy(shelf, 1, content := b"kept " * PIECE_BYTES))
+    while talk.state() == "running":
+        talk.world.pass_time(seconds=0.1)
+    of_run = f"/api/v1/runs/{talk.run.id}"
+    assert web.owner(f"{of_run}/output").text == text.decode()
+    part = web.owner(f"{of_run}/output", range="bytes=70000-70009")
+    assert (part.status, part.text) == (206, text[70_000:70_010].decode())
+    assert web.owner(f"{of_run}/artifacts/1").text == content.decode()
+    assert "line 19999" in web.owner(f"{of_run}/logs?tail=2", accept="text/plain").text
+    assert "line 19999" in web.owner(f"/runs/{talk.run.id}", accept="text/html").text
+
+
+@pytest.mark.parametrize("talk", ["objects"], indirect=True)
+def test_the_page_of_a_run_says_that_the_object_store_is_away(talk: Talk, web: Web, tmp_path: Path) -> None:
+    talk.files.write(b"out of reach\n")
+    talk.world.pass_time(seconds=1)
+    (tmp_path / "objects").rename(tmp_path / "gone")
+    (tmp_path / "objects").write_text("not a folder")
+    got = web.owner(f"/runs/{talk.run.id}", accept="text/html")
+    assert got.status == 200
+    assert "cannot be reached" in got.text
+    assert web.owner(f"/api/v1/runs/{talk.run.id}/logs").status == 503
+
+
+@pytest.mark.parametrize("talk", ["objects"], indirect=True)
+def test_an_object_store_that_is_away_stops_no_deletion(talk: Talk, tmp_path: Path) -> None:
+    ended_long_ago(talk, days=40)
+    (tmp_path / "objects").rename(tmp_path / "gone")
+    (tmp_path / "objects").write_text("not a folder")
+    with housekeeping(talk, keep_artifacts_days=30) as housekeeper:
+        housekeeper.drop_artifacts()
+    assert not any(one.has_copy for one in kept(talk))

@@ -50,7 +50,7 @@ def test_the_metrics_have_the_hosts(web: Web) -> None:
         'jobfile_host_up{host_name="a"} 1.0',
         'jobfile_host_up{host_name="c"} 0.0',
         'jobfile_host_used_slots{host_name="a"} 2.0',
-        'jobfile_deliveries{state="offered"} 2.0',
+        'jobfile_deliveries{state="offered"} 1.0',
         "jobfile_deliveries_oldest_offered_seconds 11.0",
         "jobfile_leader_term 1.0",
     ):

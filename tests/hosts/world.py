@@ -14,8 +14,9 @@ from typing import Any
 import psycopg
 
 from engine.core.errors import StoreUnavailableError
-from engine.core.hosts import HOME, Host, Leases, Offer, queue_of, queues_of
+from engine.core.hosts import Host, Leases, Offer, queue_of, queues_of
 from engine.core.lifecycle import AttemptKey
+from engine.core.records import HOME
 from engine.hosts.executor import Executor
 from engine.hosts.hosting import Hosting
 from engine.hosts.offers import Offers

@@ -149,7 +149,8 @@ def clock_day(zone: str, day: int) -> ClockDay:
     """The day of UTC at this number of days after the epoch."""
     clock = zone_of(zone)
     begin, end = day * DAY - NOT_SPECIAL, (day + 1) * DAY
-    offsets = {offset_at(clock, at) % 60 for at in range(begin, end, 60)}
+    known = {at: offset_at(clock, at) for at in range(begin, end, 60)}
+    offsets = {one % 60 for one in known.values()}
     instants = sorted({at - one for one in offsets for at in range(begin, end + 60, 60)})
     shown: list[tuple[int, int]] = []
     again: set[int] = set()
@@ -159,7 +160,7 @@ def clock_day(zone: str, day: int) -> ClockDay:
     before = offset_at(clock, instants[0])
     local_before = instants[0] + before
     for at in instants:
-        offset = offset_at(clock, at)
+        offset = known[at] if at in known else offset_at(clock, at)
         if 0 < offset - before < NOT_SPECIAL:
             jumped += range(local_before // 60 + 1, -(-(at + offset) // 60))
         before, local_before = offset, at + offset

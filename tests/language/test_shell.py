@@ -29,8 +29,8 @@ SHELLS = (("dash", "sh"), ("bash", "bash"), ("bash --posix", "sh"))
 WARNINGS = {"JF426", "JF427"}
 MARK = "\x1e"
 IS_FULL = bool(os.environ.get("JOBFILE_SHELL_FULL"))
-"""Every script with every value takes minutes; the ordinary run has each eighth value and fewer scripts."""
-SHARE = 1 if IS_FULL else 8
+"""Every script with every value takes minutes; the ordinary run has each sixteenth and fewer scripts."""
+SHARE = 1 if IS_FULL else 16
 EVIL = ("a[$(touch PWNED)]", "$(touch PWNED)", "; touch PWNED", "-va[$(touch PWNED)]", "x\ntouch PWNED")
 """Values that run something in some place where code, a name or arithmetic is read."""
 

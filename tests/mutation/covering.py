@@ -44,6 +44,7 @@ COVERING: Mapping[str, tuple[Group, ...]] = {
         ("engine/core/usual.py", ("tests/engine/test_usual.py",)),
         ("engine/answers/metrics.py", ("tests/engine/test_metrics.py",)),
         ("engine/answers/placing.py", ("tests/hosts/test_commands.py",)),
+        ("engine/answers/invariants/hosts.py", ("tests/hosts/test_commands.py",)),
         ("engine/answers/hosts.py", ("tests/hosts/test_commands.py",)),
         ("engine/core/hosts.py", ("tests/engine/test_hosts.py", "tests/hosts/test_commands.py")),
         ("engine/answers/moved.py", ("tests/cli/test_store.py",)),

@@ -5,7 +5,6 @@ from datetime import datetime
 
 from engine.answers.findings import Finding, limited
 from engine.answers.invariants.coverage import REPORT_IT, check_coverage
-from engine.answers.invariants.hosts import check_deliveries
 from engine.answers.invariants.liveness import check_liveness
 from engine.answers.invariants.order import check_order
 from engine.answers.invariants.rows import check_rows
@@ -25,6 +24,8 @@ def check_invariants(view: View, *, now: datetime, is_running: bool, max_running
             check_liveness(view, now=now, is_running=is_running, max_running=max_running)
         )
         if view.hosts is not None and view.hosts.are_sharing():
+            from engine.answers.invariants.hosts import check_deliveries  # noqa: PLC0415  start-up time: only with a server
+
             yield from _as_far_as_it_can(limited(check_deliveries(view, view.hosts)))
         yield from _as_far_as_it_can(check_order(view.soundness))
         yield from _as_far_as_it_can(check_stories(view, now=now))

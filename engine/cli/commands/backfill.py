@@ -23,7 +23,6 @@ from engine.cli.place import json_option, place_options, why_option
 from engine.core.errors import JobfileError
 from engine.core.lifecycle import RunState
 from engine.core.records import Backfill
-from engine.host.lock import is_engine_running
 from engine.host.wake import poke
 from engine.ledger.opening import open_ledger
 from engine.transactions.backfill import STOPPED, begin_backfill, stop_backfill
@@ -111,7 +110,7 @@ def command(
         print_json(wanted_to_json(wanted, recorded))
     elif recorded is not None:
         click.echo(f"backfill {recorded.id} of {job} has begun; to see its progress:  jobfile backfill {job}")
-    if recorded is not None and not is_engine_running(place.state_dir):
+    if recorded is not None and not place.has_engine():
         click.echo("no engine is running: its runs wait for  jobfile up", err=True)
     return GOOD
 

@@ -29,7 +29,6 @@ from engine.cli.output import print_json, print_text, row_width, style_of
 from engine.cli.place import json_option, place_options, why_option
 from engine.cli.which import which_options
 from engine.core.lifecycle import Run
-from engine.host.lock import is_engine_running
 from engine.ledger.ports import View
 from engine.service.presence import presence_at
 from jobfile.model.counts import many
@@ -164,7 +163,7 @@ def _retry_many(place: Place, job: str | None, options: _Many, how: How, *, why:
     elif retried:
         style = style_of()
         print_text(f"\n{retried_to_text(found, retried, width=row_width(), style=style)}", style)
-    if retried and not is_engine_running(place.state_dir):
+    if retried and not place.has_engine():
         click.echo("no engine is running: the new runs wait for  jobfile up", err=True)
     return GOOD
 

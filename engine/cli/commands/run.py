@@ -125,7 +125,7 @@ def _detached(
         print_json(found)
     else:
         click.echo("\n".join(run.id for run in runs))
-    if not is_running and any(run.state is RunState.QUEUED for run in runs):
+    if not is_running and any(run.state is RunState.QUEUED for run in runs) and not place.has_engine():
         waits = f"run {short(runs[0].id)} waits" if len(runs) == 1 else f"{len(runs)} runs wait"
         click.echo(f"no engine is running: {waits} for  jobfile up", err=True)
     return GOOD

@@ -27,6 +27,7 @@ from engine.core.errors import JobfileError, StoreUnwritableError
 from engine.core.traces import is_traced
 from engine.host.clock import SystemClock
 from engine.host.console import Console
+from engine.host.hardening import PARENT, die_with_parent
 from engine.host.lock import lock_holder, make_state_dir
 from engine.host.ownership import refuse_foreign_state
 from engine.host.systemd import Manager
@@ -124,6 +125,13 @@ LOOK_SECONDS = 0.05
     default=None,
     help="How many attempts this host executes at once [default: $JOBFILE_MAX_RUNNING, else 16].",
 )
+@click.option(
+    "--outputs",
+    default=None,
+    metavar="URL",
+    help="Where all hosts keep what their jobs print, and artifacts: s3://BUCKET/PREFIX, gs://, az:// or "
+    "file:// [default: $JOBFILE_OUTPUTS, else in the ledger, where files have at most 1 MiB].",
+)
 @allow_root_option
 @click.option(
     "--json", "form", flag_value="json", default="text", help="Print events as JSON, one object on each line."
@@ -144,6 +152,7 @@ def command(
     host_name: str,
     labels: tuple[str, ...],
     slots: int | None,
+    outputs: str | None,
     accept_rewind: bool,
     mark_missed: bool,
     allows_removals: bool,
@@ -181,7 +190,7 @@ def command(
     signals = _Signals(manager, clock)
     signals.obey()  # first: once the lock is taken, others may signal its holder
     page = page_beside(served_at, place, clock, may_be_root=may_be_root)
-    about = offered(host_name, labels, slots, config, role=role)
+    about = offered(host_name, labels, slots, config, role=role, outputs=outputs)
     part = Part(config, about, signals.ended, manager, duration)
     if role is None:
         _run_engine(part, clock, form, signals, page, stops_jobs=stop_jobs)
@@ -235,6 +244,9 @@ def _run_role(role: str, part: Part, clock: SystemClock, form: Form) -> None:
     if role == ALL:
         run_all(part)
         return
+    parent = part.config.environ.get(PARENT)
+    if parent:  # --role all: a new one could not start while this one is there
+        die_with_parent(int(parent))
     part = part if role == WORKER else part._replace(config=leader_config(part.config))
     make_state_dir(part.config.state_dir)
     outlets = _outlets(part.config, clock, form)

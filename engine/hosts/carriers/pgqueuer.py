@@ -193,7 +193,7 @@ async def _verify(manager: QueueManager) -> None:
             await manager.verify_structure()
     except RuntimeError as error:
         raise StoreRefusedError(
-            "the tables of the queue are those of another version of pgqueuer; drop the schema whose name "
+            "the tables of the queue are those of another version of pgqueuer; remove the schema whose name "
             f"ends with _{NAME}: it has only news, and is made again ({error})"
         ) from error
 

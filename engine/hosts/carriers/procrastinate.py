@@ -100,7 +100,7 @@ class ProcrastinateCarrier:
                     delete_jobs="always",
                     fetch_job_polling_interval=POLL_SECONDS,
                     install_signal_handlers=False,
-                    shutdown_graceful_timeout=WAIT_SECONDS,
+                    shutdown_graceful_timeout=STOP_SECONDS,
                     stalled_worker_timeout=DEAD_SECONDS,
                 )
             )

@@ -5,7 +5,7 @@ import logging
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final  # a coroutine sends and takes what nobody looks at
 
 import psycopg
@@ -20,7 +20,7 @@ LOOK_SECONDS: Final = 0.2
 """How often a host checks whether it shall end."""
 START_SECONDS: Final = 10.0
 """How long a carrier may take to connect and to look at its tables."""
-STOP_SECONDS: Final = 3.0
+STOP_SECONDS: Final = 2.0
 """How long each part of a carrier may take to end. Then its connections are closed under it."""
 SWEEP_SECONDS: Final = 60.0
 """How often a host deletes what dead hosts left in the carrier's tables."""
@@ -98,11 +98,7 @@ class Course:
             loop.run_until_complete(main)
         finally:
             self._pool.shutdown(wait=False, cancel_futures=True)
-            if rest := asyncio.all_tasks(loop):
-                for task in rest:
-                    task.cancel()
-                loop.run_until_complete(asyncio.wait(rest, timeout=STOP_SECONDS))
-            loop.run_until_complete(asyncio.wait_for(loop.shutdown_asyncgens(), STOP_SECONDS))
+            _end_all(loop)
             loop.close()
 
 
@@ -150,6 +146,17 @@ def unavailable(place: Place, error: Exception) -> StoreUnavailableError:
     return StoreUnavailableError(
         f"the queue of the ledger cannot be reached ({place.without_password(said)}); it is retried"
     )
+
+
+def _end_all(loop: asyncio.AbstractEventLoop) -> None:
+    """Cancel every task again and again: it may wait for the server in each step of its own end."""
+    end = loop.time() + STOP_SECONDS
+    while (rest := asyncio.all_tasks(loop)) and loop.time() < end:
+        for task in rest:
+            task.cancel()
+        loop.run_until_complete(asyncio.wait(rest, timeout=LOOK_SECONDS))
+    with suppress(TimeoutError):
+        loop.run_until_complete(asyncio.wait_for(loop.shutdown_asyncgens(), STOP_SECONDS))
 
 
 async def _repeat(sweep: Callable[[], Awaitable[None]]) -> None:

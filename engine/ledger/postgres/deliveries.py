@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from engine.core.hosts import HOME, HOME_OF_HOSTS, Delivery, DeliveryState, Offer
+from engine.core.hosts import Delivery, DeliveryState, Offer
 from engine.core.lifecycle import AttemptKey, Outcome
+from engine.core.records import HOME, HOME_OF_HOSTS
 from engine.ledger.connection import Values
 from engine.ledger.outcome_text import outcome_from_text, outcome_to_text
 from engine.ledger.postgres.connection import PostgresConnection, PostgresRow

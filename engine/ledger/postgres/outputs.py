@@ -4,8 +4,12 @@ import zlib
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from engine.core.errors import OutputsUnavailableError
+from engine.core.extras import not_installed
 from engine.core.lifecycle import AttemptKey
-from engine.core.pieces import PIECE_BYTES, Piece, Whereabouts
+from engine.core.pieces import IN_LEDGER, PIECE_BYTES, Piece, Whereabouts
+from engine.ledger.host_ports import OUTPUTS, Outputs
+from engine.ledger.placed_outputs import PlacedOutputs, UnreachableOutputs
 from engine.ledger.postgres.connection import PostgresConnection
 
 LEVEL: Final = 1
@@ -14,6 +18,8 @@ LEVEL: Final = 1
 
 class PostgresOutputs:
     """Implements `Outputs`, and on a connection of a reader `Pieces`."""
+
+    limits = IN_LEDGER
 
     def __init__(self, db: PostgresConnection) -> None:
         """Use a connection."""
@@ -59,6 +65,28 @@ class PostgresOutputs:
     def total_bytes(self) -> int:
         [row] = self._db.rows("piece.total_bytes")
         return int(row["bytes"])
+
+
+def outputs_of(db: PostgresConnection) -> Outputs:
+    """Where the hosts on a ledger keep outputs: in its table, or in the object store that it names."""
+    table = PostgresOutputs(db)
+    row = db.row("meta.get_meta", {"key": OUTPUTS})
+    if row is None or not row["value"]:
+        return table
+    return PlacedOutputs(table, _objects(row["value"]))
+
+
+def _objects(url: str) -> Outputs:
+    """The object store; if it cannot be used here, one that says why when it is asked."""
+    try:
+        from engine.ledger.objects import ObjectOutputs  # noqa: PLC0415  an extra, and start-up time
+
+        return ObjectOutputs(url)
+    except ImportError as error:
+        what = "outputs in an object store need"
+        return UnreachableOutputs(str(not_installed(what, error, extra="objects")))
+    except OutputsUnavailableError as error:
+        return UnreachableOutputs(str(error))
 
 
 def _key(attempt: AttemptKey) -> Mapping[str, object]:

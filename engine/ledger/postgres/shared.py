@@ -6,17 +6,22 @@ from typing import Final
 
 from psycopg.conninfo import make_conninfo
 
-from engine.ledger.host_ports import Place
+from engine.core.errors import StoreRefusedError
+from engine.ledger.host_ports import Outputs, Place
 from engine.ledger.postgres.address import Address
 from engine.ledger.postgres.connection import PostgresConnection
 from engine.ledger.postgres.deliveries import PostgresDeliveries, PostgresHolding
 from engine.ledger.postgres.hosts import PostgresHints, PostgresHosts, PostgresLeadership
 from engine.ledger.postgres.migrate import refuse_other
-from engine.ledger.postgres.outputs import PostgresOutputs
+from engine.ledger.postgres.outputs import outputs_of
 
 LONGEST_NAME: Final = 63
 """How many bytes PostgreSQL keeps of a name."""
 _SCHEMA: Final = "select 1 from pg_namespace where nspname = %(schema)s"
+_MAY_CREATE: Final = """
+select has_database_privilege(current_database(), 'create') as may, current_user as user,
+       current_database() as database
+"""
 _TABLE: Final = """
 select 1 from pg_class join pg_namespace on relnamespace = pg_namespace.oid
 where nspname = %(schema)s and relname = %(table)s
@@ -38,19 +43,33 @@ class PostgresSharedLedger:
         self.hosts = PostgresHosts(self._db)
         self.deliveries = PostgresDeliveries(self._db)
         self.holding = PostgresHolding(self._db)
-        self.outputs = PostgresOutputs(self._db)
         self.hints = PostgresHints(self._db)
+
+    @property
+    def outputs(self) -> Outputs:
+        return outputs_of(self._db)
 
     def place_for(self, name: str, *, table: str, make: Callable[[], str]) -> Place:
         [row] = self._db.run("select current_schema() as schema")
         schema = _schema_for(row["schema"], name)
         with self._db.transaction():  # one of several hosts makes it
             if not self._db.run(_SCHEMA, {"schema": schema}):
-                self._db.run(f"create schema {_quoted(schema)}")
+                self._make_schema(schema)
             if not self._db.run(_TABLE, {"schema": schema, "table": table}):
                 self._db.run(f"set local search_path to {_quoted(schema)}")
                 self._db.script(make())
         return _place(self._db.address, schema)
+
+    def _make_schema(self, schema: str) -> None:
+        [row] = self._db.run(_MAY_CREATE)
+        if not row["may"]:
+            user, database = _quoted(row["user"]), _quoted(row["database"])
+            raise StoreRefusedError(
+                f"several hosts need a schema {_quoted(schema)} beside the ledger, and the user {user} may "
+                f"not make it; ask an administrator:  grant create on database {database} to {user},  or  "
+                f"create schema {_quoted(schema)} authorization {user}"
+            )
+        self._db.run(f"create schema {_quoted(schema)}")
 
     def close(self) -> None:
         """Close the connection."""

@@ -2,12 +2,13 @@
 
 from typing import Self
 
+from engine.ledger.host_ports import Outputs
 from engine.ledger.postgres.address import Address
 from engine.ledger.postgres.connection import PostgresConnection
 from engine.ledger.postgres.deliveries import PostgresHostsView
 from engine.ledger.postgres.hosts import PostgresHosts
 from engine.ledger.postgres.migrate import migrate, refuse_other
-from engine.ledger.postgres.outputs import PostgresOutputs
+from engine.ledger.postgres.outputs import outputs_of
 from engine.ledger.relational.store import LedgerStore
 from engine.ledger.relational.view import LedgerView
 
@@ -40,8 +41,8 @@ class PostgresStore(LedgerStore):
         return cls(connection)
 
     @property
-    def pieces(self) -> PostgresOutputs:
-        return PostgresOutputs(self._db)
+    def pieces(self) -> Outputs:
+        return outputs_of(self._db)
 
     @property
     def hosts(self) -> PostgresHosts:
@@ -57,8 +58,8 @@ class PostgresView(LedgerView):
     _db: PostgresConnection
 
     @property
-    def pieces(self) -> PostgresOutputs:
-        return PostgresOutputs(self._db)
+    def pieces(self) -> Outputs:
+        return outputs_of(self._db)
 
     @classmethod
     def open(cls, address: Address) -> Self:

@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from engine.answers.logs import why_no_output
 from engine.answers.steps import attempts_in_order
+from engine.core.errors import OutputsUnavailableError
 from engine.core.lifecycle import Attempt, AttemptKey, Run
 from engine.core.vocabulary import place_text
 from engine.execution.attempt_output import output_of
@@ -120,6 +121,13 @@ def log_part(visit: Visit, view: View, run: Run) -> LogPart:
     if attempt is None:
         poll = "" if run.state.is_final else f"/runs/{run.id}/log?seen=none"
         return LogPart(run=run, attempt=None, why_none=why_no_output(run, attempts), poll=poll)
+    try:
+        return _log_of(visit, view, run, attempts, attempt)
+    except OutputsUnavailableError as error:
+        return LogPart(run=run, attempt=attempt, trouble=str(error))
+
+
+def _log_of(visit: Visit, view: View, run: Run, attempts: Sequence[Attempt], attempt: Attempt) -> LogPart:
     output = output_of(visit.place.config, attempt.key, view.pieces)
     wanted, find = visit.query.get("from"), visit.query.get("find").strip()[:MAX_TEXT]
     seen = output.stored_bytes()
@@ -164,7 +172,10 @@ def show(visit: Visit) -> Response:
 
 
 def _stored(visit: Visit, view: View, attempt: Attempt) -> int:
-    return output_of(visit.place.config, attempt.key, view.pieces).stored_bytes()
+    try:
+        return output_of(visit.place.config, attempt.key, view.pieces).stored_bytes()
+    except OutputsUnavailableError:
+        return 0
 
 
 def _choice(run: Run, one: Attempt, chosen: Attempt) -> Choice:

@@ -1,0 +1,140 @@
+"""What attempts wrote and kept, in an object store: the one door to obstore."""
+
+import zlib
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+import obstore
+from obstore.exceptions import BaseError, NotFoundError
+from obstore.store import from_url
+
+from engine.core.errors import OutputsUnavailableError
+from engine.core.lifecycle import AttemptKey
+from engine.core.pieces import LOG, PIECE_BYTES, CopyLimits, Piece, Whereabouts
+
+LIMITS: Final = CopyLimits(copy_bytes=2**30, copies_bytes=2**30, piece_bytes=8 * 2**20)
+"""Of artifacts: as large as a supervisor copies them, in few objects."""
+LEVEL: Final = 1
+AT_ONCE: Final = 8
+"""How many objects are written at the same time."""
+READ_BYTES: Final = 2**20
+"""Number of bytes that are read at once, with the rest of the last object."""
+DIGITS: Final = 6
+"""Digits of the number of a piece: names are listed in their order."""
+MAX_SAID: Final = 300
+"""Maximum length of what a store says about an error."""
+
+
+if TYPE_CHECKING:
+    from obstore import ObjectMeta
+
+
+class ObjectOutputs:
+    """Implements `Outputs`. Each piece is an object: ab/RUN/ATTEMPT/COPY/NUMBER."""
+
+    limits = LIMITS
+
+    def __init__(self, url: str) -> None:
+        """Name the store. What it needs besides, it takes from the environment, as its own tools do."""
+        self._url = url
+        self._seen: dict[str, object] = {}
+        """The version of the last piece that was read of each output, which may grow."""
+        with self._explaining_errors():
+            self._store = from_url(url, mkdir=True) if url.startswith("file:") else from_url(url)
+
+    def append(self, pieces: Sequence[Piece], *, host: str) -> None:  # noqa: ARG002  nothing here knows hosts
+        def put(piece: Piece) -> None:
+            name = f"{_folder(piece.attempt, piece.copy)}{piece.seq:0{DIGITS}}"
+            obstore.put(self._store, name, zlib.compress(piece.content, LEVEL))
+
+        with self._explaining_errors(), ThreadPoolExecutor(min(AT_ONCE, len(pieces))) as pool:
+            for _ in pool.map(put, pieces):
+                pass
+
+    def sent(self, attempt: AttemptKey, *, copy: int) -> Whereabouts:
+        with self._explaining_errors():
+            for one in reversed(self._listed(_folder(attempt, copy))):
+                return Whereabouts(_seq(one), len(self._content(one)))
+        return Whereabouts()
+
+    def read(self, attempt: AttemptKey, *, copy: int, seq: int, size: int, limit: int) -> Sequence[Piece]:
+        found: list[Piece] = []
+        folder, total = _folder(attempt, copy), 0
+        with self._explaining_errors():
+            for one in self._listed(folder):
+                if _seq(one) < seq or (_seq(one) == seq and size and self._seen.get(folder) == one["e_tag"]):
+                    continue
+                content = self._content(one)
+                self._seen[folder] = one["e_tag"]
+                if len(content) > (size if _seq(one) == seq else 0):
+                    found.append(Piece(attempt, copy, _seq(one), content))
+                    total += len(content)
+                if len(found) == limit or total >= READ_BYTES:
+                    break
+        return found
+
+    def stored_bytes(self, attempt: AttemptKey) -> int:
+        with self._explaining_errors():
+            found = self._listed(_folder(attempt, LOG))
+            # An object says how large it is when compressed; but all pieces except the last have one size.
+            return (len(found) - 1) * PIECE_BYTES + len(self._content(found[-1])) if found else 0
+
+    def drop_passed(self, attempt: AttemptKey, *, first: int, before: int) -> None:
+        with self._explaining_errors():
+            self._delete([one for one in self._listed(_folder(attempt, LOG)) if first <= _seq(one) < before])
+
+    def drop(self, run_id: str, *, logs: bool) -> int:
+        with self._explaining_errors():
+            found = self._listed(_of_run(run_id))
+            if not logs:
+                found = [one for one in found if one["path"].split("/")[-2] != str(LOG)]
+            self._delete(found)
+        return sum(one["size"] for one in found)
+
+    def total_bytes(self) -> int:
+        with self._explaining_errors():
+            return sum(one["size"] for some in obstore.list(self._store) for one in some)
+
+    def _listed(self, prefix: str) -> "list[ObjectMeta]":
+        found: list[ObjectMeta] = []
+        for some in obstore.list(self._store, prefix=prefix):
+            found += (one for one in some if _is_piece(one["path"]))
+        return sorted(found, key=lambda one: str(one["path"]))
+
+    def _content(self, one: "ObjectMeta") -> bytes:
+        """The content of a piece; empty if it is gone, or no host has written it."""
+        try:
+            packed = bytes(obstore.get(self._store, one["path"]).bytes())
+            return zlib.decompressobj().decompress(packed, LIMITS.piece_bytes)
+        except (NotFoundError, zlib.error):
+            return b""
+
+    def _delete(self, found: "Sequence[ObjectMeta]") -> None:
+        if found:
+            obstore.delete(self._store, [one["path"] for one in found])
+
+    @contextmanager
+    def _explaining_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (BaseError, OSError, ValueError) as error:
+            said = " ".join(str(error).split())[:MAX_SAID]
+            raise OutputsUnavailableError(f"the outputs in {self._url} cannot be reached ({said})") from error
+
+
+def _of_run(run_id: str) -> str:
+    return f"{run_id[:2]}/{run_id}/"
+
+
+def _folder(attempt: AttemptKey, copy: int) -> str:
+    return f"{_of_run(attempt.run_id)}{attempt.folder}/{copy}/"
+
+
+def _is_piece(path: str) -> bool:
+    return path.rpartition("/")[2].isdecimal()
+
+
+def _seq(one: "ObjectMeta") -> int:
+    return int(one["path"].rpartition("/")[2])
