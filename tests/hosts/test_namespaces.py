@@ -8,6 +8,7 @@ import random
 import signal
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Final
 
 import pytest
@@ -241,7 +242,7 @@ def a_database_that_was_away_for_longer_than_a_lease_costs_only_what_was_killed(
 # All at once
 
 
-def chaos(rig: Rig, seed: int, seconds: float) -> None:
+def chaos(rig: Rig, *, seed: int, seconds: float) -> None:
     """Faults at random for some time, then calm: then all must end soon."""
     dice = random.Random(seed)
     end = time.monotonic() + seconds
@@ -287,13 +288,13 @@ SCENARIOS = (
 )
 
 
+CHAOS = [pytest.param(partial(chaos, seed=seed, seconds=30), id=f"chaos_{seed}") for seed in range(10)]
+
+
 @pytest.mark.parametrize(
-    "scenario", SCENARIOS if IS_SOAK else [all_of_it_at_once], ids=lambda one: one.__name__
+    "scenario", [*SCENARIOS, *CHAOS] if IS_SOAK else [all_of_it_at_once], ids=lambda one: one.__name__
 )
-def test_real_hosts(rig: Rig, scenario: Callable[[Rig], None]) -> None:
+def test_real_hosts_execute_nothing_twice_and_forget_nothing(
+    rig: Rig, scenario: Callable[[Rig], None]
+) -> None:
     scenario(rig)
-
-
-@pytest.mark.parametrize("seed", range(10) if IS_SOAK else [])
-def test_whatever_befalls_real_hosts_nothing_is_executed_twice_or_forgotten(rig: Rig, seed: int) -> None:
-    chaos(rig, seed, 30)
