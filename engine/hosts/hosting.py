@@ -114,6 +114,8 @@ class Hosting:
         self._has_slot = threading.Condition(self._lock)
         self._is_draining = False
         self.is_ending = False
+        self.refusal = ""
+        """Why the ledger is not for this version of jobfile any more."""
 
     @property
     def running(self) -> int:
@@ -366,7 +368,7 @@ class Hosting:
     def _trouble(self) -> str:
         """Why this host takes nothing; '' when it does."""
         free = free_bytes(self._config.state_dir)
-        return "" if free >= self._config.min_free_bytes else "disk space is low"
+        return self.refusal or ("" if free >= self._config.min_free_bytes else "disk space is low")
 
     def _ahead(self) -> timedelta:
         """How far the ledger's clock is ahead of the one that stamps the evidence here."""

@@ -1,6 +1,7 @@
 """The lead: of all engines on a ledger, one decides what runs."""
 
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from typing import Final
@@ -23,9 +24,17 @@ class Lead:
     """The lead of one process."""
 
     def __init__(
-        self, leadership: Leadership, clock: Clock, *, holder: str, host: str, length: timedelta
+        self,
+        leadership: Leadership,
+        clock: Clock,
+        *,
+        holder: str,
+        host: str,
+        length: timedelta,
+        refuse: Callable[[], None] = lambda: None,
     ) -> None:
-        """Not leading yet."""
+        """Not leading yet. `refuse` raises when this process must not lead, or not any more."""
+        self._refuse = refuse
         self._leadership = leadership
         self._clock = clock
         self._holder = holder
@@ -61,6 +70,7 @@ class Lead:
         self._leadership.release(self._holder)
 
     def _ask(self) -> bool:
+        self._refuse()
         asked_at = self._clock.elapsed()
         term = self._leadership.acquire(self._holder, host=self._host, length=self._length)
         if term is None:

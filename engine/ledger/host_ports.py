@@ -249,6 +249,10 @@ class SharedLedger(Protocol):
         """
         ...
 
+    def refuse_other_version(self) -> None:
+        """Raise StoreRefusedError when the ledger is not of this program's version, or not any more."""
+        ...
+
     def close(self) -> None:
         """Close the connection."""
         ...

@@ -48,6 +48,14 @@ def open_to_submit(url: str, *, busy_seconds: float) -> "Submitting":
     return SqliteStore.open_current(path, busy_seconds=busy_seconds)
 
 
+def open_current(url: str) -> "Store":
+    """Open a ledger for a host, which changes none of its tables. One of another version is refused, and one
+    that does not exist yet.
+    """
+    store: Store = _postgres().open_current(url)
+    return store
+
+
 def open_shared(url: str) -> "SharedLedger":
     """Open what the hosts on a ledger know of each other. Raises JobfileError for a file: it has one host."""
     if not _is_postgres(url):

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from engine.config import EngineConfig
-from engine.core.errors import JobfileError
+from engine.core.errors import JobfileError, NothingRecordedError, StoreRefusedError
 from engine.core.events import HostStarted, HostStopped, LoopFailed
 from engine.core.hosts import Host, queues_of
 from engine.core.lifecycle import AttemptKey
@@ -27,7 +27,8 @@ from engine.hosts.outputs import OutputSender
 from engine.hosts.settings import HostSettings
 from engine.hosts.shared_clock import SharedClock
 from engine.ledger.host_ports import LEADER, OUTPUTS
-from engine.ledger.opening import open_ledger, open_objects, open_shared, open_view
+from engine.ledger.opening import open_current, open_objects, open_shared, open_view
+from engine.ledger.store_ports import Store
 from engine.ports import Clock, Journal
 from engine.service.threads import Threads
 from jobfile import __version__
@@ -73,7 +74,7 @@ class HostService:
         self._launcher.start()
         allow_many_files()
         reap_orphans(is_own=self._launcher.is_launcher)
-        self._store = open_ledger(config.ledger_url)
+        self._store = _when_made(config.ledger_url, ended)
         self._view = open_view(config.ledger_url)
         self._shared = open_shared(config.ledger_url)
         self._renewals = open_shared(config.ledger_url)
@@ -161,6 +162,11 @@ class HostService:
     def _renew(self) -> float:
         wait = self._hosting.renew()
         self._clock.ask_again()
+        try:
+            self._renewals.refuse_other_version()
+            self._hosting.refusal = ""
+        except StoreRefusedError as error:  # a newer scheduler has changed the tables: finish what is here
+            self._hosting.refusal = str(error)
         return wait
 
     def _look_after(self) -> float:
@@ -219,6 +225,16 @@ def begin_beside(name: str, act: Callable[[], None], *, journal: Journal, ended:
                 ended.wait(RETRY_SECONDS)
 
     threading.Thread(target=repeat, name=name, daemon=True).start()
+
+
+def _when_made(url: str, ended: threading.Event) -> Store:
+    """The ledger, when a scheduler has made its tables."""
+    while True:
+        try:
+            return open_current(url)
+        except NothingRecordedError:
+            if ended.wait(RETRY_SECONDS):
+                raise
 
 
 def _host(config: EngineConfig, name: str, labels: Sequence[str], slots: int) -> Host:

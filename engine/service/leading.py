@@ -67,6 +67,7 @@ class LeaderService:
             holder=new_run_id(),
             host=host_id(config.state_dir.parent),
             length=settings.term,
+            refuse=self._renewals.refuse_other_version,
         )
         self.engine: EngineService | None = None
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from engine.core.errors import JobfileError
 from engine.ledger.connection import Values
 from engine.ledger.postgres.address import address_of
-from engine.ledger.postgres.connection import PostgresConnection, PostgresRow
+from engine.ledger.postgres.connection import BUSY_SECONDS, PostgresConnection, PostgresRow
 from engine.ledger.postgres.copying import PostgresCopyable
 from engine.ledger.postgres.examining import examine
 from engine.ledger.postgres.reader import PostgresReader
@@ -30,6 +30,11 @@ def open_store(url: str) -> PostgresStore:
 def open_to_submit(url: str, *, busy_seconds: float) -> PostgresStore:
     """Open a ledger for a program that submits runs; refuse one of another version."""
     return PostgresStore.open_current(address_of(url), busy_seconds=busy_seconds)
+
+
+def open_current(url: str) -> PostgresStore:
+    """Open a ledger for writing; refuse one of another version."""
+    return PostgresStore.open_current(address_of(url), busy_seconds=BUSY_SECONDS)
 
 
 def open_view(url: str) -> PostgresView:

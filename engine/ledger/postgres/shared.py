@@ -71,6 +71,9 @@ class PostgresSharedLedger:
             )
         self._db.run(f"create schema {_quoted(schema)}")
 
+    def refuse_other_version(self) -> None:
+        refuse_other(self._db)
+
     def close(self) -> None:
         """Close the connection."""
         self._db.close()
