@@ -33,6 +33,7 @@ LONGEST = (
     "acceptance/test_soak.py",
     "acceptance/test_kill.py",
     "acceptance/test_real_disks.py",
+    "hosts/test_attempt.py",
     "acceptance/test_store_page.py",
     "acceptance/test_notifying.py",
     "acceptance/test_file_triggers.py",

@@ -101,13 +101,15 @@ class Fleet(NamedTuple):
 
     @property
     def slots(self) -> tuple[int, int]:
-        """The slots that are taken, and all, of the hosts that are there."""
-        return sum(one.host.held for one in self.there), sum(one.host.slots for one in self.there)
+        """The slots that are taken, and all, of the hosts that are there; a cluster has its own."""
+        there = [one.host for one in self.there if not one.host.is_for_one]
+        return sum(host.held for host in there), sum(host.slots for host in there)
 
 
 def make_fleet(view: View, hosts: HostsView) -> Fleet:
     """Collect what is known of the hosts now."""
-    found, delivered, now = hosts.all(), hosts.open(), hosts.now()
+    delivered, now = hosts.open(), hosts.now()
+    found = [host for host in hosts.all() if host.held or host.is_there or not host.is_for_one]
     jobs = {run.id: run.job for run in view.open_runs()}
     held = [Held(one, _job(view, jobs, one.attempt.run_id)) for one in delivered]
     offered = [one for one in held if one.delivery.state is DeliveryState.OFFERED]
@@ -232,7 +234,7 @@ def _cells(one: HostState) -> tuple[str, ...]:
         ", ".join(host.labels),
         ", ".join(runs),
         skew_words(host.skew),
-        f"{host.free_bytes / 1e9:.1f} GB",
+        "" if host.is_cluster else f"{host.free_bytes / 1e9:.1f} GB",
         host.version,
     )
 

@@ -146,7 +146,8 @@ def fleet_families(fleet: "Fleet") -> Iterator[Family]:
     counts = (Sample((("state", word),), number) for word, number in fleet.counts.items())
     yield _gauge("hosts", "Hosts, by their state", *counts)
     named: dict[str, Host] = {}
-    for one in sorted((one.host for one in fleet.hosts), key=lambda one: one.seen_at):
+    lasting = [one.host for one in fleet.hosts if not one.host.is_for_one]
+    for one in sorted(lasting, key=lambda one: one.seen_at):
         named[one.name] = one  # of two with a name, the one that gave the last sign
     hosts = [((("host_name", name),), named[name]) for name in sorted(named)[:MAX_HOSTS]]
 
@@ -158,6 +159,7 @@ def fleet_families(fleet: "Fleet") -> Iterator[Family]:
     yield each("used_slots", "Its slots in use", lambda host: host.held)
     yield each("silent_seconds", "How long ago its last sign was", lambda host: host.silence.total_seconds())
     yield each("skew_seconds", "How far its clock is ahead", lambda host: host.skew.total_seconds())
+    hosts = [(label, host) for label, host in hosts if not host.is_cluster]
     yield each("disk_free_bytes", "Free space where its state folder is", lambda host: host.free_bytes)
     offered, held = len(fleet.waiting), sum(len(one.held) for one in fleet.hosts)
     numbers = (Sample((("state", word),), number) for word, number in (("offered", offered), ("held", held)))

@@ -4,9 +4,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
-from engine.core.hosts import DeliveryState, hindrance
+from engine.core.hosts import DeliveryState, hindrance, name_without_row
 from engine.core.lifecycle import Run, RunState
-from engine.core.vocabulary import short
 from engine.ledger.host_ports import HostsView
 from engine.ledger.ports import View
 from jobfile.model.canonical import spec_from_json
@@ -47,4 +46,4 @@ def host_names(hosts: HostsView, runs: Iterable[str]) -> Mapping[str, str]:
     if not delivered:
         return {}
     names = {host.id: host.name for host in hosts.all()}
-    return {one.attempt.id: names.get(one.host) or f"host {short(one.host)}" for one in delivered}
+    return {one.attempt.id: names.get(one.host) or name_without_row(one.host) for one in delivered}

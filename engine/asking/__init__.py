@@ -9,6 +9,7 @@ __all__ = [
     "channels",
     "choosing",
     "did",
+    "exporting",
     "expressions",
     "findings",
     "hosts",

@@ -261,6 +261,31 @@ PAGES: Final[Mapping[str, HelpPage]] = {
         ("jobfile resume nightly",),
         {GOOD: "the job is not paused now, or was not before", USAGE: "the job is unknown"},
     ),
+    "export": HelpPage(
+        (
+            "jobfile export kubernetes > jobfile.yaml",
+            "jobfile export kubernetes --attempt",
+            "jobfile export kubernetes --attempt 3f2a9c01 --pod pod.yaml",
+        ),
+        {
+            GOOD: "the manifests are printed",
+            USAGE: "the run or the step is unknown, or the template of pods is not valid",
+            UNREADABLE: "the template of pods cannot be read",
+        },
+    ),
+    "attempt": HelpPage(
+        (
+            "jobfile attempt 3f2a9c01b7de4c5f8a9b0c1d2e3f4a5b 1",
+            "jobfile attempt 3f2a9c01b7de4c5f8a9b0c1d2e3f4a5b 2 --step load --item 7",
+        ),
+        {
+            GOOD: "its command ended with 0; or nothing was to be done: another host has it, or it is over",
+            NOT_WELL: "it was lost; or its command ended with 1, as with any other code of its own",
+            DID_NOT_RUN: "its command could not be started",
+            USAGE: "it was never offered to hosts",
+            TRY_AGAIN: "it still waits for a host, because it could not be executed here",
+        },
+    ),
     "hosts": HelpPage(
         (
             "jobfile hosts",

@@ -56,6 +56,8 @@ GROUPS = {
         "cancel": "end a run, or several",
         "pause": "stop jobs from running on their schedules",
         "resume": "let paused jobs run again",
+        "export": "print manifests for Kubernetes",
+        "attempt": "execute one attempt, as a cluster starts it",
     },
     "Answer": {
         "status": "does the engine work?",
@@ -86,7 +88,7 @@ GROUPS = {
 
 COMMANDS = {name: about for group in GROUPS.values() for name, about in group.items()}
 
-LASTING = ("up", "serve", "lsp", "mcp", "run", "wait", "metrics")
+LASTING = ("up", "serve", "lsp", "mcp", "run", "wait", "metrics", "attempt")
 """Commands that may run for long."""
 OBJECTS_BETWEEN_SEARCHES = 200_000
 """How many objects a short command makes before Python searches them for garbage: it finds almost none, and
@@ -203,7 +205,7 @@ def group(server: str | None) -> None:
 
     State lives in .jobfile beside the job file. With --server, most commands ask a different machine; the
     token for it is in JOBFILE_TOKEN, or in the file that JOBFILE_TOKEN_FILE names. All commands but
-    schema, lsp, completion, comment, serve, metrics and mcp take --json.
+    schema, lsp, completion, comment, serve, metrics, mcp and export take --json.
 
     Besides its own exit codes, each command uses: 64 wrong usage, 65 a file cannot be read, 70 a bug in
     jobfile, 74 the output could not be written, 75 the ledger cannot be used now.

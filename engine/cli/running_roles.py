@@ -4,13 +4,16 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from typing import Final
 
 import click
 
 from engine.cli.roles import SCHEDULER, WORKER, Part
-from engine.core.errors import JobfileError
+from engine.config import EngineConfig
+from engine.core.errors import JobfileError, WrongUsageError
 from engine.host.clock import SystemClock
+from engine.hosts.carriers.registry import CLUSTERS, make_carrier
 from engine.hosts.settings import host_settings
 from engine.ports import Journal
 from engine.service.hosting import HostService
@@ -27,9 +30,9 @@ def run_worker(part: Part, journal: Journal) -> None:
     """Execute what the leader offers, until the end."""
     service = HostService(
         part.config,
-        host_settings(part.config.environ),
         journal,
         SystemClock(),
+        bring=partial(make_carrier, _carrier_of_workers(part.config)),
         name=part.about.name,
         labels=part.about.labels,
         slots=part.about.slots,
@@ -78,6 +81,7 @@ def run_scheduler(part: Part, journal: Journal, *, alarm: Callable[[str], None])
 
 def run_all(part: Part) -> None:
     """Run both roles as children of this process, each started again when it ends."""
+    _carrier_of_workers(part.config)
 
     def tell(line: str) -> None:
         click.echo(f"warning: {line}", err=True)
@@ -90,6 +94,17 @@ def run_all(part: Part) -> None:
         part.manager.ready("runs a scheduler and a worker")
         part.ended.wait(part.seconds)
         part.manager.stopping()
+
+
+def _carrier_of_workers(config: EngineConfig) -> str:
+    """What brings offers to workers. Raises WrongUsageError when a cluster needs none."""
+    carrier = host_settings(config.environ).carrier
+    if carrier in CLUSTERS:
+        raise WrongUsageError(
+            f"with JOBFILE_CARRIER={carrier} each attempt gets a host of its own, and no host waits for "
+            "work; use --role scheduler"
+        )
+    return carrier
 
 
 def _arguments(role: str) -> list[str]:

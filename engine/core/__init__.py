@@ -35,4 +35,5 @@ __all__ = [
     "vocabulary",
     "webhook_proofs",
     "webhooks",
+    "yaml_text",
 ]

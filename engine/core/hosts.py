@@ -7,6 +7,7 @@ from itertools import combinations
 from typing import Final
 
 from engine.core.lifecycle import AttemptKey, Outcome
+from engine.core.vocabulary import short
 from jobfile.model.jobs import JobSpec
 from jobfile.model.labels import MOST_LABELS
 from jobfile.model.namedtuple import NamedTuple
@@ -30,6 +31,10 @@ MOST_UNPLACED: Final = 100
 """Maximum number of attempts that are offered although no host has the labels that they need."""
 ANY: Final = "any"
 """The queue of attempts that every host may take."""
+CLUSTER: Final = "cluster"
+"""The identity of a cluster that starts a host for each attempt. Theirs begin with it: `member`."""
+EVERY: Final = "*"
+"""The label of a cluster: whether it has what a job asks for is only known where it starts its hosts."""
 MAX_NAMED: Final = 3
 """Maximum number of hosts that a text names."""
 
@@ -102,6 +107,16 @@ class Host(NamedTuple):
     """How long ago it gave its last sign."""
 
     @property
+    def is_for_one(self) -> bool:
+        """Whether a cluster has started it for one attempt; it takes no other."""
+        return "/" in self.id
+
+    @property
+    def is_cluster(self) -> bool:
+        """Whether it is a cluster: `held` counts what the hosts that it started have."""
+        return self.id == CLUSTER
+
+    @property
     def is_there(self) -> bool:
         """Whether it gave a sign a moment ago."""
         return self.ended_at is None and self.silence < SILENT
@@ -124,7 +139,7 @@ class Host(NamedTuple):
 
     def can_take(self, needs: Iterable[str]) -> bool:
         """Whether it has all labels that an attempt needs."""
-        return set(needs) <= {*self.labels}
+        return EVERY in self.labels or set(needs) <= {*self.labels}
 
 
 class Offer(NamedTuple):
@@ -133,6 +148,8 @@ class Offer(NamedTuple):
     attempt: AttemptKey
     needs: tuple[str, ...]
     lease: timedelta
+    job: str = ""
+    """Whose attempt it is, to show."""
 
 
 class Delivery(NamedTuple):
@@ -156,6 +173,16 @@ class Delivery(NamedTuple):
     outcome: Outcome | None
     late: Outcome | None
     """An end that was reported after the attempt was taken for lost."""
+
+
+def member(name: str, own: str) -> str:
+    """The identity of a host that a cluster has started for one attempt, with its name: its row goes."""
+    return f"{CLUSTER}/{name.replace('/', '-')}/{own}"
+
+
+def name_without_row(host: str) -> str:
+    """What to call a host of which only the identity is known."""
+    return host.split("/")[1] if "/" in host else f"host {short(host)}"
 
 
 def kept_for(lease: timedelta) -> float:
@@ -189,8 +216,11 @@ class Slots:
         """What waits for a host has taken slots already, if there are any for it: what no host can take keeps
         nothing else from starting.
         """
-        ready = sorted((host for host in hosts if host.takes_work), key=lambda host: len(host.labels))
+        lasting = [host for host in hosts if not host.is_for_one]
+        ready = sorted((host for host in lasting if host.takes_work), key=lambda host: len(host.labels))
         self._ready = ready
+        self._is_shut = any(host.is_cluster and host.is_there and not host.takes_work for host in lasting)
+        """Whether there is a cluster that takes nothing now: it would take all when it does again."""
         self._unplaced = 0
         """How many attempts wait that no host could take, even if it had slots."""
         self._free = [_Free(host, host.slots - host.held) for host in ready if host.slots > host.held]
@@ -212,7 +242,7 @@ class Slots:
         if found is not None:
             found.count -= 1
             return True
-        if any(host.can_take(needs) for host in self._ready):
+        if self._is_shut or any(host.can_take(needs) for host in self._ready):
             return False
         self._unplaced += 1
         return self._unplaced <= MOST_UNPLACED
@@ -220,7 +250,7 @@ class Slots:
 
 def hindrance(hosts: Iterable[Host], needs: Sequence[str]) -> str:
     """Why no host takes an attempt that needs these labels, in words; empty when one has room for it."""
-    there = [host for host in hosts if host.is_there]
+    there = [host for host in hosts if host.is_there and not host.is_for_one]
     if not there:
         return "no host is there"
     able = [host for host in there if host.can_take(needs)]

@@ -11,12 +11,20 @@ from engine.core.hosts import Offer
 from engine.core.lifecycle import AttemptKey
 
 
-class Carrier(Protocol):
-    """Brings each offer to one of the hosts that serve its queue."""
+class Sender(Protocol):
+    """The leader's end of a carrier."""
 
     def offer(self, offers: Sequence[Offer]) -> None:
         """Send offers on their way. Raises JobfileError when that fails."""
         ...
+
+    def close(self) -> None:
+        """Close connections."""
+        ...
+
+
+class Bringer(Protocol):
+    """A host's end of a carrier."""
 
     def serve(
         self,
@@ -36,4 +44,32 @@ class Carrier(Protocol):
 
     def close(self) -> None:
         """Close connections."""
+        ...
+
+
+class Carrier(Sender, Bringer, Protocol):
+    """Brings each offer to one of the hosts that serve its queue."""
+
+
+class Cluster(Sender, Protocol):
+    """Has a host started for each offer. `offer` only notes it, and never waits."""
+
+    name: str
+    """What the cluster is called among the hosts."""
+    slots: int
+    """The most attempts that are offered or held at once."""
+    trouble: str
+    """Why the cluster starts nothing; '' when it does."""
+    on_offer: Callable[[], None]
+    """Called when there is something to tend."""
+
+    def withdraw(self, attempt: AttemptKey) -> None:
+        """Note that no host is needed for an attempt any more."""
+        ...
+
+    def tend(self) -> float:
+        """Have hosts started and removed; the seconds until the next time.
+
+        Raises JobfileError when the cluster refuses, or does not answer: then call it again.
+        """
         ...

@@ -113,6 +113,7 @@ class Hosting:
         self._lock = threading.RLock()
         self._has_slot = threading.Condition(self._lock)
         self._is_draining = False
+        self._is_stopping = False
         self.is_ending = False
         self.refusal = ""
         """Why the ledger is not for this version of jobfile any more."""
@@ -125,7 +126,22 @@ class Hosting:
     @property
     def takes_work(self) -> bool:
         """Whether this host takes attempts now."""
-        return not (self.is_ending or self._is_draining or self._trouble())
+        return not (self.is_ending or self._is_stopping or self._is_draining or self._trouble())
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether this host has nothing, and takes nothing at this moment."""
+        with self._lock:
+            return not self._held and not self._taking
+
+    @property
+    def hindrance(self) -> str:
+        """Why this host takes nothing, or what it lacks for a run; '' for neither."""
+        return self._trouble() or self._trees.trouble or ("it is draining" if self._is_draining else "")
+
+    def stop_jobs(self) -> None:
+        """Take nothing more, and end what this host executes: each job gets SIGTERM, and its grace."""
+        self._is_stopping = True
 
     def sweep(self) -> float:
         """Delete old folders of runs that are no more; the seconds until the next part."""
@@ -199,6 +215,8 @@ class Hosting:
             if one.attempt.id in held
         ]
         checked = self._here.check(live)
+        for one in live if self._is_stopping else ():  # again and again: its supervisor may not be there yet
+            self._launcher.stop(self._config.attempt_dir(one.attempt.key), Stop.CANCEL)
         for attempt, started_at in checked.alive:
             if started_at is not None and not held[attempt.id].is_begun:
                 at = started_at + self._ahead()

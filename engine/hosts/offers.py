@@ -1,14 +1,14 @@
 """Executes attempts on other hosts: the leader offers them, hosts take them and report their ends."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from engine.core.hosts import GRACE, Delivery, DeliveryState, Leases, Offer, Slots
-from engine.core.lifecycle import Attempt, Ended, Lost, Run, RunState, StartError
+from engine.core.hosts import GRACE, Delivery, DeliveryState, Leases, Offer, Slots, name_without_row
+from engine.core.lifecycle import Attempt, AttemptKey, Ended, Lost, Run, RunState, StartError
 from engine.core.reasons import Reason
 from engine.core.records import LiveAttempt
-from engine.hosts.carrier import Carrier
+from engine.hosts.carrier import Sender
 from engine.hosts.executor import Checked, Flight
 from engine.ledger.host_ports import SharedLedger
 from engine.ledger.store_ports import Execution
@@ -38,18 +38,20 @@ class Offers:
         *,
         store: Execution,
         shared: SharedLedger,
-        carrier: Carrier,
+        carrier: Sender,
         clock: Clock,
         leases: Leases,
         grace: timedelta = GRACE,
+        on_withdrawn: Callable[[AttemptKey], None] = lambda _: None,
     ) -> None:
-        """Nothing is offered yet."""
+        """Nothing is offered yet. `on_withdrawn` gets each attempt that is ended before a host took it."""
         self._store = store
         self._shared = shared
         self._carrier = carrier
         self._clock = clock
         self._leases = leases
         self._grace = grace
+        self._on_withdrawn = on_withdrawn
         self._tidy_at = clock.elapsed() + TIDY_SECONDS
         self._connected_at = 0.0
         self._judged_at = float("-inf")
@@ -76,7 +78,7 @@ class Offers:
                 failed[one.attempt.id] = StartError(at=at, reason=Reason.START_ERROR, detail=trouble)
                 continue
             spec = self._store.definition(one.run.digest)
-            offers.append(Offer(one.attempt, spec.runs_on, self._leases.of(spec)))
+            offers.append(Offer(one.attempt, spec.runs_on, self._leases.of(spec), one.run.job))
         self._shared.deliveries.offer(offers)
         self._carrier.offer(offers)
         return failed
@@ -119,7 +121,10 @@ class Offers:
         if one.run_state is not RunState.CANCELLING or found.state is not DeliveryState.OFFERED:
             return False
         never = StartError(at=self._clock.now(), reason=Reason.NOT_TAKEN)
-        return self._shared.deliveries.withdraw(found.attempt, never)
+        if not self._shared.deliveries.withdraw(found.attempt, never):
+            return False
+        self._on_withdrawn(found.attempt)
+        return True
 
     def _judge(self) -> None:
         """Take the attempts of silent hosts for lost: their supervisors have killed them by now."""
@@ -135,7 +140,7 @@ class Offers:
 
     def _name(self, found: Delivery) -> str:
         names = {host.id: host.name for host in self._shared.hosts.all()}
-        return names.get(found.host, found.host)
+        return names.get(found.host) or name_without_row(found.host)
 
     def _tidy(self) -> None:
         """Delete what nobody asks for any more, now and then."""
@@ -148,12 +153,12 @@ class Offers:
 
     def _mend(self) -> None:
         """Offer again what waits for too long."""
-        self._carrier.offer(
-            [
-                Offer(one.attempt, one.needs, one.lease)
-                for one in self._shared.deliveries.untaken(patience=PATIENCE)
-            ]
-        )
+        waiting = self._shared.deliveries.untaken(patience=PATIENCE)
+        self._carrier.offer([Offer(one.attempt, one.needs, one.lease, self._job(one)) for one in waiting])
+
+    def _job(self, found: Delivery) -> str:
+        run = self._store.run(found.attempt.run_id)
+        return "" if run is None else run.job
 
 
 def _evidence(found: Delivery | None) -> Evidence:

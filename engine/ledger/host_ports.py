@@ -78,6 +78,12 @@ class Hosts(Protocol):
         """Delete hosts that have been away for this long and have nothing."""
         ...
 
+    def forget_members(self, *, after: timedelta) -> int:
+        """Delete hosts that a cluster has started for one attempt each: those that have ended, or are silent
+        for this long, and have nothing.
+        """
+        ...
+
     def now(self) -> datetime:
         """The ledger's clock."""
         ...

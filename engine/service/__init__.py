@@ -1,6 +1,7 @@
 """The engine, and `jobfile run` without one: the wiring of the parts, and the order of start and stop."""
 
 __all__ = [
+    "attempt",
     "duties",
     "engine",
     "hosting",

@@ -8,7 +8,7 @@ from typing import Final
 from engine.config import EngineConfig
 from engine.core.errors import JobfileError, NothingRecordedError, StoreRefusedError
 from engine.core.events import HostStarted, HostStopped, LoopFailed
-from engine.core.hosts import Host, queues_of
+from engine.core.hosts import Host, member, queues_of
 from engine.core.lifecycle import AttemptKey
 from engine.core.pieces import LOG
 from engine.execution.launcher_client import ProcessLauncher
@@ -20,13 +20,12 @@ from engine.host.lock import EngineLock, make_state_dir
 from engine.host.orphans import reap_orphans
 from engine.host.run_ids import new_run_id
 from engine.host.wake import WakePipe
-from engine.hosts.carriers.registry import make_carrier
+from engine.hosts.carrier import Bringer
 from engine.hosts.hosting import Hosting
 from engine.hosts.lead import RETRY_SECONDS as RENEWAL_RETRY
 from engine.hosts.outputs import OutputSender
-from engine.hosts.settings import HostSettings
 from engine.hosts.shared_clock import SharedClock
-from engine.ledger.host_ports import LEADER, OUTPUTS
+from engine.ledger.host_ports import LEADER, OUTPUTS, SharedLedger
 from engine.ledger.opening import open_current, open_objects, open_shared, open_view
 from engine.ledger.store_ports import Store
 from engine.ports import Clock, Journal
@@ -46,19 +45,21 @@ class HostService:
     def __init__(
         self,
         config: EngineConfig,
-        settings: HostSettings,
         journal: Journal,
         clock: Clock,
         *,
+        bring: Callable[[SharedLedger], Bringer],
         name: str,
         labels: Sequence[str],
         slots: int,
         outputs: str,
         ended: threading.Event,
+        is_for_one: bool = False,
     ) -> None:
         """Take the state folder, and connect to the ledger. `ended` is set to request the end.
 
-        `outputs` is the URL of an object store for all hosts; empty to leave it as the ledger has it.
+        `bring` makes what brings offers here. `outputs` is the URL of an object store for all hosts; empty to
+        leave it as the ledger has it. With `is_for_one`, a cluster has started this host for one attempt.
         """
         umask = settle_in()
         make_state_dir(config.state_dir)
@@ -82,8 +83,9 @@ class HostService:
         if outputs:
             self._place_outputs(outputs)
         self._clock = SharedClock(clock, self._renewals.hosts.now)
-        self._carrier = make_carrier(settings.carrier, self._shared)
-        self.me: Final = _host(config, name, labels, slots)
+        self._carrier = bring(self._shared)
+        identity = host_id(config.state_dir)
+        self.me: Final = _host(member(name, identity) if is_for_one else identity, name, labels, slots)
         self._sender = self._make_sender(clock)
         self._hosting = Hosting(
             me=self.me,
@@ -103,6 +105,21 @@ class HostService:
     def trouble(self) -> BaseException | None:
         """The error that ended a loop permanently."""
         return self.threads.trouble
+
+    def stop_jobs(self) -> None:
+        """Take nothing more, and end what runs here; wait for that with `is_idle`."""
+        self._hosting.stop_jobs()
+        self.threads.wake("host")
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether this host has nothing, and takes nothing at this moment."""
+        return self._hosting.is_idle
+
+    @property
+    def hindrance(self) -> str:
+        """Why this host takes nothing, or what it lacks for a run; '' for neither."""
+        return self._hosting.hindrance
 
     def start(self) -> None:
         """Appear as a host, and start every loop."""
@@ -237,9 +254,9 @@ def _when_made(url: str, ended: threading.Event) -> Store:
                 raise
 
 
-def _host(config: EngineConfig, name: str, labels: Sequence[str], slots: int) -> Host:
+def _host(identity: str, name: str, labels: Sequence[str], slots: int) -> Host:
     return Host(
-        id=host_id(config.state_dir),
+        id=identity,
         name=name,
         process=new_run_id(),
         boot_id=current_boot_id(),

@@ -3,26 +3,30 @@
 import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
 from engine.config import EngineConfig
+from engine.core.errors import JobfileError
 from engine.core.events import LeadTaken
 from engine.host.host_id import host_id
 from engine.host.lock import make_state_dir
 from engine.host.run_ids import new_run_id
 from engine.host.systemd import Manager
-from engine.hosts.carriers.registry import make_carrier
+from engine.hosts.carriers.registry import make_carrier, make_cluster
+from engine.hosts.cluster_row import ClusterRow
 from engine.hosts.lead import RETRY_SECONDS, Lead
 from engine.hosts.offers import Offers
 from engine.hosts.settings import HostSettings
 from engine.hosts.shared_clock import SharedClock
-from engine.ledger.host_ports import LEADER
+from engine.ledger.host_ports import LEADER, SharedLedger
 from engine.ledger.opening import open_ledger, open_shared
 from engine.ports import Clock, Journal
 from engine.service.engine import EngineService
 from engine.service.hosting import begin_beside
 from engine.service.session import open_session
+from jobfile import __version__
 
 FOLDER: Final = "scheduler"
 """Where an engine that may lead keeps its lock and its log, in the state folder of its host."""
@@ -49,6 +53,8 @@ class LeaderService:
         alarm: Callable[[str], None] = lambda _: None,
     ) -> None:
         """Connect to the ledger; its tables are made if there are none."""
+        self._cluster = make_cluster(settings.carrier, config.environ)
+        self._row: ClusterRow | None = None
         make_state_dir(config.state_dir.parent)
         make_state_dir(config.state_dir)
         open_ledger(config.ledger_url).close()
@@ -61,10 +67,11 @@ class LeaderService:
         self._name = name or os.uname().nodename
         self._renewals = open_shared(config.ledger_url)
         self._clock = SharedClock(clock, self._renewals.hosts.now)
+        self._holder = new_run_id()
         self._lead = Lead(
             self._renewals.leadership,
             clock,
-            holder=new_run_id(),
+            holder=self._holder,
             host=host_id(config.state_dir.parent),
             length=settings.term,
             refuse=self._renewals.refuse_other_version,
@@ -81,10 +88,11 @@ class LeaderService:
         offers = Offers(
             store=session.store,
             shared=shared,
-            carrier=make_carrier(self._settings.carrier, shared),
+            carrier=self._cluster or make_carrier(self._settings.carrier, shared),
             clock=self._clock,
             leases=self._settings.leases,
             grace=self._settings.grace,
+            on_withdrawn=self._cluster.withdraw if self._cluster is not None else lambda _: None,
         )
         self.engine = EngineService(
             session,
@@ -96,6 +104,7 @@ class LeaderService:
             executor=offers,
         )
         self.engine.threads.add("lead", self._keep, retry=RETRY_SECONDS)
+        self._speak_for_cluster(shared)
         self._journal.report(LeadTaken(host=self._name, term=self._lead.term))
         self.engine.start()
         begin_beside("hints", self._listen, journal=self._journal, ended=self._ended)
@@ -104,9 +113,23 @@ class LeaderService:
     def stop(self) -> tuple[str, ...]:
         """Stop cleanly, and let another one lead; the names of loops that did not end."""
         standing = self.engine.stop() if self.engine is not None else ()
+        if self._row is not None:
+            with suppress(JobfileError):  # otherwise the cluster is silent until the next leader
+                self._row.leave()
         if not standing:
             self._lead.give_up()
         return standing
+
+    def _speak_for_cluster(self, shared: SharedLedger) -> None:
+        """Have the cluster of this engine, if it has one, start hosts for what is offered."""
+        if self._cluster is None:
+            return
+        assert self.engine is not None
+        threads = self.engine.threads
+        self._row = ClusterRow(shared.hosts, self._cluster, process=self._holder, version=__version__)
+        self._row.appear()  # before anything can start: it has all slots
+        threads.add("cluster", self._row.tend)
+        self._cluster.on_offer = lambda: threads.wake("cluster")
 
     def _keep(self) -> float:
         wait = self._lead.keep()

@@ -90,7 +90,7 @@ def offered(line: str) -> list[str]:
 @together(
     ("line", "expected"),
     [
-        ("ex", ["explain", "explain-schedule"]),
+        ("expl", ["explain", "explain-schedule"]),
         ("nosuch ", []),
         ("--", ["--help", "--version"]),
         ("did ", ["nightly", "weekly"]),

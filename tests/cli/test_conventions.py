@@ -37,6 +37,8 @@ NAMES_OF_ARGUMENTS = {
     "RUN, JOB or PLAN",
     "CHANNEL or JOB EVENT",
     "[HOST]",
+    "NUMBER",
+    "[NUMBER]",
     "[PLAN]",
     "[TIME]...",
     "[STEP]",
@@ -90,6 +92,7 @@ PRINTS_NO_ANSWER = {
     "comment": "passes a text on",
     "metrics": "prints the form of another tool",
     "serve": "answers over HTTP",
+    "export": "prints the form of another tool",
 }
 HAS_NO_PLACE = {"init", "explain", "explain-schedule", "schema", "lsp", "completion", "comment"}
 """Commands that read neither a job file nor a ledger."""

@@ -92,6 +92,7 @@ NAMED_IN_OTHERS = {
     "rollback": "prints what `apply` prints",
     "cancel": "prints a run",
     "up": "prints events",
+    "attempt": "prints events",
 }
 
 

@@ -97,6 +97,7 @@ SCREENS = {
     ),
     "doctor": ("doctor",),
     "explain": ("explain JF302", "explain keys retry"),
+    "export": ("export kubernetes --attempt",),
     "explain-schedule": ("explain-schedule '30 2 * * mon-fri' --timezone Europe/Oslo",),
     "fmt": ("fmt --diff loose.yaml",),
     "generations": ("generations",),
@@ -149,8 +150,10 @@ LIVE = "up"
 """Runs until it is stopped, so its screen comes from a process on a terminal."""
 SILENT = ("lsp", "mcp")
 """For editors and agents: they show nothing to a person."""
-FOR_PROGRAMS = ("metrics", "serve", "ui")
-"""For monitoring systems and browsers: tests/cli/test_metrics.py and tests/web look at what they print."""
+FOR_PROGRAMS = ("metrics", "serve", "ui", "attempt")
+"""For monitoring systems, browsers and clusters: tests/cli/test_metrics.py, tests/web and tests/hosts look at
+what they print.
+"""
 
 SICK = Machine(
     python="3.13.1",

@@ -5,7 +5,18 @@ from typing import Any
 
 import pytest
 
-from engine.core.hosts import Delivery, DeliveryState, Host, hindrance, listed
+from engine.core.hosts import (
+    CLUSTER,
+    EVERY,
+    Delivery,
+    DeliveryState,
+    Host,
+    Slots,
+    hindrance,
+    listed,
+    member,
+    name_without_row,
+)
 from engine.core.lifecycle import AttemptKey
 
 NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
@@ -96,3 +107,28 @@ def test_few_names_are_named() -> None:
         "a, b, c and 1 more",
         "a, b, c and 2 more",
     ]
+
+
+POD = host(member("jf-1", "0"), slots=1)
+CLOUD = host(CLUSTER, labels=(EVERY,), slots=3, held=1)
+
+
+def test_a_cluster_takes_whatever_its_labels_and_its_pods_offer_no_slots() -> None:
+    assert hindrance([POD], ()) == "no host is there"
+    assert hindrance([CLOUD, POD], ("gpu", "eu")) == ""
+    slots = Slots([CLOUD, POD], [])
+    assert [slots.place(("gpu",)), slots.place(()), slots.place(())] == [True, True, False]
+    assert hindrance([CLOUD._replace(held=3), POD], ()) == "all 3 slots of cluster are taken"
+
+
+def test_a_cluster_that_takes_nothing_is_offered_nothing_that_it_would_take_later() -> None:
+    for shut in (CLOUD._replace(trouble="refused"), CLOUD._replace(is_draining=True)):
+        assert not Slots([shut], []).place(())
+    assert Slots([CLOUD._replace(**SILENT)], []).place(()), "as without any host"
+
+
+def test_a_host_without_a_row_still_has_a_name() -> None:
+    assert name_without_row(member("pod/1", "0" * 32)) == "pod-1"
+    assert name_without_row("a" * 32) == "host aaaaaaaa"
+    assert host(member("pod", "0")).is_for_one
+    assert not host("a" * 32).is_for_one

@@ -119,10 +119,17 @@ class FakeHost:
     """A host of a world: its process may be frozen, cut off or killed, its jobs go on."""
 
     def __init__(
-        self, world: "HostsWorld", name: str, *, slots: int = 4, labels: tuple[str, ...] = ()
+        self,
+        world: "HostsWorld",
+        name: str,
+        *,
+        slots: int = 4,
+        labels: tuple[str, ...] = (),
+        identity: str = "",
     ) -> None:
         self.world = world
         self.name = name
+        self.identity = identity or name
         self.slots, self.labels = slots, labels
         self.launcher = world.launcher_of_host()
         self.processes = 0
@@ -141,7 +148,7 @@ class FakeHost:
         state_dir = world.config.state_dir.parent / self.name
         state_dir.mkdir(exist_ok=True)
         me = Host(
-            id=self.name,
+            id=self.identity,
             name=self.name,
             process=f"{self.name}-{self.processes}",
             boot_id=f"{self.name}/{self.boots}/1",

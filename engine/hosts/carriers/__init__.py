@@ -1,3 +1,3 @@
 """The carriers: each brings offers to hosts with a queue of another project."""
 
-__all__ = ["registry"]
+__all__ = ["kubernetes", "registry"]

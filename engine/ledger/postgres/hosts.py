@@ -70,6 +70,9 @@ class PostgresHosts:
     def forget(self, *, after: timedelta) -> int:
         return len(self._db.rows("host.forget", {"after": after // _US}))
 
+    def forget_members(self, *, after: timedelta) -> int:
+        return len(self._db.rows("host.forget_members", {"after": after // _US}))
+
     def now(self) -> datetime:
         [row] = self._db.rows("host.now")
         return from_us(row["now"])

@@ -168,7 +168,7 @@ def _host_row(one: HostState) -> HostRow:
         runs=one.held[:MAX_HOST_RUNS],
         more=max(0, len(one.held) - MAX_HOST_RUNS),
         clock=skew_words(host.skew),
-        free=f"{host.free_bytes / 1e9:.1f} GB",
+        free="" if host.is_cluster else f"{host.free_bytes / 1e9:.1f} GB",
         version=host.version,
     )
 

@@ -20,9 +20,10 @@ returning is_draining, now_us() as now;
 update host set ended_at = now_us(), seen_at = now_us() where id = :id and process = :process returning id;
 
 -- name: all
--- All hosts, with the number of attempts that each has.
+-- All hosts, with the number of attempts that each has. A cluster has what the hosts have that it started.
 select id, name, process, boot_id, version, labels, slots, is_draining, seen_at, ended_at, skew, free_bytes, trouble,
-       (select count(*) from delivery where delivery.host = host.id and state = 'held') as held,
+       (select count(*) from delivery
+        where (delivery.host = host.id or starts_with(delivery.host, host.id || '/')) and state = 'held') as held,
        now_us() as now
 from host order by name, id;
 
@@ -34,6 +35,14 @@ update host set is_draining = :is_draining where name = :name returning id;
 -- Deletes hosts that have been away for long and have nothing.
 delete from host
 where seen_at < now_us() - :after and not exists (select 1 from delivery where delivery.host = host.id and state = 'held')
+returning id;
+
+-- name: forget_members
+-- Deletes hosts that a cluster has started for one attempt each, when they have ended, or are silent for long and
+-- have nothing.
+delete from host
+where strpos(id, '/') > 0 and (ended_at is not null or seen_at < now_us() - :after)
+  and not exists (select 1 from delivery where delivery.host = host.id and state = 'held')
 returning id;
 
 -- name: now
