@@ -48,6 +48,8 @@ soak: $(READY)          ## the extended fault tests, then kill everything at ran
 	@JOBFILE_SOAK=1 $(BIN)/python -m pytest -q -n 2 tests/faults $(LONGER)
 	@JOBFILE_SOAK=1 $(BIN)/python -m pytest -q -n 2 -m hypothesis --timeout 3600
 	@$(BIN)/python -m pytest -q -n 2 --store postgres $(STORED)
+	@JOBFILE_SOAK=1 $(BIN)/python -m pytest -q -n 2 tests/hosts/test_chaos.py
+	@JOBFILE_SOAK=1 $(BIN)/python -m pytest -q tests/hosts/test_namespaces.py
 	@JOBFILE_SAMPLES=100000 $(BIN)/python -m pytest -q -n 2 tests/language/test_samples.py
 	@JOBFILE_SHELL_FULL=1 $(BIN)/python -m pytest -q -n 2 $(SHELLS)
 	@JOBFILE_SOAK_MINUTES=$${JOBFILE_SOAK_MINUTES:-30} $(BIN)/python -m pytest -q -s $(SOAK)

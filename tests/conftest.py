@@ -26,6 +26,7 @@ settings.register_profile("verdict", settings.get_profile("ci"), phases=[Phase.e
 settings.load_profile("ci")
 
 LONGEST = (
+    "hosts/test_namespaces.py",
     "faults/test_lives.py",
     "year/test_year.py",
     "acceptance/test_ci.py",
@@ -57,6 +58,7 @@ LONGEST = (
     "engine/test_grace.py",
     "language/test_fixes.py::test_fixing_ends_and_makes_no_file_worse",
     "cli/test_runs.py::test_a_full_disk_stops_nothing_but_what_cannot_be_recorded",
+    "hosts/test_chaos.py",
     "machine/test_machine.py",
     "engine/test_queue_machine.py",
     "engine/test_trigger_machine.py",

@@ -120,7 +120,7 @@ class Deliveries(Protocol):
         ...
 
     def untaken(self, *, patience: timedelta) -> Sequence[Delivery]:
-        """Offers that wait for longer than they should; each is returned again after a time that grows."""
+        """Offers that wait for longer than they should; each is returned again and again."""
         ...
 
     def forget(self, *, after: timedelta, limit: int) -> int:

@@ -129,6 +129,16 @@ def test_what_this_process_took_in_an_answer_that_was_lost_is_given_back_soon(tm
     assert len(world.executed) == 1
 
 
+def test_an_offer_whose_news_were_lost_for_long_is_not_forgotten_for_long(tmp_path: Path) -> None:
+    world = HostsWorld(tmp_path, JOBS, hosts=["a"])
+    world.queue.loses = lambda _: True
+    world.run_by_hand("once")
+    world.pass_time(seconds=130)
+    world.queue.loses = lambda _: False
+    world.pass_time(seconds=16)
+    assert len(world.executed) == 1
+
+
 def meanwhile(host: FakeHost, act: Callable[[], Any]) -> None:
     """Do something while the next attempt is being prepared, as another thread may."""
     here = host.hosting._here

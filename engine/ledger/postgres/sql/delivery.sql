@@ -40,9 +40,9 @@ where run_id = :run_id and number = :number and step = :step and item = :item
 returning run_id;
 
 -- name: untaken
--- Offers that no host has taken; each is repeated after a time that grows.
+-- Offers that no host has taken; each is repeated after 1, 4, 6, 8 … times the patience.
 update delivery set offers = offers + 1
-where state = 'offered' and offered_at + :patience * offers * offers < now_us()
+where state = 'offered' and offered_at + :patience * offers * least(offers, 2) < now_us()
 returning *;
 
 -- name: forget
