@@ -16,6 +16,7 @@ from engine.core.lifecycle import AttemptKey
 from engine.core.yaml_text import to_yaml
 from engine.hosts.carriers.kubernetes import (
     DEFAULT_SLOTS,
+    FIRST_WAIT_SECONDS,
     REFUSED_SECONDS,
     TEND_SECONDS,
     KubernetesCluster,
@@ -340,6 +341,8 @@ def test_a_job_that_alone_is_refused_holds_up_no_other(api: Kubernetes) -> None:
     assert api.jobs.keys() == {job_name(B)}
     assert cluster.trouble == ""
     cluster.offer([offer(A)])
+    cluster.tend()
+    time.now += FIRST_WAIT_SECONDS
     with pytest.raises(RefusedError):
         cluster.tend()
     cluster.tend()
@@ -349,20 +352,32 @@ def test_a_job_that_alone_is_refused_holds_up_no_other(api: Kubernetes) -> None:
     assert cluster.trouble == "", "it is tried with others"
 
 
-def test_a_pod_that_ended_before_it_took_its_attempt_is_replaced_and_that_is_said(api: Kubernetes) -> None:
-    cluster = cluster_of(api)
-    cluster.offer([offer(A)])
-    cluster.tend()
+def test_a_pod_that_ended_before_it_took_its_attempt_is_replaced_later_and_later_and_that_is_said(
+    api: Kubernetes,
+) -> None:
+    time = Time()
+    cluster = cluster_of(api, elapsed=time)
     failed = {"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded", "message": "no image"}
-    api.jobs[job_name(A)]["status"] = {"conditions": [failed]}
-    cluster.offer([offer(A)])
-    with pytest.raises(JobfileError, match=r"before it took its attempt \(BackoffLimitExceeded no image\)"):
+    waits = []
+    for _ in range(7):
+        cluster.offer([offer(A)])
         cluster.tend()
-    assert api.jobs == {}
-    assert cluster.trouble == ""
-    cluster.tend()
-    assert api.jobs.keys() == {job_name(A)}
-    assert api.jobs[job_name(A)]["status"] == {}
+        api.jobs[job_name(A)]["status"] = {"conditions": [failed]}
+        cluster.offer([offer(A)])
+        with pytest.raises(
+            JobfileError, match=r"before it took its attempt \(BackoffLimitExceeded no image\)"
+        ):
+            cluster.tend()
+        assert api.jobs == {}
+        assert cluster.trouble == ""
+        before = time.now
+        while not api.jobs:
+            time.now += 10
+            cluster.offer([offer(A)])
+            cluster.tend()
+        assert api.jobs[job_name(A)]["status"] == {}
+        waits.append(time.now - before)
+    assert waits == [10, 20, 40, 80, 160, 300, 300]
 
 
 def test_a_job_that_is_being_removed_is_waited_for(api: Kubernetes) -> None:

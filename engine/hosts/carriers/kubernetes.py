@@ -36,6 +36,11 @@ TURN_SECONDS: Final = 5.0
 """How long requests are sent in one turn. What is left waits for the next."""
 REFUSED_SECONDS: Final = 30.0
 """How long a refused Job counts as the trouble of all, if no other is made meanwhile."""
+FIRST_WAIT_SECONDS: Final = 10.0
+LONGEST_WAIT_SECONDS: Final = 300.0
+"""A Job that was refused, or whose pod ended before it took its attempt, is made again at most this much later.
+The wait doubles each time.
+"""
 MAX_REMOVALS: Final = 1_000
 """Maximum number of Jobs that wait for their removal. Kubernetes removes the others later."""
 MAX_WORDS: Final = 200
@@ -67,6 +72,8 @@ class KubernetesCluster:
         self._offers: dict[str, Offer] = {}
         self._removals: dict[str, None] = {}
         self._refused_at: float | None = None
+        self._put_off: dict[str, tuple[int, float]] = {}
+        """By the name of a Job: how often it has failed, and until when it waits."""
 
     def offer(self, offers: Sequence[Offer]) -> None:
         with self._lock:
@@ -104,7 +111,9 @@ class KubernetesCluster:
         for name, offer in waiting.items():
             if self._elapsed() >= until:
                 break
-            if name not in self._offers:  # it was withdrawn meanwhile
+            if name not in self._offers or self._waits(
+                name
+            ):  # it was withdrawn meanwhile, or has just failed
                 continue
             try:
                 ended = self._make(name, offer)
@@ -113,12 +122,14 @@ class KubernetesCluster:
                 self._refused_at, self.trouble = self._elapsed(), error.short
                 if not error.is_of_one:
                     return told
-                self._drop(name, offer)  # the leader offers it again, later and later
+                self._wait_longer(name)
+                self._drop(name, offer)  # the leader offers it again
                 continue
             self._refused_at = None
             if ended is None:
                 self._drop(name, offer)
             elif ended:
+                self._wait_longer(name)
                 told = told or JobfileError(
                     f"the pod of {name} ended before it took its attempt ({ended}); another is started. Its "
                     f"output:  kubectl -n {self._jobs.namespace} logs job/{name}"
@@ -138,6 +149,17 @@ class KubernetesCluster:
         if ended:  # nobody has its attempt: otherwise the leader would not offer it
             self._jobs.delete(name)
         return ended
+
+    def _waits(self, name: str) -> bool:
+        return self._put_off.get(name, (0, 0.0))[1] > self._elapsed()
+
+    def _wait_longer(self, name: str) -> None:
+        now, (count, _) = self._elapsed(), self._put_off.get(name, (0, 0.0))
+        wait = min(FIRST_WAIT_SECONDS * 2**count, LONGEST_WAIT_SECONDS)
+        self._put_off[name] = (count + 1, now + wait)
+        for one, (_, until) in [*self._put_off.items()]:
+            if until + LONGEST_WAIT_SECONDS < now:  # it has been made, or nobody needs it
+                del self._put_off[one]
 
     def _remove_jobs(self, until: float) -> None:
         with self._lock:
