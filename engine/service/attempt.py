@@ -78,19 +78,19 @@ def execute_one(
 ) -> End:
     """Execute an attempt here, if it is to be had. Once `shall_stop`, its job is ended as by a cancel."""
     brought, ended = OneOffer(attempt), threading.Event()
-    service = HostService(
-        config,
-        journal,
-        clock,
-        bring=lambda _: brought,
-        name=name,
-        labels=(),
-        slots=1,
-        outputs=outputs,
-        ended=ended,
-        is_for_one=True,
-    )
-    with closing(open_shared(config.ledger_url)) as shared:
+    with closing(open_shared(config.ledger_url)) as shared:  # first: it does not wait for tables
+        service = HostService(
+            config,
+            journal,
+            clock,
+            bring=lambda _: brought,
+            name=name,
+            labels=(),
+            slots=1,
+            outputs=outputs,
+            ended=ended,
+            is_for_one=True,
+        )
         try:
             service.start()
             _wait(service, lambda: _has(shared, attempt, service), brought, ended, shall_stop)
