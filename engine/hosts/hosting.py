@@ -379,6 +379,8 @@ class Hosting:
             free_bytes=free_bytes(self._config.state_dir),
             trouble=self._trouble(),
         )
+        if is_draining is None and all(host.id != self._me.id for host in self._renewals.hosts.all()):
+            is_draining = self._renewals.hosts.appear(self._me)  # forgotten, as after a long sleep
         if is_draining is None:
             raise SupersededError(f"another process is the host {self._me.name} now; this one stops")
         self._is_draining = is_draining

@@ -38,4 +38,4 @@ def test_tables_of_another_version_are_refused_with_what_to_do(yard: Yard) -> No
     finally:
         yard.sql("alter table pgqueuer rename column place to slot")
     assert isinstance(host.errors[0], StoreRefusedError)
-    assert "drop the schema whose name ends with _pgqueuer" in str(host.errors[0])
+    assert "remove the schema whose name ends with _pgqueuer" in str(host.errors[0])
