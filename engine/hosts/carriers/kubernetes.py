@@ -38,7 +38,7 @@ REFUSED_SECONDS: Final = 30.0
 """How long a refused Job counts as the trouble of all, if no other is made meanwhile."""
 FIRST_WAIT_SECONDS: Final = 10.0
 LONGEST_WAIT_SECONDS: Final = 300.0
-"""A Job that was refused, or whose pod ended before it took its attempt, is made again at most this much later.
+"""A Job that was refused, or whose pod ended before it took its attempt, waits at most this long.
 The wait doubles each time.
 """
 MAX_REMOVALS: Final = 1_000
