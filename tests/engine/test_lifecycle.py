@@ -127,7 +127,7 @@ def test_the_end_of_a_lost_run_counts_when_it_was_found_later() -> None:
 @together("reason", Reason)
 def test_a_start_error_has_a_reason_that_says_that_nothing_ran(reason: Reason) -> None:
     nothing_ran = {"start_error", "template_error", "working_dir_missing", "secret not available"}
-    nothing_ran |= {"env_file", "deadline"}
+    nothing_ran |= {"env_file", "deadline", "not_taken"}
     if reason in nothing_ran:
         assert StartError(at=NOON, reason=reason).detail == ""
     else:

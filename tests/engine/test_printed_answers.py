@@ -126,6 +126,7 @@ ATTEMPT_AS_JSON = {
     "step": "load",
     "item": 5,
     "number": 2,
+    "host": None,
     "state": "timed_out",
     "reason": "timeout",
     "detail": "told",
@@ -173,6 +174,8 @@ STEP_AS_JSON = {
 
 class OneRun:
     """A ledger with one attempt and one output."""
+
+    hosts = None
 
     def attempts(self, run_id: str) -> list[Attempt]:
         return [ATTEMPT] if run_id == A else []
@@ -760,7 +763,14 @@ def some_runs(*runs: Run, gaps: tuple[Gap, ...] = (), is_limited: bool = False) 
     zones = {"hello": TOKYO}
     lines = (None,) * len(runs)
     return Runs(
-        runs=runs, words=words, artifacts=kept, lines=lines, gaps=gaps, zones=zones, is_limited=is_limited
+        runs=runs,
+        words=words,
+        artifacts=kept,
+        hosts=("",) * len(runs),
+        lines=lines,
+        gaps=gaps,
+        zones=zones,
+        is_limited=is_limited,
     )
 
 
@@ -783,16 +793,19 @@ aaaaaaaa  hello  2026-03-05 21:00:00 JST  failed (2 attempts)        why 3
 aaaaaaaa  hello  2026-03-05 21:00:00 JST  failed (2 attempts)        why 4"""
     )
     lines = (None, Line(2, 3, "", 4, (RUN,)))
-    plain = runs_to_json(replace(found, runs=found.runs[:2], artifacts=found.artifacts[:2], lines=lines))
+    plain = runs_to_json(
+        replace(found, runs=found.runs[:2], artifacts=found.artifacts[:2], hosts=("", "a"), lines=lines)
+    )
     assert plain == {
         "format": 1,
         "runs": [
-            {**RUN_AS_JSON, "waits_for": None, "artifacts": [KEPT_AS_JSON]},
+            {**RUN_AS_JSON, "waits_for": None, "artifacts": [KEPT_AS_JSON], "host": None},
             {
                 **RUN_AS_JSON,
                 "attempts": 1,
                 "waits_for": {"queue": None, "place": 2, "waiting": 3, "slots": 4, "held_by": [A]},
                 "artifacts": [],
+                "host": "a",
             },
         ],
     }
@@ -842,6 +855,7 @@ class Recent:
 
     def __init__(self, runs: tuple[Run, ...] = (), gaps: tuple[Gap, ...] = ()) -> None:
         self.runs, self.gaps = runs, gaps
+        self.hosts = None
         self.state: object = "not asked"
 
     def recent_runs(self, *, job: str | None, state: object, limit: int) -> tuple[Run, ...]:

@@ -494,6 +494,7 @@ def listed_run(run: Run, words: str) -> Runs:
         gaps=(),
         zones={run.job: TOKYO},
         is_limited=False,
+        hosts=("",),
     )
 
 
