@@ -30,7 +30,7 @@ test: $(READY)          ## everything CI runs
 	@# The checks run beside the tests. If the tests were never compiled, it is done once: each worker would do it again.
 	@$(MAKE) --no-print-directory check > $(VENV)/check.out 2>&1 & checks=$$!; \
 	  [ -e tests/__pycache__ ] || $(BIN)/python -m pytest -q --collect-only > /dev/null; \
-	  $(BIN)/python -m pytest -q -n 4 --dist worksteal; tests=$$?; \
+	  $(BIN)/python -m pytest -q -n 5 --dist worksteal; tests=$$?; \
 	  wait $$checks; checks=$$?; cat $(VENV)/check.out; [ $$tests = 0 ] && [ $$checks = 0 ]
 
 check: $(READY)         ## format, lint, types, import contracts, dependencies, spelling
