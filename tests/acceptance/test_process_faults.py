@@ -29,6 +29,7 @@ from tests.acceptance.engines import (
     final,
     go_on,
     halt,
+    halt_between_writes,
     is_gone,
     kill,
     launcher_of,
@@ -226,7 +227,7 @@ def test_f07_an_end_between_its_result_and_its_record_is_settled_once(tmp_path: 
     run_id = submit(tmp_path, "a")
     running(tmp_path, run_id)
     supervisor(tmp_path, run_id)
-    halt(first.pid)
+    halt_between_writes(tmp_path, first.pid)
     (tmp_path / "gate").write_text("")
     until(lambda: has_ended(tmp_path, run_id), "the result is on the disk")
     kill(first)
@@ -286,7 +287,7 @@ def test_f15_a_wish_to_cancel_outlives_the_engine_that_did_not_pass_it_on(tmp_pa
     first = start_ready(tmp_path)
     run_id = submit(tmp_path, "a")
     running(tmp_path, run_id)
-    halt(first.pid)
+    halt_between_writes(tmp_path, first.pid)
     assert say(tmp_path, "cancel", run_id, "--why", "a test").returncode == 0
     assert run_of(tmp_path, run_id).state is RunState.CANCELLING
     kill(first)
@@ -326,7 +327,7 @@ def test_f17_a_job_that_ends_before_the_signal_keeps_its_own_end(tmp_path: Path,
         run_id = submit(tmp_path, "a")
         running(tmp_path, run_id)
         supervisor(tmp_path, run_id)
-        halt(process.pid)
+        halt_between_writes(tmp_path, process.pid)
         assert say(tmp_path, "cancel", run_id, "--why", "no longer wanted").returncode == 0
         (tmp_path / "gate").write_text("")
         until(lambda: has_ended(tmp_path, run_id), "it ended by itself")
