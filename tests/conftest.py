@@ -1,10 +1,13 @@
 """Settings for all tests."""
 
+import contextlib
+import fcntl
 import gc
 import os
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Generator, Iterator
 from itertools import count, islice
 from pathlib import Path
@@ -117,13 +120,33 @@ def is_memory_good() -> bool:
     return not about.f_flag & os.ST_NOEXEC and about.f_bavail * about.f_frsize >= ROOM
 
 
+DISK, OLD_SECONDS = "jobfile-tests-", 600
+"""How folders on a disk are called, and after how long what a killed or failed run has left is deleted."""
+
+
 @pytest.fixture(scope="session")
 def disk_folder(request: pytest.FixtureRequest) -> Iterator[Path]:
-    """A folder on a disk, for all tests of a worker. It stays when one of them has failed."""
-    folder = Path(tempfile.mkdtemp(prefix="jobfile-"))
-    yield folder
-    if not request.session.testsfailed:
-        shutil.rmtree(folder, ignore_errors=True)
+    """A folder on a disk, for all tests of a worker. It stays for a while when one of them has failed."""
+    for left in Path(tempfile.gettempdir()).glob(f"{DISK}*"):
+        with contextlib.suppress(OSError), locked(left, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            if time.time() - left.stat().st_mtime > OLD_SECONDS:
+                shutil.rmtree(left, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=DISK))
+    with locked(folder, fcntl.LOCK_SH):
+        yield folder
+        if not request.session.testsfailed:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def locked(folder: Path, how: int) -> Iterator[None]:
+    """Hold a lock on a folder, as each run does on its own: the kernel releases it however the run ends."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, how)
+        yield
+    finally:
+        os.close(handle)
 
 
 NUMBERS = count()

@@ -434,6 +434,19 @@ def halt(pid: int) -> None:
     until(lambda: state_of(pid) in ("T", "Z", ""), "it stands still")
 
 
+def halt_between_writes(folder: Path, pid: int) -> None:
+    """Pause an engine while it is not writing: a command would wait in vain for its lock on the ledger."""
+    while True:
+        halt(pid)
+        try:
+            with contextlib.closing(sqlite3.connect(ledger(folder), timeout=0)) as connection:
+                connection.execute("begin immediate")
+        except sqlite3.OperationalError:
+            go_on(pid)
+        else:
+            return
+
+
 def go_on(pid: int) -> None:
     """Let a paused process continue."""
     os.kill(pid, signal.SIGCONT)

@@ -29,6 +29,7 @@ from tests.acceptance.engines import (
     final,
     go_on,
     halt,
+    halt_between_writes,
     is_gone,
     kill,
     launcher_of,
@@ -45,6 +46,7 @@ from tests.acceptance.engines import (
     start_ready,
     submit,
     supervisor,
+    supervisor_of,
     until,
 )
 
@@ -176,6 +178,11 @@ def test_f04_two_supervisors_of_one_attempt_execute_it_once(tmp_path: Path) -> N
     kill(second)
 
 
+def has_ended(folder: Path, run_id: str) -> bool:
+    """Whether the supervisor has written the end, and released the lock: it waits for another job."""
+    return supervisor_of(attempt_dir(folder, run_id)) is None
+
+
 def submit_before_engine(folder: Path) -> str:
     """A run that is on record before there is any engine, so that its folder is known."""
     return say(folder, "run", "a", "--detach").stdout.strip()
@@ -219,10 +226,10 @@ def test_f07_an_end_between_its_result_and_its_record_is_settled_once(tmp_path: 
     first = start_ready(tmp_path)
     run_id = submit(tmp_path, "a")
     running(tmp_path, run_id)
-    boss = supervisor(tmp_path, run_id)
-    halt(first.pid)
+    supervisor(tmp_path, run_id)
+    halt_between_writes(tmp_path, first.pid)
     (tmp_path / "gate").write_text("")
-    until(lambda: is_gone(boss), "the result is on the disk")
+    until(lambda: has_ended(tmp_path, run_id), "the result is on the disk")
     kill(first)
     assert run_of(tmp_path, run_id).state is RunState.RUNNING
     for _ in range(2):
@@ -280,7 +287,7 @@ def test_f15_a_wish_to_cancel_outlives_the_engine_that_did_not_pass_it_on(tmp_pa
     first = start_ready(tmp_path)
     run_id = submit(tmp_path, "a")
     running(tmp_path, run_id)
-    halt(first.pid)
+    halt_between_writes(tmp_path, first.pid)
     assert say(tmp_path, "cancel", run_id, "--why", "a test").returncode == 0
     assert run_of(tmp_path, run_id).state is RunState.CANCELLING
     kill(first)
@@ -319,11 +326,11 @@ def test_f17_a_job_that_ends_before_the_signal_keeps_its_own_end(tmp_path: Path,
     with engine(tmp_path) as process:
         run_id = submit(tmp_path, "a")
         running(tmp_path, run_id)
-        boss = supervisor(tmp_path, run_id)
-        halt(process.pid)
+        supervisor(tmp_path, run_id)
+        halt_between_writes(tmp_path, process.pid)
         assert say(tmp_path, "cancel", run_id, "--why", "no longer wanted").returncode == 0
         (tmp_path / "gate").write_text("")
-        until(lambda: is_gone(boss), "it ended by itself")
+        until(lambda: has_ended(tmp_path, run_id), "it ended by itself")
         go_on(process.pid)
         ended = final(tmp_path, run_id)
     assert ended.state is (RunState.SUCCEEDED if code == 0 else RunState.FAILED)
