@@ -204,7 +204,7 @@ def test_a_long_result_is_read_in_parts_while_other_questions_are_asked(
 def backends(db: psycopg.Connection) -> int:
     [(number,)] = db.execute(
         "select count(pg_terminate_backend(pid)) from pg_stat_activity "
-        "where datname = current_database() and pid <> pg_backend_pid()"
+        "where datname = current_database() and application_name = 'jobfile'"  # not those of other tests
     )
     return number
 
