@@ -13,6 +13,7 @@ from engine.cli.roles import SCHEDULER, WORKER, Part
 from engine.config import EngineConfig
 from engine.core.errors import JobfileError, WrongUsageError
 from engine.host.clock import SystemClock
+from engine.host.waiting import wait_for
 from engine.hosts.carriers.registry import CLUSTERS, make_carrier
 from engine.hosts.settings import host_settings
 from engine.ports import Journal
@@ -42,7 +43,7 @@ def run_worker(part: Part, journal: Journal) -> None:
     try:
         service.start()
         part.manager.ready(f"executes jobs as the host {part.about.name}")
-        part.ended.wait(part.seconds)
+        wait_for(part.ended, part.seconds)
         part.manager.stopping()
     finally:
         service.stop()
@@ -69,7 +70,7 @@ def run_scheduler(part: Part, journal: Journal, *, alarm: Callable[[str], None])
         timer.start()
     if service.wait():
         part.manager.ready(f"leads, runs {part.config.main_file}")
-        part.ended.wait()
+        wait_for(part.ended)
     part.manager.stopping()
     standing = service.stop()
     trouble = None if service.engine is None else service.engine.trouble
@@ -92,7 +93,7 @@ def run_all(part: Part) -> None:
             kept = Kept(argv, SystemClock(), what=f"the {role}", tell=tell, longest_wait=LONGEST_WAIT_SECONDS)
             children.enter_context(kept)
         part.manager.ready("runs a scheduler and a worker")
-        part.ended.wait(part.seconds)
+        wait_for(part.ended, part.seconds)
         part.manager.stopping()
 
 

@@ -25,5 +25,6 @@ __all__ = [
     "patience",
     "run_ids",
     "systemd",
+    "waiting",
     "wake",
 ]

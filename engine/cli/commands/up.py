@@ -31,6 +31,7 @@ from engine.host.hardening import PARENT, die_with_parent
 from engine.host.lock import lock_holder, make_state_dir
 from engine.host.ownership import refuse_foreign_state
 from engine.host.systemd import Manager
+from engine.host.waiting import wait_for
 from engine.host.wake import YIELD, poke
 from engine.journal.file import LogFile
 from engine.journal.shown import Form, Shown, lost_line
@@ -229,7 +230,7 @@ def _run_engine(
     _warn_of_labels(service.start(), config)
     manager.ready(f"runs {config.main_file}")
     with page:
-        part.ended.wait(part.seconds)
+        wait_for(part.ended, part.seconds)
     manager.stopping()
     if stops_jobs and not service.trouble:
         _stop_jobs(service)
