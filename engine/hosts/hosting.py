@@ -25,7 +25,7 @@ from engine.transactions.steps import Courses, still_to_start
 from jobfile.model.namedtuple import NamedTuple
 
 CHECK_SECONDS: Final = 1.0
-"""How often a host looks after what it executes, if nothing wakes it."""
+"""Seconds between two checks of the attempts of this host; the end of one causes a check at once."""
 RENEW_SECONDS: Final = 5.0
 """How often leases are renewed, at least."""
 RENEWALS: Final = 6

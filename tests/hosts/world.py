@@ -70,9 +70,6 @@ class Queue:
     def offer(self, offers: Sequence[Offer]) -> None:
         self.waiting += [(queue_of(one.needs), one.attempt) for one in offers if not self.loses(one.attempt)]
 
-    def serve(self, queues: object, **_: object) -> None:
-        raise NotImplementedError
-
     def close(self) -> None: ...
 
 

@@ -1,0 +1,48 @@
+"""Which attempts may be offered, given the hosts that are there."""
+
+from datetime import timedelta
+
+from engine.core.hosts import MOST_UNPLACED, Host, Slots
+from tests.builders import NOON
+
+
+def a_host(name: str, *, slots: int, labels: tuple[str, ...] = (), held: int = 0) -> Host:
+    return Host(
+        id=name,
+        name=name,
+        process="1",
+        boot_id="1",
+        version="1",
+        labels=labels,
+        slots=slots,
+        is_draining=False,
+        seen_at=NOON,
+        ended_at=None,
+        skew=timedelta(),
+        free_bytes=0,
+        trouble="",
+        held=held,
+        silence=timedelta(),
+    )
+
+
+def test_an_attempt_takes_a_slot_of_the_host_that_is_least_special() -> None:
+    slots = Slots([a_host("gpu", slots=1, labels=("gpu",)), a_host("plain", slots=1)], [])
+    assert slots.free == 2
+    assert slots.place(())
+    assert slots.place(("gpu",))
+    assert not slots.place(())
+    assert slots.free == 0
+
+
+def test_what_no_host_could_ever_take_is_offered_up_to_a_limit_and_takes_no_slot() -> None:
+    slots = Slots([a_host("plain", slots=1)], [])
+    assert [slots.place(("tpu",)) for _ in range(MOST_UNPLACED + 1)] == [True] * MOST_UNPLACED + [False]
+    assert slots.free == 1
+
+
+def test_only_hosts_that_take_work_have_slots() -> None:
+    host = a_host("a", slots=3, held=1)
+    for away in ({"is_draining": True}, {"trouble": "disk space is low"}, {"ended_at": NOON}):
+        assert Slots([host._replace(**away)], []).free == 0  # type: ignore[arg-type]  # of its fields
+    assert Slots([host], []).free == 2
