@@ -97,6 +97,7 @@ class HostService:
             host_clock=clock,
             config=config,
             sender=self._sender,
+            journal=journal,
             on_taken=lambda: self.threads.wake("leases"),
             revision_of=self._revision_of,
         )

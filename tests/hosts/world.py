@@ -174,6 +174,7 @@ class FakeHost:
             host_clock=world.clock,
             config=config,
             sender=self.sender,
+            journal=world.journal,
             on_taken=self.renew_now,
         )
         self.hosting.begin()
