@@ -10,7 +10,6 @@ from engine.core.errors import JobfileError, NothingRecordedError, StoreRefusedE
 from engine.core.events import HostStarted, HostStopped, LoopFailed
 from engine.core.hosts import Host, member, queues_of
 from engine.core.lifecycle import AttemptKey
-from engine.core.pieces import LOG
 from engine.execution.launcher_client import ProcessLauncher
 from engine.execution.run_folders import make_runs_dir
 from engine.host.hardening import allow_many_files, settle_in
@@ -25,10 +24,11 @@ from engine.hosts.hosting import Hosting
 from engine.hosts.lead import RETRY_SECONDS as RENEWAL_RETRY
 from engine.hosts.outputs import OutputSender
 from engine.hosts.shared_clock import SharedClock
-from engine.ledger.host_ports import LEADER, OUTPUTS, SharedLedger
-from engine.ledger.opening import open_current, open_objects, open_shared, open_view
+from engine.ledger.host_ports import LEADER, SharedLedger
+from engine.ledger.opening import open_current, open_shared, open_view
 from engine.ledger.store_ports import Store
 from engine.ports import Clock, Journal
+from engine.service.sending import place_outputs
 from engine.service.threads import Threads
 from jobfile import __version__
 
@@ -81,7 +81,7 @@ class HostService:
         self._renewals = open_shared(config.ledger_url)
         self._sending = open_shared(config.ledger_url)
         if outputs:
-            self._place_outputs(outputs)
+            place_outputs(self._store, outputs)
         self._clock = SharedClock(clock, self._renewals.hosts.now)
         self._carrier = bring(self._shared)
         identity = host_id(config.state_dir)
@@ -168,14 +168,6 @@ class HostService:
             wake=lambda: self.threads.wake("outputs"),
             on_sent=lambda: self.threads.wake("host"),
         )
-
-    def _place_outputs(self, url: str) -> None:
-        """Note where all hosts keep outputs. Raises JobfileError for a store that cannot be reached."""
-        if self._store.past.fact(OUTPUTS, default="") == url:
-            return
-        open_objects(url).sent(AttemptKey(new_run_id(), 1), copy=LOG)
-        with self._store.transaction():
-            self._store.past.note(OUTPUTS, url)
 
     def _renew(self) -> float:
         wait = self._hosting.renew()

@@ -130,8 +130,9 @@ LOOK_SECONDS = 0.05
     "--outputs",
     default=None,
     metavar="URL",
-    help="Where all hosts keep what their jobs print, and artifacts: s3://BUCKET/PREFIX, gs://, az:// or "
-    "file:// [default: $JOBFILE_OUTPUTS, else in the ledger, where files have at most 1 MiB].",
+    help="With a ledger in PostgreSQL: where all hosts keep what their jobs print, and artifacts: "
+    "s3://BUCKET/PREFIX, gs://, az:// or file:// [default: $JOBFILE_OUTPUTS, else in the ledger, where files "
+    "have at most 1 MiB].",
 )
 @allow_root_option
 @click.option(
@@ -223,6 +224,7 @@ def _run_engine(
     config, manager = part.config, part.manager
     outlets = _outlets(config, clock, form)
     session = _open(config, outlets.journal, clock)
+    _place_outputs(session, part.about.outputs)
     service = EngineService(
         session, outlets.journal, clock, ended=part.ended, manager=manager, alarm=_alarm(manager, config)
     )
@@ -235,6 +237,19 @@ def _run_engine(
     if stops_jobs and not service.trouble:
         _stop_jobs(service)
     _end(service, outlets)
+
+
+def _place_outputs(session: OpenSession, url: str) -> None:
+    """Note in the ledger which object store has the outputs, if one is named."""
+    if not url:
+        return
+    from engine.service.sending import place_outputs  # noqa: PLC0415  start-up time: only with an object store
+
+    try:
+        place_outputs(session.store, url)
+    except JobfileError:
+        session.close()
+        raise
 
 
 def _run_role(role: str, part: Part, clock: SystemClock, form: Form) -> None:

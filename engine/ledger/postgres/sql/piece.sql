@@ -1,7 +1,8 @@
 -- What attempts wrote, and the small files that they kept, as their hosts sent them: in pieces.
 
 -- name: append
--- Stores pieces that a host sends: only of attempts that it has or had, and of runs that are still there.
+-- Stores pieces that a host sends: only of attempts that it has or had, and of runs that are still there. An engine
+-- that shares its ledger with no host has an empty name, and all attempts that were never offered to hosts.
 -- A piece that is there with as many bytes stays: its bytes are the same.
 insert into output_chunk (run_id, number, step, item, copy, seq, size, packed)
 select new.run_id, new.number, new.step, new.item, new.copy, new.seq, new.size, new.packed
@@ -9,9 +10,10 @@ from unnest(
   cast(:run_ids as text[]), cast(:numbers as bigint[]), cast(:steps as text[]), cast(:items as bigint[]),
   cast(:copies as bigint[]), cast(:seqs as bigint[]), cast(:sizes as bigint[]), cast(:packed as bytea[])
 ) as new (run_id, number, step, item, copy, seq, size, packed)
-join delivery as d
-  on d.run_id = new.run_id and d.number = new.number and d.step = new.step and d.item = new.item and d.host = :host
 join run on run.id = new.run_id
+left join delivery as d
+  on d.run_id = new.run_id and d.number = new.number and d.step = new.step and d.item = new.item
+where d.host = :host or (d.run_id is null and cast(:host as text) = '')
 on conflict (run_id, number, step, item, copy, seq) do update
 set size = excluded.size, packed = excluded.packed where output_chunk.size < excluded.size
 returning seq;
