@@ -29,11 +29,13 @@ a ledger that was away may have come back.
 
 def run_worker(part: Part, journal: Journal) -> None:
     """Execute what the leader offers, until the end."""
+    carrier = _carrier_of_workers(part.config)
     service = HostService(
         part.config,
         journal,
         SystemClock(),
-        bring=partial(make_carrier, _carrier_of_workers(part.config)),
+        bring=partial(make_carrier, carrier),
+        carrier=carrier,
         name=part.about.name,
         labels=part.about.labels,
         slots=part.about.slots,

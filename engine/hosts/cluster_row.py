@@ -41,6 +41,7 @@ class ClusterRow:
                 trouble="",
                 held=0,
                 silence=timedelta(),
+                carrier=self._cluster.name,
             )
         )
         self._sign()

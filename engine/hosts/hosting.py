@@ -377,6 +377,7 @@ class Hosting:
             skew=-self._ahead(),
             free_bytes=free_bytes(self._config.state_dir),
             trouble=self._trouble(),
+            lack=self._trees.trouble,
         )
         if is_draining is None and all(host.id != self._me.id for host in self._renewals.hosts.all()):
             is_draining = self._renewals.hosts.appear(self._me)  # forgotten, as after a long sleep

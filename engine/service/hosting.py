@@ -8,7 +8,7 @@ from typing import Final
 from engine.config import EngineConfig
 from engine.core.errors import JobfileError, NothingRecordedError, StoreRefusedError
 from engine.core.events import HostStarted, HostStopped, LoopFailed
-from engine.core.hosts import Host, member, queues_of
+from engine.core.hosts import Host, member, other_carrier, queues_of
 from engine.core.lifecycle import AttemptKey
 from engine.execution.launcher_client import ProcessLauncher
 from engine.execution.run_folders import make_runs_dir
@@ -54,12 +54,14 @@ class HostService:
         slots: int,
         outputs: str,
         ended: threading.Event,
+        carrier: str = "",
         is_for_one: bool = False,
     ) -> None:
         """Take the state folder, and connect to the ledger. `ended` is set to request the end.
 
-        `bring` makes what brings offers here. `outputs` is the URL of an object store for all hosts; empty to
-        leave it as the ledger has it. With `is_for_one`, a cluster has started this host for one attempt.
+        `bring` makes what brings offers here; `carrier` is its name, which has to be that of the leader.
+        `outputs` is the URL of an object store for all hosts; empty to leave it as the ledger has it. With
+        `is_for_one`, a cluster has started this host for one attempt.
         """
         umask = settle_in()
         make_state_dir(config.state_dir)
@@ -85,7 +87,9 @@ class HostService:
         self._clock = SharedClock(clock, self._renewals.hosts.now)
         self._carrier = bring(self._shared)
         identity = host_id(config.state_dir)
-        self.me: Final = _host(member(name, identity) if is_for_one else identity, name, labels, slots)
+        self.me: Final = _host(
+            member(name, identity) if is_for_one else identity, name, labels, slots, carrier
+        )
         self._sender = self._make_sender(clock)
         self._hosting = Hosting(
             me=self.me,
@@ -124,6 +128,7 @@ class HostService:
 
     def start(self) -> None:
         """Appear as a host, and start every loop."""
+        self._hosting.refusal = self._refusal()
         self._hosting.begin()
         self.threads.add("host", self._hosting.check, bell=self._wake_pipe)
         self.threads.add("outputs", self._sender.send)
@@ -172,12 +177,16 @@ class HostService:
     def _renew(self) -> float:
         wait = self._hosting.renew()
         self._clock.ask_again()
+        self._hosting.refusal = self._refusal()
+        return wait
+
+    def _refusal(self) -> str:
+        """Why this host must take nothing, whatever is offered; '' if it may."""
         try:
             self._renewals.refuse_other_version()
-            self._hosting.refusal = ""
         except StoreRefusedError as error:  # a newer scheduler has changed the tables: finish what is here
-            self._hosting.refusal = str(error)
-        return wait
+            return str(error)
+        return other_carrier(self.me.carrier, self._renewals.schedulers.leading_carrier())
 
     def _look_after(self) -> float:
         self._lock.look_after(self._config.state_dir)
@@ -247,7 +256,7 @@ def _when_made(url: str, ended: threading.Event) -> Store:
                 raise
 
 
-def _host(identity: str, name: str, labels: Sequence[str], slots: int) -> Host:
+def _host(identity: str, name: str, labels: Sequence[str], slots: int, carrier: str) -> Host:
     return Host(
         id=identity,
         name=name,
@@ -264,4 +273,5 @@ def _host(identity: str, name: str, labels: Sequence[str], slots: int) -> Host:
         trouble="",
         held=0,
         silence=timedelta(),
+        carrier=carrier,
     )

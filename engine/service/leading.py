@@ -32,6 +32,10 @@ FOLDER: Final = "scheduler"
 """Where an engine that may lead keeps its lock and its log, in the state folder of its host."""
 
 
+SIGN_SECONDS: Final = 5.0
+"""How often an engine that may lead gives a sign."""
+
+
 def leader_config(config: EngineConfig) -> EngineConfig:
     """The settings of an engine that may lead: beside those of the host that executes, in its own folder."""
     return replace(config, state_dir=config.state_dir / FOLDER, is_leader=True)
@@ -68,13 +72,16 @@ class LeaderService:
         self._renewals = open_shared(config.ledger_url)
         self._clock = SharedClock(clock, self._renewals.hosts.now)
         self._holder = new_run_id()
+        self._host = host_id(config.state_dir.parent)
+        self._sign_at = 0.0
+        self._host_clock = clock
         self._lead = Lead(
             self._renewals.leadership,
             clock,
             holder=self._holder,
-            host=host_id(config.state_dir.parent),
+            host=self._host,
             length=settings.term,
-            refuse=self._renewals.refuse_other_version,
+            refuse=self._sign,
         )
         self.engine: EngineService | None = None
 
@@ -118,7 +125,23 @@ class LeaderService:
                 self._row.leave()
         if not standing:
             self._lead.give_up()
+            with suppress(JobfileError):  # otherwise it is silent, and forgotten after a day
+                self._renewals.schedulers.leave(self._host, self._holder)
         return standing
+
+    def _sign(self) -> None:
+        """Say that this engine leads or waits to lead. Raises StoreRefusedError when it must not."""
+        self._renewals.refuse_other_version()
+        now = self._host_clock.elapsed()
+        if now >= self._sign_at:
+            self._renewals.schedulers.sign(
+                self._host,
+                name=self._name,
+                process=self._holder,
+                version=__version__,
+                carrier=self._settings.carrier,
+            )
+            self._sign_at = now + SIGN_SECONDS
 
     def _speak_for_cluster(self, shared: SharedLedger) -> None:
         """Have the cluster of this engine, if it has one, start hosts for what is offered."""

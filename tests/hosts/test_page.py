@@ -32,7 +32,7 @@ def test_the_api_gives_what_the_command_prints(web: Web) -> None:
     assert got.status == 200
     fits(got.json, "hosts")
     assert got.json == fleet_to_json(ask_hosts(web.place))
-    assert "c     SILENT for 31s" in web.owner("/api/v1/hosts", accept="text/plain").text
+    assert "c     worker  SILENT for 31s" in web.owner("/api/v1/hosts", accept="text/plain").text
 
 
 def test_the_system_page_has_the_hosts_and_the_leader(web: Web) -> None:

@@ -2,16 +2,16 @@
 
 -- name: appear
 -- Notes a host that takes attempts from now on. Whether it is draining stays as it was.
-insert into host (id, name, process, boot_id, version, labels, slots, seen_at)
-values (:id, :name, :process, :boot_id, :version, :labels, :slots, now_us())
+insert into host (id, name, process, boot_id, version, labels, slots, carrier, seen_at)
+values (:id, :name, :process, :boot_id, :version, :labels, :slots, :carrier, now_us())
 on conflict (id) do update
 set name = excluded.name, process = excluded.process, boot_id = excluded.boot_id, version = excluded.version,
-    labels = excluded.labels, slots = excluded.slots, seen_at = excluded.seen_at, ended_at = null
+    labels = excluded.labels, slots = excluded.slots, carrier = excluded.carrier, seen_at = excluded.seen_at, ended_at = null
 returning is_draining;
 
 -- name: sign
 -- Notes a heartbeat, unless another process is that host now.
-update host set seen_at = now_us(), skew = :skew, free_bytes = :free_bytes, trouble = :trouble
+update host set seen_at = now_us(), skew = :skew, free_bytes = :free_bytes, trouble = :trouble, lack = :lack
 where id = :id and process = :process
 returning is_draining, now_us() as now;
 
@@ -21,8 +21,8 @@ update host set ended_at = now_us(), seen_at = now_us() where id = :id and proce
 
 -- name: all
 -- All hosts, with the number of attempts that each has. A cluster has what the hosts have that it started.
-select id, name, process, boot_id, version, labels, slots, is_draining, seen_at, ended_at, skew, free_bytes, trouble,
-       (select count(*) from delivery
+select id, name, process, boot_id, version, labels, slots, is_draining, seen_at, ended_at, skew, free_bytes, trouble, carrier,
+       lack, (select count(*) from delivery
         where (delivery.host = host.id or starts_with(delivery.host, host.id || '/')) and state = 'held') as held,
        now_us() as now
 from host order by name, id;
