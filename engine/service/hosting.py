@@ -91,7 +91,10 @@ class HostService:
             member(name, identity) if is_for_one else identity, name, labels, slots, carrier
         )
         self._sender = self._make_sender(clock)
-        self._hosting = Hosting(
+        self._hosting = self._make_hosting(clock)
+
+    def _make_hosting(self, clock: Clock) -> Hosting:
+        return Hosting(
             me=self.me,
             shared=self._shared,
             renewals=self._renewals,
@@ -99,9 +102,9 @@ class HostService:
             launcher=self._launcher,
             clock=self._clock,
             host_clock=clock,
-            config=config,
+            config=self._config,
             sender=self._sender,
-            journal=journal,
+            journal=self._journal,
             on_taken=lambda: self.threads.wake("leases"),
             revision_of=self._revision_of,
         )

@@ -62,9 +62,7 @@ def test_only_a_scheduler_that_is_forgotten_has_no_name(world: HostsWorld) -> No
     world.step()
     fleet = make_fleet(world.view, world.view.hosts)
     assert fleet.schedulers == ()
-    assert "leader  NONE, host s, term 1" in fleet_to_text(fleet, width=80, row_width=80).replace(
-        "lead of ", ""
-    )
+    assert "NONE, the lead of host s, term 1 ended" in fleet_to_text(fleet, width=80, row_width=80)
 
 
 def test_a_host_says_what_it_lacks_and_takes_other_runs(world: HostsWorld) -> None:
