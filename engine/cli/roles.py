@@ -40,6 +40,8 @@ class Part(NamedTuple):
     ended: threading.Event
     manager: Manager
     duration: timedelta | None
+    stops_jobs: bool = False
+    """Whether jobs that run here are ended when it ends."""
 
     @property
     def seconds(self) -> float | None:

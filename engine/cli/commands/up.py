@@ -20,7 +20,7 @@ from engine.asking.times import parse_length
 from engine.cli.exit_codes import GOOD
 from engine.cli.output import style_of
 from engine.cli.place import place_options, strict_option
-from engine.cli.roles import ALL, MAX_SLOTS, ROLES, WORKER, Part, offered
+from engine.cli.roles import ALL, MAX_SLOTS, ROLES, SCHEDULER, WORKER, Part, offered
 from engine.cli.serving import allow_root_option, page_beside
 from engine.config import EngineConfig, link_before
 from engine.core.errors import JobfileError, StoreUnwritableError
@@ -95,7 +95,7 @@ LOOK_SECONDS = 0.05
 @click.option(
     "--stop-jobs",
     is_flag=True,
-    help="When the engine ends, cancel the running jobs [default: they continue].",
+    help="When the engine, or this host, ends, end the jobs that run here [default: they continue].",
 )
 @click.option(
     "--serve",
@@ -193,9 +193,9 @@ def command(
     signals.obey()  # first: once the lock is taken, others may signal its holder
     page = page_beside(served_at, place, clock, may_be_root=may_be_root)
     about = offered(host_name, labels, slots, config, role=role, outputs=outputs)
-    part = Part(config, about, signals.ended, manager, duration)
+    part = Part(config, about, signals.ended, manager, duration, stops_jobs=stop_jobs)
     if role is None:
-        _run_engine(part, clock, form, signals, page, stops_jobs=stop_jobs)
+        _run_engine(part, clock, form, signals, page)
     else:
         with page:
             _run_role(role, part, clock, form)
@@ -205,8 +205,11 @@ def command(
 def _refuse_contradictions(
     role: str | None, *, stop_jobs: bool, mark_missed: bool, accept_rewind: bool
 ) -> None:
-    if stop_jobs and role is not None:
-        raise click.UsageError("--stop-jobs is about one engine; see  jobfile hosts drain  for a host")
+    if stop_jobs and role == SCHEDULER:
+        raise click.UsageError(
+            "--stop-jobs is about jobs that run here, and a scheduler executes none; give it to workers, or "
+            "drain them first:  jobfile hosts drain HOST --wait"
+        )
     if mark_missed and not accept_rewind:
         raise click.UsageError("--mark-missed needs --accept-rewind; it says how to continue from the copy")
 
@@ -217,8 +220,6 @@ def _run_engine(
     form: Form,
     signals: "_Signals",
     page: contextlib.AbstractContextManager[object],
-    *,
-    stops_jobs: bool,
 ) -> None:
     """Run one engine, which decides and executes."""
     config, manager = part.config, part.manager
@@ -234,7 +235,7 @@ def _run_engine(
     with page:
         wait_for(part.ended, part.seconds)
     manager.stopping()
-    if stops_jobs and not service.trouble:
+    if part.stops_jobs and not service.trouble:
         _stop_jobs(service)
     _end(service, outlets)
 
