@@ -266,9 +266,10 @@ PAGES: Final[Mapping[str, HelpPage]] = {
             "jobfile export kubernetes > jobfile.yaml",
             "jobfile export kubernetes --attempt",
             "jobfile export kubernetes --attempt 3f2a9c01 --pod pod.yaml",
+            "jobfile export roles | psql -v ON_ERROR_STOP=1 -d DATABASE",
         ),
         {
-            GOOD: "the manifests are printed",
+            GOOD: "the manifests, or the roles, are printed",
             USAGE: "the run or the step is unknown, or the template of pods is not valid",
             UNREADABLE: "the template of pods cannot be read",
         },

@@ -171,7 +171,9 @@ class OutputSender:
             sending.at = Whereabouts(pieces[-1].seq, len(pieces[-1].content))
             gone = dropped_pieces(sending.at)
             if len(gone) > sending.dropped:
-                self._outputs.drop_passed(sending.attempt, first=gone.start, before=gone.stop)
+                self._outputs.drop_passed(
+                    sending.attempt, first=gone.start, before=gone.stop, host=self._host
+                )
                 sending.dropped = len(gone)
 
     def _complete(self, sending: _Sending) -> bool:

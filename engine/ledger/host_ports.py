@@ -177,8 +177,8 @@ class Outputs(Pieces, Protocol):
         """How far an output or a copy is there."""
         ...
 
-    def drop_passed(self, attempt: AttemptKey, *, first: int, before: int) -> None:
-        """Delete pieces of an output, from the one numbered `first`: its host has dropped that part."""
+    def drop_passed(self, attempt: AttemptKey, *, first: int, before: int, host: str) -> None:
+        """Delete pieces of an output of this host, from the one numbered `first`: it dropped that part."""
         ...
 
     def drop(self, run_id: str, *, logs: bool) -> int:
@@ -251,7 +251,8 @@ class SharedLedger(Protocol):
     def place_for(self, name: str, *, table: str, make: Callable[[], str]) -> Place:
         """A schema of its own, beside the ledger, for the tables of another project.
 
-        If `table` is not in it, the statements of `make` are run.
+        If `table` is not in it, the statements of `make` are run. Raises PlaceMissingError if there is no
+        such schema and this user may not make it.
         """
         ...
 

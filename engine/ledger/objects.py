@@ -81,7 +81,7 @@ class ObjectOutputs:
             # An object says how large it is when compressed; but all pieces except the last have one size.
             return (len(found) - 1) * PIECE_BYTES + len(self._content(found[-1])) if found else 0
 
-    def drop_passed(self, attempt: AttemptKey, *, first: int, before: int) -> None:
+    def drop_passed(self, attempt: AttemptKey, *, first: int, before: int, host: str) -> None:  # noqa: ARG002  as above
         with self._explaining_errors():
             self._delete([one for one in self._listed(_folder(attempt, LOG)) if first <= _seq(one) < before])
 

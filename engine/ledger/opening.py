@@ -150,6 +150,12 @@ def open_copyable(url: str) -> "Copyable":
     return SqliteCopyable(path)
 
 
+def roles_text() -> str:
+    """The statements that make the roles of a ledger in PostgreSQL, and give them their rights."""
+    folder = Path(__file__).parent / "postgres"
+    return "".join((folder / name).read_text("utf-8") for name in ("roles.sql", "rights.sql"))
+
+
 def file_of(url: str) -> Path | None:
     """The file of a ledger in SQLite; None if it is in a server."""
     return None if _is_postgres(url) else _sqlite_path(url)

@@ -3,10 +3,10 @@
 import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, TypeVar
 
 from engine.config import EngineConfig
-from engine.core.errors import JobfileError, NothingRecordedError, StoreRefusedError
+from engine.core.errors import JobfileError, NothingRecordedError, PlaceMissingError, StoreRefusedError
 from engine.core.events import HostStarted, HostStopped, LoopFailed
 from engine.core.hosts import Host, member, queues_of
 from engine.core.lifecycle import AttemptKey
@@ -27,7 +27,6 @@ from engine.hosts.outputs import OutputSender
 from engine.hosts.shared_clock import SharedClock
 from engine.ledger.host_ports import LEADER, OUTPUTS, SharedLedger
 from engine.ledger.opening import open_current, open_objects, open_shared, open_view
-from engine.ledger.store_ports import Store
 from engine.ports import Clock, Journal
 from engine.service.threads import Threads
 from jobfile import __version__
@@ -36,6 +35,7 @@ HOLDER: Final = "a host"
 """How the lock of a state folder names its holder."""
 RETRY_SECONDS: Final = 2.0
 """How long to wait before a carrier, or a listener, that failed is started again."""
+Made = TypeVar("Made")
 NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -75,7 +75,7 @@ class HostService:
         self._launcher.start()
         allow_many_files()
         reap_orphans(is_own=self._launcher.is_launcher)
-        self._store = _when_made(config.ledger_url, ended)
+        self._store = _when_made(lambda: open_current(config.ledger_url), ended)
         self._view = open_view(config.ledger_url)
         self._shared = open_shared(config.ledger_url)
         self._renewals = open_shared(config.ledger_url)
@@ -83,7 +83,7 @@ class HostService:
         if outputs:
             self._place_outputs(outputs)
         self._clock = SharedClock(clock, self._renewals.hosts.now)
-        self._carrier = bring(self._shared)
+        self._carrier = _when_made(lambda: bring(self._shared), ended)
         identity = host_id(config.state_dir)
         self.me: Final = _host(member(name, identity) if is_for_one else identity, name, labels, slots)
         self._sender = self._make_sender(clock)
@@ -244,12 +244,12 @@ def begin_beside(name: str, act: Callable[[], None], *, journal: Journal, ended:
     threading.Thread(target=repeat, name=name, daemon=True).start()
 
 
-def _when_made(url: str, ended: threading.Event) -> Store:
-    """The ledger, when a scheduler has made its tables."""
+def _when_made(use: Callable[[], Made], ended: threading.Event) -> Made:
+    """What hosts use, when a scheduler has made its tables."""
     while True:
         try:
-            return open_current(url)
-        except NothingRecordedError:
+            return use()
+        except (NothingRecordedError, PlaceMissingError):
             if ended.wait(RETRY_SECONDS):
                 raise
 

@@ -24,7 +24,7 @@ from engine.core.errors import (
 )
 from engine.ledger.connection import ROWS_AT_ONCE, Connection, Values
 from engine.ledger.host_ports import LEADER
-from engine.ledger.postgres.address import Address
+from engine.ledger.postgres.address import UNANSWERED_SECONDS, Address
 from engine.ledger.rows import db_text
 from engine.ledger.statements import read_statements
 
@@ -40,6 +40,11 @@ PAUSE_SECONDS: Final = 5
 """How long a writer may do nothing inside a transaction. Then the server ends it: others wait for it."""
 LOOK_SECONDS: Final = 300
 """The same for a reader, for whom nobody waits."""
+TIME_LIMITS: Final = (
+    f"-cstatement_timeout={STATEMENT_SECONDS}s -clock_timeout={round(BUSY_SECONDS)}s "
+    f"-cidle_in_transaction_session_timeout={PAUSE_SECONDS}s -ctcp_user_timeout={UNANSWERED_SECONDS}s"
+)
+"""The same limits as options of a connection that a library makes."""
 OLDEST_SERVER: Final = 14
 """The oldest version of PostgreSQL that a ledger may be in."""
 
@@ -61,10 +66,13 @@ select set_config('statement_timeout', %(statement)s, false),
        set_config('lock_timeout', %(lock)s, false),
        set_config('idle_in_transaction_session_timeout', %(pause)s, false),
        set_config('default_transaction_read_only', %(read_only)s, false),
+       set_config('tcp_user_timeout', %(unanswered)s, false),
        set_config('client_min_messages', 'warning', false),
        case when current_setting('synchronous_commit') = 'off'
             then set_config('synchronous_commit', 'on', false) end,
        current_schema() as schema, current_setting('server_encoding') as encoding,
+       exists (select from pg_namespace
+               where nspname = any(string_to_array(current_setting('search_path'), ', '))) as is_hidden,
        cast(current_setting('server_version_num') as integer) / 10000 as version
 """
 
@@ -76,6 +84,21 @@ _DAMAGED: Final = ("XX001", "XX002")
 _OURS: Final = ("21", "22", "23", "42")
 """Classes of errors of our own statements: a bug, or a record that a constraint refuses."""
 _FORBIDDEN: Final = "42501"
+_NOT_YOURS: Final = "JF001"
+"""What the functions of the ledger raise for a host of another user, with words of our own."""
+READER: Final = "jobfile_reader"
+WORKER: Final = "jobfile_worker"
+OWNER: Final = "jobfile_leader"
+"""The roles that rights.sql gives rights to; the last one owns the tables."""
+
+
+_ABOUT_TLS: Final = (
+    "root certificate file",
+    "certificate verify failed",
+    "server certificate",
+    "support SSL",
+)
+"""What libpq says when TLS fails: nothing was sent to the server."""
 
 
 class PostgresRow:
@@ -289,9 +312,12 @@ class PostgresConnection(Connection):
             "lock": f"{round(self._busy_seconds * 1000)}ms",
             "pause": f"{LOOK_SECONDS if self._read_only else PAUSE_SECONDS}s",
             "read_only": "on" if self._read_only else "off",
+            "unanswered": f"{UNANSWERED_SECONDS}s",
         }
         [row] = opened.execute(_SETTINGS, values).fetchall()
         schema, version, encoding = row["schema"], row["version"], row["encoding"]
+        if schema is None and row["is_hidden"]:
+            raise _forbidden(self.address.shown, "no right to use its schema", is_reader=self._read_only)
         if schema is None:
             raise StoreRefusedError(
                 f"the ledger {self.address.shown} is in a schema that does not exist; make it, or name "
@@ -325,7 +351,13 @@ class PostgresConnection(Connection):
             is_ours = state.startswith(_OURS)
         if is_ours:
             raise error
+        if state == _NOT_YOURS:
+            raise StoreRefusedError(
+                f"the ledger {self.address.shown} refuses this host: {error.diag.message_primary}"
+            ) from error
         said = self.address.without_password(" ".join(str(error).split()))
+        if state == _FORBIDDEN:
+            raise _forbidden(self.address.shown, said, is_reader=self._read_only) from error
         raise _explained(self.address.shown, state, said) from error
 
     def _refuse_when_superseded(self) -> None:
@@ -368,9 +400,24 @@ def _translated(text: str) -> str:
     return re.sub(r":(\w+)", r"%(\1)s", text).rstrip().removesuffix(";")
 
 
+def _forbidden(shown: str, said: str, *, is_reader: bool) -> StoreRefusedError:
+    """The error of a user without the right; it names the role that has it."""
+    does, role = ("read", READER) if is_reader else ("write", OWNER)
+    if "function worker_" in said:
+        does, role = "execute jobs of", WORKER
+    return StoreRefusedError(
+        f"the user of the URL may not {does} the ledger {shown} ({said}); use a user with the role {role}"
+    )
+
+
 def _explained(shown: str, state: str, said: str) -> JobfileError:
     if state.startswith(_BUSY):
         return StoreUnavailableError(f"the ledger {shown} is busy ({said}); try again")
+    if not state and any(word in said for word in _ABOUT_TLS):
+        return StoreUnavailableError(
+            f"the ledger {shown} is not trusted ({said}); give the certificate of its authority with "
+            "sslrootcert=FILE  in the URL"
+        )
     if not state or state.startswith(_AWAY):
         return StoreUnavailableError(f"the ledger {shown} cannot be reached ({said}); try again")
     if state.startswith(_UNWRITABLE):

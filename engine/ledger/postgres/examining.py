@@ -28,11 +28,15 @@ def examine(address: Address) -> Examination:
             known_version=known_version(),
             journal_mode="wal",
             is_quick=True,
-            settings=tuple(_unsafe(row, is_pooled=row["backend"] != again["backend"])),
+            settings=tuple(
+                _unsafe(row, is_pooled=row["backend"] != again["backend"], is_plain=address.is_plain)
+            ),
         )
 
 
-def _unsafe(row: PostgresRow, *, is_pooled: bool) -> Iterator[str]:
+def _unsafe(row: PostgresRow, *, is_pooled: bool, is_plain: bool) -> Iterator[str]:
+    if is_plain:
+        yield "`sslmode=disable`: passwords and records cross the network in plain text, and may be changed"
     if row["fsync"] != "on":
         yield "`fsync` is off: a crash of the server's host may damage the ledger or lose ends of runs"
     if row["full_page_writes"] != "on":

@@ -10,6 +10,7 @@ from engine.core.errors import NothingRecordedError, StoreRefusedError
 from engine.ledger.postgres.connection import PostgresConnection
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
+_RIGHTS: Final = Path(__file__).parent / "rights.sql"
 VERSION: Final = "version"
 """The key, in the table `meta`, of the number of the newest step that was taken."""
 MOVED: Final = 1_000_000
@@ -73,6 +74,12 @@ def migrate(connection: PostgresConnection) -> None:
             "on conflict (key) do update set value = excluded.value",
             {"key": VERSION, "value": str(known_version())},
         )
+        give_rights(connection)
+
+
+def give_rights(connection: PostgresConnection) -> None:
+    """Give the roles of workers and readers their rights, inside a transaction; nothing if there are none."""
+    connection.script(_RIGHTS.read_text(encoding="utf-8"))
 
 
 @cache

@@ -55,8 +55,8 @@ class PostgresOutputs:
         [row] = self._db.rows("piece.stored_bytes", _key(attempt))
         return int(row["bytes"])
 
-    def drop_passed(self, attempt: AttemptKey, *, first: int, before: int) -> None:
-        self._db.rows("piece.drop_passed", {**_key(attempt), "first": first, "before": before})
+    def drop_passed(self, attempt: AttemptKey, *, first: int, before: int, host: str) -> None:
+        self._db.rows("piece.drop_passed", {**_key(attempt), "first": first, "before": before, "host": host})
 
     def drop(self, run_id: str, *, logs: bool) -> int:
         found = self._db.rows("piece.drop", {"run_id": run_id, "first": 0 if logs else 1})

@@ -6,13 +6,13 @@ from typing import Final
 
 from psycopg.conninfo import make_conninfo
 
-from engine.core.errors import StoreRefusedError
+from engine.core.errors import PlaceMissingError
 from engine.ledger.host_ports import Outputs, Place
 from engine.ledger.postgres.address import Address
-from engine.ledger.postgres.connection import PostgresConnection
+from engine.ledger.postgres.connection import TIME_LIMITS, PostgresConnection
 from engine.ledger.postgres.deliveries import PostgresDeliveries, PostgresHolding
 from engine.ledger.postgres.hosts import PostgresHints, PostgresHosts, PostgresLeadership
-from engine.ledger.postgres.migrate import refuse_other
+from engine.ledger.postgres.migrate import give_rights, refuse_other
 from engine.ledger.postgres.outputs import outputs_of
 
 LONGEST_NAME: Final = 63
@@ -58,13 +58,15 @@ class PostgresSharedLedger:
             if not self._db.run(_TABLE, {"schema": schema, "table": table}):
                 self._db.run(f"set local search_path to {_quoted(schema)}")
                 self._db.script(make())
+                self._db.run(f"set local search_path to {_quoted(row['schema'])}")
+                give_rights(self._db)
         return _place(self._db.address, schema)
 
     def _make_schema(self, schema: str) -> None:
         [row] = self._db.run(_MAY_CREATE)
         if not row["may"]:
             user, database = _quoted(row["user"]), _quoted(row["database"])
-            raise StoreRefusedError(
+            raise PlaceMissingError(
                 f"several hosts need a schema {_quoted(schema)} beside the ledger, and the user {user} may "
                 f"not make it; ask an administrator:  grant create on database {database} to {user},  or  "
                 f"create schema {_quoted(schema)} authorization {user}"
@@ -81,7 +83,7 @@ class PostgresSharedLedger:
 
 def _place(address: Address, schema: str) -> Place:
     path = _quoted(schema).replace("\\", "\\\\").replace(" ", "\\ ")
-    options = f"{address.parameters.get('options', '')} -csearch_path={path}".strip()
+    options = f"{address.parameters.get('options', '')} {TIME_LIMITS} -csearch_path={path}".strip()
     conninfo = make_conninfo(**{**address.parameters, "options": options})
     return Place(conninfo, str(address.parameters.get("password") or ""))
 

@@ -1,23 +1,16 @@
--- The hosts, as each says of itself.
+-- The hosts, as each says of itself, with functions: migrations/0003_rights.sql.
 
 -- name: appear
 -- Notes a host that takes attempts from now on. Whether it is draining stays as it was.
-insert into host (id, name, process, boot_id, version, labels, slots, seen_at)
-values (:id, :name, :process, :boot_id, :version, :labels, :slots, now_us())
-on conflict (id) do update
-set name = excluded.name, process = excluded.process, boot_id = excluded.boot_id, version = excluded.version,
-    labels = excluded.labels, slots = excluded.slots, seen_at = excluded.seen_at, ended_at = null
-returning is_draining;
+select worker_appear(:id, :name, :process, :boot_id, :version, :labels, :slots) as is_draining;
 
 -- name: sign
 -- Notes a heartbeat, unless another process is that host now.
-update host set seen_at = now_us(), skew = :skew, free_bytes = :free_bytes, trouble = :trouble
-where id = :id and process = :process
-returning is_draining, now_us() as now;
+select draining as is_draining, at as now from worker_sign(:id, :process, :skew, :free_bytes, :trouble);
 
 -- name: leave
 -- Notes that a host takes nothing any more.
-update host set ended_at = now_us(), seen_at = now_us() where id = :id and process = :process returning id;
+select worker_leave(:id, :process);
 
 -- name: all
 -- All hosts, with the number of attempts that each has. A cluster has what the hosts have that it started.
