@@ -105,6 +105,12 @@ def test_a_wrong_store_is_refused_before_anything_is_done(
     assert not (tmp_path / ".jobfile" / "ledger.db").exists()
 
 
+def test_a_port_in_the_url_of_a_store_is_no_password(jobfile: Jobfile) -> None:
+    refused = jobfile("status", "--store", "postgresql://127.0.0.1:1/x")
+    assert refused.code == 75
+    assert "cannot be reached" in refused.err
+
+
 def test_tokens_metrics_and_completion_know_a_ledger_in_a_server(
     shared: Jobfile, monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
