@@ -2,18 +2,21 @@
 
 import itertools
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import timedelta
 from threading import Event
 from typing import Any
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from engine.core.errors import JobfileError, PlaceMissingError, StoreRefusedError, StoreUnavailableError
 from engine.core.hosts import Host, Offer
 from engine.core.lifecycle import AttemptKey, RunState
 from engine.core.pieces import LOG, Piece
+from engine.hosts.carrier import Bringer
 from engine.hosts.carriers.registry import make_carrier
 from engine.ledger.opening import examine_ledger, open_ledger, open_reader, open_view, roles_text
 from engine.ledger.postgres.address import address_of
@@ -24,8 +27,8 @@ from engine.service.hosting import _when_made
 from tests.builders import NOON, a_job, a_run, compiled
 from tests.hosts.secured import Secured, secured
 from tests.known import ROOT
+from tests.soak import examples
 from tests.store.conformance import ENDED, SUCCEEDED, queue, start
-from tests.store.conformance_transactions import ended, in_thread
 
 CARRIERS = ("procrastinate", "pgqueuer")
 ME = Host(
@@ -466,15 +469,99 @@ def test_tls_that_does_not_check_who_answers_is_refused(mode: str) -> None:
     assert "geheim" not in str(caught.value)
 
 
+class Meanwhile(Event):
+    """Instead of waiting, something happens."""
+
+    def __init__(self, happens: Callable[[], object]) -> None:
+        super().__init__()
+        self._happens = happens
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self._happens()
+        return self.is_set()
+
+
 def test_a_host_waits_until_a_scheduler_has_made_the_queue(
     bergen: PostgresSharedLedger, place: Secured
 ) -> None:
+    def queue() -> Bringer:
+        return make_carrier("pgqueuer", bergen)
+
     with place.superuser() as db:
         db.execute("alter schema public_pgqueuer rename to away")
-        made: list[object] = []
-        waiting = in_thread(lambda: _when_made(lambda: make_carrier("pgqueuer", bergen), Event()), made)
+        stopped = Meanwhile(lambda: stopped.set())
         with pytest.raises(PlaceMissingError, match='user "bergen" may not make it; ask an administrator'):
-            make_carrier("pgqueuer", bergen)
-        db.execute("alter schema away rename to public_pgqueuer")
-        ended(waiting)
-    assert [type(one).__name__ for one in made] == ["PgqueuerCarrier"]
+            _when_made(queue, stopped)
+        is_made = Meanwhile(lambda: db.execute("alter schema away rename to public_pgqueuer"))
+        _when_made(queue, is_made).close()
+
+
+KEPT = """
+select (select jsonb_agg(host order by id) from host where role = 'bergen'),
+       (select jsonb_agg(delivery order by fence) from delivery where host = %(id)s),
+       (select jsonb_agg(output_chunk order by run_id, seq) from output_chunk where run_id = any(%(runs)s)),
+       (select jsonb_agg(run order by seq) from run), (select jsonb_agg(attempt) from attempt),
+       (select jsonb_agg(definition order by digest) from definition),
+       (select jsonb_agg(meta order by key) from meta)
+"""
+"""What nobody but bergen and the leader may change."""
+FUNCTIONS = """
+select proname, proargnames[:pronargs],
+       (select array_agg(format_type(one, null) order by place)
+        from unnest(proargtypes) with ordinality as a(one, place))
+from pg_proc where pronamespace = 'public'::regnamespace and proname like 'worker\\_%' order by proname
+"""
+
+
+@settings(
+    deadline=None, max_examples=examples(20), suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(data=st.data())
+def test_whatever_a_worker_calls_nothing_of_another_one_changes(
+    data: st.DataObject,
+    place: Secured,
+    bergen: PostgresSharedLedger,
+    leader: PostgresSharedLedger,
+    store: Store,
+) -> None:
+    bergen.hosts.appear(ME)
+    held, over, offered = (an_offer(leader, store) for _ in range(3))
+    for one in (held, over):
+        bergen.holding.take(one, **OWN)
+        bergen.outputs.append([Piece(one, LOG, 0, b"of bergen")], host=ME.id)
+    bergen.holding.report(over, ENDED, host=ME.id)
+    runs = [held.run_id, over.run_id, offered.run_id]
+    chosen = {
+        "own_id": [ME.id, OTHER.id, "id-of-nobody"],
+        "own_name": [ME.name, OTHER.name, "new"],
+        "own_process": [ME.process, "process-9"],
+        "own_boot": [ME.boot_id, "boot-9"],
+        "of_run": runs,
+        "of_number": [1],
+        "of_step": [""],
+        "of_item": [0],
+    }
+    by_type = {
+        "text": ["", "{}", "x' or true --"],
+        "bigint": [0, 1, 2**62],
+        "bytea": [b"of oslo, and longer"],
+    }
+    with place.superuser() as db, psycopg.connect(place.url("oslo"), autocommit=True) as oslo:
+        before = db.execute(KEPT, {"id": ME.id, "runs": runs[:2]}).fetchone()
+        functions = db.execute(FUNCTIONS).fetchall()
+        assert len(functions) == 11
+        for _ in range(12):
+            name, names, types = data.draw(st.sampled_from(functions))
+            values = []
+            for its_name, kind in zip(names, types, strict=True):
+                base = kind.removesuffix("[]")
+                singular = {"of_runs": "of_run", "of_numbers": "of_number", "of_steps": "of_step"}.get(
+                    its_name
+                )
+                value = data.draw(st.sampled_from(chosen.get(singular or its_name, by_type[base])))
+                values.append([value] if kind.endswith("[]") else value)
+            marks = ", ".join(f"%s::{kind}" for kind in types)
+            with suppress(psycopg.Error):
+                oslo.execute(f"select * from {name}({marks})", values)  # type: ignore[arg-type]  # of the server
+        assert db.execute(KEPT, {"id": ME.id, "runs": runs[:2]}).fetchone() == before
+        db.execute("delete from host where role = 'oslo'")
