@@ -56,6 +56,7 @@ asyncio.run(main())
 """
 OPEN = "select count(*) from run where ended_at is null"
 DELAYS = "select (started_at - queued_at) / 1000.0 from run where id = any(%s)"
+LEAD = "select host.name, term from leader join host on host.id = leader.host"
 SPAN = "select (max(ended_at) - min(queued_at)) / 1e6 from run where id = any(%s)"
 
 
@@ -173,12 +174,16 @@ def measure_delays(db: psycopg.Connection, client: Client) -> list[float]:
 
 def fail_over(db: psycopg.Connection, hosts: dict[str, subprocess.Popen], folder: Path, url: str) -> float:
     """Kill all of the host that leads; the seconds until another one leads. It comes back afterwards."""
-    (leader, term) = db.execute(
-        "select host.name, term from leader join host on host.id = leader.host"
-    ).fetchone()
+    leader, term = lead(db)
     os.killpg(hosts[leader].pid, signal.SIGKILL)
-    seconds = wait_for(lambda: db.execute("select term from leader").fetchone()[0] > term)
+    seconds = wait_for(lambda: lead(db)[1] > term)
     hosts[leader].wait()
     hosts[leader] = start(folder, leader, url)
     wait_for(lambda: len(live_hosts(db)) == len(HOSTS))
     return seconds
+
+
+def lead(db: psycopg.Connection) -> tuple[str, int]:
+    """The name of the host that leads or led last, and its term."""
+    ((name, term),) = db.execute(LEAD).fetchall()
+    return name, term
