@@ -1,4 +1,4 @@
-"""The lease of an attempt: how long it may run on this host without a sign of the ledger.
+"""The lease of an attempt: how long it may run on this host without a renewal from the ledger.
 
 Its engine asks the ledger again and again, and after each answer moves the end of the lease. When the ledger
 cannot be reached, another host may start the job's next attempt; by then this one must be over. The engine

@@ -24,7 +24,7 @@ MAX_NUMBER = 1_000_000
     "--attempt",
     "is_attempt",
     is_flag=True,
-    help="Print the Job of one attempt: of RUN and NUMBER, or of the newest of RUN, or an example.",
+    help="Print the Job of an attempt: NUMBER of RUN, else the newest of RUN, else an example.",
 )
 @click.option(
     "--step", metavar="STEP", default="", help="With --attempt: the step [default: the job has none]."
@@ -56,8 +56,8 @@ def command(
 ) -> int:
     """Print manifests: the account, the Secret, the template of pods and the schedulers; or one Job.
 
-    Put your image and the URL of the ledger into them:  jobfile export kubernetes > jobfile.yaml. The leader
-    makes a Job for each attempt. The same files are in packaging/kubernetes/.
+    Put your image and the URL of the ledger into them. The leader then makes a Job for each attempt. The same
+    manifests are in packaging/kubernetes/.
     """
     if not is_attempt:
         if run is not None or step or item is not None or pod is not None:

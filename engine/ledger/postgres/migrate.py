@@ -60,7 +60,7 @@ def migrate(connection: PostgresConnection) -> None:
     if have == known_version():
         return
     with connection.transaction():
-        for step in _steps()[version_of(connection) :]:  # again: another program may have been faster
+        for step in _steps()[version_of(connection) :]:  # asked again: another program may have migrated it
             try:
                 connection.script(step.read_text(encoding="utf-8"))
             except psycopg.errors.DuplicateTable as error:

@@ -16,7 +16,7 @@ from engine.ledger.postgres.migrate import refuse_other
 from engine.ledger.postgres.outputs import outputs_of
 
 LONGEST_NAME: Final = 63
-"""How many bytes PostgreSQL keeps of a name."""
+"""Maximum length of a name in PostgreSQL, in bytes: it cuts off the rest."""
 _SCHEMA: Final = "select 1 from pg_namespace where nspname = %(schema)s"
 _MAY_CREATE: Final = """
 select has_database_privilege(current_database(), 'create') as may, current_user as user,
@@ -89,7 +89,7 @@ def _place(address: Address, schema: str) -> Place:
 def _schema_for(ledger: str, name: str) -> str:
     """The name of the schema beside that of a ledger."""
     room = LONGEST_NAME - len(f"_{name}")
-    if len(ledger.encode()) > room:  # PostgreSQL would cut it off, and then not find it
+    if len(ledger.encode()) > room:  # PostgreSQL would cut the name off, and the schema would not be found
         ledger = sha256(ledger.encode()).hexdigest()[:room]
     return f"{ledger}_{name}"
 

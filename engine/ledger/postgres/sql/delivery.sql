@@ -27,7 +27,7 @@ where run_id = :run_id and number = :number and step = :step and item = :item an
 returning run_id;
 
 -- name: silent
--- Leases that are over, by a server and a judge that could have heard of a renewal.
+-- Leases that are over, if the server and the leader have been up for long enough to notice a renewal.
 select * from delivery
 where state = 'held' and lease_until + :grace < now_us() and lease + :grace < :heard
   and up_us() > lease + :grace;
@@ -46,7 +46,7 @@ where state = 'offered' and offered_at + :patience * offers * least(offers, 2) <
 returning *;
 
 -- name: forget
--- Deletes what is over and whose run is deleted.
+-- Deletes deliveries that are over and whose run is deleted.
 delete from delivery
 where (run_id, number, step, item) in (
   select run_id, number, step, item from delivery
@@ -57,8 +57,8 @@ where (run_id, number, step, item) in (
 returning run_id;
 
 -- name: take
--- Gives an attempt that is offered to a host: one of them only, and none that shall take nothing new. The host
--- itself learns that only at its next heartbeat.
+-- Gives an offered attempt to a host: to one only, and not to one that is draining. The host itself learns that it is
+-- draining only at its next heartbeat.
 update delivery
 set state = 'held', host = :host, process = :process, boot_id = :boot_id, held_at = now_us(),
     lease_until = now_us() + lease, started_at = null
@@ -67,7 +67,7 @@ where run_id = :run_id and number = :number and step = :step and item = :item an
 returning *;
 
 -- name: renew
--- Renews the leases of all that a host has.
+-- Renews the leases of all attempts that a host has.
 update delivery set lease_until = now_us() + lease, process = :process
 where host = :host and boot_id = :boot_id and state = 'held'
 returning *;
@@ -89,7 +89,7 @@ where run_id = :run_id and number = :number and step = :step and item = :item
 returning run_id;
 
 -- name: give_back
--- Offers an attempt again that was never executed.
+-- Offers an attempt again, if it was never executed.
 update delivery
 set state = 'offered', host = '', process = '', boot_id = '', held_at = null, lease_until = null, offered_at = now_us()
 where run_id = :run_id and number = :number and step = :step and item = :item
@@ -103,7 +103,7 @@ where run_id = :run_id and number = :number and step = :step and item = :item an
 returning run_id;
 
 -- name: report_late
--- Records an end that came after the attempt was taken for lost.
+-- Records an end that came after the attempt was recorded as lost.
 update delivery set late = :outcome
 where run_id = :run_id and number = :number and step = :step and item = :item and host = :host and state = 'ended'
 returning run_id;
