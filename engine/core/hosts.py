@@ -1,7 +1,7 @@
 """Several hosts on one ledger: which hosts there are, which attempts each has, and for how long."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from itertools import combinations
 from typing import Final
@@ -37,6 +37,7 @@ EVERY: Final = "*"
 """The label of a cluster, which stands for all labels: only the cluster knows which labels its hosts have."""
 MAX_NAMED: Final = 3
 """Maximum number of hosts that a text names."""
+NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class DeliveryState(StrEnum):
@@ -84,7 +85,7 @@ class Leader(NamedTuple):
 
 
 class Host(NamedTuple):
-    """A host that executes attempts."""
+    """A host that executes attempts. The defaults are those of one that has not appeared yet."""
 
     id: str
     name: str
@@ -93,17 +94,17 @@ class Host(NamedTuple):
     version: str
     labels: tuple[str, ...]
     slots: int
-    is_draining: bool
+    is_draining: bool = False
     """It keeps what it has, and takes nothing new."""
-    seen_at: datetime
-    ended_at: datetime | None
-    skew: timedelta
+    seen_at: datetime = NEVER
+    ended_at: datetime | None = None
+    skew: timedelta = timedelta()
     """How far its wall clock is ahead of the ledger's."""
-    free_bytes: int
-    trouble: str
-    held: int
+    free_bytes: int = 0
+    trouble: str = ""
+    held: int = 0
     """How many attempts it has."""
-    silence: timedelta
+    silence: timedelta = timedelta()
     """How long ago its last heartbeat was."""
 
     @property

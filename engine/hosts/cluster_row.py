@@ -1,6 +1,6 @@
 """The row of a cluster among the hosts: there `hosts`, `why` and the leader find its slots and trouble."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 from engine.core.hosts import CLUSTER, EVERY, Host
@@ -9,7 +9,6 @@ from engine.ledger.host_ports import Hosts
 
 FORGOTTEN_AFTER: Final = timedelta(minutes=10)
 """A host for one attempt is deleted when it has held nothing and been silent for this long."""
-NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class ClusterRow:
@@ -33,14 +32,6 @@ class ClusterRow:
                 version=self._version,
                 labels=(EVERY,),
                 slots=self._cluster.slots,
-                is_draining=False,
-                seen_at=NEVER,
-                ended_at=None,
-                skew=timedelta(),
-                free_bytes=0,
-                trouble="",
-                held=0,
-                silence=timedelta(),
             )
         )
         self._sign()

@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from engine.config import EngineConfig
@@ -36,7 +35,6 @@ HOLDER: Final = "a host"
 """How the lock of a state folder names its holder."""
 RETRY_SECONDS: Final = 2.0
 """How long to wait before a failed carrier or listener is started again."""
-NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class HostService:
@@ -263,12 +261,4 @@ def _host(identity: str, name: str, labels: Sequence[str], slots: int) -> Host:
         version=__version__,
         labels=tuple(sorted({*labels})),
         slots=slots,
-        is_draining=False,
-        seen_at=NEVER,
-        ended_at=None,
-        skew=timedelta(),
-        free_bytes=0,
-        trouble="",
-        held=0,
-        silence=timedelta(),
     )

@@ -20,7 +20,6 @@ from engine.core.errors import (
     StoreRefusedError,
     StoreUnavailableError,
     StoreUnwritableError,
-    SupersededError,
 )
 from engine.ledger.connection import ROWS_AT_ONCE, Connection, Values
 from engine.ledger.host_ports import LEADER
@@ -145,7 +144,7 @@ class PostgresConnection(Connection):
             self._begin(_BEGIN)
             self._writer, self._is_bound, self._has_written = threading.get_ident(), True, False
             try:
-                self._refuse_when_superseded()
+                self.refuse_when_superseded(self.address.shown)
                 yield
                 self._commit()
             except BaseException:
@@ -327,18 +326,6 @@ class PostgresConnection(Connection):
             raise error
         said = self.address.without_password(" ".join(str(error).split()))
         raise _explained(self.address.shown, state, said) from error
-
-    def _refuse_when_superseded(self) -> None:
-        """The fence: an engine that was suspended while another took over must not write again."""
-        if self.epoch is None:
-            return
-        row = self._execute("session.newest_epoch", {}).fetchone()
-        newest = None if row is None else row[0]
-        if newest != self.epoch:
-            raise SupersededError(
-                f"a newer engine (epoch {newest}) has taken {self.address.shown}; "
-                f"this one (epoch {self.epoch}) stops"
-            )
 
 
 def _storable(values: Values) -> Values:

@@ -1,5 +1,6 @@
 """Migrate a ledger in PostgreSQL to the version of this program: numbered steps, all in one transaction."""
 
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -36,6 +37,18 @@ def version_of(connection: PostgresConnection) -> int:
             "schema with  ?options=-csearch_path%3DSCHEMA,  that is empty"
         )
     return int(found[0]["value"])
+
+
+def checked(
+    connection: PostgresConnection, check: Callable[[PostgresConnection], None]
+) -> PostgresConnection:
+    """The connection, after a check of its ledger; if the check fails, the connection is closed."""
+    try:
+        check(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def refuse_other(connection: PostgresConnection) -> None:

@@ -12,7 +12,7 @@ from engine.ledger.postgres.address import Address
 from engine.ledger.postgres.connection import PostgresConnection
 from engine.ledger.postgres.deliveries import PostgresDeliveries, PostgresHolding
 from engine.ledger.postgres.hosts import PostgresHints, PostgresHosts, PostgresLeadership
-from engine.ledger.postgres.migrate import refuse_other
+from engine.ledger.postgres.migrate import checked, refuse_other
 from engine.ledger.postgres.outputs import outputs_of
 
 LONGEST_NAME: Final = 63
@@ -33,12 +33,7 @@ class PostgresSharedLedger:
 
     def __init__(self, address: Address) -> None:
         """Connect; refuse a ledger of another version."""
-        self._db = PostgresConnection(address)
-        try:
-            refuse_other(self._db)
-        except BaseException:
-            self._db.close()
-            raise
+        self._db = checked(PostgresConnection(address), refuse_other)
         self.leadership = PostgresLeadership(self._db)
         self.hosts = PostgresHosts(self._db)
         self.deliveries = PostgresDeliveries(self._db)
