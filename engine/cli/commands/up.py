@@ -205,7 +205,9 @@ def _refuse_contradictions(
     role: str | None, *, stop_jobs: bool, mark_missed: bool, accept_rewind: bool
 ) -> None:
     if stop_jobs and role is not None:
-        raise click.UsageError("--stop-jobs is about one engine; see  jobfile hosts drain  for a host")
+        raise click.UsageError(
+            "--stop-jobs is for an engine without --role; to stop giving a host work:  jobfile hosts drain"
+        )
     if mark_missed and not accept_rewind:
         raise click.UsageError("--mark-missed needs --accept-rewind; it says how to continue from the copy")
 
