@@ -206,7 +206,7 @@ def _refuse_contradictions(
 ) -> None:
     if stop_jobs and role is not None:
         raise click.UsageError(
-            "--stop-jobs is for an engine without --role; to stop giving a host work:  jobfile hosts drain"
+            "--stop-jobs is for an engine without --role; for a host:  jobfile hosts drain HOST"
         )
     if mark_missed and not accept_rewind:
         raise click.UsageError("--mark-missed needs --accept-rewind; it says how to continue from the copy")
