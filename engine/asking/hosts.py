@@ -35,7 +35,7 @@ def hosts_of(view: "View") -> "HostsView":
 
 
 def drain_host(place: Place, name: str, *, is_draining: bool, why: str) -> Drained:
-    """Let a host take nothing new, or take work again."""
+    """Stop giving a host new work, or give it work again."""
     view = place.view()
     hosts = hosts_of(view)
     store = open_ledger(place.config.ledger_url)
@@ -49,7 +49,7 @@ def drain_host(place: Place, name: str, *, is_draining: bool, why: str) -> Drain
 
 
 def held_by(place: Place, name: str) -> tuple[Held, ...]:
-    """What the hosts of a name still have."""
+    """The attempts that the hosts of a name still have."""
     with closing(place.open()) as view:
         found = make_fleet(view, hosts_of(view))
     return tuple(one for state in found.hosts if state.host.name == name for one in state.held)
