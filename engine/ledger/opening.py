@@ -57,7 +57,7 @@ def open_current(url: str) -> "Store":
 
 
 def open_shared(url: str) -> "SharedLedger":
-    """Open what the hosts on a ledger know of each other. Raises JobfileError for a file: it has one host."""
+    """Open the ports of a ledger that hosts share. Raises JobfileError for a file, which has one host."""
     if not _is_postgres(url):
         raise JobfileError(
             "the ledger is a file, which belongs to one host; use one in PostgreSQL for several:  --store URL"

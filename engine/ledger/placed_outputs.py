@@ -1,4 +1,4 @@
-"""Outputs of which some are in the ledger and some in an object store, which may be out of reach."""
+"""Outputs that are in the ledger, or in an object store, which may be out of reach."""
 
 from collections.abc import Sequence
 from typing import NoReturn

@@ -1,8 +1,7 @@
-"""A host that executes attempts: its lock, its launcher, its threads, and what brings it offers."""
+"""A host that executes attempts: its lock, its launcher, its threads, and its carrier."""
 
 import threading
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Final, TypeVar
 
 from engine.config import EngineConfig
@@ -34,9 +33,8 @@ from jobfile import __version__
 HOLDER: Final = "a host"
 """How the lock of a state folder names its holder."""
 RETRY_SECONDS: Final = 2.0
-"""How long to wait before a carrier, or a listener, that failed is started again."""
+"""How long to wait before a failed carrier or listener is started again."""
 Made = TypeVar("Made")
-NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class HostService:
@@ -107,7 +105,7 @@ class HostService:
         return self.threads.trouble
 
     def stop_jobs(self) -> None:
-        """Take nothing more, and end what runs here; wait for that with `is_idle`."""
+        """Take nothing more, and end what runs here; `is_idle` says when that is done."""
         self._hosting.stop_jobs()
         self.threads.wake("host")
 
@@ -118,7 +116,7 @@ class HostService:
 
     @property
     def hindrance(self) -> str:
-        """Why this host takes nothing, or what it lacks for a run; '' for neither."""
+        """Why this host takes nothing, or which files of a run it lacks; '' if neither is so."""
         return self._hosting.hindrance
 
     def start(self) -> None:
@@ -191,7 +189,7 @@ class HostService:
         return self._hosting.sweep()
 
     def _take_hint(self, line: str) -> None:
-        """A line of the pipe: an attempt has ended, or a command here has changed the ledger."""
+        """Handle a line of the pipe: an attempt has ended, or a command here has changed the ledger."""
         if "-" not in line:
             self._shared.hints.ring(LEADER)
 
@@ -225,7 +223,7 @@ class HostService:
 
 
 def begin_beside(name: str, act: Callable[[], None], *, journal: Journal, ended: threading.Event) -> None:
-    """Do something again and again in a thread that may block for as long as it likes."""
+    """Repeat something in a thread of its own, which may block without end."""
 
     def repeat() -> None:
         told = ""
@@ -233,7 +231,7 @@ def begin_beside(name: str, act: Callable[[], None], *, journal: Journal, ended:
             try:
                 act()
                 told = ""
-            except Exception as error:  # noqa: BLE001  the process must outlive what it is built on
+            except Exception as error:  # noqa: BLE001  a failing library must not end the process
                 is_ours = isinstance(error, JobfileError)
                 trouble = str(error) if is_ours else f"{type(error).__name__}: {error} (a bug in jobfile)"
                 if trouble != told:  # once, not at each repetition
@@ -263,12 +261,4 @@ def _host(identity: str, name: str, labels: Sequence[str], slots: int) -> Host:
         version=__version__,
         labels=tuple(sorted({*labels})),
         slots=slots,
-        is_draining=False,
-        seen_at=NEVER,
-        ended_at=None,
-        skew=timedelta(),
-        free_bytes=0,
-        trouble="",
-        held=0,
-        silence=timedelta(),
     )

@@ -27,7 +27,7 @@ ROLES = "roles"
     "--attempt",
     "is_attempt",
     is_flag=True,
-    help="Print the Job of one attempt: of RUN and NUMBER, or of the newest of RUN, or an example.",
+    help="Print the Job of an attempt: NUMBER of RUN, else the newest of RUN, else an example.",
 )
 @click.option(
     "--step", metavar="STEP", default="", help="With --attempt: the step [default: the job has none]."
@@ -59,8 +59,8 @@ def command(
 ) -> int:
     """Print manifests: the account, the Secret, the template of pods and the schedulers; or one Job.
 
-    Put your image and the URL of the ledger into them:  jobfile export kubernetes > jobfile.yaml. The leader
-    makes a Job for each attempt. The same files are in packaging/kubernetes/.
+    Put your image and the URL of the ledger into them. The leader then makes a Job for each attempt. The same
+    manifests are in packaging/kubernetes/.
 
     With `roles`, print the SQL that makes the roles of a ledger in PostgreSQL, for who administers it:
     jobfile export roles | psql -v ON_ERROR_STOP=1 -d DATABASE. It is also in packaging/postgresql/.

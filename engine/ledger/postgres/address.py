@@ -28,7 +28,7 @@ _SECRET: Final = ("password", "sslpassword")
 
 
 class Address(NamedTuple):
-    """How to connect, as libpq's parameters; and the address without user, password and options, to show."""
+    """How to connect, as parameters of libpq; and what messages show: no user, no password, no options."""
 
     parameters: Mapping[str, str]
     shown: str
@@ -52,7 +52,7 @@ class Address(NamedTuple):
 
 
 def address_of(url: str) -> Address:
-    """Read a URL. The error never quotes it, because a mistake may be anywhere, also in the password."""
+    """Read a URL. Errors never quote it, because the mistake may be in the password."""
     try:
         given = {name: str(value) for name, value in conninfo_to_dict(url).items() if value is not None}
     except psycopg.ProgrammingError:
@@ -107,7 +107,7 @@ def _is_here(host: str) -> bool:
 
 
 def _has_strayed(url: str, given: Mapping[str, str]) -> bool:
-    """Whether a character of the password that was not escaped has made a part of it a host, port or name."""
+    """Whether an unescaped character in the password has made a part of it a host, port or name."""
     ports = given.get("port", "").split(",")
     _, _, path = url.partition("://")[2].partition("/")
     return (

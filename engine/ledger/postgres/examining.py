@@ -17,7 +17,7 @@ select current_setting('fsync') as fsync, current_setting('full_page_writes') as
 
 
 def examine(address: Address) -> Examination:
-    """Check a ledger. PostgreSQL keeps references and pages right by itself. Raises what opening raises."""
+    """Check the settings: PostgreSQL itself checks references and pages. Raises what opening raises."""
     with closing(PostgresConnection(address, read_only=True)) as connection:
         [row] = connection.run(_SETTINGS)
         [again] = connection.run("select pg_backend_pid() as backend")

@@ -28,7 +28,7 @@ where run_id = :run_id and number = :number and step = :step and item = :item an
 returning run_id;
 
 -- name: silent
--- Leases that are over, by a server and a judge that could have heard of a renewal.
+-- Leases that are over, if the server and the leader have been up for long enough to notice a renewal.
 select * from delivery
 where state = 'held' and lease_until + :grace < now_us() and lease + :grace < :heard
   and up_us() > lease + :grace;
@@ -47,7 +47,7 @@ where state = 'offered' and offered_at + :patience * offers * least(offers, 2) <
 returning *;
 
 -- name: forget
--- Deletes what is over and whose run is deleted.
+-- Deletes deliveries that are over and whose run is deleted.
 delete from delivery
 where (run_id, number, step, item) in (
   select run_id, number, step, item from delivery
@@ -58,12 +58,12 @@ where (run_id, number, step, item) in (
 returning run_id;
 
 -- name: take
--- Gives an attempt that is offered to a host: one of them only, and none that shall take nothing new. The host
--- itself learns that only at its next heartbeat.
+-- Gives an offered attempt to a host: to one only, and not to one that is draining. The host itself learns that it is
+-- draining only at its next heartbeat.
 select * from worker_take(:run_id, :number, :step, :item, :host, :process, :boot_id);
 
 -- name: renew
--- Renews the leases of all that a host has.
+-- Renews the leases of all attempts that a host has.
 select * from worker_renew(:host, :process, :boot_id);
 
 -- name: of_other_boots
@@ -80,7 +80,7 @@ order by ended_at desc limit :limit;
 select * from worker_begin(:run_id, :number, :step, :item, :host, :started_at) as run_id;
 
 -- name: give_back
--- Offers an attempt again that was never executed.
+-- Offers an attempt again, if it was never executed.
 select * from worker_give_back(:run_id, :number, :step, :item, :host) as run_id;
 
 -- name: report
@@ -88,5 +88,5 @@ select * from worker_give_back(:run_id, :number, :step, :item, :host) as run_id;
 select * from worker_report(:run_id, :number, :step, :item, :host, :outcome) as run_id;
 
 -- name: report_late
--- Records an end that came after the attempt was taken for lost.
+-- Records an end that came after the attempt was recorded as lost.
 select * from worker_report_late(:run_id, :number, :step, :item, :host, :outcome) as run_id;

@@ -1,8 +1,8 @@
--- What attempts wrote, and the small files that they kept, as their hosts sent them: in pieces.
+-- The output of attempts, and the small files that they kept, in the pieces that their hosts have sent.
 
 -- name: append
 -- Stores pieces that a host sends: only of attempts that it has or had, and of runs that are still there.
--- A piece that is there with as many bytes stays: its bytes are the same.
+-- A stored piece with as many bytes stays: its bytes are the same.
 select * from worker_append(
   :host, cast(:run_ids as text[]), cast(:numbers as bigint[]), cast(:steps as text[]), cast(:items as bigint[]),
   cast(:copies as bigint[]), cast(:seqs as bigint[]), cast(:sizes as bigint[]), cast(:packed as bytea[])
@@ -22,7 +22,7 @@ where run_id = :run_id and number = :number and step = :step and item = :item an
 order by seq limit :limit;
 
 -- name: stored_bytes
--- How many bytes of an attempt's output are there.
+-- How many bytes of an attempt's output are stored.
 select cast(coalesce(sum(size), 0) as bigint) as bytes from output_chunk
 where run_id = :run_id and number = :number and step = :step and item = :item and copy = 0;
 
