@@ -27,7 +27,7 @@ LOOKS_A_COUNT: Final = 360
 
 
 class Sweeper:
-    """Looks at one of the folders of folders at a time."""
+    """Looks at one shard of the run folders at a time."""
 
     def __init__(self, store: Retention, config: EngineConfig, clock: Clock, *, kept: timedelta) -> None:
         """Begin with the first. `kept` is how long a folder that belongs to no run stays unchanged."""
@@ -63,14 +63,14 @@ class Upkeep:
 
     def tick(self, held: Collection[str]) -> float:
         """Do a part of the work, but nothing to runs that are `held`; the seconds until the next part."""
-        if held:
-            stop_hoarders(self._store, self._config, self._clock, is_here=lambda run_id: run_id in held)
         if self._looks % LOOKS_A_SHARD == 0:
             self.shrink(held)
             self._sweeper.sweep()
         if self._looks % LOOKS_A_COUNT == 0:
             self.drop_outputs(held)
         self._looks += 1
+        if held:  # last: a user with the rights of workers may not end runs, and that is reported
+            stop_hoarders(self._store, self._config, self._clock, is_here=lambda run_id: run_id in held)
         return LOOK_SECONDS
 
     def shrink(self, held: Collection[str]) -> None:

@@ -1,4 +1,4 @@
-"""Waits for the lead of a ledger, then runs an engine whose attempts other hosts execute."""
+"""Waits for the lead of a ledger, then runs an engine whose attempts are executed by hosts."""
 
 import os
 import threading
@@ -33,11 +33,11 @@ FOLDER: Final = "scheduler"
 
 
 SIGN_SECONDS: Final = 5.0
-"""How often an engine that may lead gives a sign."""
+"""Seconds between two heartbeats of an engine that may lead."""
 
 
 def leader_config(config: EngineConfig) -> EngineConfig:
-    """The settings of an engine that may lead: beside those of the host that executes, in its own folder."""
+    """The settings of an engine that may lead: its folder is inside the state folder of the host."""
     return replace(config, state_dir=config.state_dir / FOLDER, is_leader=True)
 
 
@@ -144,7 +144,7 @@ class LeaderService:
             self._sign_at = now + SIGN_SECONDS
 
     def _speak_for_cluster(self, shared: SharedLedger) -> None:
-        """Have the cluster of this engine, if it has one, start hosts for what is offered."""
+        """If this engine has a cluster, let it start hosts for what is offered."""
         if self._cluster is None:
             return
         assert self.engine is not None

@@ -57,7 +57,7 @@ def test_the_wheel_has_every_file_of_the_packages(wheel: Path) -> None:
     own |= {f"jobfile/_{file}" for file in project_files() if file.startswith("schemas/")}
     assert own <= packed
     assert {
-        "engine/ledger/postgres/migrations/0003_schedulers.sql",
+        "engine/ledger/postgres/migrations/0004_schedulers.sql",
         "engine/ledger/postgres/sql/host.sql",
     } < own
 

@@ -10,7 +10,7 @@ set name = excluded.name, process = excluded.process, version = excluded.version
 returning id;
 
 -- name: leave
--- Notes that a scheduler has ended in order.
+-- Notes that a scheduler has ended normally.
 update scheduler set ended_at = now_us(), seen_at = now_us() where id = :id and process = :process returning id;
 
 -- name: all
@@ -21,7 +21,7 @@ from scheduler order by name, id;
 
 -- name: leading_carrier
 -- What brings the offers of the engine that leads, or led last.
-select carrier from scheduler join leader on leader.holder = scheduler.process;
+select coalesce(worker_leading_carrier(), '') as carrier;
 
 -- name: forget
 -- Deletes schedulers that have been away for long.
