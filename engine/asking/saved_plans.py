@@ -6,14 +6,17 @@ from typing import Final
 
 from engine.asking.applying import UNCOMMITTED
 from engine.asking.place import Place
+from engine.asking.plan import planned
 from engine.core.errors import UnreadableFileError
 from engine.ledger.ports import View
 from engine.notifications.system_channels import known_channels
 from engine.planning.enforcing import Intent, refuse_other_meaning, refuse_stale
 from engine.planning.saved import PlanRefusedError, SavedPlan, ledger_here, read_plan_file
 from engine.planning.sides import engine_side, files_differ, worktree_side
+from jobfile.model.counts import many
 from jobfile.model.namedtuple import NamedTuple
-from jobfile.plan import Plan
+from jobfile.plan import Plan, Side
+from jobfile.plan.text import counts_text
 
 SUFFIX: Final = ".jfplan"
 MAX_FILES: Final = 20
@@ -26,13 +29,24 @@ class ReadPlan(NamedTuple):
     path: Path
     saved: SavedPlan
     plan: Plan
+    """With what is known now: which runs are active, and when the next ones are."""
+
+    @property
+    def summary(self) -> str:
+        """What it changes, in numbers. Warnings are about the files as they were."""
+        risks, warnings = len(self.plan.all_risks), int(self.saved.plan["summary"]["warnings"])
+        known = f"{many(risks, 'risk')} now, {many(warnings, 'warning')} when it was saved"
+        return f"{counts_text(self.plan)}. {known}."
 
 
 def read_saved(path: Path, place: Place, view: View) -> ReadPlan:
     """Read a saved plan; refused if it was changed, was applied, or a different generation is in force."""
     saved = read_plan_file(path, here=ledger_here(view, place.state_dir))
     refuse_stale(saved, view, name=str(path))
-    return ReadPlan(path, saved, refuse_other_meaning(saved, engine_side(view), name=str(path)))
+    before = engine_side(view)
+    refuse_other_meaning(saved, before, name=str(path))
+    after = Side(kind="plan", catalog=saved.target, revision=saved.revision)
+    return ReadPlan(path, saved, planned(before, after, view=view, place=place))
 
 
 def waiting_plans(place: Place, view: View) -> tuple[ReadPlan, ...]:

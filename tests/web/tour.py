@@ -23,6 +23,7 @@ from engine.web.app import App
 from engine.web.connections import Connection
 from engine.web.routes import all_routes
 from engine.web.serving import open_tcp
+from jobfile.plan.text import render_text
 from tests.web.site import Web
 
 SHOP: Final = """\
@@ -208,7 +209,9 @@ def save_plan(web: Web) -> str:
     plan = planned(before, after, view=view, place=place, now=web.world.clock.now())
     view.close()
     path = place.main_file.parent / "monday.jfplan"
-    return write_plan_file(path, plan, key=make_key(place.state_dir), main_file=place.main_file, text="")
+    return write_plan_file(
+        path, plan, key=make_key(place.state_dir), main_file=place.main_file, text=render_text(plan)
+    )
 
 
 def failed_run(web: Web) -> Run:

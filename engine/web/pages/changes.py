@@ -71,7 +71,7 @@ class PlanRows:
         """The rows of a plan."""
         rows = table_rows(plan, width=WIDTH, is_full=True)
         return cls(
-            summary=summary_of(plan),
+            summary=summary_line(plan).removeprefix("plan: "),
             before=side_text(plan.before),
             after=side_text(plan.after),
             at=plan.now,
@@ -111,7 +111,9 @@ class SavedLine(NamedTuple):
     @classmethod
     def of(cls, found: ReadPlan) -> "SavedLine":
         """The line of a plan."""
-        return cls(found.saved.id, found.path.name, found.plan.now, summary_of(found.plan))
+        return cls(
+            found.saved.id, found.path.name, datetime.fromisoformat(found.saved.plan["now"]), found.summary
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,11 +144,6 @@ class WaitingPage:
     removes_many: bool = False
     may_apply: bool = False
     trouble: str = ""
-
-
-def summary_of(plan: Plan) -> str:
-    """What a plan changes, in numbers."""
-    return summary_line(plan).removeprefix("plan: ")
 
 
 def show(visit: Visit) -> Response:

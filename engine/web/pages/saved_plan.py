@@ -1,6 +1,8 @@
 """The page of a saved plan that waits: what it changes, and putting it in force as it was reviewed."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
 from http import HTTPStatus
 from typing import Final
 
@@ -29,7 +31,11 @@ class SavedPage:
     file: str
     base: int
     revision: str
+    at: datetime
+    """When it was saved."""
     rows: PlanRows
+    text: str
+    """The plan as it was shown when it was saved."""
     differing: tuple[str, ...]
     """The job files that were changed since it was saved."""
     removes_many: bool
@@ -73,7 +79,9 @@ def _page(visit: Visit, found: ReadPlan, trouble: str = "") -> Response:
         file=found.path.name,
         base=saved.generation,
         revision=saved.revision,
-        rows=PlanRows.of(plan),
+        at=datetime.fromisoformat(saved.plan["now"]),
+        rows=replace(PlanRows.of(plan), summary=found.summary),
+        text=saved.text,
         differing=files_differ(saved.files, visit.place.main_file),
         removes_many=removes_many(plan.count(Action.REMOVE), of=len(plan.before.catalog.jobs)),
         may_apply=visit.user.may(Access.ADMIN),
