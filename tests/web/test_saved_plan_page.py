@@ -76,7 +76,9 @@ def test_a_plan_that_waits_is_looked_at_and_applied_as_it_was_saved(own: Web) ->
 def test_its_risks_are_those_of_now_and_its_warnings_those_of_its_files(own: Web) -> None:
     own.world.run_by_hand("bad")
     own.world.step()
-    plan = save(own, SAVED.replace("run: exit 4", "params: {unused: {type: integer, default: 1}}, run: exit 4"))
+    plan = save(
+        own, SAVED.replace("run: exit 4", "params: {unused: {type: integer, default: 1}}, run: exit 4")
+    )
     for path in ("/changes", f"/changes/plans/{plan}"):
         assert "1 to change. 1 risk now, 1 warning when it was saved." in shown(own, path)
     assert "RISK03" in shown(own, f"/changes/plans/{plan}")
