@@ -37,8 +37,6 @@ DOUBT_SECONDS: Final = 1.0
 """How long an attempt that this process took, in an answer that was lost, may have no evidence: it sent no
 order. An earlier process may have sent one just before its end, so then START_SECONDS are added.
 """
-FENCE: Final = "JOBFILE_FENCE"
-"""The variable with a number that grows from attempt to attempt, for what a job changes elsewhere."""
 
 
 class _Held(NamedTuple):
@@ -102,6 +100,7 @@ class Hosting:
             config=config,
             adorn=self._adorned,
             config_for=self._trees.config_for,
+            fence_of=self._fence_of,
         )
         self._held: dict[str, _Held] = {}
         self._taking: set[str] = set()
@@ -305,7 +304,11 @@ class Hosting:
             return None  # it was given up while it was prepared
         start_by = self._clock.elapsed() + START_SECONDS
         lease = Lease(until=held.until, seconds=held.delivery.lease.total_seconds(), start_by=start_by)
-        return replace(order, lease=lease, env={**order.env, FENCE: str(held.delivery.fence)})
+        return replace(order, lease=lease)
+
+    def _fence_of(self, attempt: AttemptKey) -> int | None:
+        held = self._held.get(attempt.id)
+        return None if held is None else held.delivery.fence
 
     def _look(self, some: list[_Held]) -> None:
         flights = [Flight(one.key, one.delivery.boot_id) for one in some]
