@@ -315,6 +315,6 @@ def test_an_error_is_json_if_json_was_asked_for(here: Here) -> None:
 def test_hosts_of_a_ledger_in_a_file_are_refused_by_the_server_as_here(here: Here) -> None:
     for words in (("hosts", "drain", "a"), ("hosts", "resume", "a"), ("hosts",)):
         said = here.there(*words)
-        assert (said.code, "this ledger is that of one host" in said.err) == (64, True), said
+        assert (said.code, "this ledger belongs to one host" in said.err) == (64, True), said
     assert "remove it, or --server" in here.there("hosts", "drain", "a", "--wait").err
     assert "name one HOST" in here.there("hosts", "drain").err

@@ -506,9 +506,9 @@ select (select jsonb_agg(host order by id) from host where role = 'bergen'),
 """
 """What nobody but bergen and the leader may change."""
 FUNCTIONS = """
-select proname, proargnames[:pronargs],
-       (select array_agg(format_type(one, null) order by place)
-        from unnest(proargtypes) with ordinality as a(one, place))
+select proname, coalesce(proargnames[:pronargs], '{}'),
+       coalesce((select array_agg(format_type(one, null) order by place)
+        from unnest(proargtypes) with ordinality as a(one, place)), '{}')
 from pg_proc where pronamespace = 'public'::regnamespace and proname like 'worker\\_%' order by proname
 """
 
