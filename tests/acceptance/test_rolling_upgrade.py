@@ -146,4 +146,4 @@ def test_a_newer_version_takes_over_host_by_host_and_nothing_is_lost(tmp_path: P
         assert row["succeeded"] == len(ticks)
         assert row["expected"] == row["succeeded"] + row["skipped"], "the rest fell due in the pause"
         assert fleet.ask(new, "report")["adds_up"]
-        assert fleet.ask(new, "generations")["generations"][0]["number"] == 1
+        assert fleet.ask(new, "generations")["generations"][0]["generation"] == 1
