@@ -13,6 +13,7 @@ from engine.core.lifecycle import AttemptKey, Ended, Outcome, StartError
 from engine.core.reasons import Reason
 from engine.core.records import LiveAttempt
 from engine.execution.run_folders import free_bytes
+from engine.hosts.comparing import Comparison
 from engine.hosts.executor import Flight
 from engine.hosts.here import Here
 from engine.hosts.outputs import LATELY, MOST_LATELY, OutputSender
@@ -37,6 +38,8 @@ DOUBT_SECONDS: Final = 1.0
 """How long an attempt that this process took, in an answer that was lost, may have no evidence: it sent no
 order. An earlier process may have sent one just before its end, so then START_SECONDS are added.
 """
+RETRY_SECONDS: Final = 0.5
+"""How soon leases are renewed again when it is not known which server has answered."""
 FENCE: Final = "JOBFILE_FENCE"
 """The variable with a number that grows from attempt to attempt, for what a job changes elsewhere."""
 
@@ -77,11 +80,13 @@ class Hosting:
         sender: OutputSender,
         revision_of: Callable[[int], str] = lambda _: "",
         on_taken: Callable[[], None] = lambda: None,
+        on_failover: Callable[[int, int], None] = lambda kept, lost: None,  # noqa: ARG005  a default
     ) -> None:
         """`clock` is the ledger's; with `host_clock`, that of this host, its supervisors stamp evidence.
 
         `renewals` has a connection of its own: nothing that is slow may delay them. `revision_of` returns
-        the commit that a generation was applied from. `on_taken` is called when there is a lease to renew.
+        the commit that a generation was applied from. `on_taken` is called when there is a lease to renew,
+        `on_failover` as `Comparison` says.
         """
         self._me = me
         self._shared = shared
@@ -102,6 +107,10 @@ class Hosting:
             config=config,
             adorn=self._adorned,
             config_for=self._trees.config_for,
+        )
+        self._own: Final = {"host": me.id, "process": me.process, "boot_id": me.boot_id}
+        self._compared = Comparison(
+            me, renewals, clock, is_executed=self._is_executed, on_failover=on_failover
         )
         self._held: dict[str, _Held] = {}
         self._taking: set[str] = set()
@@ -175,11 +184,23 @@ class Hosting:
         What this host has and the ledger does not give it any more is killed. What the ledger gives it and
         this process does not know is adopted, or given back when it was never executed.
         """
-        asked_at = self._clock.elapsed()
+        asked_at, server = self._clock.elapsed(), self._renewals.server()
         with self._lock:
             known_before = {*self._held}
-        own = {"host": self._me.id, "process": self._me.process, "boot_id": self._me.boot_id}
-        renewed = {one.attempt.id: one for one in self._renewals.holding.renew(**own)}
+        renewed = {one.attempt.id: one for one in self._renewals.holding.renew(**self._own)}
+        if self._renewals.server() != server:
+            return RETRY_SECONDS  # a failover meanwhile: this may be the answer of either
+        if server != self._compared.server:
+            if self._taking:
+                return RETRY_SECONDS  # perhaps from the lost server
+            with self._lock:
+                known_before = {*self._held}  # nothing is taken from the new one until this host has signed
+                missing = [
+                    one.delivery
+                    for name, one in self._held.items()
+                    if name not in renewed and not one.is_lost
+                ]
+            renewed.update(self._compared.reclaimed(missing))
         for name, delivery in renewed.items():
             with self._lock:
                 held = self._held.get(name)
@@ -192,6 +213,7 @@ class Hosting:
             self._launcher.extend(self._config.attempt_dir(delivery.attempt), until)
         for name in known_before - renewed.keys():
             self._give_up(name)
+        self._compared.server = server
         self._sign()
         leases = [one.lease.total_seconds() for one in renewed.values()]
         return min([RENEW_SECONDS, *(seconds / RENEWALS for seconds in leases)])
@@ -245,9 +267,8 @@ class Hosting:
             self._taking.add(attempt.id)
         try:
             asked_at = self._clock.elapsed()
-            own = {"host": self._me.id, "process": self._me.process, "boot_id": self._me.boot_id}
             self._unanswered.add(attempt.id)
-            delivery = self._shared.holding.take(attempt, **own)
+            delivery = self._shared.holding.take(attempt, **self._own)
             self._unanswered.discard(attempt.id)
             if delivery is None:
                 return None
@@ -330,6 +351,7 @@ class Hosting:
         if not self._sender.end(held.key, outcome):
             return
         self._shared.holding.report(held.key, _moved(outcome, self._ahead()), host=self._me.id)
+        self._compared.note_end(held.delivery)
         self._drop(held)
         self._shared.hints.ring(LEADER)
 
@@ -378,6 +400,7 @@ class Hosting:
             skew=-self._ahead(),
             free_bytes=free_bytes(self._config.state_dir),
             trouble=self._trouble(),
+            server=self._compared.server,
         )
         if is_draining is None and all(host.id != self._me.id for host in self._renewals.hosts.all()):
             is_draining = self._renewals.hosts.appear(self._me)  # forgotten, as after a long sleep

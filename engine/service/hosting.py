@@ -7,7 +7,7 @@ from typing import Final
 
 from engine.config import EngineConfig
 from engine.core.errors import JobfileError, NothingRecordedError, StoreRefusedError
-from engine.core.events import HostStarted, HostStopped, LoopFailed
+from engine.core.events import HostCompared, HostStarted, HostStopped, LoopFailed
 from engine.core.hosts import Host, member, queues_of
 from engine.core.lifecycle import AttemptKey
 from engine.core.pieces import LOG
@@ -98,6 +98,7 @@ class HostService:
             config=config,
             sender=self._sender,
             on_taken=lambda: self.threads.wake("leases"),
+            on_failover=self._report_failover,
             revision_of=self._revision_of,
         )
 
@@ -185,6 +186,9 @@ class HostService:
         except StoreRefusedError as error:  # a newer scheduler has changed the tables: finish what is here
             self._hosting.refusal = str(error)
         return wait
+
+    def _report_failover(self, kept: int, lost: int) -> None:
+        self._journal.report(HostCompared(host=self.me.name, unknown=kept + lost, ended=lost))
 
     def _look_after(self) -> float:
         self._lock.look_after(self._config.state_dir)

@@ -53,8 +53,10 @@ class PostgresHosts:
         [row] = self._db.rows("host.appear", {**values, "labels": json.dumps(host.labels)})
         return bool(row["is_draining"])
 
-    def sign(self, host: str, process: str, *, skew: timedelta, free_bytes: int, trouble: str) -> bool | None:
-        values = {"id": host, "process": process, "skew": skew // _US}
+    def sign(
+        self, host: str, process: str, *, skew: timedelta, free_bytes: int, trouble: str, server: str = ""
+    ) -> bool | None:
+        values = {"id": host, "process": process, "skew": skew // _US, "server": server}
         found = self._db.rows("host.sign", {**values, "free_bytes": free_bytes, "trouble": trouble})
         return bool(found[0]["is_draining"]) if found else None
 
@@ -95,6 +97,7 @@ def _host(row: PostgresRow) -> Host:
         trouble=row["trouble"],
         held=row["held"],
         silence=(row["now"] - row["seen_at"]) * _US,
+        server=row["server"],
     )
 
 

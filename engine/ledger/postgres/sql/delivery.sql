@@ -58,12 +58,30 @@ returning run_id;
 
 -- name: take
 -- Gives an attempt that is offered to a host: one of them only, and none that shall take nothing new. The host
--- itself learns that only at its next heartbeat.
+-- itself learns that only at its next heartbeat. After a failover, another host may have it, which the new server
+-- does not know: until each has said what it has, or must have ended it.
 update delivery
 set state = 'held', host = :host, process = :process, boot_id = :boot_id, held_at = now_us(),
     lease_until = now_us() + lease, started_at = null
 where run_id = :run_id and number = :number and step = :step and item = :item and state = 'offered'
   and not exists (select 1 from host where id = :host and is_draining)
+  and not exists (
+    select 1 from host as other, server_now() as now
+    where now <> '' and other.server not in ('', now) and other.seen_at + delivery.lease + :behind > now_us())
+returning *;
+
+-- name: reclaim
+-- Gives an attempt back to the host that has it, after a failover to a server that does not know that: it is offered,
+-- or not even recorded, although its run is.
+insert into delivery (run_id, number, step, item, needs, state, lease, offered_at, host, process, boot_id, held_at,
+                      lease_until)
+select :run_id, :number, :step, :item, :needs, 'held', :lease, now_us(), :host, :process, :boot_id, now_us(),
+       now_us() + :lease
+where exists (select 1 from run where id = :run_id)
+on conflict (run_id, number, step, item) do update
+set state = 'held', host = excluded.host, process = excluded.process, boot_id = excluded.boot_id,
+    held_at = excluded.held_at, lease_until = excluded.lease_until, started_at = null
+where delivery.state = 'offered'
 returning *;
 
 -- name: renew

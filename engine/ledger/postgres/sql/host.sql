@@ -10,8 +10,8 @@ set name = excluded.name, process = excluded.process, boot_id = excluded.boot_id
 returning is_draining;
 
 -- name: sign
--- Notes a heartbeat, unless another process is that host now.
-update host set seen_at = now_us(), skew = :skew, free_bytes = :free_bytes, trouble = :trouble
+-- Notes a heartbeat, and with which server the host has compared what it has, unless another process is that host now.
+update host set seen_at = now_us(), skew = :skew, free_bytes = :free_bytes, trouble = :trouble, server = :server
 where id = :id and process = :process
 returning is_draining, now_us() as now;
 
@@ -22,6 +22,7 @@ update host set ended_at = now_us(), seen_at = now_us() where id = :id and proce
 -- name: all
 -- All hosts, with the number of attempts that each has. A cluster has what the hosts have that it started.
 select id, name, process, boot_id, version, labels, slots, is_draining, seen_at, ended_at, skew, free_bytes, trouble,
+       server,
        (select count(*) from delivery
         where (delivery.host = host.id or starts_with(delivery.host, host.id || '/')) and state = 'held') as held,
        now_us() as now
