@@ -11,6 +11,7 @@ from engine.actions.removing import removal_of
 from engine.config import EngineConfig
 from engine.core.lifecycle import (
     Attempt,
+    AttemptKey,
     AttemptState,
     Ended,
     Lost,
@@ -47,12 +48,15 @@ class Here:
         config: EngineConfig,
         adorn: Callable[[LaunchOrder], LaunchOrder | None] = lambda order: order,
         config_for: Callable[[Run], EngineConfig | None] | None = None,
+        fence_of: Callable[[AttemptKey], int | None] = lambda _: None,
     ) -> None:
         """`adorn` gets each order, and may add to it; None when it must not be sent after all. `config_for`
         has the main file beside which a run is executed, or None when it cannot be executed here now.
+        `fence_of` has the number of an attempt's delivery, if it was brought here.
         """
         self._config_for = config_for or (lambda _: config)
         self._adorn = adorn
+        self._fence_of = fence_of
         self._store = store
         self._clock = clock
         self._launcher = launcher
@@ -187,4 +191,5 @@ class Here:
             attempt=one.attempt,
             scope=one.scope,
             steps=steps_of(spec),
+            fence=self._fence_of(one.attempt),
         )

@@ -40,8 +40,6 @@ order. An earlier process may have sent one just before its end, so then START_S
 """
 RETRY_SECONDS: Final = 0.5
 """How soon leases are renewed again when it is not known which server has answered."""
-FENCE: Final = "JOBFILE_FENCE"
-"""The variable with a number that grows from attempt to attempt, for what a job changes elsewhere."""
 
 
 class _Held(NamedTuple):
@@ -107,6 +105,7 @@ class Hosting:
             config=config,
             adorn=self._adorned,
             config_for=self._trees.config_for,
+            fence_of=self._fence_of,
         )
         self._own: Final = {"host": me.id, "process": me.process, "boot_id": me.boot_id}
         self._compared = Comparison(
@@ -326,7 +325,11 @@ class Hosting:
             return None  # it was given up while it was prepared
         start_by = self._clock.elapsed() + START_SECONDS
         lease = Lease(until=held.until, seconds=held.delivery.lease.total_seconds(), start_by=start_by)
-        return replace(order, lease=lease, env={**order.env, FENCE: str(held.delivery.fence)})
+        return replace(order, lease=lease)
+
+    def _fence_of(self, attempt: AttemptKey) -> int | None:
+        held = self._held.get(attempt.id)
+        return None if held is None else held.delivery.fence
 
     def _look(self, some: list[_Held]) -> None:
         flights = [Flight(one.key, one.delivery.boot_id) for one in some]

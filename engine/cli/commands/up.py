@@ -183,7 +183,7 @@ def command(
         git_ref=ref,
         git_signers=_signers_file(git_signers, ref),
     )
-    _look_at_surroundings(place, config)
+    _look_at_surroundings(place, config, role=role)
     # Resolved once: a link on the path that is switched later must not lead to a different state folder.
     config = replace(config, state_dir=config.state_dir.resolve())
     clock = SystemClock()
@@ -311,14 +311,15 @@ def _trace(journal: EventStream, config: EngineConfig) -> "Tracing | None":
     return tracing
 
 
-def _look_at_surroundings(place: Place, config: EngineConfig) -> None:
+def _look_at_surroundings(place: Place, config: EngineConfig, *, role: str | None) -> None:
     """Refuse a setting of no use, and files with which other users could control the engine; or warn."""
     if problem := heartbeat_problem(config):
         raise click.UsageError(problem)
     refuse_foreign_state(config.state_dir)
     if not config.git_ref:
         refuse_unsafe_files(place, is_strict=config.is_strict)
-    _warn_of_root()
+    if role in (None, WORKER):  # what executes jobs, and each process only once
+        _warn_of_root()
     _warn_of_links(place, config)
 
 
