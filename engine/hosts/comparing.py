@@ -32,7 +32,8 @@ class Comparison:
         `on_failover` gets the number of attempts that the server did not know this host has, and the number
         of those whose runs it does not know.
         """
-        self._own = {"host": me.id, "process": me.process, "boot_id": me.boot_id}
+        self.own: Final = {"host": me.id, "process": me.process, "boot_id": me.boot_id}
+        """Who this host is, to the ledger."""
         self._shared = shared
         self._clock = clock
         self._is_executed = is_executed
@@ -55,7 +56,7 @@ class Comparison:
         offered = [one for one in self._shared.deliveries.open() if one.state is DeliveryState.OFFERED]
         found: dict[str, Delivery] = {}
         for one in (*missing, *ended, *filter(self._is_here, offered)):
-            again = self._shared.holding.reclaim(one, **self._own)
+            again = self._shared.holding.reclaim(one, **self.own)
             if again is not None:
                 found[again.attempt.id] = again
         if self.server:  # not when its process has just begun
@@ -64,4 +65,4 @@ class Comparison:
         return found
 
     def _is_here(self, offered: Delivery) -> bool:
-        return self._is_executed(offered._replace(boot_id=self._own["boot_id"]))
+        return self._is_executed(offered._replace(boot_id=self.own["boot_id"]))

@@ -107,7 +107,6 @@ class Hosting:
             config_for=self._trees.config_for,
             fence_of=self._fence_of,
         )
-        self._own: Final = {"host": me.id, "process": me.process, "boot_id": me.boot_id}
         self._compared = Comparison(
             me, renewals, clock, is_executed=self._is_executed, on_failover=on_failover
         )
@@ -186,7 +185,7 @@ class Hosting:
         asked_at, server = self._clock.elapsed(), self._renewals.server()
         with self._lock:
             known_before = {*self._held}
-        renewed = {one.attempt.id: one for one in self._renewals.holding.renew(**self._own)}
+        renewed = {one.attempt.id: one for one in self._renewals.holding.renew(**self._compared.own)}
         if self._renewals.server() != server:
             return RETRY_SECONDS  # a failover meanwhile: this may be the answer of either
         if server != self._compared.server:
@@ -267,7 +266,7 @@ class Hosting:
         try:
             asked_at = self._clock.elapsed()
             self._unanswered.add(attempt.id)
-            delivery = self._shared.holding.take(attempt, **self._own)
+            delivery = self._shared.holding.take(attempt, **self._compared.own)
             self._unanswered.discard(attempt.id)
             if delivery is None:
                 return None
