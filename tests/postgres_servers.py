@@ -12,7 +12,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -107,10 +107,11 @@ def make_server(*, settings: str = UNSAFE) -> Server:
 
 
 @contextmanager
-def a_server(*, settings: str = UNSAFE) -> Iterator[Server]:
-    """A running server of one test."""
+def a_server(*, settings: str = UNSAFE, prepare: Callable[[Path], None] = lambda _: None) -> Iterator[Server]:
+    """A running server of one test; `prepare` gets the folder of its data before it starts."""
     server = make_server(settings=settings)
     try:
+        prepare(server.folder / "data")
         server.start()
         yield server
     finally:

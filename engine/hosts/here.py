@@ -50,9 +50,9 @@ class Here:
         config_for: Callable[[Run], EngineConfig | None] | None = None,
         fence_of: Callable[[AttemptKey], int | None] = lambda _: None,
     ) -> None:
-        """`adorn` gets each order, and may add to it; None when it must not be sent after all. `config_for`
-        has the main file beside which a run is executed, or None when it cannot be executed here now.
-        `fence_of` has the number of an attempt's delivery, if it was brought here.
+        """`adorn` may add something to an order, or return None if the order must not be sent. `config_for`
+        returns the settings with the main file beside which a run is executed; None if it cannot run here.
+        `fence_of` returns the number of an attempt's delivery, if it was brought here.
         """
         self._config_for = config_for or (lambda _: config)
         self._adorn = adorn
@@ -79,7 +79,7 @@ class Here:
                 for one in starts[first : first + LAUNCHED_AT_ONCE]:
                     order = self._prepared(one, succeeded)
                     if order is None:
-                        continue  # a file is not here, or did not answer in time; it is noticed as unstarted
+                        continue  # a file is missing, or was not read in time: `look` finds it not started
                     if isinstance(order, StartError):
                         failed[one.attempt.id] = order
                     elif (adorned := self._adorn(order)) is not None:

@@ -34,7 +34,7 @@ jobs:
       two: {run: 'true', needs: [one]}
 """
 CALM = JOBS.replace(", schedule: {every: 20s}", "")
-WRITES = re.compile(r"\s*(with\b.*)?\b(insert|update|delete)\b", re.IGNORECASE | re.DOTALL)
+WRITES = re.compile(r"\s*(with\b.*)?\b(insert|update|delete)\b|.*\bworker_\w+\(", re.IGNORECASE | re.DOTALL)
 BEFORE, ANSWER = "before", "answer"
 
 

@@ -245,3 +245,19 @@ def test_a_host_that_is_gone_and_deliveries_of_deleted_runs_are_forgotten(tmp_pa
     world.turn()
     assert [host.name for host in world.shared.hosts.all()] == ["a"]
     assert world.shared.deliveries.of_runs([run.id]) == []
+
+
+def test_a_host_does_not_execute_a_definition_that_was_altered_in_the_ledger(tmp_path: Path) -> None:
+    """Altered after the leader had read it: the host compares the text with its digest by itself."""
+    world = HostsWorld(tmp_path, JOBS, hosts=["a"])
+    world.hosts["a"].is_frozen = True
+    world.run_by_hand("once")
+    assert world.queue.waiting
+    world.db("update definition set spec = replace(spec, 'true', 'rm -rf /') where job = 'once'")
+    world.hosts["a"].is_frozen = False
+    world.pass_time(seconds=3)
+    assert world.executed == []
+    [run] = world.runs("once")
+    assert (run.state.value, run.reason) == ("failed", "start_error")
+    assert run.detail.startswith("its definition cannot be read: its text was altered after it was applied")
+    assert world.hosts["a"].hosting.running == 0

@@ -85,7 +85,9 @@ def test_without_a_connection_that_is_left_it_is_said_and_continues_when_there_i
     store = open_ledger(url)
     admin.execute(f"alter role {name_of(url)} connection limit 1")
     store.close()
+    end_connections(url, admin)  # the server may not have noticed yet
     assert any("the user allows 1 connections" in one for one in examine_ledger(url).settings)
+    end_connections(url, admin)
     store = open_ledger(url)
     with pytest.raises(StoreUnavailableError, match=r"cannot be reached \(.*too many connections for role"):
         open_view(url)

@@ -36,7 +36,7 @@ where most >= 0 order by most - used limit 1
 
 
 def examine(address: Address) -> Examination:
-    """Check a ledger. PostgreSQL keeps references and pages right by itself. Raises what opening raises."""
+    """Check the settings: PostgreSQL itself checks references and pages. Raises what opening raises."""
     with closing(PostgresConnection(address, read_only=True)) as connection:
         [row] = connection.run(_SETTINGS)
         [room] = connection.run(_ROOM)
@@ -47,11 +47,13 @@ def examine(address: Address) -> Examination:
             known_version=known_version(),
             journal_mode="wal",
             is_quick=True,
-            settings=(*_unsafe(row), *_tight(room)),
+            settings=(*_unsafe(row, is_plain=address.is_plain), *_tight(room)),
         )
 
 
-def _unsafe(row: PostgresRow) -> Iterator[str]:
+def _unsafe(row: PostgresRow, *, is_plain: bool) -> Iterator[str]:
+    if is_plain:
+        yield "`sslmode=disable`: passwords and records cross the network in plain text, and may be changed"
     if row["fsync"] != "on":
         yield "`fsync` is off: a crash of the server's host may damage the ledger or lose ends of runs"
     if row["full_page_writes"] != "on":
