@@ -8,16 +8,20 @@ import os
 import select
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import psycopg
 import pytest
 
 FOUND = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
+POOLER = shutil.which("pgbouncer") or "/usr/sbin/pgbouncer"
 NOBODY = 65534
 AS_NOBODY = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
 SETTINGS = """\
@@ -150,7 +154,114 @@ def _stop_when_unused(server: Server, users: Path) -> None:
     )
 
 
+def _listens(path: Path) -> bool:
+    with closing(socket.socket(socket.AF_UNIX)) as own:
+        return own.connect_ex(str(path)) == 0
+
+
 def run_folder(factory: pytest.TempPathFactory) -> Path:
     """The folder that all workers of a test run share."""
     base = factory.getbasetemp()
     return base.parent if base.name.startswith("popen-") else base
+
+
+@contextmanager
+def a_pooler(server: Server, folder: Path, *, mode: str) -> Iterator[str]:
+    """The URL of a server through PgBouncer, which also refuses root."""
+    if os.geteuid() == 0:
+        os.chown(folder, NOBODY, NOBODY)
+    (folder / "pooler.ini").write_text(
+        f"[databases]\n* = host={server.folder} user=jobfile\n"
+        f"[pgbouncer]\nlisten_addr =\nunix_socket_dir = {folder}\nauth_type = any\npool_mode = {mode}\n"
+    )
+    running = subprocess.Popen(
+        [*(AS_NOBODY if os.geteuid() == 0 else []), POOLER, "-q", str(folder / "pooler.ini")],
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    try:
+        end = time.monotonic() + 10
+        while not _listens(folder / ".s.PGSQL.6432"):
+            assert running.poll() is None, "PgBouncer has ended"
+            assert time.monotonic() < end, "PgBouncer does not listen"
+            time.sleep(0.01)
+        yield f"postgresql://jobfile@/{{database}}?host={folder}&port=6432"
+    finally:
+        running.kill()
+        running.communicate()
+
+
+STREAMS = """\
+wal_level = replica
+max_wal_senders = 4
+"""
+
+
+class Pair:
+    """A server and its standby, to which it streams what it does until the stream is cut."""
+
+    def __init__(self, first: Server, standby: Server) -> None:
+        self.first = first
+        self.standby = standby
+
+    def url(self, database: str = "postgres") -> str:
+        """The URL of a database in whichever of them can be written."""
+        return f"postgresql://jobfile@/{database}?host={self.first.folder},{self.standby.folder}"
+
+    def cut(self) -> None:
+        """Let the standby have all that there is, and nothing of what comes."""
+        [(written,)] = _asked(self.first, "select pg_current_wal_flush_lsn()")
+        behind, end = f"select pg_last_wal_replay_lsn() < '{written}'::pg_lsn", time.monotonic() + 10
+        while _asked(self.standby, behind) != [(False,)]:
+            assert time.monotonic() < end, "the standby does not follow"
+            time.sleep(0.01)
+        _asked(self.standby, "alter system set primary_conninfo = ''")
+        _asked(self.standby, "select pg_reload_conf()")
+        while _asked(self.first, "select from pg_stat_replication"):
+            assert time.monotonic() < end, "the standby still follows"
+            time.sleep(0.01)
+
+    def fail_over(self) -> None:
+        """Lose the first server, and let the standby take over."""
+        self.first.kill()
+        tool("pg_ctl", "-D", self.standby.folder / "data", "-w", "promote")
+
+
+def _asked(server: Server, query: str) -> list[tuple[Any, ...]]:
+    with psycopg.connect(server.url(), autocommit=True) as own:
+        found = own.execute(query)
+        return found.fetchall() if found.description is not None else []
+
+
+@contextmanager
+def a_pair() -> Iterator[Pair]:
+    """A running server and its standby."""
+    with a_server(settings=UNSAFE + STREAMS) as first:
+        folder = Path(tempfile.mkdtemp(prefix="jobfile-pg-", dir="/tmp"))
+        if os.geteuid() == 0:
+            os.chown(folder, NOBODY, NOBODY)
+        standby = Server(folder)
+        try:
+            copy = (
+                "-D",
+                folder / "data",
+                "-h",
+                first.folder,
+                "-U",
+                "jobfile",
+                "-c",
+                "fast",
+                "-R",
+                "--no-sync",
+            )
+            tool("pg_basebackup", *copy)
+            with (folder / "data" / "postgresql.conf").open("a") as config:
+                config.write(f"unix_socket_directories = '{folder}'\n")
+            standby.start()
+            yield Pair(first, standby)
+        finally:
+            if (folder / "data" / "postmaster.pid").exists():
+                standby.stop("immediate")
+            shutil.rmtree(folder)

@@ -48,6 +48,19 @@ class HostStopped:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HostCompared:
+    """The ledger is in another server since a failover, and this host has told it what it has.
+
+    The server did not know of `unknown` attempts here. Those of them whose runs it does not know are ended:
+    `ended`.
+    """
+
+    host: str
+    unknown: int
+    ended: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EngineStopped:
     """The engine ends; `running` attempts continue without it."""
 
@@ -420,6 +433,7 @@ Event = (
     | LeadTaken
     | HostStarted
     | HostStopped
+    | HostCompared
     | EngineStopped
     | GenerationApplied
     | ConfigRejected

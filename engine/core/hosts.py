@@ -23,6 +23,8 @@ MARGIN: Final = timedelta(seconds=2)
 SHARE: Final = 6
 GRACE: Final = timedelta(seconds=5)
 """A host counts as silent only this much after its lease has ended."""
+BEHIND: Final = timedelta(seconds=60) + GRACE
+"""How much later than the last sign that a standby knows of a host may have given one to the lost server."""
 SILENT: Final = timedelta(seconds=15)
 """A host without a heartbeat for this long gets no work."""
 TERM: Final = timedelta(seconds=10)
@@ -119,6 +121,8 @@ class Host(NamedTuple):
     """What brings it offers."""
     lack: str = ""
     """What it lacks for some runs, such as the files of a commit; it takes others."""
+    server: str = ""
+    """With which server of the ledger it has compared what it has; empty if it cannot."""
 
     @property
     def is_for_one(self) -> bool:

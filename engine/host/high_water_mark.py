@@ -35,11 +35,12 @@ def note_high_water(state_dir: Path, *, epoch: int, covered_until: datetime | No
 
 
 class Rewind(NamedTuple):
-    """The ledger is behind the mark: the mark's content, and the message about it."""
+    """The ledger is behind the mark: the mark's content and its time, and the message about it."""
 
     epoch: int
     covered_until: datetime | None
     message: str
+    noted_at: datetime
 
 
 def find_rewind(state_dir: Path, *, epoch: int, covered_until: datetime | None) -> Rewind | None:
@@ -47,6 +48,7 @@ def find_rewind(state_dir: Path, *, epoch: int, covered_until: datetime | None) 
     try:
         handle = open_own(state_dir / HIGH_WATER, os.O_RDONLY)
         with os.fdopen(handle, "rb") as file:
+            noted_at = datetime.fromtimestamp(os.fstat(handle).st_mtime, UTC)
             note = json.loads(file.read(MAX_NOTE_BYTES))
         noted_epoch = int(note["epoch"])
         text = note["covered_until"]
@@ -67,4 +69,4 @@ def find_rewind(state_dir: Path, *, epoch: int, covered_until: datetime | None) 
         f"{noted_epoch} has run here{upto}. Runs since then would be executed again. "
         "Put the newer ledger back, or continue from the copy with  jobfile up --accept-rewind"
     )
-    return Rewind(noted_epoch, noted, message)
+    return Rewind(noted_epoch, noted, message, noted_at)

@@ -13,6 +13,7 @@ from engine.core.lifecycle import AttemptKey, Ended, Outcome, StartError
 from engine.core.reasons import Reason
 from engine.core.records import LiveAttempt
 from engine.execution.run_folders import free_bytes
+from engine.hosts.comparing import Comparison
 from engine.hosts.executor import Flight
 from engine.hosts.here import Here
 from engine.hosts.outputs import LATELY, MOST_LATELY, OutputSender
@@ -36,6 +37,8 @@ DOUBT_SECONDS: Final = 1.0
 """The ledger says that this host has an attempt, but this process does not know it: after this time without
 evidence, the attempt is given back. If an earlier process may have sent its order, START_SECONDS are added.
 """
+RETRY_SECONDS: Final = 0.5
+"""How soon leases are renewed again when it is not known which server has answered."""
 
 
 class _Held(NamedTuple):
@@ -75,11 +78,13 @@ class Hosting:
         journal: Journal,
         revision_of: Callable[[int], str] = lambda _: "",
         on_taken: Callable[[], None] = lambda: None,
+        on_failover: Callable[[int, int], None] = lambda kept, lost: None,  # noqa: ARG005  a default
     ) -> None:
         """`clock` is the ledger's; with `host_clock`, that of this host, its supervisors stamp evidence.
 
         `renewals` has a connection of its own: nothing that is slow may delay them. `revision_of` returns
-        the commit that a generation was applied from. `on_taken` is called when there is a lease to renew.
+        the commit that a generation was applied from. `on_taken` is called when there is a lease to renew,
+        `on_failover` as `Comparison` says.
         """
         self._me = me
         self._shared = shared
@@ -93,14 +98,9 @@ class Hosting:
         self._config = config
         self._on_taken = on_taken
         self._trees = Trees(config, host_clock, revision_of)
-        self._here = Here(
-            store=store,
-            clock=clock,
-            launcher=launcher,
-            config=config,
-            adorn=self._adorned,
-            config_for=self._trees.config_for,
-            fence_of=self._fence_of,
+        self._here = self._make_here()
+        self._compared = Comparison(
+            me, renewals, clock, is_executed=self._is_executed, on_failover=on_failover
         )
         self._held: dict[str, _Held] = {}
         self._taking: set[str] = set()
@@ -116,6 +116,17 @@ class Hosting:
         self.is_ending = False
         self.refusal = ""
         """Why the ledger is not for this version of jobfile any more."""
+
+    def _make_here(self) -> Here:
+        return Here(
+            store=self._store,
+            clock=self._clock,
+            launcher=self._launcher,
+            config=self._config,
+            adorn=self._adorned,
+            config_for=self._trees.config_for,
+            fence_of=self._fence_of,
+        )
 
     @property
     def running(self) -> int:
@@ -173,11 +184,23 @@ class Hosting:
         An attempt that the ledger no longer gives to this host is killed. One that the ledger gives to it
         and this process does not know is adopted, or given back if it was never executed.
         """
-        asked_at = self._clock.elapsed()
+        asked_at, server = self._clock.elapsed(), self._renewals.server()
         with self._lock:
             known_before = {*self._held}
-        own = {"host": self._me.id, "process": self._me.process, "boot_id": self._me.boot_id}
-        renewed = {one.attempt.id: one for one in self._renewals.holding.renew(**own)}
+        renewed = {one.attempt.id: one for one in self._renewals.holding.renew(**self._compared.own)}
+        if self._renewals.server() != server:
+            return RETRY_SECONDS  # a failover meanwhile: this may be the answer of either
+        if server != self._compared.server:
+            if self._taking:
+                return RETRY_SECONDS  # perhaps from the lost server
+            with self._lock:
+                known_before = {*self._held}  # nothing is taken from the new one until this host has signed
+                missing = [
+                    one.delivery
+                    for name, one in self._held.items()
+                    if name not in renewed and not one.is_lost
+                ]
+            renewed.update(self._compared.reclaimed(missing))
         for name, delivery in renewed.items():
             with self._lock:
                 held = self._held.get(name)
@@ -190,6 +213,7 @@ class Hosting:
             self._launcher.extend(self._config.attempt_dir(delivery.attempt), until)
         for name in known_before - renewed.keys():
             self._give_up(name)
+        self._compared.server = server
         self._sign()
         leases = [one.lease.total_seconds() for one in renewed.values()]
         return min([RENEW_SECONDS, *(seconds / RENEWALS for seconds in leases)])
@@ -243,9 +267,8 @@ class Hosting:
             self._taking.add(attempt.id)
         try:
             asked_at = self._clock.elapsed()
-            own = {"host": self._me.id, "process": self._me.process, "boot_id": self._me.boot_id}
             self._unanswered.add(attempt.id)
-            delivery = self._shared.holding.take(attempt, **own)
+            delivery = self._shared.holding.take(attempt, **self._compared.own)
             self._unanswered.discard(attempt.id)
             if delivery is None:
                 return None
@@ -332,6 +355,7 @@ class Hosting:
         if not self._sender.end(held.key, outcome):
             return
         self._shared.holding.report(held.key, _moved(outcome, self._ahead()), host=self._me.id)
+        self._compared.note_end(held.delivery)
         self._drop(held)
         self._shared.hints.ring(LEADER)
 
@@ -381,6 +405,7 @@ class Hosting:
             free_bytes=free_bytes(self._config.state_dir),
             trouble=self._trouble(),
             lack=self._trees.trouble,
+            server=self._compared.server,
         )
         if is_draining is None and all(host.id != self._me.id for host in self._renewals.hosts.all()):
             is_draining = self._renewals.hosts.appear(self._me)  # forgotten, as after a long sleep

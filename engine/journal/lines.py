@@ -31,6 +31,7 @@ from engine.core.events import (
     FolderReadable,
     FolderUnreadable,
     GenerationApplied,
+    HostCompared,
     HostStarted,
     HostStopped,
     JobLate,
@@ -89,7 +90,7 @@ AboutRun = (
 )
 
 
-AboutHosts = LeadTaken | HostStarted | HostStopped
+AboutHosts = LeadTaken | HostStarted | HostStopped | HostCompared
 AboutEngine = EngineStarted | EngineStopped | AboutHosts | LoopFailed | NotShown | DoneByOthers
 
 
@@ -198,13 +199,20 @@ def _about_hosts(event: AboutHosts) -> str:
         case HostStopped():
             left = f"; {event.running} still running, until their leases end" if event.running else ""
             return f"host {event.host} stopped{left}"
+        case HostCompared():
+            unknown = many(event.unknown, "attempt here", "attempts here")
+            ended = f"; {many(event.ended, 'is', 'are')} ended, because it does not know their runs"
+            return (
+                f"host {event.host}: the ledger is in a new server, which did not know of {unknown}"
+                f"{ended if event.ended else ''}"
+            )
         case _:
             assert_never(event)
 
 
 def _about_engine(event: AboutEngine) -> str:
     match event:
-        case LeadTaken() | HostStarted() | HostStopped():
+        case LeadTaken() | HostStarted() | HostStopped() | HostCompared():
             return _about_hosts(event)
         case EngineStarted():
             started = f"engine {event.epoch} runs {event.main_file}, state in {event.state_dir}"

@@ -59,9 +59,20 @@ class Hosts(Protocol):
         ...
 
     def sign(
-        self, host: str, process: str, *, skew: timedelta, free_bytes: int, trouble: str, lack: str = ""
+        self,
+        host: str,
+        process: str,
+        *,
+        skew: timedelta,
+        free_bytes: int,
+        trouble: str,
+        lack: str = "",
+        server: str = "",
     ) -> bool | None:
-        """Note a heartbeat; whether it is draining, and None when another process is that host now."""
+        """Note a heartbeat; whether it is draining, and None when another process is that host now.
+
+        `server` is the one with which it has compared what it has; empty if it has nothing by itself.
+        """
         ...
 
     def leave(self, host: str, process: str) -> None:
@@ -158,7 +169,15 @@ class Holding(Protocol):
     """A host's side of what it executes."""
 
     def take(self, attempt: AttemptKey, *, host: str, process: str, boot_id: str) -> Delivery | None:
-        """Take an attempt that is offered; None when it is not, or not any more."""
+        """Take an attempt that is offered; None when it is not, or not any more, or while another host may
+        have it, after a failover.
+        """
+        ...
+
+    def reclaim(self, delivery: Delivery, *, host: str, process: str, boot_id: str) -> Delivery | None:
+        """Note that this host has an attempt of which the ledger's new server does not know that; None when
+        it is at another host or over, or when its run is not known.
+        """
         ...
 
     def renew(self, *, host: str, process: str, boot_id: str) -> Sequence[Delivery]:
@@ -285,6 +304,10 @@ class SharedLedger(Protocol):
         If `table` is not in it, the statements of `make` are run. Raises PlaceMissingError if there is no
         such schema and this user may not make it.
         """
+        ...
+
+    def server(self) -> str:
+        """The server that the ledger is in, another one after a failover; empty if that is not known."""
         ...
 
     def refuse_other_version(self) -> None:

@@ -52,7 +52,7 @@ def _copied(source: Copyable, target: Copyable, findings: Findings) -> Moved:
     is_there = any(_has_rows(target, table, names) for table, names in columns.items() if table != "meta")
     rows, digests = {}, {}
     for table, names in columns.items():
-        seen = _Seen(_storable(source.rows(table, names, _key(table))))
+        seen = _Seen(source.rows(table, names, _key(table)))
         if is_there:
             seen.read()
         else:
@@ -64,15 +64,22 @@ def _copied(source: Copyable, target: Copyable, findings: Findings) -> Moved:
         copy.read()
         if (copy.count, copy.digest) != (rows[table], digests[table]):
             raise StoreRefusedError(_differs(source, target, table, is_there=is_there))
-    known = frozenset(findings(source))
-    new = [one for one in findings(target) if one not in known]
+    found = findings(target)
+    known = frozenset(findings(source) if found else ())
+    new = [one for one in found if one not in known]
     if new:
         raise StoreRefusedError(f"the copy in {target.shown} is not sound: {'; '.join(new)}")
     return Moved(rows, is_there)
 
 
+NOT_STORABLE = ("\\x00", "\\ud")
+"""How Python shows a NUL and a lone surrogate, and harmless texts beside them."""
+
+
 class _Seen:
-    """Rows that pass, counted and hashed."""
+    """Rows that pass, counted and hashed, with texts that every database can store: a row that was altered
+    may have others.
+    """
 
     def __init__(self, rows: Iterable[Cells]) -> None:
         self._rows = rows
@@ -81,9 +88,13 @@ class _Seen:
 
     def __iter__(self) -> Iterator[Cells]:
         for row in self._rows:
+            cells, text = row, repr(row)
+            if not text.isascii() or any(one in text for one in NOT_STORABLE):
+                cells = _storable(row)
+                text = repr(cells)
             self.count += 1
-            self._hash.update(repr(row).encode("utf-8", "backslashreplace"))
-            yield row
+            self._hash.update(text.encode("utf-8", "backslashreplace"))
+            yield cells
 
     @property
     def digest(self) -> str:
@@ -96,10 +107,8 @@ class _Seen:
             pass
 
 
-def _storable(rows: Iterable[Cells]) -> Iterator[Cells]:
-    """The rows with texts that every database can store: an altered row may have others."""
-    for row in rows:
-        yield tuple(db_text(one) if isinstance(one, str) else one for one in row)
+def _storable(row: Cells) -> Cells:
+    return tuple(db_text(one) if isinstance(one, str) else one for one in row)
 
 
 def _has_rows(ledger: Copyable, table: str, columns: Sequence[str]) -> bool:

@@ -89,6 +89,8 @@ class Worker:
         self._flights: dict[str, Flight] = {}
         self._courses = Courses(store)
         self._noticed: set[str] = set()
+        self._is_in_doubt = False
+        """Whether a commit failed, perhaps only its answer: then nobody starts what is recorded."""
         self._unsettled: set[str] = set()
         """Attempts whose end could not be recorded because of a bug: each is
         settled alone, so that it does not stop the others.
@@ -127,6 +129,8 @@ class Worker:
             return self._take_turn()
 
     def _take_turn(self) -> float:
+        if self._is_in_doubt:
+            self._adopt_unknown()
         with self._lock:
             noticed, self._noticed = self._noticed, set()
         ended, unstarted = self._look(noticed)  # before the transaction: it reads files
@@ -174,8 +178,15 @@ class Worker:
             with self._store.transaction():
                 yield
         except BaseException:
-            self._courses.forget()  # it was rolled back
+            self._courses.forget()  # it was rolled back, or its answer was lost
+            self._is_in_doubt = True
             raise
+
+    def _adopt_unknown(self) -> None:
+        for live in self._store.live_attempts():
+            if live.attempt.id not in self._flights:
+                self.adopt(live.attempt)
+        self._is_in_doubt = False
 
     def _next_wake(self, now: datetime) -> datetime | None:
         """The earliest instant at which a run or a step may start."""

@@ -6,7 +6,7 @@ from typing import Final, TypeVar
 
 from engine.config import EngineConfig
 from engine.core.errors import JobfileError, NothingRecordedError, PlaceMissingError, StoreRefusedError
-from engine.core.events import HostStarted, HostStopped, LoopFailed
+from engine.core.events import HostCompared, HostStarted, HostStopped, LoopFailed
 from engine.core.hosts import Host, member, other_carrier, queues_of
 from engine.core.lifecycle import AttemptKey
 from engine.execution.launcher_client import ProcessLauncher
@@ -104,6 +104,7 @@ class HostService:
             sender=self._sender,
             journal=self._journal,
             on_taken=lambda: self.threads.wake("leases"),
+            on_failover=self._report_failover,
             revision_of=self._revision_of,
         )
 
@@ -188,6 +189,9 @@ class HostService:
         except StoreRefusedError as error:  # a newer scheduler has changed the tables: finish what is here
             return str(error)
         return other_carrier(self.me.carrier, self._renewals.schedulers.leading_carrier())
+
+    def _report_failover(self, kept: int, lost: int) -> None:
+        self._journal.report(HostCompared(host=self.me.name, unknown=kept + lost, ended=lost))
 
     def _look_after(self) -> float:
         self._lock.look_after(self._config.state_dir)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from engine.config import EngineConfig
-from engine.core.errors import JobfileError
+from engine.core.errors import JobfileError, SupersededError
 from engine.core.events import LeadTaken
 from engine.host.host_id import host_id
 from engine.host.lock import make_state_dir
@@ -83,14 +83,17 @@ class LeaderService:
             length=settings.term,
             refuse=self._sign,
         )
+        self._server = ""
+        """The server of the ledger in which this engine leads."""
         self.engine: EngineService | None = None
 
     def wait(self) -> bool:
         """Wait until this engine leads, and start it; False when it was ended before."""
         if not self._lead.wait(self._ended):
             return False
+        self._server = self._renewals.server()
         self._clock.ask_again()
-        session = open_session(self._config, self._journal, self._clock)
+        session = open_session(self._config, self._journal, self._clock, server=self._server)
         shared = open_shared(self._config.ledger_url)
         offers = Offers(
             store=session.store,
@@ -131,7 +134,7 @@ class LeaderService:
 
     def _sign(self) -> None:
         """Say that this engine leads or waits to lead. Raises StoreRefusedError when it must not."""
-        self._renewals.refuse_other_version()
+        self._refuse()
         now = self._host_clock.elapsed()
         if now >= self._sign_at:
             self._renewals.schedulers.sign(
@@ -153,6 +156,15 @@ class LeaderService:
         self._row.appear()  # before anything can start: it has all slots
         threads.add("cluster", self._row.tend)
         self._cluster.on_offer = lambda: threads.wake("cluster")
+
+    def _refuse(self) -> None:
+        """Raise when this engine must not lead, or not any more."""
+        self._renewals.refuse_other_version()
+        if self._server and self._renewals.server() != self._server:
+            raise SupersededError(
+                "another server has taken over the ledger, and may not know the newest of it; this engine "
+                "stops, and the next one begins with what is there"
+            )
 
     def _keep(self) -> float:
         wait = self._lead.keep()

@@ -20,6 +20,7 @@ from engine.ledger.store_ports import Store
 from engine.notifications.noting import owe_for_hold
 from engine.ports import Clock, Journal
 from engine.service.claiming import Claim
+from engine.service.failover import begin_in
 from engine.transactions.restore import accept_copy, again_text, would_run_again
 from jobfile import __version__
 
@@ -54,10 +55,13 @@ class OpenSession:
         self.lock.release()
 
 
-def open_session(config: EngineConfig, journal: Journal, clock: Clock, *, command: str = "") -> OpenSession:
+def open_session(
+    config: EngineConfig, journal: Journal, clock: Clock, *, command: str = "", server: str = ""
+) -> OpenSession:
     """Take the state folder, open its ledger, and note a session in it.
 
-    `command` names the command that takes the folder in place of an engine. Raises EngineRunningError when
+    `command` names the command that takes the folder in place of an engine; `server` is where a leader found
+    the ledger. Raises EngineRunningError when
     another process has the folder, StoreRefusedError when the ledger may not be used.
     """
     umask = settle_in()
@@ -76,6 +80,9 @@ def open_session(config: EngineConfig, journal: Journal, clock: Clock, *, comman
         before, boot_id = store.last_session(), current_boot_id()
         claim = Claim(store, config, boot_id=boot_id)
         claim.make(now=clock.now())
+        at_least = rewind.epoch + 1 if rewind is not None else 0
+        if begin_in(server, store, before=before, rewind=rewind, now=clock.now()):
+            rewind = None
         epoch = store.open_session(
             kind="run" if command else "engine",
             boot_id=boot_id,
@@ -83,7 +90,7 @@ def open_session(config: EngineConfig, journal: Journal, clock: Clock, *, comman
             version=__version__,
             now=clock.now(),
             boot_seconds=clock.elapsed(),
-            at_least=rewind.epoch + 1 if rewind is not None and config.accepts_rewind else 0,
+            at_least=at_least if rewind is None or config.accepts_rewind else 0,
         )
         claim.check(epoch, now=clock.now())
         if not command:

@@ -324,6 +324,13 @@ class Rig:
         with psycopg.connect(self.server.url("shop"), autocommit=True) as own:
             return own.execute(statement, values).fetchall()
 
+    def change(self, *statements: str) -> None:
+        """Execute statements at once, beside the network."""
+        assert self.server is not None
+        with psycopg.connect(self.server.url("shop")) as own:
+            for one in statements:
+                own.execute(one)
+
     @contextlib.contextmanager
     def view(self) -> Iterator[PostgresView]:
         """The ledger, asked beside the network."""

@@ -181,7 +181,9 @@ class Chaos(HostsWorld):
         now, dice = self.clock.elapsed(), self.dice
         host = dice.choice([*self.hosts.values()])
         seconds = dice.choice((1, 4, 12, 30, 70))
-        fault = dice.choice(("kill", "freeze", "cut", "reboot", "drain", "crash", "usurp", "outage", "hand"))
+        fault = dice.choice(
+            ("kill", "freeze", "cut", "reboot", "drain", "crash", "usurp", "outage", "backends", "hand")
+        )
         self.told.append(f"{now:.1f} {fault} {host.name} {seconds}")
         match fault:
             case "kill" | "reboot":
@@ -205,8 +207,20 @@ class Chaos(HostsWorld):
                 for one in self.hosts.values():
                     one.network.is_cut = True
                     self._down_until.setdefault(one.name, now + min(seconds, 12))
+            case "backends":
+                self._kill_connections()
             case _:
                 self.request(dice.choice(("once", "often", "course")))
+
+    def _kill_connections(self) -> None:
+        """The server ends two of five connections: each may be in use again at once."""
+        found = self.db(
+            "select pid from pg_stat_activity where application_name = 'jobfile' "
+            "and datname = current_database() order by pid"
+        ).fetchall()
+        for (pid,) in found:
+            if self.dice.random() < 0.4:
+                self.db("select pg_terminate_backend(%s)", [pid])
 
     def kill_who_has_just_ordered(self) -> None:
         """Kill a process whose orders no supervisor has begun yet."""

@@ -190,6 +190,39 @@ def test_a_leader_that_was_away_with_all_hosts_first_lets_them_report(tmp_path: 
     assert world.view.attempts(world.runs("often")[0].id)[0].reason == ""
 
 
+def test_a_database_that_is_away_for_ten_minutes_costs_no_run_that_may_not_be_repeated(
+    tmp_path: Path,
+) -> None:
+    world = HostsWorld(tmp_path, JOBS)
+    runs = [world.run_by_hand("once") for _ in range(8)]
+    world.run_by_hand("often")
+    world.pass_time(seconds=10)
+    assert len(world.executed) == 9
+    for host in world.hosts.values():
+        host.network.is_cut = True
+    for _ in range(600):
+        world.clock.advance(seconds=1)
+        for host in world.hosts.values():
+            host.tick()
+    for host in world.hosts.values():
+        for folder in host.launcher.flights:
+            host.launcher.evidence(folder, boot_id="")  # its supervisor has ended it with its lease
+        host.network.is_cut = False
+    world.pass_time(seconds=20)
+    for host in world.hosts.values():
+        host.finish()
+    world.pass_time(seconds=20)
+    assert [state_of_run(world, run.id) for run in runs] == [("succeeded", "", 1)] * 8
+    assert state_of(world, "often") is RunState.SUCCEEDED
+    assert len(world.executed) == 10, "only what may be repeated was killed, by the end of its shorter lease"
+    world.check_once()
+
+
+def state_of_run(world: HostsWorld, run_id: str) -> tuple[str, str, int]:
+    run = world.store.run(run_id)
+    return run.state.value, run.reason, run.attempt
+
+
 class Away:
     """The lead in a ledger that is away for the first two questions."""
 

@@ -239,6 +239,23 @@ def a_database_that_was_away_for_longer_than_a_lease_costs_only_what_was_killed(
     assert GOOD in rig.states(busy.often)
 
 
+def after_a_failover_hosts_say_what_they_have_and_another_leader_begins(rig: Rig) -> None:
+    """The same server with another name, and without what it knew of an attempt."""
+    busy = Busy(rig)
+    run = busy.elsewhere[0] if busy.elsewhere else busy.often[0]
+    term = rig.term()
+    rig.change(
+        "create or replace function server_now() returns text language sql as $$ select 'other' $$",
+        f"update delivery set state = 'offered', host = '', lease_until = null where run_id = '{run}' "
+        "and state = 'held'",
+        "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'jobfile'",
+    )
+    until(lambda: rig.term() > term and rig.leader(), "another leader", patience=30)
+    busy.all_succeed()
+    assert len(busy.attempts(run)) == 1
+    rig.wait_for_states(rig.request("quick"), GOOD)
+
+
 # All at once
 
 
@@ -285,6 +302,7 @@ SCENARIOS = (
     a_leader_that_is_cut_off_leads_no_more,
     a_database_that_is_soon_there_again_harms_nothing,
     a_database_that_was_away_for_longer_than_a_lease_costs_only_what_was_killed,
+    after_a_failover_hosts_say_what_they_have_and_another_leader_begins,
 )
 
 

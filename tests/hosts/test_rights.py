@@ -139,7 +139,7 @@ def test_what_jobfile_calls_with_the_rights_of_the_owner_is_for_workers_only(pla
             "select oid, proname, proconfig from pg_proc "
             "where pronamespace = 'public'::regnamespace and prosecdef and proname <> 'is_owner'"
         ).fetchall()
-        assert len(functions) == 16
+        assert len(functions) == 19
         for oid, name, config in functions:
             assert config == ["search_path=public, pg_temp"], name
             for user in ("anna", "stranger", "bergen"):
@@ -549,7 +549,7 @@ def test_whatever_a_worker_calls_nothing_of_another_one_changes(
     with place.superuser() as db, psycopg.connect(place.url("oslo"), autocommit=True) as oslo:
         before = db.execute(KEPT, {"id": ME.id, "runs": runs[:2]}).fetchone()
         functions = db.execute(FUNCTIONS).fetchall()
-        assert len(functions) == 14
+        assert len(functions) == 17
         for _ in range(12):
             name, names, types = data.draw(st.sampled_from(functions))
             values = []

@@ -169,6 +169,7 @@ class FakeHost:
             sender=self.sender,
             journal=world.journal,
             on_taken=self.renew_now,
+            on_failover=lambda kept, lost: world.failovers.update({self.name: (kept, lost)}),
         )
         self.hosting.begin()
         self._next = {"check": 0.0, "renew": 0.0, "send": 0.0}
@@ -226,6 +227,8 @@ class HostsWorld(World):
         self.queue = Queue()
         self.leases = leases
         self.hosts: dict[str, FakeHost] = {}
+        self.failovers: dict[str, tuple[int, int]] = {}
+        """What each host had that a new server did not know: what it has told it, and what it has ended."""
         ledgers = Chosen.ledgers
         assert isinstance(ledgers, InServer)
         file = folder / ".jobfile" / "ledger.db"

@@ -25,6 +25,7 @@ from engine.ledger.store_ports import Store
 from tests.builders import MINUTE, NOON, a_job, a_run, compiled
 from tests.postgres_ledgers import Known, superuser
 from tests.postgres_servers import Server, a_server
+from tests.soak import IS_SOAK
 from tests.store.conformance import *  # noqa: F403  the suite
 from tests.store.conformance import OpenLedger, apply, queue
 from tests.store.conformance_notices import *  # noqa: F403  the suite
@@ -152,7 +153,7 @@ def test_who_cannot_write_in_time_is_told_that_the_ledger_is_busy(
 
 def test_two_writers_of_the_same_minutes_make_one_row_each(open_ledger: OpenLedger) -> None:
     """Each reads how far the schedule is covered, and records what is missing."""
-    stores, minutes = [open_ledger().store, open_ledger().store], 60
+    stores, minutes = [open_ledger().store, open_ledger().store], 10_000 if IS_SOAK else 60
     apply(stores[0])
     with stores[0].transaction():
         stores[0].add_definition(compiled(a_job()))

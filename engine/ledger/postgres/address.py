@@ -66,6 +66,8 @@ def address_of(url: str) -> Address:
         "keepalives_idle": str(IDLE_SECONDS),
         "application_name": "jobfile",
     }
+    if "," in given.get("host", ""):  # whichever of these servers can be written, perhaps after a failover
+        defaults["target_session_attrs"] = "primary"
     return Address({**defaults, **given}, _shown(given))
 
 

@@ -24,6 +24,7 @@ from engine.core.errors import (
 from engine.ledger.connection import ROWS_AT_ONCE, Connection, Values
 from engine.ledger.host_ports import LEADER
 from engine.ledger.postgres.address import UNANSWERED_SECONDS, Address
+from engine.ledger.postgres.pooling import is_pooled
 from engine.ledger.rows import db_text
 from engine.ledger.statements import read_statements
 
@@ -59,12 +60,13 @@ _COMMIT: Final = (
     "on conflict (key) do update set value = excluded.value; commit"
 )
 _RING: Final = f"select pg_notify('jobfile_' || current_schema(), '{LEADER}')"
+_SERVER: Final = "select server_now() as server"
 _SNAPSHOT: Final = "begin isolation level repeatable read read only"
 _SETTINGS: Final = """
 select set_config('statement_timeout', %(statement)s, false),
        set_config('lock_timeout', %(lock)s, false),
        set_config('idle_in_transaction_session_timeout', %(pause)s, false),
-       set_config('default_transaction_read_only', %(read_only)s, false),
+       case when %(read_only)s then set_config('default_transaction_read_only', 'on', false) end,
        set_config('tcp_user_timeout', %(unanswered)s, false),
        set_config('client_min_messages', 'warning', false),
        case when current_setting('synchronous_commit') = 'off'
@@ -83,6 +85,7 @@ _DAMAGED: Final = ("XX001", "XX002")
 _OURS: Final = ("21", "22", "23", "42")
 """Classes of errors of our own statements: they are bugs, or a constraint has refused a row."""
 _FORBIDDEN: Final = "42501"
+_READ_ONLY: Final = "25006"
 _NOT_YOURS: Final = "JF001"
 """What the functions of the ledger raise for a host of another user, with words of our own."""
 READER: Final = "jobfile_reader"
@@ -148,6 +151,7 @@ class PostgresConnection(Connection):
         """Whether a transaction or a snapshot is open: what is inside belongs to this connection alone."""
         self._has_written = False
         """Whether the transaction has written something."""
+        self._server = ""
         with self._explaining_errors():
             self._db = self._connect()
 
@@ -239,6 +243,13 @@ class PostgresConnection(Connection):
         """PostgreSQL checks each page that it reads; a damaged one is an error of the query."""
         self.run("select 1")
 
+    def server(self) -> str:
+        """The server to which this connection leads, another one after a failover; empty if not known."""
+        with self._lock:
+            if self._db.closed or not self._server:
+                self._server = str(self.run(_SERVER)[0]["server"])
+            return self._server
+
     @property
     def is_free(self) -> bool:
         """Whether it can be used for something else: it is not broken, and not in a transaction."""
@@ -295,14 +306,25 @@ class PostgresConnection(Connection):
 
     def _connect(self) -> psycopg.Connection[PostgresRow]:
         opened = psycopg.connect(self.address.conninfo, autocommit=True, row_factory=_as_rows)
+        self._server = ""
         try:
             opened.adapters.register_dumper(int, Int8Dumper)  # one type for all numbers: one plan
             opened.adapters.register_dumper(str, StrDumper)
+            self._refuse_pooler(opened)
             self._set_up(opened)
         except BaseException:
             opened.close()
             raise
         return opened
+
+    def _refuse_pooler(self, opened: psycopg.Connection[PostgresRow]) -> None:
+        if is_pooled(opened, self.address.conninfo):
+            raise StoreRefusedError(
+                f"the ledger {self.address.shown} is behind a pooler that gives each transaction another "
+                "connection, such as PgBouncer in transaction mode: locks and time limits would not hold, "
+                "and settings reach other programs. Name the server itself in the URL, or a pool in "
+                "session mode"
+            )
 
     def _set_up(self, opened: psycopg.Connection[PostgresRow]) -> None:
         statement_seconds = READ_SECONDS if self._read_only else STATEMENT_SECONDS
@@ -310,7 +332,7 @@ class PostgresConnection(Connection):
             "statement": f"{statement_seconds}s",
             "lock": f"{round(self._busy_seconds * 1000)}ms",
             "pause": f"{LOOK_SECONDS if self._read_only else PAUSE_SECONDS}s",
-            "read_only": "on" if self._read_only else "off",
+            "read_only": self._read_only,
             "unanswered": f"{UNANSWERED_SECONDS}s",
         }
         [row] = opened.execute(_SETTINGS, values).fetchall()
@@ -350,6 +372,8 @@ class PostgresConnection(Connection):
             is_ours = state.startswith(_OURS)
         if is_ours:
             raise error
+        if state == _READ_ONLY and not self._read_only:
+            self._db.close()  # the next one may lead to a server, or have settings, that allow it
         if state == _NOT_YOURS:
             raise StoreRefusedError(
                 f"the ledger {self.address.shown} refuses this host: {error.diag.message_primary}"

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from engine.core.hosts import Delivery, DeliveryState, Offer
+from engine.core.hosts import BEHIND, Delivery, DeliveryState, Offer
 from engine.core.lifecycle import AttemptKey, Outcome
 from engine.core.records import HOME, HOME_OF_HOSTS
 from engine.ledger.connection import Values
@@ -91,8 +91,14 @@ class PostgresHolding:
         self._db = db
 
     def take(self, attempt: AttemptKey, *, host: str, process: str, boot_id: str) -> Delivery | None:
-        values = {**_key(attempt), "host": host, "process": process, "boot_id": boot_id}
-        found = self._db.rows("delivery.take", values)
+        own = {"host": host, "process": process, "boot_id": boot_id}
+        found = self._db.rows("delivery.take", {**_key(attempt), **own, "behind": BEHIND // _US})
+        return _delivery(found[0]) if found else None
+
+    def reclaim(self, delivery: Delivery, *, host: str, process: str, boot_id: str) -> Delivery | None:
+        about = {"needs": json.dumps(delivery.needs), "lease": delivery.lease // _US}
+        own = {"host": host, "process": process, "boot_id": boot_id}
+        found = self._db.rows("delivery.reclaim", {**_key(delivery.attempt), **about, **own})
         return _delivery(found[0]) if found else None
 
     def renew(self, *, host: str, process: str, boot_id: str) -> Sequence[Delivery]:

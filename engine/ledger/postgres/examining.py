@@ -9,18 +9,37 @@ from engine.ledger.postgres.address import Address
 from engine.ledger.postgres.connection import PostgresConnection, PostgresRow
 from engine.ledger.postgres.migrate import known_version, version_of
 
+LEAST_FREE: Final = 15
+"""How many connections should be free: those of a worker and a leader."""
 _SETTINGS: Final = """
 select current_setting('fsync') as fsync, current_setting('full_page_writes') as full_page_writes,
        (select reset_val from pg_settings where name = 'synchronous_commit') as synchronous_commit,
-       pg_is_in_recovery() as is_standby, pg_backend_pid() as backend
+       (select reset_val from pg_settings where name = 'default_transaction_read_only') as is_read_only,
+       pg_is_in_recovery() as is_standby
 """
+_ROOM: Final = """
+select name, most, used from (
+  select 'the server' as name,
+         cast(current_setting('max_connections') as bigint)
+         - cast(current_setting('superuser_reserved_connections') as bigint) as most, count(*) as used
+  from pg_stat_activity where backend_type = 'client backend'
+  union all
+  select 'the database', datconnlimit, (select count(*) from pg_stat_activity where datid = pg_database.oid)
+  from pg_database where datname = current_database()
+  union all
+  select 'the user', rolconnlimit, (select count(*) from pg_stat_activity where usesysid = pg_roles.oid)
+  from pg_roles where rolname = current_user
+) as limits
+where most >= 0 order by most - used limit 1
+"""
+"""The limit with the fewest free connections. That of this look is counted as used."""
 
 
 def examine(address: Address) -> Examination:
     """Check the settings: PostgreSQL itself checks references and pages. Raises what opening raises."""
     with closing(PostgresConnection(address, read_only=True)) as connection:
         [row] = connection.run(_SETTINGS)
-        [again] = connection.run("select pg_backend_pid() as backend")
+        [room] = connection.run(_ROOM)
         return Examination(
             damage=(),
             broken_references=(),
@@ -28,13 +47,11 @@ def examine(address: Address) -> Examination:
             known_version=known_version(),
             journal_mode="wal",
             is_quick=True,
-            settings=tuple(
-                _unsafe(row, is_pooled=row["backend"] != again["backend"], is_plain=address.is_plain)
-            ),
+            settings=(*_unsafe(row, is_plain=address.is_plain), *_tight(room)),
         )
 
 
-def _unsafe(row: PostgresRow, *, is_pooled: bool, is_plain: bool) -> Iterator[str]:
+def _unsafe(row: PostgresRow, *, is_plain: bool) -> Iterator[str]:
     if is_plain:
         yield "`sslmode=disable`: passwords and records cross the network in plain text, and may be changed"
     if row["fsync"] != "on":
@@ -45,5 +62,14 @@ def _unsafe(row: PostgresRow, *, is_pooled: bool, is_plain: bool) -> Iterator[st
         yield "`synchronous_commit` is off: jobfile sets it for itself, other programs may lose data"
     if row["is_standby"]:
         yield "the server is a standby, which refuses every write"
-    if is_pooled:
-        yield "a pooler gives each transaction another connection: locks and time limits do not hold"
+    elif row["is_read_only"] == "on":
+        yield "`default_transaction_read_only` is on: nothing can be recorded, so nothing starts"
+
+
+def _tight(room: PostgresRow) -> Iterator[str]:
+    free = max(0, room["most"] - room["used"])
+    if free < LEAST_FREE:
+        yield (
+            f"{room['name']} allows {room['most']:,} connections, of which {free:,} are free; a worker has "
+            "up to nine, a leader six"
+        )

@@ -55,10 +55,18 @@ class PostgresHosts:
         return bool(row["is_draining"])
 
     def sign(
-        self, host: str, process: str, *, skew: timedelta, free_bytes: int, trouble: str, lack: str = ""
+        self,
+        host: str,
+        process: str,
+        *,
+        skew: timedelta,
+        free_bytes: int,
+        trouble: str,
+        lack: str = "",
+        server: str = "",
     ) -> bool | None:
         values = {"id": host, "process": process, "skew": skew // _US, "free_bytes": free_bytes}
-        found = self._db.rows("host.sign", {**values, "trouble": trouble, "lack": lack})
+        found = self._db.rows("host.sign", {**values, "trouble": trouble, "lack": lack, "server": server})
         return bool(found[0]["is_draining"]) if found else None
 
     def leave(self, host: str, process: str) -> None:
@@ -100,6 +108,7 @@ def _host(row: PostgresRow) -> Host:
         silence=(row["now"] - row["seen_at"]) * _US,
         carrier=row["carrier"],
         lack=row["lack"],
+        server=row["server"],
     )
 
 

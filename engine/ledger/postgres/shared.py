@@ -74,6 +74,9 @@ class PostgresSharedLedger:
             )
         self._db.run(f"create schema {_quoted(schema)}")
 
+    def server(self) -> str:
+        return self._db.server()
+
     def refuse_other_version(self) -> None:
         refuse_other(self._db)
 

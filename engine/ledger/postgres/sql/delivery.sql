@@ -60,7 +60,12 @@ returning run_id;
 -- name: take
 -- Gives an offered attempt to a host: to one only, and not to one that is draining. The host itself learns that it is
 -- draining only at its next heartbeat.
-select * from worker_take(:run_id, :number, :step, :item, :host, :process, :boot_id);
+select * from worker_take(:run_id, :number, :step, :item, :host, :process, :boot_id, :behind);
+
+-- name: reclaim
+-- Gives an attempt back to the host that has it, after a failover to a server that does not know that: it is offered,
+-- or not even recorded, although its run is.
+select * from worker_reclaim(:run_id, :number, :step, :item, :needs, :lease, :host, :process, :boot_id);
 
 -- name: renew
 -- Renews the leases of all attempts that a host has.

@@ -5,8 +5,9 @@
 select worker_appear(:id, :name, :process, :boot_id, :version, :labels, :slots, :carrier) as is_draining;
 
 -- name: sign
--- Notes a heartbeat, unless another process is that host now.
-select draining as is_draining, at as now from worker_sign(:id, :process, :skew, :free_bytes, :trouble, :lack);
+-- Notes a heartbeat, and with which server the host has compared what it has, unless another process is that host now.
+select draining as is_draining, at as now
+from worker_sign(:id, :process, :skew, :free_bytes, :trouble, :lack, :server);
 
 -- name: leave
 -- Notes that a host takes nothing more.
@@ -14,8 +15,8 @@ select worker_leave(:id, :process);
 
 -- name: all
 -- All hosts, with the number of attempts that each has. For a cluster, those of the hosts that it has started count.
-select id, name, process, boot_id, version, labels, slots, is_draining, seen_at, ended_at, skew, free_bytes, trouble, carrier,
-       lack, (select count(*) from delivery
+select id, name, process, boot_id, version, labels, slots, is_draining, seen_at, ended_at, skew, free_bytes, trouble,
+       carrier, lack, server, (select count(*) from delivery
         where (delivery.host = host.id or starts_with(delivery.host, host.id || '/')) and state = 'held') as held,
        now_us() as now
 from host order by name, id;

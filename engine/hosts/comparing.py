@@ -1,0 +1,68 @@
+"""Compares what a host has with what a server knows that has taken over the ledger."""
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from engine.core.hosts import Delivery, DeliveryState, Host
+from engine.ledger.host_ports import SharedLedger
+from engine.ports import Clock
+
+ENDED_SECONDS: Final = 600.0
+MOST_ENDED: Final = 1_000
+"""For how long, and of how many attempts, it is remembered that they have ended here: a server that takes
+over may not know it.
+"""
+
+
+class Comparison:
+    """What one host says to a new server."""
+
+    def __init__(
+        self,
+        me: Host,
+        shared: SharedLedger,
+        clock: Clock,
+        *,
+        is_executed: Callable[[Delivery], bool],
+        on_failover: Callable[[int, int], None],
+    ) -> None:
+        """Nothing is compared yet. `is_executed` says whether there is evidence of an attempt here.
+
+        `on_failover` gets the number of attempts that the server did not know this host has, and the number
+        of those whose runs it does not know.
+        """
+        self.own: Final = {"host": me.id, "process": me.process, "boot_id": me.boot_id}
+        """Who this host is, to the ledger."""
+        self._shared = shared
+        self._clock = clock
+        self._is_executed = is_executed
+        self._on_failover = on_failover
+        self._ended: deque[tuple[float, Delivery]] = deque(maxlen=MOST_ENDED)
+        self.server = ""
+        """The server with which all is compared; empty if there is none."""
+
+    def note_end(self, delivery: Delivery) -> None:
+        """Remember what this host has reported."""
+        self._ended.append((self._clock.elapsed(), delivery))
+
+    def reclaimed(self, missing: Sequence[Delivery]) -> Mapping[str, Delivery]:
+        """What this host has, or has executed a moment ago, and the server does not know of.
+
+        Nobody else may take it until then. What is left of `missing` has no run there.
+        """
+        now = self._clock.elapsed()
+        ended = [one for at, one in self._ended if now - at < ENDED_SECONDS]
+        offered = [one for one in self._shared.deliveries.open() if one.state is DeliveryState.OFFERED]
+        found: dict[str, Delivery] = {}
+        for one in (*missing, *ended, *filter(self._is_here, offered)):
+            again = self._shared.holding.reclaim(one, **self.own)
+            if again is not None:
+                found[again.attempt.id] = again
+        if self.server:  # not when its process has just begun
+            unknown = {one.attempt.id for one in missing} - found.keys()
+            self._on_failover(len(found), len(unknown))
+        return found
+
+    def _is_here(self, offered: Delivery) -> bool:
+        return self._is_executed(offered._replace(boot_id=self.own["boot_id"]))
