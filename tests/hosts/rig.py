@@ -217,7 +217,7 @@ class Rig:
         self._machine: subprocess.Popen[bytes] | None = None
         self._database: subprocess.Popen[bytes] | None = None
         self.server: Server | None = None
-        self.url = f"postgresql://jobfile@{SWITCH}/shop"
+        self.url = f"postgresql://jobfile@{SWITCH}/shop?sslmode=disable"  # a network inside this machine
         self.hosts = {name: RigHost(self, name) for name in NAMES}
 
     def start(self, jobs: str) -> None:
