@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections import defaultdict
+from functools import cache
 from pathlib import Path
 
 import click
@@ -49,10 +50,15 @@ STATEMENTS = [path for path in known_files("engine/ledger", "*.sql") if path.par
 LONGEST_MODULE, LONGEST_FUNCTION, LONGEST_COMMAND, LARGEST_PORT = 500, 60, 40, 15
 
 
+@cache
+def tree_of(path: Path) -> ast.Module:
+    """Several tests look at the same modules."""
+    return ast.parse(path.read_text())
+
+
 @together("path", MODULES)
 def test_modules_and_functions_stay_small_and_say_what_they_are_for(path: Path) -> None:
-    text = path.read_text()
-    tree = ast.parse(text)
+    text, tree = path.read_text(), tree_of(path)
     assert text.count("\n") <= LONGEST_MODULE
     assert ast.get_docstring(tree), "a module says what it is for"
     for node in ast.walk(tree):
@@ -196,7 +202,7 @@ def exit_codes_in(tree: ast.Module) -> list[str]:
 @together("path", CLI)
 def test_commands_parse_ask_and_print(path: Path) -> None:
     """What they are about is in packages that a page, an API or an agent asks in the same way."""
-    tree = ast.parse(path.read_text())
+    tree = tree_of(path)
     assert not exit_codes_in(tree), "exit codes have their names and meanings in engine/cli/exit_codes.py"
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):
@@ -278,7 +284,7 @@ MEANT_OTHERWISE = {"timeout", "paused", "stopped", "unreadable"}
 @together("path", known_files("engine", "*.py"))
 def test_a_reason_is_written_as_a_member_of_the_closed_words(path: Path) -> None:
     """Where one is given, compared or matched: a typo would be a new reason in the ledger."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree_of(path)):
         match node:
             case ast.keyword(arg="reason" | "because" | "kind", value=ast.Constant(value=str(word))):
                 found = [word]

@@ -26,7 +26,7 @@ from tests.acceptance.engines import (
     start,
 )
 
-REQUESTS, DUPLICATES = (5_000, 500) if SOAK_MINUTES else (600, 60)
+REQUESTS, DUPLICATES = (5_000, 500) if SOAK_MINUTES else (300, 30)
 PROGRAMS = 10
 LIMITS = {"JOBFILE_MAX_RUNNING": 40}
 JOBS = """\
