@@ -266,7 +266,7 @@ PAGES: Final[Mapping[str, HelpPage]] = {
             "jobfile export kubernetes > jobfile.yaml",
             "jobfile export kubernetes --attempt",
             "jobfile export kubernetes --attempt 3f2a9c01 --pod pod.yaml",
-            "jobfile export roles | psql -v ON_ERROR_STOP=1 -d DATABASE",
+            "jobfile export roles > roles.sql",
         ),
         {
             GOOD: "the manifests, or the roles, are printed",
