@@ -8,7 +8,7 @@ from typing import Final
 
 from engine.config import EngineConfig
 from engine.core.errors import SupersededError
-from engine.core.hosts import Delivery, Host, kept_for
+from engine.core.hosts import TAKES_WITHIN, Delivery, Host, clock_trouble, kept_for
 from engine.core.lifecycle import AttemptKey, Ended, Outcome, StartError
 from engine.core.reasons import Reason
 from engine.core.records import LiveAttempt
@@ -388,7 +388,8 @@ class Hosting:
     def _trouble(self) -> str:
         """Why this host takes nothing; '' when it does."""
         free = free_bytes(self._config.state_dir)
-        return self.refusal or ("" if free >= self._config.min_free_bytes else "disk space is low")
+        disk = "" if free >= self._config.min_free_bytes else "disk space is low"
+        return self.refusal or disk or clock_trouble(-self._ahead(), within=TAKES_WITHIN)
 
     def _ahead(self) -> timedelta:
         """How far the ledger's clock is ahead of the one that stamps the evidence here."""

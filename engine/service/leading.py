@@ -9,7 +9,8 @@ from typing import Final
 
 from engine.config import EngineConfig
 from engine.core.errors import JobfileError
-from engine.core.events import LeadTaken
+from engine.core.events import LeadTaken, LoopFailed
+from engine.core.hosts import LEADS_WITHIN, clock_trouble
 from engine.host.host_id import host_id
 from engine.host.lock import make_state_dir
 from engine.host.run_ids import new_run_id
@@ -30,6 +31,9 @@ from jobfile import __version__
 
 FOLDER: Final = "scheduler"
 """Where an engine that may lead keeps its lock and its log, in the state folder of its host."""
+
+CLOCK_SECONDS: Final = 2.0
+"""How old the difference to the ledger's clock may be when an engine takes or renews the lead."""
 
 
 def leader_config(config: EngineConfig) -> EngineConfig:
@@ -75,7 +79,9 @@ class LeaderService:
             host=host_id(config.state_dir.parent),
             length=settings.term,
             refuse=self._renewals.refuse_other_version,
+            hindrance=self._hindrance,
         )
+        self._hindered_by = ""
         self.engine: EngineService | None = None
 
     def wait(self) -> bool:
@@ -132,9 +138,16 @@ class LeaderService:
         self._cluster.on_offer = lambda: threads.wake("cluster")
 
     def _keep(self) -> float:
-        wait = self._lead.keep()
-        self._clock.ask_again()
-        return wait
+        return self._lead.keep()
+
+    def _hindrance(self) -> str:
+        """Why this engine must not lead now: the clock of its host. It is reported once."""
+        self._clock.ask_if_older(CLOCK_SECONDS)
+        found = clock_trouble(self._clock.skew, within=LEADS_WITHIN)
+        if found and not self._hindered_by:
+            self._journal.report(LoopFailed(loop="lead", message=f"this engine does not lead: {found}"))
+        self._hindered_by = found
+        return found
 
     def _listen(self) -> None:
         """Wake the loops when a host or a command says that something has changed."""
