@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import assert_never
 
@@ -47,9 +47,11 @@ class Here:
         config: EngineConfig,
         adorn: Callable[[LaunchOrder], LaunchOrder | None] = lambda order: order,
         config_for: Callable[[Run], EngineConfig | None] | None = None,
+        ahead: Callable[[], timedelta] = timedelta,
     ) -> None:
         """`adorn` gets each order, and may add to it; None when it must not be sent after all. `config_for`
-        has the main file beside which a run is executed, or None when it cannot be executed here now.
+        has the main file beside which a run is executed, or None when it cannot be executed here now. `ahead`
+        returns how far the ledger's clock is ahead of this host's.
         """
         self._config_for = config_for or (lambda _: config)
         self._adorn = adorn
@@ -57,7 +59,7 @@ class Here:
         self._clock = clock
         self._launcher = launcher
         self._config = config
-        self._outcomes = Outcomes(store, config, clock, config_for=self._config_for)
+        self._outcomes = Outcomes(store, config, clock, config_for=self._config_for, ahead=ahead)
         self._missed: dict[str, tuple[float, float]] = {}
 
     def chosen(self, runs: Sequence[Run]) -> Sequence[Run]:

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from engine.config import EngineConfig
@@ -50,8 +50,8 @@ class _Held(NamedTuple):
     over: threading.Event
     starting: threading.Lock
     """Held by the thread that starts it: another one must not give it back meanwhile."""
-    is_begun: bool = False
-    """Whether the ledger knows that its command is executed."""
+    begun_at: datetime | None = None
+    """When its command was started, if the ledger knows that."""
     is_lost: bool = False
     """Whether the leader has given it up: it is killed, and its end comes late."""
 
@@ -102,6 +102,7 @@ class Hosting:
             config=config,
             adorn=self._adorned,
             config_for=self._trees.config_for,
+            ahead=self._ahead,
         )
         self._held: dict[str, _Held] = {}
         self._taking: set[str] = set()
@@ -218,12 +219,12 @@ class Hosting:
         for one in live if self._is_stopping else ():  # again and again: its supervisor may not be there yet
             self._launcher.stop(self._config.attempt_dir(one.attempt.key), Stop.CANCEL)
         for attempt, started_at in checked.alive:
-            if started_at is not None and not held[attempt.id].is_begun:
-                at = started_at + self._ahead()
+            if started_at is not None and held[attempt.id].begun_at is None:
+                at = self._on_ledgers_clock(started_at, held[attempt.id].delivery)
                 self._shared.holding.begin(attempt.key, host=self._me.id, started_at=at)
                 with self._lock:
                     if attempt.id in self._held:
-                        self._held[attempt.id] = self._held[attempt.id]._replace(is_begun=True)
+                        self._held[attempt.id] = self._held[attempt.id]._replace(begun_at=at)
         seen = {one.attempt.id for one in live}
         self._look([held[name] for name in {*checked.over} | (held.keys() - seen)])
         return CHECK_SECONDS
@@ -263,9 +264,8 @@ class Hosting:
         self, delivery: Delivery, until: float, *, is_new: bool = False, is_lost: bool = False
     ) -> _Held:
         self._sender.follow(delivery.attempt, is_new=is_new)
-        is_begun = delivery.started_at is not None
         over, starting = threading.Event(), threading.Lock()
-        held = _Held(delivery, until, over, starting, is_begun=is_begun, is_lost=is_lost)
+        held = _Held(delivery, until, over, starting, delivery.started_at, is_lost=is_lost)
         with self._lock:
             self._held[delivery.attempt.id] = held
         return held
@@ -317,7 +317,7 @@ class Hosting:
                 case NotStarted() if one.is_lost:
                     self._sender.forget(one.key)
                     self._drop(one)
-                case NotStarted() if one.is_begun:
+                case NotStarted() if one.begun_at is not None:
                     pass  # the ledger will know soon that it was executed; then it is lost
                 case NotStarted():
                     self._start(one)
@@ -329,7 +329,7 @@ class Hosting:
         self._ending[held.key.id] = outcome
         if not self._sender.end(held.key, outcome):
             return
-        self._shared.holding.report(held.key, _moved(outcome, self._ahead()), host=self._me.id)
+        self._shared.holding.report(held.key, self._moved(outcome, held), host=self._me.id)
         self._drop(held)
         self._shared.hints.ring(LEADER)
 
@@ -395,9 +395,18 @@ class Hosting:
         """How far the ledger's clock is ahead of the one that stamps the evidence here."""
         return self._clock.now() - self._host_clock.now()
 
+    def _moved(self, outcome: Outcome, held: _Held) -> Outcome:
+        """An outcome with the instants of the ledger's clock. What the ledger knows of the start counts."""
+        if not isinstance(outcome, Ended):
+            return outcome
+        started_at = held.begun_at or self._on_ledgers_clock(outcome.started_at, held.delivery)
+        ended_at = max(started_at, self._on_ledgers_clock(outcome.ended_at, held.delivery))
+        return replace(outcome, started_at=started_at, ended_at=ended_at)
 
-def _moved(outcome: Outcome, by: timedelta) -> Outcome:
-    """An outcome with the instants of the ledger's clock."""
-    if isinstance(outcome, Ended):
-        return replace(outcome, started_at=outcome.started_at + by, ended_at=outcome.ended_at + by)
-    return outcome
+    def _on_ledgers_clock(self, stamp: datetime, delivery: Delivery) -> datetime:
+        """When the ledger's clock said what this host's stamped; that may have been set since.
+
+        It was after this host took the attempt, and before now.
+        """
+        taken_at = delivery.held_at or delivery.offered_at
+        return max(taken_at, min(stamp + self._ahead(), self._clock.now()))
