@@ -37,8 +37,11 @@ CLOCK_SECONDS: Final = 2.0
 
 
 def leader_config(config: EngineConfig) -> EngineConfig:
-    """The settings of an engine that may lead: beside those of the host that executes, in its own folder."""
-    return replace(config, state_dir=config.state_dir / FOLDER, is_leader=True)
+    """The settings of an engine that may lead: beside those of the host that executes, in its own folder.
+
+    It needs no free space, because nothing is executed there: a full disk here must not stop other hosts.
+    """
+    return replace(config, state_dir=config.state_dir / FOLDER, is_leader=True, min_free_bytes=0)
 
 
 class LeaderService:
