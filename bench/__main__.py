@@ -23,6 +23,7 @@ PARTS = (
     "submissions",
     "masking",
     "steps",
+    "hosts",
     "engine",
 )
 

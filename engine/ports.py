@@ -37,7 +37,7 @@ UNLIMITED: Final = -1
 class Lease(NamedTuple):
     """How long an attempt may run before its host must have reached the ledger again.
 
-    Its supervisor enforces this, whatever has become of the engine: SIGTERM some time before the end, SIGKILL
+    Its supervisor enforces this, whatever happened to the engine: SIGTERM some time before the end, SIGKILL
     at the end, and the attempt is lost. `Launcher.extend` moves the end.
     """
 

@@ -10,7 +10,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -103,10 +103,11 @@ def make_server(*, settings: str = UNSAFE) -> Server:
 
 
 @contextmanager
-def a_server(*, settings: str = UNSAFE) -> Iterator[Server]:
-    """A running server of one test."""
+def a_server(*, settings: str = UNSAFE, prepare: Callable[[Path], None] = lambda _: None) -> Iterator[Server]:
+    """A running server of one test; `prepare` gets the folder of its data before it starts."""
     server = make_server(settings=settings)
     try:
+        prepare(server.folder / "data")
         server.start()
         yield server
     finally:

@@ -34,7 +34,7 @@ from engine.transactions.templates import template_values, zone_of
 from engine.triggers.registry import trigger_of
 from jobfile.expressions.expression import EvaluationError
 from jobfile.expressions.template import evaluate_source, has_template, render_text, to_text
-from jobfile.model.environment import PASSED_ON, axis_variable, is_reserved, param_variable
+from jobfile.model.environment import FENCE, PASSED_ON, axis_variable, is_reserved, param_variable
 from jobfile.model.jobs import CommandAction, EnvFile, JobSpec, ParamSpec, StepSpec
 from jobfile.model.namedtuple import NamedTuple
 from jobfile.model.size import NO_LIMIT, parse_size
@@ -61,17 +61,19 @@ def prepare(
     attempt: AttemptKey | None = None,
     scope: Callable[[], Mapping[str, object]] = dict,
     steps: Sequence[StepSpec] = (),
+    fence: int | None = None,
 ) -> LaunchOrder | StartError | None:
     """The order to execute an attempt, by default the last of its run, or why it cannot start. Never raises.
 
     For an attempt of a step, `spec` is the job as that step executes it, `scope` returns the values
-    of `steps` and `item` in its templates, and `steps` are all steps of the job.
+    of `steps` and `item` in its templates, and `steps` are all steps of the job. `fence` is the number of its
+    delivery to one of several hosts.
 
     None when the system has not answered for a file or folder yet: call it again soon.
     """
     secrets: dict[str, str] = {}
     try:
-        about = _About(run, attempt or run.last_attempt, spec, config, now, last_success, scope)
+        about = _About(run, attempt or run.last_attempt, spec, config, now, last_success, scope, fence)
         order = _order(about, secrets)
         return replace(order, masked=_of_other_steps(spec, steps, config)) if steps else order
     except CannotStartError as error:
@@ -103,6 +105,7 @@ class _About(NamedTuple):
     now: datetime
     last_success: datetime | None
     scope: Callable[[], Mapping[str, object]]
+    fence: int | None = None
 
 
 def _order(about: _About, secrets: dict[str, str]) -> LaunchOrder:
@@ -295,6 +298,7 @@ def _environment(
         "JOBFILE_RUN_DIR": folder,
         "JOBFILE_OUTPUT": config.output_file(about.attempt),
     }
+    env |= {} if about.fence is None else {FENCE: str(about.fence)}
     env |= trigger_of(run).environment(run, spec, zone)
     env |= {axis_variable(name): to_text(value) for name, value in run.matrix.items()}
     return env | {

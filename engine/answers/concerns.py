@@ -1,4 +1,4 @@
-"""What needs a person: jobs that are not well, each in the words of `did`, and what the engine reports."""
+"""What needs attention: jobs that are not well, each in the words of `did`, and what the engine reports."""
 
 from collections.abc import Collection, Iterator
 from datetime import date, datetime
@@ -23,7 +23,7 @@ _ORDER: Final = ("failed", "timed_out", "overdue", "missed", "lost", LATE)
 
 
 class Concern(NamedTuple):
-    """Something that needs a person."""
+    """Something that needs attention."""
 
     state: str
     """The word that says what kind it is: a verdict, or `late`, `rejected`, `not told`."""
@@ -40,7 +40,7 @@ def concerns_of_jobs(
     now: datetime,
     presence: Presence,
 ) -> tuple[Concern, ...]:
-    """Those of these jobs that need a person: now, or with a day, because of what happened on it."""
+    """Those of these jobs that need attention: now, or if there is a day, because of what happened on it."""
     found = []
     for job in sorted(jobs)[:MAX_ASKED]:
         zone = zone_of_job(view, job) if day is None else day[1]

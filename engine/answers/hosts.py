@@ -24,7 +24,7 @@ MAX_WAITING: Final = 10
 MAX_LISTED: Final = 100
 """Maximum number of attempts of one host, and of waiting ones, in JSON."""
 UNTAKEN_LONG: Final = timedelta(minutes=1)
-"""After this time it is a problem that no host has the labels for an attempt."""
+"""An attempt that waits longer than this is a problem if no host has its labels."""
 NOTABLE: Final = (HostWord.SILENT, HostWord.TROUBLED, HostWord.DRAINING)
 """The states of hosts that `status` names."""
 HEADS: Final = ("host", "state", "slots", "labels", "runs", "clock", "free", "version")
@@ -74,12 +74,12 @@ class Fleet(NamedTuple):
 
     @property
     def there(self) -> tuple[HostState, ...]:
-        """The hosts that gave a sign a moment ago."""
+        """The hosts with a recent heartbeat."""
         return tuple(one for one in self.hosts if one.host.is_there)
 
     @property
     def silent(self) -> tuple[HostState, ...]:
-        """The hosts that should give signs, and give none."""
+        """The hosts that should have heartbeats, and have none."""
         return tuple(one for one in self.hosts if one.host.word is HostWord.SILENT)
 
     @property
@@ -95,13 +95,13 @@ class Fleet(NamedTuple):
 
     @property
     def is_short(self) -> bool:
-        """Whether hosts are missing: for work that waits, or because one is silent with what it has."""
+        """Whether hosts are missing: for work that waits, or because a silent one still holds attempts."""
         stranded = any(not one.can_be_taken and one.length > UNTAKEN_LONG for one in self.waiting)
         return not self.there or stranded or any(one.held for one in self.silent)
 
     @property
     def slots(self) -> tuple[int, int]:
-        """The slots that are taken, and all, of the hosts that are there; a cluster has its own."""
+        """The taken slots and all slots of the hosts that are there; a cluster counts its own."""
         there = [one.host for one in self.there if not one.host.is_for_one]
         return sum(host.held for host in there), sum(host.slots for host in there)
 
@@ -240,7 +240,7 @@ def _cells(one: HostState) -> tuple[str, ...]:
 
 
 def state_words(one: HostState) -> str:
-    """The state of a host: with the time since its last sign when it is silent, or why it takes nothing."""
+    """The state of a host: if it is silent, for how long; if it takes nothing, why."""
     match one.host.word:
         case HostWord.LEFT:
             return f"left {_ago(one.host.silence)}"
@@ -357,7 +357,7 @@ class Drained(NamedTuple):
     name: str
     is_draining: bool
     was_so: bool
-    """Whether it was so before, so nothing has changed."""
+    """Whether nothing has changed, because it was so before."""
     held: tuple[Held, ...]
     """What it still has."""
 

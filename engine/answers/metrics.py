@@ -148,7 +148,7 @@ def fleet_families(fleet: "Fleet") -> Iterator[Family]:
     named: dict[str, Host] = {}
     lasting = [one.host for one in fleet.hosts if not one.host.is_for_one]
     for one in sorted(lasting, key=lambda one: one.seen_at):
-        named[one.name] = one  # of two with a name, the one that gave the last sign
+        named[one.name] = one  # of two with the same name, the one with the later heartbeat
     hosts = [((("host_name", name),), named[name]) for name in sorted(named)[:MAX_HOSTS]]
 
     def each(name: str, help_: str, value: "Callable[[Host], float]") -> Family:
@@ -157,7 +157,9 @@ def fleet_families(fleet: "Fleet") -> Iterator[Family]:
     yield each("up", "Whether a host takes work", lambda host: host.takes_work)
     yield each("slots", "How many attempts it executes at once", lambda host: host.slots)
     yield each("used_slots", "Its slots in use", lambda host: host.held)
-    yield each("silent_seconds", "How long ago its last sign was", lambda host: host.silence.total_seconds())
+    yield each(
+        "silent_seconds", "How long ago its last heartbeat was", lambda host: host.silence.total_seconds()
+    )
     yield each("skew_seconds", "How far its clock is ahead", lambda host: host.skew.total_seconds())
     hosts = [(label, host) for label, host in hosts if not host.is_cluster]
     yield each("disk_free_bytes", "Free space where its state folder is", lambda host: host.free_bytes)

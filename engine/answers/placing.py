@@ -11,7 +11,7 @@ from engine.ledger.ports import View
 from jobfile.model.canonical import spec_from_json
 
 WAITS_LONG: Final = timedelta(seconds=2)
-"""An attempt that is offered for less than this does not wait: a host is about to take it."""
+"""An attempt that was offered more recently does not count as waiting: a host is about to take it."""
 TAKEN_SOON: Final = "one is about to take it"
 WAITING: Final = (RunState.QUEUED, RunState.RETRY_WAIT)
 

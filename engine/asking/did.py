@@ -51,7 +51,9 @@ def _did(name: str, wanted: Wanted, place: Place) -> Did:
 def _answer(asked: Subject, wanted: Wanted, place: Place) -> Did:
     now, zone = place.now(), asked.zone
     if asked.run is not None and any(wanted):
-        raise WrongUsageError("--on, --at, -p, --matrix and a time are about a job; a RUN is one already")
+        raise WrongUsageError(
+            "--on, --at, -p, --matrix and a time choose runs of a JOB; a RUN takes none of them"
+        )
     refuse_unknown_axes(asked.view, asked.job, wanted.matrix)
     on, at = _time(wanted, zone, now=now)
     return did(

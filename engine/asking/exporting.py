@@ -12,7 +12,7 @@ EXAMPLE = "0123456789abcdef" * 2
 
 
 def sample_attempt() -> Offer:
-    """An attempt of no job."""
+    """An example of an attempt, of no real job."""
     return Offer(AttemptKey(EXAMPLE, 1), (), LEASE, "nightly")
 
 

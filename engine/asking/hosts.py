@@ -15,17 +15,17 @@ if TYPE_CHECKING:
     from engine.ledger.host_ports import HostsView
     from engine.ledger.ports import View
 
-ONE_HOST = "this ledger is that of one host"
+ONE_HOST = "this ledger belongs to one host"
 
 
 def ask_hosts(place: Place) -> Fleet:
-    """The hosts of the ledger. Raises WrongUsageError when it is that of one host."""
+    """The hosts of the ledger. Raises WrongUsageError if it belongs to one host."""
     view = place.view()
     return make_fleet(view, hosts_of(view))
 
 
 def hosts_of(view: "View") -> "HostsView":
-    """The hosts of a ledger, also before one has led. Raises WrongUsageError when it is that of one host."""
+    """The hosts of a ledger, also before one has led. Raises WrongUsageError if it belongs to one host."""
     hosts = view.hosts
     if hosts is None:
         raise WrongUsageError(f"{ONE_HOST}, because it is a file; see docs/scale.md for one that hosts share")
@@ -35,7 +35,7 @@ def hosts_of(view: "View") -> "HostsView":
 
 
 def drain_host(place: Place, name: str, *, is_draining: bool, why: str) -> Drained:
-    """Let a host take nothing new, or take work again."""
+    """Stop giving a host new work, or give it work again."""
     view = place.view()
     hosts = hosts_of(view)
     store = open_ledger(place.config.ledger_url)
@@ -49,7 +49,7 @@ def drain_host(place: Place, name: str, *, is_draining: bool, why: str) -> Drain
 
 
 def held_by(place: Place, name: str) -> tuple[Held, ...]:
-    """What the hosts of a name still have."""
+    """The attempts that the hosts of a name still have."""
     with closing(place.open()) as view:
         found = make_fleet(view, hosts_of(view))
     return tuple(one for state in found.hosts if state.host.name == name for one in state.held)

@@ -47,7 +47,7 @@ def _runs(place: Place, view: View, named: Subject | None, options: Options) -> 
     presence = presence_at(place.config, view, now=now)
     if named and named.run:
         if options.has_window:
-            raise WrongUsageError("--since and --until are about a job; a RUN is one already")
+            raise WrongUsageError("--since and --until choose runs of a JOB; remove them, or name the JOB")
         return one_run(view, named.run, now=now, presence=presence)
     if not (options.has_window or place.is_limited):
         job = named.job if named else None

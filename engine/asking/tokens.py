@@ -29,7 +29,7 @@ def new_secret() -> str:
 def new_token(
     secret: str, name: str, role: Role, *, jobs: str, length: timedelta | None, by: str, now: datetime
 ) -> Grant:
-    """What is kept of a new token. Raises WrongUsageError for a name or a pattern that cannot be."""
+    """What is kept of a new token. Raises WrongUsageError for an invalid name or pattern."""
     if _NAME.fullmatch(name) is None:
         raise WrongUsageError(f"'{name}' is not a name of a token: small letters, digits, _, . and -")
     if _JOBS.fullmatch(jobs) is None:

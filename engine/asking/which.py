@@ -74,7 +74,7 @@ def _newest_with(view: View, newest: Run | None, matrix: Mapping[str, str]) -> R
 def matrix_of(named: Subject, which: Which) -> Mapping[str, str]:
     """The values of axes that are meant."""
     if named.run is not None and which != NEWEST:
-        raise WrongUsageError("--at and --matrix are about a job; a RUN is one already")
+        raise WrongUsageError("--at and --matrix choose a run of a JOB; remove them, or name the JOB")
     matrix = split_axes(which.axes)
     refuse_unknown_axes(named.view, named.job, matrix)
     return matrix

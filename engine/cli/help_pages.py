@@ -266,9 +266,10 @@ PAGES: Final[Mapping[str, HelpPage]] = {
             "jobfile export kubernetes > jobfile.yaml",
             "jobfile export kubernetes --attempt",
             "jobfile export kubernetes --attempt 3f2a9c01 --pod pod.yaml",
+            "jobfile export roles | psql -v ON_ERROR_STOP=1 -d DATABASE",
         ),
         {
-            GOOD: "the manifests are printed",
+            GOOD: "the manifests, or the roles, are printed",
             USAGE: "the run or the step is unknown, or the template of pods is not valid",
             UNREADABLE: "the template of pods cannot be read",
         },
@@ -279,11 +280,13 @@ PAGES: Final[Mapping[str, HelpPage]] = {
             "jobfile attempt 3f2a9c01b7de4c5f8a9b0c1d2e3f4a5b 2 --step load --item 7",
         ),
         {
-            GOOD: "its command ended with 0; or nothing was to be done: another host has it, or it is over",
-            NOT_WELL: "it was lost; or its command ended with 1, as with any other code of its own",
-            DID_NOT_RUN: "its command could not be started",
-            USAGE: "it was never offered to hosts",
-            TRY_AGAIN: "it still waits for a host, because it could not be executed here",
+            GOOD: "the job's command ended with 0; or nothing was to be done: another host has the attempt, "
+            "or the attempt is over",
+            NOT_WELL: "the attempt was lost; or the job's command ended with 1 (any other exit "
+            "code is passed on, too)",
+            DID_NOT_RUN: "the job's command could not be started",
+            USAGE: "the attempt was never offered to hosts",
+            TRY_AGAIN: "the attempt still waits for a host, because it could not be executed here",
         },
     ),
     "hosts": HelpPage(
@@ -293,9 +296,9 @@ PAGES: Final[Mapping[str, HelpPage]] = {
             "jobfile hosts resume worker-2",
         ),
         {
-            GOOD: "the hosts are printed; with drain and resume: the host is so now, or was before",
+            GOOD: "the hosts are printed; with drain or resume: the host is drained or resumed now",
             NOT_OVER: "with drain --wait: Ctrl-C, and something still runs there",
-            USAGE: "no host has the name, or one host has the ledger for itself",
+            USAGE: "no host has this name, or the ledger is not shared by hosts",
         },
     ),
     "status": HelpPage(

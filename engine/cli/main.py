@@ -56,7 +56,7 @@ GROUPS = {
         "cancel": "end a run, or several",
         "pause": "stop jobs from running on their schedules",
         "resume": "let paused jobs run again",
-        "export": "print manifests for Kubernetes",
+        "export": "print manifests for Kubernetes, or roles for PostgreSQL",
         "attempt": "execute one attempt, as a cluster starts it",
     },
     "Answer": {

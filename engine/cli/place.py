@@ -43,8 +43,8 @@ def _refuse_state_of_run(given: str) -> None:
 
 def refuse_password(url: str, option: str = "--store") -> None:
     """Refuse a password that every user of this machine can read in the list of processes."""
-    user = url.partition("://")[2].partition("@")[0]
-    if ":" in user or "password=" in url:
+    user, mark, _ = url.partition("://")[2].partition("@")
+    if (mark and ":" in user) or "password=" in url:
         instead = "put the URL into JOBFILE_STORE, or the " if option == "--store" else "put the "
         raise WrongUsageError(
             f"{option} has a password, which other users can see; {instead}password into ~/.pgpass"

@@ -1,4 +1,4 @@
-"""The roles of  jobfile up  on a ledger that hosts share: who decides what runs, and who executes it."""
+"""The roles of  jobfile up  on a ledger that hosts share: deciding what runs, and executing it."""
 
 import os
 import threading
@@ -23,7 +23,7 @@ ROLES: Final = (ALL, SCHEDULER, WORKER)
 
 
 class Offered(NamedTuple):
-    """What a host offers to the leader."""
+    """What a host can do for the leader."""
 
     name: str
     labels: tuple[str, ...]
@@ -33,7 +33,7 @@ class Offered(NamedTuple):
 
 
 class Part(NamedTuple):
-    """What a process of several hosts is started with."""
+    """The settings of a process on one of several hosts."""
 
     config: EngineConfig
     about: Offered
@@ -56,11 +56,11 @@ def offered(
     role: str | None,
     outputs: str | None,
 ) -> Offered:
-    """What a host offers. Refuses labels that no job could ask for, and a ledger that hosts cannot share."""
+    """The options of a host. Refuses labels that no job can need, and a ledger that hosts cannot share."""
     if role is None:
         if name or labels or outputs or slots is not None:
             raise WrongUsageError(
-                "--name, --label, --slots and --outputs are about one of several hosts; add --role"
+                "--name, --label, --slots and --outputs are only for one of several hosts; add --role"
             )
         return Offered("", (), 0)
     if not config.store:
@@ -83,12 +83,12 @@ def _outputs(url: str) -> str:
     scheme, mark, place = url.partition("://")
     if not mark or scheme not in SCHEMES or not place or (scheme == "file" and not place.startswith("/")):
         raise WrongUsageError(
-            f"the URL of --outputs or {OUTPUTS} is not one of an object store; expected s3://BUCKET/PREFIX, "
+            f"--outputs or {OUTPUTS} is not the URL of an object store; expected s3://BUCKET/PREFIX, "
             "gs://BUCKET/PREFIX, az://ACCOUNT/CONTAINER/PREFIX or file:///FOLDER"
         )
     if "@" in place.partition("/")[0] or "?" in place:
         raise WrongUsageError(
-            f"the URL of --outputs or {OUTPUTS} has a password or options; the variables of the store's own "
-            "tools are for them"
+            f"the URL of --outputs or {OUTPUTS} has a password or options; set these in the variables of the "
+            "store's own tools, such as AWS_ACCESS_KEY_ID"
         )
     return url

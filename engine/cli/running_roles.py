@@ -1,4 +1,4 @@
-"""Runs this process in a role on a ledger that hosts share. Only such a process loads what that needs."""
+"""Runs this process in a role on a ledger that hosts share. No other process loads the code for that."""
 
 import sys
 import threading
@@ -98,7 +98,7 @@ def run_all(part: Part) -> None:
 
 
 def _carrier_of_workers(config: EngineConfig) -> str:
-    """What brings offers to workers. Raises WrongUsageError when a cluster needs none."""
+    """The name of the carrier that brings offers to workers. Raises WrongUsageError for a cluster's."""
     carrier = host_settings(config.environ).carrier
     if carrier in CLUSTERS:
         raise WrongUsageError(

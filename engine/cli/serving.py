@@ -48,7 +48,7 @@ def serve_options(
     if address is None and (certificate or hosts or is_behind_proxy or proxies or may_be_root):
         raise WrongUsageError("the socket in the state folder needs no such option; add --listen")
     if proxy_role is not None and not proxies:
-        raise WrongUsageError("--proxy-role is about users that a proxy names; add --proxy ADDRESS")
+        raise WrongUsageError("--proxy-role is for users that a proxy names; add --proxy ADDRESS")
     if address is not None:
         is_proxied = is_behind_proxy or bool(proxies)
         refuse_open(address, has_tls=certificate is not None, is_behind_proxy=is_proxied, hosts=hosts)
@@ -70,7 +70,7 @@ def page_beside(
     """The server of the page beside an engine, within a `with` block. A wrong address is refused here."""
     if served_at is None:
         if may_be_root:
-            raise WrongUsageError("--allow-root is about the page; add --serve")
+            raise WrongUsageError("--allow-root is for the page; add --serve")
         return contextlib.nullcontext()
     refuse_without_extra()
     from engine.service.kept import Kept  # noqa: PLC0415  start-up time: only with --serve

@@ -25,10 +25,10 @@ ANSWER_SECONDS: Final = 8.0
 """How long the API may be silent."""
 MAX_ANSWER_BYTES: Final = 1024 * 1024
 MAX_WORDS: Final = 300
-"""Maximum number of characters of what the API says that a message has."""
+"""Maximum number of characters that a message has of the API's own words."""
 MAX_TOKEN_BYTES: Final = 64 * 1024
 TRIES: Final = 2
-"""How often a request is sent whose connection broke: an API server closes those that are idle."""
+"""How often a request is sent if its connection breaks: an API server closes idle connections."""
 _GOOD: Final = (HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.ACCEPTED)
 
 
@@ -36,7 +36,7 @@ class AwayError(ServerError):
     """The API did not answer, or cannot answer now."""
 
     def __init__(self, short: str) -> None:
-        """`short` is what fits into a row of a table."""
+        """`short` is the message for a row of a table."""
         super().__init__(f"{short}; it is retried", code=ErrorCode.SERVER_UNAVAILABLE)
         self.short = short
 
@@ -45,7 +45,7 @@ class RefusedError(ServerError):
     """The API refused a request."""
 
     def __init__(self, message: str, *, short: str, status: int = 0) -> None:
-        """`short` is what fits into a row of a table; `status` that of the answer, 0 without one."""
+        """`short` is the message for a row of a table; `status` is that of the answer, 0 without one."""
         super().__init__(message, code=ErrorCode.SERVER_REFUSED)
         self.short = short
         self.is_of_one = status in (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY)
@@ -186,6 +186,6 @@ class Jobs:
                 f"{self.namespace}, as in  jobfile export kubernetes"
             )
         elif status == HTTPStatus.NOT_FOUND:
-            help_ = f"; is there the namespace {self.namespace}?"
+            help_ = f"; does the namespace {self.namespace} exist?"
         short = f"Kubernetes refuses Jobs ({status}), see the log of the scheduler"
         return RefusedError(f"{said}{help_}", short=short, status=status)

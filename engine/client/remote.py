@@ -56,7 +56,7 @@ class RemoteClient:
         token_file: str | Path | None = None,
         wait_seconds: float = WAIT_SECONDS,
     ) -> None:
-        """Name the server. Raises a SubmitError for an address or a token that cannot be."""
+        """Name the server. Raises a SubmitError for an invalid address or token."""
         from engine.client.http import Connection  # noqa: PLC0415  start-up time of programs
         from engine.client.server import checked_token, parse_address, token_in, token_of  # noqa: PLC0415  as above
 

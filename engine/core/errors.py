@@ -96,6 +96,10 @@ class StoreRefusedError(JobfileError):
     code = ErrorCode.LEDGER_REFUSED
 
 
+class PlaceMissingError(StoreRefusedError):
+    """Hosts need a schema beside the ledger that is not there yet, and this user may not make it."""
+
+
 class StoreDamagedError(StoreRefusedError):
     """The ledger's file is damaged. An engine that finds this stops; its running jobs continue."""
 

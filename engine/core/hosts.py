@@ -1,7 +1,7 @@
-"""Several hosts on one ledger: who is there, what was handed to whom, and how long a host may keep it."""
+"""Several hosts on one ledger: which hosts there are, which attempts each has, and for how long."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from itertools import combinations
 from typing import Final
@@ -15,8 +15,8 @@ from jobfile.model.namedtuple import NamedTuple
 LEASE: Final = timedelta(seconds=60)
 """The lease of an attempt of an idempotent job: afterwards another host may do the work again."""
 LEASE_ONCE: Final = timedelta(minutes=15)
-"""The lease of any other attempt. Nobody does its work again, so it may outlast a long failure of the
-database; only its verdict and its slot wait.
+"""The lease of any other attempt. Its work is never done again, so the lease may outlast a long failure of
+the database; only the verdict and the slot wait.
 """
 MARGIN: Final = timedelta(seconds=2)
 """A job is killed this much before its host's lease ends, or a sixth of a shorter lease."""
@@ -24,7 +24,7 @@ SHARE: Final = 6
 GRACE: Final = timedelta(seconds=5)
 """A host counts as silent only this much after its lease has ended."""
 SILENT: Final = timedelta(seconds=15)
-"""A host that gave no sign for this long gets no work."""
+"""A host without a heartbeat for this long gets no work."""
 TERM: Final = timedelta(seconds=10)
 """How long a leader leads after each renewal."""
 SKEW: Final = timedelta(seconds=1)
@@ -38,11 +38,12 @@ MOST_UNPLACED: Final = 100
 ANY: Final = "any"
 """The queue of attempts that every host may take."""
 CLUSTER: Final = "cluster"
-"""The identity of a cluster that starts a host for each attempt. Theirs begin with it: `member`."""
+"""The identity of a cluster. Those of the hosts that it starts begin with it: see `member`."""
 EVERY: Final = "*"
-"""The label of a cluster: whether it has what a job asks for is only known where it starts its hosts."""
+"""The label of a cluster, which stands for all labels: only the cluster knows which labels its hosts have."""
 MAX_NAMED: Final = 3
 """Maximum number of hosts that a text names."""
+NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class DeliveryState(StrEnum):
@@ -61,9 +62,9 @@ class HostWord(StrEnum):
     TROUBLED = "troubled"
     """It takes nothing new, and says why."""
     SILENT = "silent"
-    """It should give signs, and gives none."""
+    """It should have heartbeats, and has none."""
     LEFT = "left"
-    """It has ended in order."""
+    """It has ended normally."""
 
 
 class Leases(NamedTuple):
@@ -90,7 +91,7 @@ class Leader(NamedTuple):
 
 
 class Host(NamedTuple):
-    """A host that executes attempts."""
+    """A host that executes attempts. The defaults are those of one that has not appeared yet."""
 
     id: str
     name: str
@@ -99,18 +100,18 @@ class Host(NamedTuple):
     version: str
     labels: tuple[str, ...]
     slots: int
-    is_draining: bool
+    is_draining: bool = False
     """It keeps what it has, and takes nothing new."""
-    seen_at: datetime
-    ended_at: datetime | None
-    skew: timedelta
+    seen_at: datetime = NEVER
+    ended_at: datetime | None = None
+    skew: timedelta = timedelta()
     """How far its wall clock is ahead of the ledger's."""
-    free_bytes: int
-    trouble: str
-    held: int
+    free_bytes: int = 0
+    trouble: str = ""
+    held: int = 0
     """How many attempts it has."""
-    silence: timedelta
-    """How long ago it gave its last sign."""
+    silence: timedelta = timedelta()
+    """How long ago its last heartbeat was."""
 
     @property
     def is_for_one(self) -> bool:
@@ -124,7 +125,7 @@ class Host(NamedTuple):
 
     @property
     def is_there(self) -> bool:
-        """Whether it gave a sign a moment ago."""
+        """Whether it has had a recent heartbeat."""
         return self.ended_at is None and self.silence < SILENT
 
     @property
@@ -149,13 +150,13 @@ class Host(NamedTuple):
 
 
 class Offer(NamedTuple):
-    """An attempt that a host shall execute."""
+    """An attempt that waits for a host."""
 
     attempt: AttemptKey
     needs: tuple[str, ...]
     lease: timedelta
     job: str = ""
-    """Whose attempt it is, to show."""
+    """The job of the attempt, to show it."""
 
 
 class Delivery(NamedTuple):
@@ -172,13 +173,13 @@ class Delivery(NamedTuple):
     boot_id: str
     lease_until: datetime | None
     offered_at: datetime
-    """Since when it waits, or waited, for a host. It begins again when a host gives it back."""
+    """When it began to wait for a host; a new time if a host gives it back."""
     held_at: datetime | None
     started_at: datetime | None
     ended_at: datetime | None
     outcome: Outcome | None
     late: Outcome | None
-    """An end that was reported after the attempt was taken for lost."""
+    """An end that was reported after the attempt was recorded as lost."""
 
 
 def clock_trouble(skew: timedelta, *, within: timedelta) -> str:
@@ -190,7 +191,7 @@ def clock_trouble(skew: timedelta, *, within: timedelta) -> str:
 
 
 def member(name: str, own: str) -> str:
-    """The identity of a host that a cluster has started for one attempt, with its name: its row goes."""
+    """The identity of a host that a cluster has started for one attempt: the name is in it."""
     return f"{CLUSTER}/{name.replace('/', '-')}/{own}"
 
 
@@ -227,16 +228,16 @@ class Slots:
     """The free slots of the hosts that take work; each attempt takes one."""
 
     def __init__(self, hosts: Iterable[Host], waiting: Iterable[Delivery]) -> None:
-        """What waits for a host has taken slots already, if there are any for it: what no host can take keeps
-        nothing else from starting.
+        """Attempts that wait for a host take slots first, if a host can take them; one that no host can take
+        keeps no other from starting.
         """
         lasting = [host for host in hosts if not host.is_for_one]
         ready = sorted((host for host in lasting if host.takes_work), key=lambda host: len(host.labels))
         self._ready = ready
         self._is_shut = any(host.is_cluster and host.is_there and not host.takes_work for host in lasting)
-        """Whether there is a cluster that takes nothing now: it would take all when it does again."""
+        """Whether a cluster takes nothing at present: later it could take any attempt."""
         self._unplaced = 0
-        """How many attempts wait that no host could take, even if it had slots."""
+        """How many waiting attempts no host could take, even with free slots."""
         self._free = [_Free(host, host.slots - host.held) for host in ready if host.slots > host.held]
         offered = [one.needs for one in waiting if one.state is DeliveryState.OFFERED]
         for needs in sorted(offered, key=len, reverse=True):
@@ -248,9 +249,9 @@ class Slots:
         return sum(one.count for one in self._free)
 
     def place(self, needs: Sequence[str]) -> bool:
-        """Whether an attempt may be offered now. It takes a slot of the host with the fewest labels that has
-        those needed. If no host has them, it is offered too, so that everyone sees what is missing; but only
-        MOST_UNPLACED of these.
+        """Whether an attempt may be offered now. It takes a slot of a host that has the labels that it needs,
+        and as few others as possible. If no host has them, it is offered too, so that everyone sees what is
+        missing, but at most MOST_UNPLACED such attempts.
         """
         found = next((one for one in self._free if one.count and one.host.can_take(needs)), None)
         if found is not None:

@@ -1,4 +1,4 @@
-"""The output of an attempt, and the files that it kept, in pieces, as a ledger of several hosts has them."""
+"""The pieces in which hosts send the output and the artifacts of attempts to a shared ledger."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -9,7 +9,7 @@ from jobfile.model.namedtuple import NamedTuple
 PIECE_BYTES: Final = 64 * 1024
 """The size of a piece. The last one is shorter, and grows."""
 LOG: Final = 0
-"""The copy that is no artifact, but what the attempt wrote. Copies of artifacts are numbered from 1."""
+"""The number of the output among the copies of an attempt; those of its artifacts are numbered from 1."""
 
 
 class Piece(NamedTuple):
@@ -26,19 +26,19 @@ class CopyLimits(NamedTuple):
     """Which artifacts other hosts can read: a larger one stays with its host."""
 
     copy_bytes: int
-    """The maximum size of one."""
+    """Maximum size of one artifact."""
     copies_bytes: int
-    """The maximum size of all of an attempt; the first ones have room."""
+    """Maximum size of all artifacts of an attempt together; one that no longer fits is left out."""
     piece_bytes: int
     """The size of their pieces."""
 
 
 IN_LEDGER: Final = CopyLimits(copy_bytes=2**20, copies_bytes=16 * 2**20, piece_bytes=PIECE_BYTES)
-"""The limits of a ledger, which is no place for large files."""
+"""The limits of a ledger, which should not hold large files."""
 
 
 class Whereabouts(NamedTuple):
-    """How far something was sent: to a byte of a piece."""
+    """How far something was sent: up to a byte of a piece."""
 
     seq: int = 0
     size: int = 0
@@ -46,7 +46,7 @@ class Whereabouts(NamedTuple):
 
 
 def shared_artifacts(found: Iterable[Artifact], limits: CopyLimits) -> list[Artifact]:
-    """Those of an attempt's artifacts that other hosts can read."""
+    """The artifacts of an attempt that other hosts can read."""
     shared, room = [], limits.copies_bytes
     for one in found:
         if one.copy and one.size <= min(limits.copy_bytes, room):

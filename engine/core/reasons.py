@@ -80,7 +80,7 @@ class Reason(_Word):
     CONTAINER_RESTART = "container_restart", "its container was restarted"
     EVIDENCE_GONE = "evidence_gone", "its evidence was deleted"
     EVIDENCE_FORGED = "evidence_forged", "its evidence does not come from its supervisor"
-    HOST_SILENT = "host_silent", "its host gave no sign for longer than its lease"
+    HOST_SILENT = "host_silent", "its host had no heartbeat for longer than its lease"
     NOT_TAKEN = "not_taken", "no host had taken it"
     NO_HOST = "no_host", "it waits for a host"
     RESTORED = "restored", "an older ledger was restored"

@@ -1,4 +1,4 @@
-"""Area: the hosts that share the ledger: whether each is there, its clock, its version, what it holds."""
+"""Area: the hosts that share the ledger: whether each is up, its clock, its version, its attempts."""
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
@@ -43,10 +43,11 @@ def _check_host(one: HostState) -> Iterator[Finding]:
         runs = ", ".join(dict.fromkeys(short(each.key.run_id) for each in one.held[:3]))
         yield Finding(
             code="hosts.silent",
-            found=f"the host {host.name} has given no sign for {seconds_text(host.silence.total_seconds())}, "
-            f"and holds {many(len(one.held), 'attempt')} (run {runs})",
-            help="start it again with `jobfile up --role worker`; otherwise the leader takes them for lost "
-            "when their leases end: `jobfile hosts`",
+            found=f"the host {host.name} has had no heartbeat for "
+            f"{seconds_text(host.silence.total_seconds())}, and holds {many(len(one.held), 'attempt')} "
+            f"(run {runs})",
+            help="start it again with `jobfile up --role worker`; otherwise the leader records them as "
+            "lost when their leases end: `jobfile hosts`",
         )
     if host.word in (HostWord.SILENT, HostWord.LEFT):
         return
@@ -75,7 +76,7 @@ def _cost(skew: timedelta) -> str:
 
 
 def check_holders(fleet: Fleet, opened: Sequence[Delivery]) -> Iterator[Finding]:
-    """Attempts that are held by a host that nobody knows: nothing renews them or reports their end."""
+    """Attempts held by a host that is not in the ledger: nothing renews them or reports their end."""
     known = {one.host.id for one in fleet.hosts}
     for one in opened:
         if one.state is DeliveryState.HELD and one.host not in known:
@@ -83,7 +84,7 @@ def check_holders(fleet: Fleet, opened: Sequence[Delivery]) -> Iterator[Finding]
                 code="hosts.unknown",
                 found=f"run {short(one.attempt.run_id)}, attempt {one.attempt.number}, is held by the host "
                 f"{short(one.host)}, which is not in the ledger",
-                help="the leader takes it for lost when its lease ends: `jobfile why "
+                help="the leader records it as lost when its lease ends: `jobfile why "
                 f"{short(one.attempt.run_id)}`",
                 run=one.attempt.run_id,
             )

@@ -8,14 +8,14 @@ from engine.actions.containing import Inside, container_argv, find_runtime, name
 from engine.config import EngineConfig
 from engine.core.lifecycle import AttemptKey
 from engine.dryrun.unknowns import shown_items, shown_text
-from jobfile.model.environment import ABOUT_THE_RUN, PARAM_PREFIX, SET_FOR_EACH_RUN
+from jobfile.model.environment import ABOUT_THE_RUN, FENCE, PARAM_PREFIX, SET_FOR_EACH_RUN
 from jobfile.model.jobs import CommandAction, JobSpec, ScriptAction
 
 RUN: Final = "RUN"
 """Stands for the id of the run, which it does not have yet."""
 
-_OF_A_SCHEDULE: Final = ("JOBFILE_INTERVAL_START", "JOBFILE_INTERVAL_END")
-"""Variables that a run by hand does not have."""
+_NOT_HERE: Final = ("JOBFILE_INTERVAL_START", "JOBFILE_INTERVAL_END", FENCE)
+"""Variables that a run by hand on one host does not have."""
 
 
 def container_rows(
@@ -26,7 +26,7 @@ def container_rows(
         return []
     attempt, action = AttemptKey(RUN, 1, step), spec.action
     argv: tuple[str, ...] = ()
-    names = [*SET_FOR_EACH_RUN, *spec.env, *(one for one in ABOUT_THE_RUN if one not in _OF_A_SCHEDULE)]
+    names = [*SET_FOR_EACH_RUN, *spec.env, *(one for one in ABOUT_THE_RUN if one not in _NOT_HERE)]
     names += [f"{PARAM_PREFIX}{one.name.upper()}" for one in spec.params]
     if isinstance(action, CommandAction):
         argv = tuple(part for item in action.argv for part in shown_items(item, values))

@@ -32,7 +32,7 @@ class AttemptOutput:
     def __init__(
         self, folder: Path, attempt: AttemptKey | None = None, pieces: "Pieces | None" = None
     ) -> None:
-        """`folder` may not be here; then `pieces` have what its host has sent, if there are other hosts."""
+        """If `folder` is not here, `pieces` has what the attempt's host sent; None without other hosts."""
         self._folder = folder
         self._attempt = attempt
         self._pieces = pieces
@@ -50,7 +50,7 @@ class AttemptOutput:
         return self.tail().parts()
 
     def stored_bytes(self) -> int:
-        """How much is stored: another number means that more was written."""
+        """How many bytes are stored; a different number means that more was written."""
         found = [one.stat().st_size for one in _files(self._folder)]
         if found or self._pieces is None or self._attempt is None:
             return sum(found)
@@ -63,7 +63,7 @@ def output_of(config: EngineConfig, attempt: AttemptKey, pieces: "Pieces | None"
 
 
 class _Either:
-    """Reads the files if they are here, else pieces. While there is neither, that is not known."""
+    """Reads the files if they are here, else the pieces; as long as there is neither, it looks for both."""
 
     def __init__(self, folder: Path, sent: "PieceTail") -> None:
         self._folder = folder

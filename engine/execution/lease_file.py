@@ -1,4 +1,4 @@
-"""The end of an attempt's lease, as the engine moves it: one line with a seal, beside the evidence.
+"""The end of an attempt's lease, which each renewal moves: one line with a seal, beside the evidence.
 
 Its reader is the supervisor: engine/supervisor/leasing.py.
 """
@@ -18,10 +18,10 @@ _NOT_OURS = (errno.ELOOP, errno.ENXIO, errno.EISDIR, errno.EACCES, errno.EEXIST)
 
 
 def write_end(run_dir: Path, until: float, *, boot_id: str, key: bytes) -> bool:
-    """Write when a lease ends, in seconds since boot; returns whether that, or a later end, is there now.
+    """Write when a lease ends, in seconds since boot; returns whether that, or a later end, is written now.
 
-    Each line replaces the one before, in one write: they have the same length. What is not a file of ours was
-    put there by a job, and is removed: with a second link, for instance, it may be a file elsewhere.
+    Each line replaces the one before, in one write: they have the same length. Anything that is not a
+    file of ours was put there by a job, and is removed: a file with a second link, for instance.
     """
     name, until_us = str(run_dir), int(until * 1_000_000)
     own, path = key_of(name, key), beside(name, LEASE)

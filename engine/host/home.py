@@ -1,7 +1,7 @@
 """Which state folder the engine of a shared ledger has, and which ledger a state folder belongs to.
 
-Evidence of runs is in the state folder. An engine with another one would take its running jobs for lost, and
-might start them again.
+Evidence of runs is in the state folder. An engine with another folder would record its running jobs as lost,
+and might start them again.
 """
 
 import json

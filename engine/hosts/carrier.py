@@ -1,7 +1,7 @@
-"""What brings news of attempts from the leader to hosts: a queue of another project, as a protocol.
+"""The protocol of carriers: queues of other projects that bring offers from the leader to hosts.
 
-The ledger decides who executes an attempt. So a carrier may lose news, bring it twice or in any order; the
-leader repeats what nobody has taken.
+The ledger decides who executes an attempt. So a carrier may lose offers, or bring them twice or in any order;
+the leader repeats an offer that no host has taken.
 """
 
 from collections.abc import Callable, Sequence
@@ -36,9 +36,9 @@ class Bringer(Protocol):
     ) -> None:
         """Call `execute` for each offer that comes, in at most `slots` threads at once, until `is_over`.
 
-        `execute` returns when the attempt is over, or not for this host; what it raises is dropped. Raises
-        JobfileError within seconds when the carrier fails; what it had not brought is repeated. The threads
-        outlive a call: it neither waits for what is being executed, nor ends it.
+        `execute` returns when the attempt is over, or is not given to this host; its exceptions are ignored.
+        Raises JobfileError within seconds when the carrier fails; the leader repeats lost offers. The threads
+        outlive a call: it neither waits for the attempts that they execute, nor ends them.
         """
         ...
 
@@ -52,23 +52,23 @@ class Carrier(Sender, Bringer, Protocol):
 
 
 class Cluster(Sender, Protocol):
-    """Has a host started for each offer. `offer` only notes it, and never waits."""
+    """Starts a host for each offer. `offer` only notes the offer, and never waits."""
 
     name: str
-    """What the cluster is called among the hosts."""
+    """The name of the cluster in lists of hosts."""
     slots: int
-    """The most attempts that are offered or held at once."""
+    """Maximum number of attempts that are offered or held at once."""
     trouble: str
-    """Why the cluster starts nothing; '' when it does."""
+    """Why the cluster starts no host; '' if it does."""
     on_offer: Callable[[], None]
-    """Called when there is something to tend."""
+    """Called when `tend` has something to do."""
 
     def withdraw(self, attempt: AttemptKey) -> None:
-        """Note that no host is needed for an attempt any more."""
+        """Note that an attempt no longer needs a host."""
         ...
 
     def tend(self) -> float:
-        """Have hosts started and removed; the seconds until the next time.
+        """Start and remove hosts; the seconds until the next time.
 
         Raises JobfileError when the cluster refuses, or does not answer: then call it again.
         """

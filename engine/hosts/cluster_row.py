@@ -1,6 +1,6 @@
-"""A cluster among the hosts: by its row, `hosts`, `why` and the leader know its slots and its trouble."""
+"""The row of a cluster among the hosts: there `hosts`, `why` and the leader find its slots and trouble."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 from engine.core.hosts import CLUSTER, EVERY, Host
@@ -8,22 +8,21 @@ from engine.hosts.carrier import Cluster
 from engine.ledger.host_ports import Hosts
 
 FORGOTTEN_AFTER: Final = timedelta(minutes=10)
-"""How long a host for one attempt may be silent and have nothing, before it is deleted."""
-NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
+"""A host for one attempt is deleted when it has held nothing and been silent for this long."""
 
 
 class ClusterRow:
-    """Has the leader's process speak for a cluster."""
+    """Keeps the row of a cluster up to date, from the process of the leader."""
 
     def __init__(self, hosts: Hosts, cluster: Cluster, *, process: str, version: str) -> None:
-        """Not among the hosts yet."""
+        """Write no row yet."""
         self._hosts = hosts
         self._cluster = cluster
         self._process = process
         self._version = version
 
     def appear(self) -> None:
-        """Have the leader offer attempts from now on."""
+        """Write the row: from now on, the leader offers attempts."""
         self._hosts.appear(
             Host(
                 id=CLUSTER,
@@ -33,20 +32,12 @@ class ClusterRow:
                 version=self._version,
                 labels=(EVERY,),
                 slots=self._cluster.slots,
-                is_draining=False,
-                seen_at=NEVER,
-                ended_at=None,
-                skew=timedelta(),
-                free_bytes=0,
-                trouble="",
-                held=0,
-                silence=timedelta(),
             )
         )
         self._sign()
 
     def tend(self) -> float:
-        """Have hosts started and removed, and say how that goes; the seconds until the next time."""
+        """Start and remove hosts, and note the cluster's trouble; the seconds until the next time."""
         self._sign()
         try:
             return self._cluster.tend()
@@ -55,7 +46,7 @@ class ClusterRow:
             self._hosts.forget_members(after=FORGOTTEN_AFTER)
 
     def leave(self) -> None:
-        """Have nothing offered any more by this leader."""
+        """Note that the cluster has left: this leader offers nothing more."""
         self._hosts.leave(CLUSTER, self._process)
 
     def _sign(self) -> None:

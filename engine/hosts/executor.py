@@ -27,13 +27,13 @@ class Checked(NamedTuple):
     over: Sequence[str]
     """The ids of those that may have ended, or were never executed: `look` says which."""
     alive: Sequence[tuple[Attempt, datetime | None]]
-    """Those that are executed, with the start of their command, if it is proven."""
+    """Those that are being executed, with the time when their command started, if that is proven."""
 
 
 class Executor(Protocol):
-    """Executes attempts, each at most once, and outlives the engine.
+    """Executes attempts, each at most once; what it executes outlives the engine.
 
-    It prepares each where it is executed: only there are its secrets and its working folder.
+    Each attempt is prepared on the host that executes it: its secrets and working folder are only there.
     """
 
     def room(self, flying: int) -> int:
@@ -45,14 +45,14 @@ class Executor(Protocol):
         ...
 
     def launch(self, starts: Sequence[ToStart]) -> Mapping[str, StartError]:
-        """Start attempts; by id, those of which it is already known that they cannot start.
+        """Start attempts; by id, the errors of those that are already known to be unable to start.
 
-        An attempt of which nothing is known afterwards can be launched again.
+        An attempt of which `look` knows nothing afterwards can be launched again.
         """
         ...
 
     def look(self, flights: Sequence[Flight]) -> Mapping[str, Evidence]:
-        """By id, what is known of attempts. An outcome is final, and nothing of the attempt runs any more."""
+        """By id, what is known of attempts. An outcome is final: no process of the attempt is left."""
         ...
 
     def check(self, live: Sequence[LiveAttempt]) -> Checked:

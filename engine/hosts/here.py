@@ -11,6 +11,7 @@ from engine.actions.removing import removal_of
 from engine.config import EngineConfig
 from engine.core.lifecycle import (
     Attempt,
+    AttemptKey,
     AttemptState,
     Ended,
     Lost,
@@ -48,13 +49,16 @@ class Here:
         adorn: Callable[[LaunchOrder], LaunchOrder | None] = lambda order: order,
         config_for: Callable[[Run], EngineConfig | None] | None = None,
         ahead: Callable[[], timedelta] = timedelta,
+        fence_of: Callable[[AttemptKey], int | None] = lambda _: None,
     ) -> None:
-        """`adorn` gets each order, and may add to it; None when it must not be sent after all. `config_for`
-        has the main file beside which a run is executed, or None when it cannot be executed here now. `ahead`
-        returns how far the ledger's clock is ahead of this host's.
+        """`adorn` may add something to an order, or return None if the order must not be sent. `config_for`
+        returns the settings with the main file beside which a run is executed; None if it cannot run here.
+        `ahead` returns how far the ledger's clock is ahead of this host's, and `fence_of` the number of an
+        attempt's delivery, if it was brought here.
         """
         self._config_for = config_for or (lambda _: config)
         self._adorn = adorn
+        self._fence_of = fence_of
         self._store = store
         self._clock = clock
         self._launcher = launcher
@@ -77,7 +81,7 @@ class Here:
                 for one in starts[first : first + LAUNCHED_AT_ONCE]:
                     order = self._prepared(one, succeeded)
                     if order is None:
-                        continue  # a file is not here, or did not answer in time; it is noticed as unstarted
+                        continue  # a file is missing, or was not read in time: `look` finds it not started
                     if isinstance(order, StartError):
                         failed[one.attempt.id] = order
                     elif (adorned := self._adorn(order)) is not None:
@@ -189,4 +193,5 @@ class Here:
             attempt=one.attempt,
             scope=one.scope,
             steps=steps_of(spec),
+            fence=self._fence_of(one.attempt),
         )

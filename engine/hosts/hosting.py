@@ -29,16 +29,14 @@ CHECK_SECONDS: Final = 1.0
 RENEW_SECONDS: Final = 5.0
 """How often leases are renewed, at least."""
 RENEWALS: Final = 6
-"""How often a lease is renewed before it would end. SIGTERM may come when half of it is over."""
+"""How often a lease is renewed within its length. A supervisor may send SIGTERM when half of it is over."""
 SWEEP_SECONDS: Final = 60.0
 START_SECONDS: Final = 10.0
-"""How long after its order was sent a supervisor may begin an attempt."""
+"""A supervisor may begin an attempt only within this time after its order was sent."""
 DOUBT_SECONDS: Final = 1.0
-"""How long an attempt that this process took, in an answer that was lost, may have no evidence: it sent no
-order. An earlier process may have sent one just before its end, so then START_SECONDS are added.
+"""The ledger says that this host has an attempt, but this process does not know it: after this time without
+evidence, the attempt is given back. If an earlier process may have sent its order, START_SECONDS are added.
 """
-FENCE: Final = "JOBFILE_FENCE"
-"""The variable with a number that grows from attempt to attempt, for what a job changes elsewhere."""
 
 
 class _Held(NamedTuple):
@@ -46,14 +44,14 @@ class _Held(NamedTuple):
 
     delivery: Delivery
     until: float
-    """Until when it may run without another renewal."""
+    """Until when it may run without a renewal."""
     over: threading.Event
     starting: threading.Lock
-    """Held by the thread that starts it: another one must not give it back meanwhile."""
+    """Locked by the thread that starts it: no other thread may give it back meanwhile."""
     begun_at: datetime | None = None
     """When its command was started, if the ledger knows that."""
     is_lost: bool = False
-    """Whether the leader has given it up: it is killed, and its end comes late."""
+    """Whether the leader has recorded it as lost: it is killed, and its end comes late."""
 
     @property
     def key(self) -> AttemptKey:
@@ -103,6 +101,7 @@ class Hosting:
             adorn=self._adorned,
             config_for=self._trees.config_for,
             ahead=self._ahead,
+            fence_of=self._fence_of,
         )
         self._held: dict[str, _Held] = {}
         self._taking: set[str] = set()
@@ -110,7 +109,7 @@ class Hosting:
         """Attempts that this process may have taken: the answer was lost."""
         self._doubts: dict[str, float] = {}
         self._ending: dict[str, Outcome] = {}
-        """Ends that are reported when the output was sent."""
+        """Ends that are reported when the output has been sent."""
         self._lock = threading.RLock()
         self._has_slot = threading.Condition(self._lock)
         self._is_draining = False
@@ -137,7 +136,7 @@ class Hosting:
 
     @property
     def hindrance(self) -> str:
-        """Why this host takes nothing, or what it lacks for a run; '' for neither."""
+        """Why this host takes nothing, or which files of a run it lacks; '' if neither is so."""
         return self._trouble() or self._trees.trouble or ("it is draining" if self._is_draining else "")
 
     def stop_jobs(self) -> None:
@@ -145,7 +144,7 @@ class Hosting:
         self._is_stopping = True
 
     def sweep(self) -> float:
-        """Delete old folders of runs that are no more; the seconds until the next part."""
+        """Delete old folders of deleted runs; the seconds until the next part."""
         self._sweeper.sweep()
         with self._lock:
             held = [*self._held]
@@ -154,7 +153,7 @@ class Hosting:
         return SWEEP_SECONDS
 
     def begin(self) -> None:
-        """Appear as a host, and take over what earlier processes of it had."""
+        """Appear as a host, and take over the attempts of its earlier processes."""
         self._is_draining = self._shared.hosts.appear(self._me)
         for found in self._shared.holding.of_other_boots(host=self._me.id, boot_id=self._me.boot_id):
             self._keep(found, 0.0, is_lost=True)  # nothing of it runs any more
@@ -173,8 +172,8 @@ class Hosting:
     def renew(self) -> float:
         """Renew all leases, and give a heartbeat; the seconds until that is due again.
 
-        What this host has and the ledger does not give it any more is killed. What the ledger gives it and
-        this process does not know is adopted, or given back when it was never executed.
+        An attempt that the ledger no longer gives to this host is killed. One that the ledger gives to it
+        and this process does not know is adopted, or given back if it was never executed.
         """
         asked_at = self._clock.elapsed()
         with self._lock:
@@ -216,7 +215,7 @@ class Hosting:
             if one.attempt.id in held
         ]
         checked = self._here.check(live)
-        for one in live if self._is_stopping else ():  # again and again: its supervisor may not be there yet
+        for one in live if self._is_stopping else ():  # at each check: its supervisor may not be there yet
             self._launcher.stop(self._config.attempt_dir(one.attempt.key), Stop.CANCEL)
         for attempt, started_at in checked.alive:
             if started_at is not None and held[attempt.id].begun_at is None:
@@ -237,7 +236,7 @@ class Hosting:
         self._shared.hosts.leave(self._me.id, self._me.process)
 
     def take(self, attempt: AttemptKey) -> threading.Event | None:
-        """Take an attempt, when there is a slot, and start it; the event of its end, or None without it."""
+        """Wait for a slot, take an attempt, start it; the event of its end, or None if it is not given."""
         with self._has_slot:
             while not self.is_ending and len(self._held) + len(self._taking) >= self._me.slots:
                 self._has_slot.wait(CHECK_SECONDS)
@@ -305,7 +304,11 @@ class Hosting:
             return None  # it was given up while it was prepared
         start_by = self._clock.elapsed() + START_SECONDS
         lease = Lease(until=held.until, seconds=held.delivery.lease.total_seconds(), start_by=start_by)
-        return replace(order, lease=lease, env={**order.env, FENCE: str(held.delivery.fence)})
+        return replace(order, lease=lease)
+
+    def _fence_of(self, attempt: AttemptKey) -> int | None:
+        held = self._held.get(attempt.id)
+        return None if held is None else held.delivery.fence
 
     def _look(self, some: list[_Held]) -> None:
         flights = [Flight(one.key, one.delivery.boot_id) for one in some]
@@ -325,7 +328,7 @@ class Hosting:
                     self._report(one, outcome)
 
     def _report(self, held: _Held, outcome: Outcome) -> None:
-        """Report an end when the output was sent, or takes too long; until then, keep it."""
+        """Report an end when the output has been sent, or when that takes too long; until then, keep it."""
         self._ending[held.key.id] = outcome
         if not self._sender.end(held.key, outcome):
             return
@@ -346,7 +349,7 @@ class Hosting:
         held.over.set()
 
     def _give_up(self, name: str) -> None:
-        """Kill an attempt that was taken for lost."""
+        """Kill an attempt that was recorded as lost."""
         with self._lock:
             held = self._held.get(name)
             if held is None:
@@ -355,7 +358,7 @@ class Hosting:
         self._launcher.stop(self._config.attempt_dir(held.key), Stop.KILL)
 
     def _doubt(self, delivery: Delivery, asked_at: float) -> None:
-        """Decide on an attempt that the ledger gave this host, perhaps in an answer that was lost."""
+        """Adopt or give back an attempt that this process does not know: perhaps an answer was lost."""
         name, now = delivery.attempt.id, self._clock.elapsed()
         since = self._doubts.setdefault(name, now)
         patience = DOUBT_SECONDS + (0 if name in self._unanswered else START_SECONDS)

@@ -13,11 +13,11 @@ from engine.ports import Clock
 ASKS: Final = 4
 """How often a leader renews its lead before it would end."""
 WAIT_SECONDS: Final = 0.5
-"""How often another engine asks for the lead."""
+"""How often an engine that does not lead asks for the lead."""
 RETRY_SECONDS: Final = 0.5
-"""After what time a renewal of a lead or of leases that failed is repeated: little is left of a short one."""
+"""How soon a failed renewal of a lead or of leases is repeated: a short one would soon be over."""
 SPARE_SECONDS: Final = 1.0
-"""A leader ends this much before another may lead. Whatever it writes later is refused by the ledger."""
+"""A leader stops this much before another may lead. The ledger refuses whatever it writes later."""
 
 
 class Lead:
@@ -34,7 +34,7 @@ class Lead:
         refuse: Callable[[], None] = lambda: None,
         hindrance: Callable[[], str] = lambda: "",
     ) -> None:
-        """Not leading yet. `refuse` raises when this process must not lead, or not any more.
+        """Not leading yet. `refuse` raises when this process must not lead, or must stop leading.
 
         `hindrance` returns why it must not lead now, and '' once it may.
         """

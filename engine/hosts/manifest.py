@@ -1,4 +1,4 @@
-"""The Kubernetes Job of one attempt: what `jobfile attempt` is started with, in the operator's own pod."""
+"""The Kubernetes Job of one attempt: `jobfile attempt` in a pod that is made from the operator's template."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -18,7 +18,7 @@ CONTAINER: Final = "jobfile"
 COMMAND: Final = ("jobfile", "attempt")
 """The start of its arguments, unless the template has others."""
 KEPT_SECONDS: Final = 3_600
-"""How long Kubernetes keeps a Job that is over, with its pod and that one's output."""
+"""How long Kubernetes keeps a Job that is over, with its pod and the pod's output."""
 STEP_DIGITS: Final = 10
 MAX_VALUE: Final = 63
 """Maximum length of the value of a label."""
@@ -108,14 +108,14 @@ def read_template(name: str, text: str) -> Manifest:
     tree = document.tree
     if not _is_pod(tree):
         raise WrongUsageError(
-            f"the template of pods {name} has no `spec` with `containers` that each have an `image`, or "
-            "something in it is no map or list; see  jobfile export kubernetes"
+            f"the template of pods {name} has no `spec` with `containers` that each have an `image`, or a "
+            "part of it is not a map or a list as it should be; see  jobfile export kubernetes"
         )
     return tree
 
 
 def _is_pod(tree: Manifest) -> bool:
-    """Whether what is read of a template here has the right shape. The cluster checks all of it."""
+    """Whether the parts of a template that are read here have the right shape; the cluster checks all."""
     spec, metadata = tree.get("spec"), tree.get("metadata") or {}
     if not isinstance(spec, dict) or not isinstance(metadata, dict):
         return False

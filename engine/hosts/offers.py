@@ -16,10 +16,10 @@ from engine.ports import Alive, Clock, Evidence, NotStarted
 from engine.transactions.steps import ToStart
 
 GAP_SECONDS: Final = 5.0
-"""After a longer time without a look at silent hosts, perhaps they could not renew their leases either."""
+"""If silent hosts were not looked for during this time, perhaps they could not renew their leases either."""
 TIDY_SECONDS: Final = 60.0
 KEPT: Final = timedelta(days=1)
-"""How long deliveries of deleted runs are kept, and hosts that gave no sign and have nothing."""
+"""How long deliveries of deleted runs are kept, and silent hosts that have nothing."""
 TIDIED_AT_ONCE: Final = 500
 """Maximum number of deliveries that are deleted at once."""
 PATIENCE: Final = timedelta(seconds=5)
@@ -30,7 +30,7 @@ class Offers:
     """Implements `Executor` with the hosts on a shared ledger.
 
     The row of a delivery decides: a host that takes it is the only one that executes the attempt. The carrier
-    only brings the news, so what it loses, doubles or reorders does no harm.
+    only brings offers, so what it loses, doubles or reorders does no harm.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class Offers:
                 over.append(one.attempt.id)
             else:
                 alive.append((one.attempt, found.started_at))
-        self._mend()
+        self._repeat()
         self._tidy()
         return Checked(over, alive)
 
@@ -127,10 +127,10 @@ class Offers:
         return True
 
     def _judge(self) -> None:
-        """Take the attempts of silent hosts for lost: their supervisors have killed them by now."""
+        """Record the attempts of silent hosts as lost: their supervisors have killed them by now."""
         now = self._clock.elapsed()
         if now - self._judged_at > GAP_SECONDS:
-            self._connected_at = now  # nor could the hosts reach the ledger meanwhile, perhaps
+            self._connected_at = now  # perhaps the hosts could not reach the ledger either
         heard = timedelta(seconds=now - self._connected_at)
         found = self._shared.deliveries.silent(grace=self._grace, heard=heard)
         self._judged_at = self._clock.elapsed()
@@ -143,7 +143,7 @@ class Offers:
         return names.get(found.host) or name_without_row(found.host)
 
     def _tidy(self) -> None:
-        """Delete what nobody asks for any more, now and then."""
+        """From time to time, delete rows that are no longer needed."""
         now = self._clock.elapsed()
         if now < self._tidy_at:
             return
@@ -151,8 +151,8 @@ class Offers:
         self._shared.deliveries.forget(after=KEPT, limit=TIDIED_AT_ONCE)
         self._shared.hosts.forget(after=KEPT)
 
-    def _mend(self) -> None:
-        """Offer again what waits for too long."""
+    def _repeat(self) -> None:
+        """Repeat the offers that have waited for too long."""
         waiting = self._shared.deliveries.untaken(patience=PATIENCE)
         self._carrier.offer([Offer(one.attempt, one.needs, one.lease, self._job(one)) for one in waiting])
 

@@ -1,4 +1,4 @@
-"""What an ended attempt left, for the worker: it looks at the disk without waiting for a slow one."""
+"""Checks `expect` for an ended attempt: looks at the disk, without waiting for a slow one."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,7 +14,7 @@ from engine.ports import Clock
 from engine.transactions.steps import has_steps
 
 CHECK_SECONDS: Final = 60.0
-"""How long the end of an attempt waits for the disk; after that it has not passed the checks."""
+"""How long the end of an attempt waits for the disk; after that, the checks have failed."""
 
 
 class Outcomes:
@@ -29,7 +29,7 @@ class Outcomes:
         config_for: Callable[[Run], EngineConfig | None],
         ahead: Callable[[], timedelta],
     ) -> None:
-        """Nothing was asked yet. `config_for` has the main file beside which a run was executed, and `ahead`
+        """`config_for` returns the settings with the main file beside which a run was executed, and `ahead`
         how far the ledger's clock is ahead of this host's.
         """
         self._ahead = ahead

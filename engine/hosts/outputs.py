@@ -1,7 +1,7 @@
-"""Sends what the attempts of a host write and keep to the ledger, where all hosts can read it.
+"""Sends the output and the artifacts of a host's attempts to the ledger, where all hosts can read them.
 
 It reads what supervisors have stored, so secrets are masked. It has a thread and a connection of its own:
-nothing that is slow here delays starts and renewals of leases, and reports wait for it for a bounded time.
+slow sending delays no start and no renewal of a lease, and a report waits for it for a bounded time.
 """
 
 import contextlib
@@ -28,27 +28,27 @@ MOST_PIECES: Final = 16
 END_SECONDS: Final = 2.0
 """How long the report of an end waits until all output is sent. The rest is sent afterwards."""
 LATELY: Final = timedelta(hours=1)
-"""How long ago an attempt may have ended whose output another process of this host may not have sent."""
+"""For attempts that ended within this time, an earlier process of this host may not have sent all output."""
 MOST_LATELY: Final = 1_000
 
 
 class _Sending:
-    """What was sent of an attempt."""
+    """How much of an attempt's output and artifacts has been sent."""
 
     def __init__(self, attempt: AttemptKey, *, is_new: bool) -> None:
-        """Of a new attempt, nothing; of any other, the ledger has to be asked."""
+        """For a new attempt nothing was sent; for any other, the ledger has to be asked."""
         self.attempt = attempt
         self.at = Whereabouts() if is_new else None
         self.is_new = is_new
         self.dropped = 0
-        """Up to which piece those are deleted in the ledger that are gone here."""
+        """Up to which piece the ledger has deleted those that this host has dropped."""
         self.ended_at: float | None = None
         self.artifacts: list[Artifact] = []
         """Those whose copies are still to be sent."""
         self.copying: Iterator[list[Piece]] = iter(())
         """The rest of the copy that is sent now."""
         self.copied: list[Piece] | None = None
-        """A part of it that is not there yet: after a failure it is sent again."""
+        """The part of it that is being sent: after a failure it is sent again."""
         self.is_over = False
         """Whether it has ended and all of it was sent."""
         self.is_reported = False
@@ -74,7 +74,7 @@ class OutputSender:
         wake: Callable[[], None] = lambda: None,
         on_sent: Callable[[], None] = lambda: None,
     ) -> None:
-        """`wake` has `send` called soon; `on_sent` is called when an end that waits can be reported."""
+        """`wake` is called to have `send` called soon; `on_sent`, when an end that waits can be reported."""
         self._outputs = outputs
         self._config = config
         self._clock = clock
@@ -85,7 +85,7 @@ class OutputSender:
         self._lock = threading.Lock()
 
     def follow(self, attempt: AttemptKey, *, is_new: bool) -> None:
-        """Send what an attempt writes. Before one that is not new, another process may have sent a part."""
+        """Send what an attempt writes. If it is not new, another process may have sent a part of it."""
         self._known(attempt, is_new=is_new)
 
     def forget(self, attempt: AttemptKey) -> None:
@@ -171,7 +171,9 @@ class OutputSender:
             sending.at = Whereabouts(pieces[-1].seq, len(pieces[-1].content))
             gone = dropped_pieces(sending.at)
             if len(gone) > sending.dropped:
-                self._outputs.drop_passed(sending.attempt, first=gone.start, before=gone.stop)
+                self._outputs.drop_passed(
+                    sending.attempt, first=gone.start, before=gone.stop, host=self._host
+                )
                 sending.dropped = len(gone)
 
     def _complete(self, sending: _Sending) -> bool:

@@ -14,7 +14,7 @@ LEASE_VARIABLE: Final = "JOBFILE_LEASE"
 LEASE_ONCE_VARIABLE: Final = "JOBFILE_LEASE_ONCE"
 TERM_VARIABLE: Final = "JOBFILE_LEADER_TERM"
 SHORTEST_LEASE: Final = timedelta(seconds=6)
-"""It has to be renewed three times, and to end before another host may take over."""
+"""A lease must be long enough to be renewed three times, and to end before another host may take over."""
 SHORTEST_TERM: Final = timedelta(seconds=2)
 
 
@@ -28,7 +28,7 @@ class HostSettings(NamedTuple):
 
 
 def host_settings(environ: Mapping[str, str]) -> HostSettings:
-    """Read the settings. Raises WrongUsageError for a value that is none."""
+    """Read the settings. Raises WrongUsageError for an invalid value."""
     return HostSettings(
         leases=Leases(
             idempotent=_seconds(environ, LEASE_VARIABLE, LEASE, at_least=SHORTEST_LEASE),

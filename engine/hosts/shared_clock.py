@@ -1,4 +1,4 @@
-"""The clock of a ledger in a server, carried by this host's clock of lengths of time."""
+"""The clock of a ledger in a server; between two answers of the server, this host's elapsed time is added."""
 
 import threading
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from typing import Final
 from engine.ports import Clock
 
 ASKS: Final = 3
-"""How often the server is asked at once; the fastest answer counts."""
+"""How often the server is asked in one go; the fastest answer counts."""
 
 
 class SharedClock:

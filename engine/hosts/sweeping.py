@@ -1,4 +1,4 @@
-"""Deletes the folders of runs that the ledger does not have any more."""
+"""Deletes the folders of runs that are no longer in the ledger."""
 
 from datetime import timedelta
 
@@ -9,7 +9,7 @@ from engine.ports import Clock
 
 
 class Sweeper:
-    """Looks at one of the folders of folders at a time."""
+    """Looks at one shard of the run folders at a time."""
 
     def __init__(self, store: Retention, config: EngineConfig, clock: Clock) -> None:
         """Begin with the first."""

@@ -21,16 +21,16 @@ from engine.sources.git_export import export_commit
 FOLDER: Final = "trees"
 """Where the folders of commits are, in the state folder."""
 ASK_SECONDS: Final = 10.0
-"""How long the answer holds that a commit is not here."""
+"""How long a commit that was not found is not looked for again."""
 KEPT: Final = 3
-"""How many folders of commits are kept that no run needs: they are probably needed again."""
+"""How many folders of commits that no run needs are kept: they will probably be needed again."""
 
 
 class Trees:
     """Finds the files of runs; makes folders of commits and deletes them."""
 
     def __init__(self, config: EngineConfig, clock: Clock, revision_of: Callable[[int], str]) -> None:
-        """`revision_of` returns the commit of a generation by number; '' when it was applied from none."""
+        """`revision_of` returns the commit of a generation; '' if it was not applied from a commit."""
         self._config = config
         self._clock = clock
         self._revision_of = revision_of
@@ -54,7 +54,7 @@ class Trees:
         return replace(self._config, main_file=self._tree(revision) / self._inner())
 
     def sweep(self, needed: Iterable[Run]) -> None:
-        """Delete folders of commits that no run needs, but for the newest."""
+        """Delete the folders of commits that no run needs, except the newest."""
         revisions = {self._revision(run) for run in needed}
         with self._lock:
             trees = sorted(self._folder.glob("*"), key=lambda one: one.stat().st_mtime, reverse=True)
@@ -104,7 +104,7 @@ class Trees:
         return True
 
     def _is_in_repository(self) -> bool:
-        """Without a repository, nobody knows which commit the files are from."""
+        """Whether there is a repository; without one, it is unknown which commit the files are from."""
         try:
             top_of(self._base)
         except RevisionError:

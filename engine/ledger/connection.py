@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Final, TypeVar
 
+from engine.core.errors import SupersededError
 from engine.core.records import Unreadable
 from engine.ledger.cells import INSTANT
 from engine.ledger.record_rows import TABLE_OF
@@ -71,6 +72,17 @@ class Connection(ABC):
         write in.
         """
         assert self._writer == threading.get_ident(), f"{name} outside a transaction"
+
+    def refuse_when_superseded(self, shown: object) -> None:
+        """The fence: an engine that was suspended while another took over must not write again."""
+        if self.epoch is None:
+            return
+        row = self.row("session.newest_epoch")
+        newest = None if row is None else row[0]
+        if newest != self.epoch:
+            raise SupersededError(
+                f"a newer engine (epoch {newest}) has taken {shown}; this one (epoch {self.epoch}) stops"
+            )
 
     def row(self, name: str, values: Values | None = None) -> Row | None:
         """The first row of a query by name."""

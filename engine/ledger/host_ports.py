@@ -1,4 +1,4 @@
-"""What hosts on one ledger know of each other. Only a ledger in a server has these ports.
+"""What the hosts on one ledger know about each other. Only a ledger in a server has these ports.
 
 The ledger's clock is the only one that counts. Each method is one statement of its own, guarded by what it
 expects to find, so it may be repeated, and none waits for the writer of the ledger.
@@ -15,13 +15,13 @@ from engine.ports import Pieces
 from jobfile.model.namedtuple import NamedTuple
 
 LEADER: Final = "leader"
-"""The name by which the engine that leads listens to hints."""
+"""The name for hints to the engine that leads."""
 HIDDEN: Final = "***"
 """What is shown in place of a password."""
 
 
 class Place(NamedTuple):
-    """A schema beside the ledger: how to connect to it, and what nobody may see of that."""
+    """A schema beside the ledger: how to connect to it, and the password, which must never be shown."""
 
     conninfo: str
     password: str
@@ -52,7 +52,7 @@ class Leadership(Protocol):
 
 
 class Hosts(Protocol):
-    """The hosts, as each says of itself."""
+    """The rows of the hosts; each host writes its own."""
 
     def appear(self, host: Host) -> bool:
         """Note a host that takes attempts from now on; whether it is draining."""
@@ -63,7 +63,7 @@ class Hosts(Protocol):
         ...
 
     def leave(self, host: str, process: str) -> None:
-        """Note that it takes nothing any more."""
+        """Note that a host takes nothing more."""
         ...
 
     def all(self) -> Sequence[Host]:
@@ -71,7 +71,7 @@ class Hosts(Protocol):
         ...
 
     def drain(self, name: str, *, is_draining: bool) -> bool:
-        """Let a host take nothing new, or take work again; whether there is one of that name."""
+        """Stop giving a host new work, or give it work again; whether there is a host of that name."""
         ...
 
     def forget(self, *, after: timedelta) -> int:
@@ -79,8 +79,8 @@ class Hosts(Protocol):
         ...
 
     def forget_members(self, *, after: timedelta) -> int:
-        """Delete hosts that a cluster has started for one attempt each: those that have ended, or are silent
-        for this long, and have nothing.
+        """Delete hosts that a cluster has started for one attempt each: those that have ended, or have been
+        silent for this long, and have nothing.
         """
         ...
 
@@ -105,13 +105,13 @@ class Deliveries(Protocol):
         ...
 
     def withdraw(self, attempt: AttemptKey, outcome: Outcome) -> bool:
-        """End an attempt that no host has taken; whether that was so."""
+        """End an attempt that no host has taken; False if a host has it, or it is over."""
         ...
 
     def silent(self, *, grace: timedelta, heard: timedelta) -> Sequence[Delivery]:
-        """Attempts whose lease has been over for `grace`, of those whose renewal would have been heard.
+        """Attempts whose lease has been over for `grace`, if a renewal could have reached the ledger.
 
-        `heard` is how long the caller has been connected without a break.
+        `heard` is how long the caller has been connected without a break; longer leases are left out.
         """
         ...
 
@@ -120,11 +120,11 @@ class Deliveries(Protocol):
         ...
 
     def untaken(self, *, patience: timedelta) -> Sequence[Delivery]:
-        """Offers that wait for longer than they should; each is returned again and again."""
+        """Offers that have waited for too long; each is returned again later if it still waits."""
         ...
 
     def forget(self, *, after: timedelta, limit: int) -> int:
-        """Delete what is over and whose run is deleted."""
+        """Delete deliveries that are over and whose run is deleted."""
         ...
 
 
@@ -152,33 +152,33 @@ class Holding(Protocol):
         ...
 
     def give_back(self, attempt: AttemptKey, *, host: str) -> bool:
-        """Offer an attempt again of which it is proven that it was not executed here."""
+        """Offer an attempt again that is proven not to have been executed here."""
         ...
 
     def report(self, attempt: AttemptKey, outcome: Outcome, *, host: str) -> bool:
-        """Record the end of an attempt; False when it was taken for lost before: then it is a late end."""
+        """Record the end of an attempt; False if it was recorded as lost before: then this is a late end."""
         ...
 
 
 class Outputs(Pieces, Protocol):
-    """What attempts wrote and kept, for all hosts: in pieces. They are deleted together with their run."""
+    """The output and artifacts of attempts, in pieces, for all hosts. They are deleted with their run."""
 
     limits: CopyLimits
-    """Which artifacts have room."""
+    """Which artifacts are small enough to be stored."""
 
     def append(self, pieces: Sequence[Piece], *, host: str) -> None:
-        """Store pieces of attempts that this host has or had. One that is there stays, or grows.
+        """Store pieces of attempts that this host has or had. Only a longer piece replaces a stored one.
 
-        What belongs to another host or to no run is ignored.
+        Pieces of other hosts' attempts, and of deleted runs, are ignored.
         """
         ...
 
     def sent(self, attempt: AttemptKey, *, copy: int) -> Whereabouts:
-        """How far an output or a copy is there."""
+        """How much of an output or a copy is stored."""
         ...
 
-    def drop_passed(self, attempt: AttemptKey, *, first: int, before: int) -> None:
-        """Delete pieces of an output, from the one numbered `first`: its host has dropped that part."""
+    def drop_passed(self, attempt: AttemptKey, *, first: int, before: int, host: str) -> None:
+        """Delete pieces of an output of this host, from the one numbered `first`: it dropped that part."""
         ...
 
     def drop(self, run_id: str, *, logs: bool) -> int:
@@ -191,22 +191,22 @@ class Outputs(Pieces, Protocol):
 
 
 class Hints(Protocol):
-    """Hints that something has changed. They may get lost: each loop also looks by itself."""
+    """Hints that something has changed. They may get lost, so each loop also looks without a hint."""
 
     def ring(self, who: str) -> None:
         """Tell a host, by its id, or LEADER to look now."""
         ...
 
     def listen(self, heard: Callable[[str], None], *, is_over: Callable[[], bool]) -> None:
-        """Call `heard` with each name that was rung, until `is_over`."""
+        """Call `heard` with the name in each hint, until `is_over`."""
         ...
 
 
 class HostsView(Protocol):
-    """What commands and pages read of hosts, with no right to write."""
+    """What commands and pages read about hosts; it needs no right to write."""
 
     def are_sharing(self) -> bool:
-        """Whether hosts execute the attempts of this ledger; one engine may have it for itself."""
+        """Whether hosts share this ledger; otherwise one engine uses it alone."""
         ...
 
     def leader(self) -> Leader | None:
@@ -251,12 +251,13 @@ class SharedLedger(Protocol):
     def place_for(self, name: str, *, table: str, make: Callable[[], str]) -> Place:
         """A schema of its own, beside the ledger, for the tables of another project.
 
-        If `table` is not in it, the statements of `make` are run.
+        If `table` is not in it, the statements of `make` are run. Raises PlaceMissingError if there is no
+        such schema and this user may not make it.
         """
         ...
 
     def refuse_other_version(self) -> None:
-        """Raise StoreRefusedError when the ledger is not of this program's version, or not any more."""
+        """Raise StoreRefusedError if the ledger's tables are not, or no longer, of this program's version."""
         ...
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""What attempts wrote and kept, in an object store: the one door to obstore."""
+"""The output and artifacts of attempts in an object store; the only module that imports obstore."""
 
 import zlib
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ from engine.core.lifecycle import AttemptKey
 from engine.core.pieces import LOG, PIECE_BYTES, CopyLimits, Piece, Whereabouts
 
 LIMITS: Final = CopyLimits(copy_bytes=2**30, copies_bytes=2**30, piece_bytes=8 * 2**20)
-"""Of artifacts: as large as a supervisor copies them, in few objects."""
+"""The limits of artifacts: as large as a supervisor copies them, in few objects."""
 LEVEL: Final = 1
 AT_ONCE: Final = 8
 """How many objects are written at the same time."""
@@ -37,7 +37,7 @@ class ObjectOutputs:
     limits = LIMITS
 
     def __init__(self, url: str) -> None:
-        """Name the store. What it needs besides, it takes from the environment, as its own tools do."""
+        """Name the store. Its other settings come from the environment, as they do for its own tools."""
         self._url = url
         self._seen: dict[str, object] = {}
         """The version of the last piece that was read of each output, which may grow."""
@@ -81,7 +81,7 @@ class ObjectOutputs:
             # An object says how large it is when compressed; but all pieces except the last have one size.
             return (len(found) - 1) * PIECE_BYTES + len(self._content(found[-1])) if found else 0
 
-    def drop_passed(self, attempt: AttemptKey, *, first: int, before: int) -> None:
+    def drop_passed(self, attempt: AttemptKey, *, first: int, before: int, host: str) -> None:  # noqa: ARG002  as above
         with self._explaining_errors():
             self._delete([one for one in self._listed(_folder(attempt, LOG)) if first <= _seq(one) < before])
 
@@ -104,7 +104,7 @@ class ObjectOutputs:
         return sorted(found, key=lambda one: str(one["path"]))
 
     def _content(self, one: "ObjectMeta") -> bytes:
-        """The content of a piece; empty if it is gone, or no host has written it."""
+        """The content of a piece; empty if it is gone or damaged."""
         try:
             packed = bytes(obstore.get(self._store, one["path"]).bytes())
             return zlib.decompressobj().decompress(packed, LIMITS.piece_bytes)

@@ -57,7 +57,7 @@ def open_current(url: str) -> "Store":
 
 
 def open_shared(url: str) -> "SharedLedger":
-    """Open what the hosts on a ledger know of each other. Raises JobfileError for a file: it has one host."""
+    """Open the ports of a ledger that hosts share. Raises JobfileError for a file, which has one host."""
     if not _is_postgres(url):
         raise JobfileError(
             "the ledger is a file, which belongs to one host; use one in PostgreSQL for several:  --store URL"
@@ -148,6 +148,12 @@ def open_copyable(url: str) -> "Copyable":
     from engine.ledger.sqlite.copying import SqliteCopyable  # noqa: PLC0415  start-up time: `migrate` only
 
     return SqliteCopyable(path)
+
+
+def roles_text() -> str:
+    """The statements that make the roles of a ledger in PostgreSQL, and give them their rights."""
+    folder = Path(__file__).parent / "postgres"
+    return "".join((folder / name).read_text("utf-8") for name in ("roles.sql", "rights.sql"))
 
 
 def file_of(url: str) -> Path | None:

@@ -24,7 +24,7 @@ def outcome_to_text(outcome: Outcome) -> str:
 
 
 def outcome_from_text(text: str) -> Outcome:
-    """Read an outcome. Raises ValueError, KeyError or TypeError for a text that is none."""
+    """Read an outcome. Raises ValueError, KeyError or TypeError for any other text."""
     values: dict[str, Any] = json.loads(text)
     kind = KINDS[values.pop("kind")]
     for name in _INSTANTS:

@@ -1,4 +1,4 @@
-"""Outputs of which some are in the ledger and some in an object store, which may be out of reach."""
+"""Outputs that are in the ledger, or in an object store, which may be out of reach."""
 
 from collections.abc import Sequence
 from typing import NoReturn
@@ -31,8 +31,8 @@ class PlacedOutputs:
     def stored_bytes(self, attempt: AttemptKey) -> int:
         return self._table.stored_bytes(attempt) or self._objects.stored_bytes(attempt)
 
-    def drop_passed(self, attempt: AttemptKey, *, first: int, before: int) -> None:
-        self._objects.drop_passed(attempt, first=first, before=before)
+    def drop_passed(self, attempt: AttemptKey, *, first: int, before: int, host: str) -> None:
+        self._objects.drop_passed(attempt, first=first, before=before, host=host)
 
     def drop(self, run_id: str, *, logs: bool) -> int:
         return self._table.drop(run_id, logs=logs) + self._objects.drop(run_id, logs=logs)
@@ -62,7 +62,7 @@ class UnreachableOutputs:
     def stored_bytes(self, attempt: AttemptKey) -> int:  # noqa: ARG002  as above
         self._refuse()
 
-    def drop_passed(self, attempt: AttemptKey, *, first: int, before: int) -> None:  # noqa: ARG002  as above
+    def drop_passed(self, attempt: AttemptKey, *, first: int, before: int, host: str) -> None:  # noqa: ARG002  as above
         self._refuse()
 
     def drop(self, run_id: str, *, logs: bool) -> int:  # noqa: ARG002  as above

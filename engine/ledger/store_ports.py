@@ -474,7 +474,7 @@ class Sessions(Transactions, Protocol):
         ...
 
     def close_session(self, *, epoch: int, now: datetime, boot_seconds: float | None, reason: str) -> None:
-        """Note that the engine ended in order, and both clocks; `boot_seconds` is None for a clock not
+        """Note that the engine ended normally, and both clocks; `boot_seconds` is None for a clock not
         believed.
         """
         ...

@@ -1,4 +1,4 @@
-"""A host for one attempt: it takes this one or none, executes it, reports its end, and is gone."""
+"""A host for one attempt: it takes this attempt or none, executes it, reports its end, and ends itself."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -17,16 +17,16 @@ from engine.service.hosting import HostService
 from jobfile.model.namedtuple import NamedTuple
 
 LOOK_SECONDS: Final = 0.2
-"""How often it is checked whether this host shall end its job."""
+"""How often this host checks whether it should end its job."""
 
 
 class Taken(Enum):
-    """What has become of the attempt."""
+    """What happened to the attempt."""
 
     ENDED = auto()
     """It was executed here, or its end here is known."""
     ELSEWHERE = auto()
-    """Another host has it, or it is over: nothing was to be done."""
+    """Another host has it, or it is over: there was nothing to do."""
     UNKNOWN = auto()
     """The ledger has never offered it."""
     LEFT = auto()
@@ -42,7 +42,7 @@ class End(NamedTuple):
 
 
 class OneOffer:
-    """Implements `Bringer`: it brings one attempt, once."""
+    """Implements `Bringer`: brings one attempt, once."""
 
     def __init__(self, attempt: AttemptKey) -> None:
         """Not brought yet."""
@@ -76,9 +76,9 @@ def execute_one(
     outputs: str,
     shall_stop: Callable[[], bool],
 ) -> End:
-    """Execute an attempt here, if it is to be had. Once `shall_stop`, its job is ended as by a cancel."""
+    """Execute an attempt here, if it can be taken. When `shall_stop` is true, its job is cancelled."""
     brought, ended = OneOffer(attempt), threading.Event()
-    with closing(open_shared(config.ledger_url)) as shared:  # first: it does not wait for tables
+    with closing(open_shared(config.ledger_url)) as shared:  # first, as it fails at once without tables
         service = HostService(
             config,
             journal,
@@ -108,7 +108,7 @@ def _wait(
     ended: threading.Event,
     shall_stop: Callable[[], bool],
 ) -> None:
-    """Wait until this host is done, and stop its job when that is asked."""
+    """Wait until this host is done; stop its job when `shall_stop` is true."""
     is_stopping = False
     while not ended.wait(LOOK_SECONDS):
         if shall_stop():
@@ -119,8 +119,8 @@ def _wait(
 
 
 def _has(shared: SharedLedger, attempt: AttemptKey, service: HostService) -> bool:
-    """Whether the ledger says that this host has the attempt, perhaps in an answer that was lost: then the
-    next renewal gives it back, or adopts it.
+    """Whether the ledger says that this host has the attempt. If the answer that gave it was lost, the next
+    renewal adopts it or gives it back.
     """
     try:
         found = _found(shared, attempt)

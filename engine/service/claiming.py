@@ -40,7 +40,7 @@ class Claim:
             self._store.past.note(HOME, self._mine.to_text())
 
     def check(self, epoch: int, *, now: datetime) -> None:
-        """Check that the claim holds now that a session is open: what is left of others started before it.
+        """Check that the claim holds, now that a session is open and no earlier session can start anything.
 
         Raises EngineRunningError when it does not; then the session is over.
         """
@@ -57,7 +57,7 @@ class Claim:
         if is_lost:
             raise self._refusal(found, "was started at the same time")
         if is_needed:
-            raise self._refusal(self._before, "has jobs that run")
+            raise self._refusal(self._before, "has running jobs")
         if self._mine != OF_HOSTS:
             keep_home(self._config, self._mine)
 
@@ -66,7 +66,7 @@ class Claim:
         return self._before is not None and self._mine is not None and self._before.id != self._mine.id
 
     def _reason_against(self, now: datetime) -> str:
-        """What another engine still needs the ledger for, as the end of a sentence."""
+        """Why another engine still needs the ledger, as the end of a sentence."""
         if self._mine == OF_HOSTS and not self._is_taken_over:
             return ""  # whichever engine leads, the hosts are the same
         session = self._store.last_session()
@@ -74,17 +74,17 @@ class Claim:
         if session is not None and is_open and session.boot_id != self._boot_id:
             silence = abs(now - session.last_seen_at)
             if silence < SILENT:
-                return f"gave a sign {round(silence.total_seconds())} s ago"
+                return f"had a heartbeat {round(silence.total_seconds())} s ago"
         if not self._is_taken_over:
             return ""
         if self._store.live_attempts():
-            return "has jobs that run"
-        return "did not end in order, and may have jobs that run" if is_open else ""
+            return "has running jobs"
+        return "did not end normally, and may have running jobs" if is_open else ""
 
     def _refusal(self, other: Home | None, reason: str) -> EngineRunningError:
         where = "another state folder" if other is None else other.where
         return EngineRunningError(
-            f"the ledger {self._config.ledger_name} is that of the engine of {where}, which {reason}. "
-            "Start it there, or end it there in order, and wait for its jobs; or start "
+            f"the ledger {self._config.ledger_name} belongs to the engine of {where}, which {reason}. "
+            "Start that engine there, or stop it there, and wait for its jobs; or start "
             "each host with --role, to share the ledger"
         )

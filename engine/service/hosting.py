@@ -1,12 +1,11 @@
-"""A host that executes attempts: its lock, its launcher, its threads, and what brings it offers."""
+"""A host that executes attempts: its lock, its launcher, its threads, and its carrier."""
 
 import threading
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, TypeVar
 
 from engine.config import EngineConfig
-from engine.core.errors import JobfileError, NothingRecordedError, StoreRefusedError
+from engine.core.errors import JobfileError, NothingRecordedError, PlaceMissingError, StoreRefusedError
 from engine.core.events import HostStarted, HostStopped, LoopFailed
 from engine.core.hosts import Host, member, queues_of
 from engine.core.lifecycle import AttemptKey
@@ -27,14 +26,13 @@ from engine.hosts.outputs import OutputSender
 from engine.hosts.shared_clock import SharedClock
 from engine.ledger.host_ports import LEADER, OUTPUTS, SharedLedger
 from engine.ledger.opening import open_current, open_objects, open_shared, open_view
-from engine.ledger.store_ports import Store
 from engine.ports import Clock, Journal
 from engine.service.threads import Threads
 from jobfile import __version__
 
 RETRY_SECONDS: Final = 2.0
-"""How long to wait before a carrier, or a listener, that failed is started again."""
-NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
+"""How long to wait before a failed carrier or listener is started again."""
+Made = TypeVar("Made")
 
 
 class HostService:
@@ -73,7 +71,7 @@ class HostService:
         self._launcher.start()
         allow_many_files()
         reap_orphans(is_own=self._launcher.is_launcher)
-        self._store = _when_made(config.ledger_url, ended)
+        self._store = _when_made(lambda: open_current(config.ledger_url), ended)
         self._view = open_view(config.ledger_url)
         self._shared = open_shared(config.ledger_url)
         self._renewals = open_shared(config.ledger_url)
@@ -81,7 +79,7 @@ class HostService:
         if outputs:
             self._place_outputs(outputs)
         self._clock = SharedClock(clock, self._renewals.hosts.now)
-        self._carrier = bring(self._shared)
+        self._carrier = _when_made(lambda: bring(self._shared), ended)
         identity = host_id(config.state_dir)
         self.me: Final = _host(member(name, identity) if is_for_one else identity, name, labels, slots)
         self._sender = self._make_sender(clock)
@@ -105,7 +103,7 @@ class HostService:
         return self.threads.trouble
 
     def stop_jobs(self) -> None:
-        """Take nothing more, and end what runs here; wait for that with `is_idle`."""
+        """Take nothing more, and end what runs here; `is_idle` says when that is done."""
         self._hosting.stop_jobs()
         self.threads.wake("host")
 
@@ -116,7 +114,7 @@ class HostService:
 
     @property
     def hindrance(self) -> str:
-        """Why this host takes nothing, or what it lacks for a run; '' for neither."""
+        """Why this host takes nothing, or which files of a run it lacks; '' if neither is so."""
         return self._hosting.hindrance
 
     def start(self) -> None:
@@ -189,7 +187,7 @@ class HostService:
         return self._hosting.sweep()
 
     def _take_hint(self, line: str) -> None:
-        """A line of the pipe: an attempt has ended, or a command here has changed the ledger."""
+        """Handle a line of the pipe: an attempt has ended, or a command here has changed the ledger."""
         if "-" not in line:
             self._shared.hints.ring(LEADER)
 
@@ -223,7 +221,7 @@ class HostService:
 
 
 def begin_beside(name: str, act: Callable[[], None], *, journal: Journal, ended: threading.Event) -> None:
-    """Do something again and again in a thread that may block for as long as it likes."""
+    """Repeat something in a thread of its own, which may block without end."""
 
     def repeat() -> None:
         told = ""
@@ -231,7 +229,7 @@ def begin_beside(name: str, act: Callable[[], None], *, journal: Journal, ended:
             try:
                 act()
                 told = ""
-            except Exception as error:  # noqa: BLE001  the process must outlive what it is built on
+            except Exception as error:  # noqa: BLE001  a failing library must not end the process
                 is_ours = isinstance(error, JobfileError)
                 trouble = str(error) if is_ours else f"{type(error).__name__}: {error} (a bug in jobfile)"
                 if trouble != told:  # once, not at each repetition
@@ -242,12 +240,12 @@ def begin_beside(name: str, act: Callable[[], None], *, journal: Journal, ended:
     threading.Thread(target=repeat, name=name, daemon=True).start()
 
 
-def _when_made(url: str, ended: threading.Event) -> Store:
-    """The ledger, when a scheduler has made its tables."""
+def _when_made(use: Callable[[], Made], ended: threading.Event) -> Made:
+    """What hosts use, when a scheduler has made its tables."""
     while True:
         try:
-            return open_current(url)
-        except NothingRecordedError:
+            return use()
+        except (NothingRecordedError, PlaceMissingError):
             if ended.wait(RETRY_SECONDS):
                 raise
 
@@ -261,12 +259,4 @@ def _host(identity: str, name: str, labels: Sequence[str], slots: int) -> Host:
         version=__version__,
         labels=tuple(sorted({*labels})),
         slots=slots,
-        is_draining=False,
-        seen_at=NEVER,
-        ended_at=None,
-        skew=timedelta(),
-        free_bytes=0,
-        trouble="",
-        held=0,
-        silence=timedelta(),
     )

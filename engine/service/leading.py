@@ -1,4 +1,4 @@
-"""Waits for the lead of a ledger, then runs an engine whose attempts other hosts execute."""
+"""Waits for the lead of a ledger, then runs an engine whose attempts are executed by hosts."""
 
 import os
 import threading
@@ -37,7 +37,7 @@ CLOCK_SECONDS: Final = 2.0
 
 
 def leader_config(config: EngineConfig) -> EngineConfig:
-    """The settings of an engine that may lead: beside those of the host that executes, in its own folder.
+    """The settings of an engine that may lead: its folder is inside the state folder of the host.
 
     It needs no free space, because nothing is executed there: a full disk here must not stop other hosts.
     """
@@ -130,7 +130,7 @@ class LeaderService:
         return standing
 
     def _speak_for_cluster(self, shared: SharedLedger) -> None:
-        """Have the cluster of this engine, if it has one, start hosts for what is offered."""
+        """If this engine has a cluster, let it start hosts for what is offered."""
         if self._cluster is None:
             return
         assert self.engine is not None

@@ -51,7 +51,7 @@ class Threads:
         bell: Bell | None = None,
         retry: float = RETRY_SECONDS,
     ) -> None:
-        """Add a loop. After `retry` seconds, it does again what failed."""
+        """Add a loop; a failed turn is repeated after `retry` seconds."""
         self._loops[name] = Loop(
             name,
             tick,

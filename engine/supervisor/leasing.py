@@ -1,4 +1,4 @@
-"""The lease of an attempt: how long it may run on this host without a sign of the ledger.
+"""The lease of an attempt: how long it may run on this host without a renewal from the ledger.
 
 Its engine asks the ledger again and again, and after each answer moves the end of the lease. When the ledger
 cannot be reached, another host may start the job's next attempt; by then this one must be over. The engine
@@ -33,8 +33,8 @@ _libc = ctypes.CDLL(None)
 
 
 def is_too_late(order: dict[str, Any]) -> bool:
-    """Whether an order is old. Asked with the lock held: so an attempt of which there was no trace after that
-    time will not be executed.
+    """Whether an order is too old. This is checked while the lock is held, so an attempt that has left no
+    evidence by then is never executed by an old order.
     """
     return order["lease"] is not None and bool(boot_seconds() > order["lease"][2])
 

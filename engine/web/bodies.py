@@ -108,7 +108,7 @@ def _check_depth(value: object) -> None:
             elif isinstance(one, list):
                 inside += one
             elif isinstance(one, str) and ("\0" in one or any("\ud800" <= char <= "\udfff" for char in one)):
-                raise RefusedError(HTTPStatus.BAD_REQUEST, "a text has a character that is none")
+                raise RefusedError(HTTPStatus.BAD_REQUEST, "a text has a character that is not valid")
         level = inside
 
 

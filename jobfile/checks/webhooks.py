@@ -91,7 +91,7 @@ def _no_place(setting: Setting, trouble: str, help_: str) -> Diagnostic:
     return finding(
         setting,
         "JF217",
-        f"`{setting.text[:60]}` is no place of this value in a call",
+        f"`{setting.text[:60]}` cannot be the place of this value in a call",
         label=trouble,
         help=(help_,),
     )

@@ -8,6 +8,8 @@ GIVEN: Final = ("SHELL",)
 """Variables that every process has, and that a file may replace."""
 SET_FOR_EACH_RUN: Final = ("TZ", "TMPDIR")
 """Variables that jobfile sets for each run; a job's `env` can replace them."""
+FENCE: Final = "JOBFILE_FENCE"
+"""A number that grows from attempt to attempt, for what a job changes elsewhere; set on several hosts."""
 ABOUT_THE_RUN: Final = (
     "JOBFILE_RUN_ID",
     "JOBFILE_JOB",
@@ -22,6 +24,7 @@ ABOUT_THE_RUN: Final = (
     "JOBFILE_INTERVAL_START",
     "JOBFILE_INTERVAL_END",
     "JOBFILE_OUTPUT",
+    FENCE,
 )
 """Variables that describe the run to its process; a file cannot replace them."""
 RESERVED: Final = ("JF_", "JOBFILE_")

@@ -57,7 +57,7 @@ def is_pointer(place: str) -> bool:
 
 
 def place_trouble(place: str) -> str:
-    """Why a text is no place in a call; empty if it is one."""
+    """Why a text is not a place in a call; empty if it is one."""
     if len(place) > MAX_PLACE:
         return f"it has more than {MAX_PLACE} characters"
     if is_pointer(place):

@@ -8,6 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from engine.actions.prepare import prepare
+from engine.config import EngineConfig
+from engine.ports import LaunchOrder
+from jobfile.model.environment import FENCE
+from jobfile.model.jobs import ContainerSpec
+from tests.builders import NOON, a_job, a_run
 from tests.cli.conftest import Jobfile
 from tests.engine.containers import Docker, docker_in
 
@@ -47,6 +53,18 @@ def test_a_script_runs_inside_with_its_values_and_its_exit_code(
     assert said.out.splitlines()[:4] == ["b", "c-x", "y", folder]
     assert "none none" in said.out, "of the engine's own variables, only those that a job names"
     assert not any("several" in word for words in docker.calls() for word in words)
+
+
+def test_a_container_on_one_of_several_hosts_gets_the_number_of_its_delivery(
+    tmp_path: Path, docker: Docker
+) -> None:
+    assert docker.folder.is_dir(), "it is the one that is found"
+    spec = a_job(container=ContainerSpec(image="alpine"))
+    config = EngineConfig(main_file=tmp_path / "jobs.yaml", state_dir=tmp_path, environ=dict(os.environ))
+    order = prepare(a_run(spec), spec, config, now=NOON, last_success=None, fence=812)
+    assert isinstance(order, LaunchOrder), order
+    assert order.env[FENCE] == "812"
+    assert f"--env={FENCE}" in order.argv
 
 
 def test_a_secret_arrives_byte_for_byte(

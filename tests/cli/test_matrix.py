@@ -106,8 +106,8 @@ def test_the_run_of_a_combination_is_chosen_by_its_values_and_its_time(
     assert "no run of rebuild has these values; there are [index=a, region=ap]" in nowhere.err
     assert "has no axis `zone`" in jobfile("logs", "rebuild", "--matrix", "zone=x").err
     run = jobfile("runs", "rebuild", "--json").json["runs"][0]["id"]
-    assert "a RUN is one already" in jobfile("logs", run, "--matrix", "region=us").err
-    assert "--since is about several runs" in jobfile("logs", "rebuild", "--since", "1d", "--at", "1d").err
+    assert "choose a run of a JOB" in jobfile("logs", run, "--matrix", "region=us").err
+    assert "--since shows several runs" in jobfile("logs", "rebuild", "--since", "1d", "--at", "1d").err
     assert jobfile("outputs", "rebuild", *one).code == 0
     assert jobfile("artifacts", "rebuild", *one).code == 0
 

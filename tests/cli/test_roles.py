@@ -30,7 +30,7 @@ def test_roles_need_a_ledger_in_a_server_and_what_is_about_a_host_needs_a_role(
     assert "add --role" in jobfile("up", "--outputs", "file:///srv/outputs").err
     outputs = ("up", "--role", "worker", *store, "--outputs")
     for url in ("ftp://there/place", "s3:place", "file://place", "s3://"):
-        assert "is not one of an object store; expected s3://BUCKET/PREFIX" in jobfile(*outputs, url).err
+        assert "is not the URL of an object store; expected s3://BUCKET/PREFIX" in jobfile(*outputs, url).err
     for url in ("s3://key:pa55word@place/outputs", "gs://place/outputs?password=pa55word"):
         said = jobfile(*outputs, url)
         assert "has a password or options" in said.err

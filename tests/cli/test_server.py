@@ -196,12 +196,12 @@ def test_without_an_engine_a_server_ends_a_run_and_says_what_waits(
 
 
 REFUSED = (
-    ("check", "`check` is about files of this machine; remove --server"),
+    ("check", "`check` works on files of this machine; remove --server"),
     ("apply", "`apply` works on the server's host only; run it there, or remove --server"),
     ("did good -f jobs.yaml", "-f, --state and --store name a place of this machine, and --server a server"),
     ("cancel --all --yes", "choosing several works on the server's host only"),
     ("next 10m", "an expression and its zone need no server; remove --server"),
-    ("run good --dry-run", "--dry-run and --no-strict-modes are about files"),
+    ("run good --dry-run", "--dry-run and --no-strict-modes need the files"),
     ("show good --set a=b", "--set and --graph work on the server's host only"),
     ("logs good --since 1d", "--since works on the server's host only"),
     ("retry good", "which run of good? Add --at TIME, or name a run:  jobfile runs good"),

@@ -105,6 +105,12 @@ def test_a_wrong_store_is_refused_before_anything_is_done(
     assert not (tmp_path / ".jobfile" / "ledger.db").exists()
 
 
+def test_a_port_in_the_url_of_a_store_is_no_password(jobfile: Jobfile) -> None:
+    refused = jobfile("status", "--store", "postgresql://127.0.0.1:1/x")
+    assert refused.code == 75
+    assert "cannot be reached" in refused.err
+
+
 def test_tokens_metrics_and_completion_know_a_ledger_in_a_server(
     shared: Jobfile, monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
@@ -205,14 +211,14 @@ def end(store: Store, epoch: int) -> None:
 def test_an_engine_with_another_state_folder_is_refused_until_the_first_has_ended(opened: Opened) -> None:
     epoch = begin(opened, "a")[1]
     with pytest.raises(
-        EngineRunningError, match=r"is that of the engine of .*/a, which did not end in order"
+        EngineRunningError, match=r"belongs to the engine of .*/a, which did not end normally"
     ):
         begin(opened, "b", now=NOON + MINUTE)
     again, later = begin(opened, "a", now=NOON + MINUTE)  # after a crash, its own folder may
     assert later == epoch + 1
     end(again, later)
     begin(opened, "b", now=NOON + MINUTE)
-    with pytest.raises(EngineRunningError, match="/b, which did not end in order"):
+    with pytest.raises(EngineRunningError, match="/b, which did not end normally"):
         begin(opened, "a", now=NOON + MINUTE)
 
 
@@ -223,7 +229,7 @@ def test_an_engine_with_another_state_folder_waits_for_the_jobs_of_the_first(ope
         store.add_run(a_run())
         assert store.start(a_run(), boot_id="boot", now=NOON)
     end(store, epoch)
-    with pytest.raises(EngineRunningError, match="/a, which has jobs that run"):
+    with pytest.raises(EngineRunningError, match="/a, which has running jobs"):
         begin(opened, "b")
     started = store.run(a_run().id)
     assert started is not None
@@ -260,9 +266,9 @@ def test_a_job_that_a_command_began_meanwhile_is_not_taken_over(opened: Opened) 
         store.add_run(a_run())
         assert store.start(a_run(), boot_id="boot", now=NOON)
     epoch = other.open_session(kind="engine", boot_id="boot", pid=1, version="1", now=NOON, boot_seconds=1.0)
-    with pytest.raises(EngineRunningError, match="/a, which has jobs that run"):
+    with pytest.raises(EngineRunningError, match="/a, which has running jobs"):
         claim.check(epoch, now=NOON)
-    with pytest.raises(EngineRunningError, match="/a, which has jobs that run"):
+    with pytest.raises(EngineRunningError, match="/a, which has running jobs"):
         begin(opened, "b")
 
 
@@ -271,7 +277,7 @@ def test_a_copy_of_a_state_folder_on_another_machine_is_refused_while_the_first_
 ) -> None:
     begin(opened, "a")
     copytree(tmp_path / "a", tmp_path / "copy")
-    with pytest.raises(EngineRunningError, match="/a, which gave a sign 10 s ago"):
+    with pytest.raises(EngineRunningError, match="/a, which had a heartbeat 10 s ago"):
         begin(opened, "copy", boot_id="other", now=NOON + timedelta(seconds=10))
     begin(opened, "copy", boot_id="other", now=NOON + MINUTE)
 

@@ -673,7 +673,7 @@ def hosts_leaderless(_patient: Patient) -> Iterable[Finding]:
     return check_fleet(fleet()._replace(leader=over, now=NOON + HOUR))
 
 
-@brings("hosts.silent", "the host a has given no sign for 1m, and holds 1 attempt (run 00000000)")
+@brings("hosts.silent", "the host a has had no heartbeat for 1m, and holds 1 attempt (run 00000000)")
 def hosts_silent(_patient: Patient) -> Iterable[Finding]:
     return check_fleet(fleet(silence=MINUTE))
 

@@ -1,4 +1,4 @@
-"""What needs a person: what `did` says is not well, and nothing else."""
+"""What needs attention: what `did` says is not well, and nothing else."""
 
 from datetime import date
 from pathlib import Path

@@ -31,14 +31,7 @@ def host(name: str = "a", **about: Any) -> Host:
         version="1",
         labels=(),
         slots=2,
-        is_draining=False,
         seen_at=NOON,
-        ended_at=None,
-        skew=timedelta(),
-        free_bytes=0,
-        trouble="",
-        held=0,
-        silence=timedelta(),
     )
     return known._replace(**about)
 

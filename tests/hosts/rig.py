@@ -99,7 +99,7 @@ class Rig:
         self._machine: subprocess.Popen[bytes] | None = None
         self._database: subprocess.Popen[bytes] | None = None
         self.server: Server | None = None
-        self.url = f"postgresql://jobfile@{SWITCH}/shop"
+        self.url = f"postgresql://jobfile@{SWITCH}/shop?sslmode=disable"  # a network inside this machine
         self.environ = {**os.environ, **SETTINGS, "JOBFILE_STORE": self.url}
         self.applied = 0
         self.hosts = {name: RigHost(self, name) for name in NAMES}

@@ -181,7 +181,7 @@ def test_a_pod_is_among_the_hosts_while_it_runs_and_a_second_one_of_its_job_does
     second = yard.api.start(pod.job)
     assert until(lambda: second.exit_code is not None and second.said(), "the second pod")
     assert second.exit_code == 0
-    assert f"nothing to do: {run}-1 is not to be had, {own[0]['name']} has it" in second.said()
+    assert f"nothing to do: {run}-1 cannot be taken, {own[0]['name']} has it" in second.said()
     (yard.folder / "go").touch()
     assert yard.over(run)["state"] == "succeeded"
     assert lines_of(yard.folder / "held") == ["begun", "ended"]

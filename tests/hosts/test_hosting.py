@@ -11,6 +11,7 @@ from engine.core.lifecycle import RunState
 from engine.ledger.host_ports import LEADER
 from engine.ledger.postgres.store import PostgresStore
 from engine.ports import Stop
+from jobfile.model.environment import FENCE
 from tests.acceptance.engines import until
 from tests.hosts.world import HostsWorld
 
@@ -38,6 +39,18 @@ def test_each_run_is_executed_by_one_host(tmp_path: Path) -> None:
     world.pass_time(seconds=2)
     assert {run.state for run in world.runs("once")} == {RunState.SUCCEEDED}
     world.check_once()
+
+
+def test_each_attempt_has_a_number_that_grows_for_what_it_changes_elsewhere(tmp_path: Path) -> None:
+    world = HostsWorld(tmp_path, JOBS)
+    for _ in range(3):
+        world.run_by_hand("once")
+        world.turn()
+    orders = [flight.order for host in world.hosts.values() for flight in host.launcher.flights.values()]
+    by_id = sorted((order.attempt_id, int(order.env[FENCE])) for order in orders)
+    fences = [fence for _, fence in by_id]
+    assert len(fences) == 3
+    assert fences == sorted({*fences}), "ids are in the order of time"
 
 
 def test_a_host_without_power_loses_its_runs_and_another_repeats_only_what_may_be_repeated(
@@ -232,3 +245,19 @@ def test_a_host_that_is_gone_and_deliveries_of_deleted_runs_are_forgotten(tmp_pa
     world.turn()
     assert [host.name for host in world.shared.hosts.all()] == ["a"]
     assert world.shared.deliveries.of_runs([run.id]) == []
+
+
+def test_a_host_does_not_execute_a_definition_that_was_altered_in_the_ledger(tmp_path: Path) -> None:
+    """Altered after the leader had read it: the host compares the text with its digest by itself."""
+    world = HostsWorld(tmp_path, JOBS, hosts=["a"])
+    world.hosts["a"].is_frozen = True
+    world.run_by_hand("once")
+    assert world.queue.waiting
+    world.db("update definition set spec = replace(spec, 'true', 'rm -rf /') where job = 'once'")
+    world.hosts["a"].is_frozen = False
+    world.pass_time(seconds=3)
+    assert world.executed == []
+    [run] = world.runs("once")
+    assert (run.state.value, run.reason) == ("failed", "start_error")
+    assert run.detail.startswith("its definition cannot be read: its text was altered after it was applied")
+    assert world.hosts["a"].hosting.running == 0

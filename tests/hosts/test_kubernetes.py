@@ -204,7 +204,7 @@ def test_settings_that_are_wrong_are_refused_in_words(api: Kubernetes, tmp_path:
     for name, value, said in (
         ("JOBFILE_KUBERNETES_SLOTS", "0", "expected a number from 1 to 10,000"),
         ("JOBFILE_KUBERNETES_SLOTS", "many", "expected a number"),
-        ("JOBFILE_KUBERNETES_NAMESPACE", "a/b", "is no namespace"),
+        ("JOBFILE_KUBERNETES_NAMESPACE", "a/b", "cannot be the name of a namespace"),
         ("JOBFILE_KUBERNETES_API", "http://localhost", "expected https://HOST:PORT"),
         ("JOBFILE_KUBERNETES_API", "", "is for a scheduler in a pod"),
         ("JOBFILE_KUBERNETES_POD", "", "needs the template of its pods"),

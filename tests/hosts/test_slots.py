@@ -1,7 +1,5 @@
 """Which attempts may be offered, given the hosts that are there."""
 
-from datetime import timedelta
-
 from engine.core.hosts import MOST_UNPLACED, Host, Slots
 from tests.builders import NOON
 
@@ -15,14 +13,7 @@ def a_host(name: str, *, slots: int, labels: tuple[str, ...] = (), held: int = 0
         version="1",
         labels=labels,
         slots=slots,
-        is_draining=False,
-        seen_at=NOON,
-        ended_at=None,
-        skew=timedelta(),
-        free_bytes=0,
-        trouble="",
         held=held,
-        silence=timedelta(),
     )
 
 

@@ -167,14 +167,7 @@ class FakeHost:
             version="1",
             labels=self.labels,
             slots=self.slots,
-            is_draining=False,
             seen_at=NOON,
-            ended_at=None,
-            skew=timedelta(),
-            free_bytes=0,
-            trouble="",
-            held=0,
-            silence=timedelta(),
         )
         self.config = replace(world.config, state_dir=state_dir, max_running=self.slots, min_free_bytes=0)
         config = self.config

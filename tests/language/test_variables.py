@@ -11,7 +11,7 @@ from engine.config import EngineConfig
 from engine.ports import LaunchOrder
 from jobfile.diagnostics.diagnostic import Diagnostic
 from jobfile.fixing.edits import apply_fixes
-from jobfile.model.environment import ABOUT_THE_RUN, GIVEN, PASSED_ON, SET_FOR_EACH_RUN
+from jobfile.model.environment import ABOUT_THE_RUN, FENCE, GIVEN, PASSED_ON, SET_FOR_EACH_RUN
 from jobfile.pipeline import check_files
 from tests.builders import NOON, a_job, a_run
 from tests.together import together
@@ -168,6 +168,11 @@ def test_what_is_listed_here_is_what_a_process_has() -> None:
     assert isinstance(order, LaunchOrder)
     assert order.env.keys() <= {*PASSED_ON, *GIVEN, *SET_FOR_EACH_RUN, *ABOUT_THE_RUN}
     assert order.env.keys() >= {*PASSED_ON, *GIVEN, *SET_FOR_EACH_RUN}
+
+
+def test_each_variable_of_a_run_is_known_to_a_script() -> None:
+    assert not unknown("; ".join(f'echo "${name}"' for name in ABOUT_THE_RUN))
+    assert FENCE in ABOUT_THE_RUN
 
 
 @together(

@@ -18,7 +18,8 @@ from engine.core.lifecycle import TriggerKind
 from engine.ledger import opening
 from engine.ledger.opening import examine_ledger
 from engine.ledger.postgres.address import address_of
-from engine.ledger.postgres.migrate import known_version
+from engine.ledger.postgres.connection import PostgresConnection
+from engine.ledger.postgres.migrate import MIGRATIONS, known_version
 from engine.ledger.postgres.store import PostgresStore, PostgresView
 from engine.ledger.store_ports import Store
 from tests.builders import MINUTE, NOON, a_job, a_run, compiled
@@ -286,4 +287,23 @@ def test_every_door_opens_a_ledger_by_its_url(place: str) -> None:
     assert (examined.damage, examined.foreign) == ((), ())
     assert examined.version == examined.known_version == known_version()
     submitting.close()
+    store.close()
+
+
+def test_a_ledger_of_an_earlier_version_gets_the_newer_tables_and_keeps_its_hosts(place: str) -> None:
+    connection = PostgresConnection(address_of(place))
+    with connection.transaction():
+        for step in sorted(MIGRATIONS.glob("*.sql"))[:2]:
+            connection.script(step.read_text())
+        connection.run("insert into meta (key, value) values ('version', '2')")
+        connection.run(
+            "insert into host (id, name, process, boot_id, version, labels, slots, seen_at) "
+            "values ('id', 'bergen', 'p', 'b', '1', '[]', 2, 0)"
+        )
+    connection.close()
+    with pytest.raises(StoreRefusedError, match="written by an older jobfile"):
+        PostgresView.open(address_of(place))
+    store = PostgresStore.open(address_of(place))
+    assert [(one.name, one.slots) for one in store.hosts.all()] == [("bergen", 2)]
+    assert store._db.run("select role from host")[0][0] == "", "it belongs to the user who is it next"
     store.close()

@@ -140,7 +140,7 @@ def test_who_needs_to_act_is_told_in_the_words_of_did_with_a_link(web: Web) -> N
         assert "need a person" not in html
     assert line in unescape(text_of(web, "/"))
     assert 'href="/jobs/good">good' not in text_of(web, "/")
-    assert "1 needs a person" in text_of(web, "/board") or "nothing starts" in text_of(web, "/board")
+    assert "1 needs attention" in text_of(web, "/board") or "nothing starts" in text_of(web, "/board")
 
 
 def test_a_rejected_file_and_hostile_words_in_it_are_shown_as_text(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ _ID = regex(f"[0-9a-f]{{{ID_DIGITS}}}")
     help="With --step: the number of the item of its `for_each` [default: it has none].",
 )
 @click.option(
-    "--name", "host_name", default="", metavar="NAME", help="The name of this host [default: its own]."
+    "--name", "host_name", default="", metavar="NAME", help="The name of this host [default: its hostname]."
 )
 @click.option(
     "--json", "form", flag_value="json", default="text", help="Print events as JSON, one object on each line."
@@ -59,9 +59,9 @@ def command(
 ) -> int:
     """Execute one attempt that the leader has offered, report its end, and exit with its exit code.
 
-    RUN is the whole id of a run. The ledger decides: if a host has the attempt, or it is over, nothing is
-    done. So it may be started twice. At SIGTERM the job is stopped, and its end is reported. A cluster starts
-    this for each attempt: see  jobfile export kubernetes.
+    RUN is the whole id of a run. If a host has the attempt, or the attempt is over, nothing is done: so this
+    command may be started twice. At SIGTERM the job is stopped, and its end is reported. A cluster starts
+    this command for each attempt: see  jobfile export kubernetes.
     """
     if _ID.fullmatch(run) is None:
         raise WrongUsageError(f"RUN is the whole id of a run, {ID_DIGITS} digits; see  jobfile runs --json")
@@ -94,13 +94,13 @@ def command(
 
 
 def _told(attempt: AttemptKey, end: End) -> int:
-    """Say what has become of the attempt; the exit code."""
+    """Say how the attempt ended; the exit code."""
     match end.taken:
         case Taken.ENDED:
             assert end.outcome is not None
             return _code(end.outcome)
         case Taken.ELSEWHERE:
-            click.echo(f"nothing to do: {attempt.id} is not to be had, {end.words}", err=True)
+            click.echo(f"nothing to do: {attempt.id} cannot be taken, {end.words}", err=True)
             return GOOD
         case Taken.LEFT:
             click.echo(f"error: {attempt.id} still waits for a host: {end.words}", err=True)

@@ -1,4 +1,4 @@
-"""`jobfile export`: print manifests for a Kubernetes cluster."""
+"""`jobfile export`: print manifests for a Kubernetes cluster, or the roles of a ledger in PostgreSQL."""
 
 from pathlib import Path
 
@@ -12,19 +12,22 @@ from engine.core.yaml_text import to_yaml
 from engine.hosts.carriers.kubernetes import POD, template_of
 from engine.hosts.manifest import job_manifest
 from engine.hosts.manifests import all_manifests, own_template
+from engine.ledger.opening import roles_text
 
 MAX_NUMBER = 1_000_000
+KUBERNETES = "kubernetes"
+ROLES = "roles"
 
 
 @click.command("export")
-@click.argument("target", metavar="kubernetes", type=click.Choice(("kubernetes",)))
+@click.argument("target", metavar="kubernetes|roles", type=click.Choice((KUBERNETES, ROLES)))
 @click.argument("run", metavar="[RUN]", required=False)
 @click.argument("number", metavar="[NUMBER]", required=False, type=click.IntRange(1, MAX_NUMBER))
 @click.option(
     "--attempt",
     "is_attempt",
     is_flag=True,
-    help="Print the Job of one attempt: of RUN and NUMBER, or of the newest of RUN, or an example.",
+    help="Print the Job of an attempt: NUMBER of RUN, else the newest of RUN, else an example.",
 )
 @click.option(
     "--step", metavar="STEP", default="", help="With --attempt: the step [default: the job has none]."
@@ -44,7 +47,7 @@ MAX_NUMBER = 1_000_000
 )
 @place_options
 def command(
-    target: str,  # noqa: ARG001  the only one
+    target: str,
     run: str | None,
     number: int | None,
     *,
@@ -56,12 +59,20 @@ def command(
 ) -> int:
     """Print manifests: the account, the Secret, the template of pods and the schedulers; or one Job.
 
-    Put your image and the URL of the ledger into them:  jobfile export kubernetes > jobfile.yaml. The leader
-    makes a Job for each attempt. The same files are in packaging/kubernetes/.
+    Put your image and the URL of the ledger into them. The leader then makes a Job for each attempt. The same
+    manifests are in packaging/kubernetes/.
+
+    With `roles`, print the SQL that makes the roles of a ledger in PostgreSQL, for who administers it:
+    jobfile export roles | psql -v ON_ERROR_STOP=1 -d DATABASE. It is also in packaging/postgresql/.
     """
+    if target == ROLES and is_attempt:
+        raise click.UsageError("--attempt is for kubernetes")
     if not is_attempt:
         if run is not None or step or item is not None or pod is not None:
             raise click.UsageError("RUN, --step, --item and --pod are for --attempt")
+        if target == ROLES:
+            click.echo(roles_text(), nl=False)
+            return GOOD
         click.echo(all_manifests(), nl=False)
         return GOOD
     if item is not None and not step:

@@ -15,13 +15,13 @@ from engine.cli.place import json_option, place_options, why_option
 
 DRAIN: Final = "drain"
 LOOK_SECONDS: Final = 1.0
-"""How often --wait looks whether something still runs."""
+"""How often --wait checks whether something still runs."""
 
 
 @click.command("hosts")
 @click.argument("action", metavar="[drain|resume]", type=click.Choice((DRAIN, "resume")), required=False)
 @click.argument("host", metavar="[HOST]", required=False)
-@click.option("--wait", "waits", is_flag=True, help="With drain: until nothing runs there.")
+@click.option("--wait", "waits", is_flag=True, help="With drain: wait until nothing runs there.")
 @why_option
 @json_option
 @place_options
@@ -30,8 +30,8 @@ def command(
 ) -> int:
     """Which hosts share the ledger: who leads, what each host runs, and what waits for one.
 
-    With drain HOST, it takes nothing new; what it runs continues. With resume HOST, it takes work again.
-    Both are recorded in the audit. A host stays drained until it is resumed, also over its restarts.
+    After drain HOST, that host takes nothing new, and what it runs continues; after resume HOST, it takes
+    work again. The audit records both. A host stays drained until it is resumed, even if it is restarted.
     """
     if (action is None) != (host is None):
         raise click.UsageError("name one HOST:  jobfile hosts drain HOST")

@@ -67,7 +67,7 @@ def command(
     """
     options = Options(step, attempt, tail, is_followed)
     if since is not None and (is_followed or attempt or which.time):
-        raise click.UsageError("--since is about several runs; --follow, --attempt and --at are about one")
+        raise click.UsageError("--since shows several runs; --follow, --attempt and --at show one of them")
     named = subject(place, run_or_job)
     if since is not None:
         return _show_since(place, named, since, which, options, as_json=as_json)
@@ -90,7 +90,7 @@ def _show_since(
 ) -> int:
     """Show every run of a job from a time on."""
     if named.run is not None:
-        raise click.UsageError("--since is about a job; a RUN is one already")
+        raise click.UsageError("--since chooses runs of a JOB; remove it, or name the JOB")
     start = parse_instant(since, named.zone, now=place.now())
     runs = named.view.runs_between(named.job, since=start, until=LATEST, limit=MAX_RUNS + 1)
     if len(runs) > MAX_RUNS:

@@ -57,7 +57,7 @@ def command(given: tuple[str, ...], names: tuple[str, ...], *, listen: str | Non
     """
     allowed = _allowed(given)
     if names and listen is None:
-        raise click.UsageError("--allow-host is about HTTP; add --listen, or remove it")
+        raise click.UsageError("--allow-host is for HTTP; add --listen, or remove it")
     address = None if listen is None else _address(listen, names)
     given_token = take_from_environment(TOKEN)  # no job gets it
     token = chosen_token(given_token)

@@ -107,11 +107,11 @@ LOOK_SECONDS = 0.05
     "--role",
     type=click.Choice(ROLES),
     default=None,
-    help="Share the ledger in PostgreSQL with other hosts: decide what runs, when no other does (scheduler), "
-    "execute it (worker), or both (all) [default: one engine does everything].",
+    help="Share the ledger in PostgreSQL with other hosts: decide what runs, if no other host does "
+    "(scheduler), execute runs (worker), or both (all) [default: one engine does everything].",
 )
 @click.option(
-    "--name", "host_name", default="", metavar="NAME", help="The name of this host [default: its own]."
+    "--name", "host_name", default="", metavar="NAME", help="The name of this host [default: its hostname]."
 )
 @click.option(
     "--label",
@@ -130,7 +130,7 @@ LOOK_SECONDS = 0.05
     "--outputs",
     default=None,
     metavar="URL",
-    help="Where all hosts keep what their jobs print, and artifacts: s3://BUCKET/PREFIX, gs://, az:// or "
+    help="Where all hosts keep artifacts, and what their jobs print: s3://BUCKET/PREFIX, gs://, az:// or "
     "file:// [default: $JOBFILE_OUTPUTS, else in the ledger, where files have at most 1 MiB].",
 )
 @allow_root_option
@@ -183,7 +183,7 @@ def command(
         git_ref=ref,
         git_signers=_signers_file(git_signers, ref),
     )
-    _look_at_surroundings(place, config)
+    _look_at_surroundings(place, config, role=role)
     # Resolved once: a link on the path that is switched later must not lead to a different state folder.
     config = replace(config, state_dir=config.state_dir.resolve())
     clock = SystemClock()
@@ -205,7 +205,9 @@ def _refuse_contradictions(
     role: str | None, *, stop_jobs: bool, mark_missed: bool, accept_rewind: bool
 ) -> None:
     if stop_jobs and role is not None:
-        raise click.UsageError("--stop-jobs is about one engine; see  jobfile hosts drain  for a host")
+        raise click.UsageError(
+            "--stop-jobs is for an engine without --role; for a host:  jobfile hosts drain HOST"
+        )
     if mark_missed and not accept_rewind:
         raise click.UsageError("--mark-missed needs --accept-rewind; it says how to continue from the copy")
 
@@ -311,14 +313,15 @@ def _trace(journal: EventStream, config: EngineConfig) -> "Tracing | None":
     return tracing
 
 
-def _look_at_surroundings(place: Place, config: EngineConfig) -> None:
+def _look_at_surroundings(place: Place, config: EngineConfig, *, role: str | None) -> None:
     """Refuse a setting of no use, and files with which other users could control the engine; or warn."""
     if problem := heartbeat_problem(config):
         raise click.UsageError(problem)
     refuse_foreign_state(config.state_dir)
     if not config.git_ref:
         refuse_unsafe_files(place, is_strict=config.is_strict)
-    _warn_of_root()
+    if role in (None, WORKER):  # what executes jobs, and each process only once
+        _warn_of_root()
     _warn_of_links(place, config)
 
 

@@ -48,7 +48,9 @@ def run(
     """`jobfile run`."""
     refuse_contradictions(outputs, key, is_dry=is_dry, detach=detach, is_waiting=is_waiting)
     if is_dry or not is_strict:
-        raise click.UsageError("--dry-run and --no-strict-modes are about files; remove them, or --server")
+        raise click.UsageError(
+            "--dry-run and --no-strict-modes need the files on this machine; remove them, or --server"
+        )
     body: dict[str, object] = {"texts": split_params(given), "matrix": split_axes(axes), "why": why}
     body |= {} if instant is None else {"at": instant}
     body |= {} if key is None else {"key": key}

@@ -22,7 +22,7 @@ OF_FILES: Final = frozenset(
     {"init", "fmt", "explain", "explain-schedule", "schema", "lsp", "completion", "check", "test"}
     | {"simulate", "comment"}
 )
-"""Commands that are about files of this machine, whatever the server is."""
+"""Commands that work on files of this machine, whatever the server is."""
 
 
 def asked_of(name: str, server: str, *, is_explicit: bool) -> Callable[..., object] | None:
@@ -60,5 +60,5 @@ def _ask(name: str, server: str, is_explicit: bool, **options: object) -> object
 def _refuse(name: str, is_explicit: bool, **_: object) -> object:
     where = "remove --server" if is_explicit else "unset JOBFILE_SERVER"
     if name in OF_FILES:
-        raise click.UsageError(f"`{name}` is about files of this machine; {where}")
+        raise click.UsageError(f"`{name}` works on files of this machine; {where}")
     raise click.UsageError(f"`{name}` works on the server's host only; run it there, or {where}")

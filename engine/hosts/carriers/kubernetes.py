@@ -1,7 +1,7 @@
-"""Has Kubernetes start a pod for each offer: a Job with `jobfile attempt`, which takes this attempt or none.
+"""Starts a Kubernetes pod for each offer: a Job with `jobfile attempt`, which takes this attempt or none.
 
-So a Job may be made twice, and its pod may be started twice: the row of the attempt decides. A Job has the
-name of its attempt.
+A Job may be made twice, and its pod may be started twice: the row of the attempt decides. A Job is named
+after its attempt.
 """
 
 import threading
@@ -26,7 +26,7 @@ NAMESPACE: Final = "JOBFILE_KUBERNETES_NAMESPACE"
 API: Final = "JOBFILE_KUBERNETES_API"
 ACCOUNT: Final = "JOBFILE_KUBERNETES_ACCOUNT"
 DEFAULT_SLOTS: Final = 64
-"""The most attempts that are offered or held at once, if JOBFILE_KUBERNETES_SLOTS does not say so."""
+"""Maximum number of attempts that are offered or held at once, unless JOBFILE_KUBERNETES_SLOTS changes it."""
 MAX_SLOTS: Final = 10_000
 DEFAULT_ACCOUNT: Final = "/var/run/secrets/kubernetes.io/serviceaccount"
 """Where Kubernetes gives each pod the token of its service account, the authority, and the namespace."""
@@ -35,10 +35,10 @@ TEND_SECONDS: Final = 5.0
 TURN_SECONDS: Final = 5.0
 """How long requests are sent in one turn. What is left waits for the next."""
 REFUSED_SECONDS: Final = 30.0
-"""How long a refused Job counts as the trouble of all, if no other is made meanwhile."""
+"""How long a refused Job counts as a trouble of the whole cluster, unless another Job is made meanwhile."""
 FIRST_WAIT_SECONDS: Final = 10.0
 LONGEST_WAIT_SECONDS: Final = 300.0
-"""A Job that was refused, or whose pod ended before it took its attempt, waits at most this long.
+"""After a Job was refused, or its pod ended before it took its attempt, the next try waits at most this long.
 The wait doubles each time.
 """
 MAX_REMOVALS: Final = 1_000
@@ -104,7 +104,7 @@ class KubernetesCluster:
         self._jobs.close()
 
     def _make_jobs(self, until: float) -> JobfileError | None:
-        """Make the Jobs of what is offered; what is to be reported about them."""
+        """Make the Jobs of all offers; the error to report about them."""
         told: JobfileError | None = None
         with self._lock:
             waiting = dict(self._offers)
@@ -139,14 +139,14 @@ class KubernetesCluster:
         return told
 
     def _make(self, name: str, offer: Offer) -> str | None:
-        """Make a Job. Otherwise there is an old one of its name: how it ended, or '' while it continues."""
+        """Make a Job; None if it is made. If an old one has its name: how that ended, or '' if it runs."""
         if self._jobs.create(job_manifest(offer, self._template)):
             return None
         found = self._jobs.read(name)
         if found is None or (found.get("metadata") or {}).get("deletionTimestamp"):
             return ""
         ended = _end_of(found)
-        if ended:  # nobody has its attempt: otherwise the leader would not offer it
+        if ended:  # no host has its attempt: otherwise the leader would not offer it
             self._jobs.delete(name)
         return ended
 
@@ -158,7 +158,7 @@ class KubernetesCluster:
         wait = min(FIRST_WAIT_SECONDS * 2**count, LONGEST_WAIT_SECONDS)
         self._put_off[name] = (count + 1, now + wait)
         for one, (_, until) in [*self._put_off.items()]:
-            if until + LONGEST_WAIT_SECONDS < now:  # it has been made, or nobody needs it
+            if until + LONGEST_WAIT_SECONDS < now:  # it has been made, or is not needed any more
                 del self._put_off[one]
 
     def _remove_jobs(self, until: float) -> None:
@@ -186,7 +186,7 @@ def _end_of(job: Mapping[str, Any]) -> str | None:
 
 
 def make_cluster(environ: Mapping[str, str]) -> KubernetesCluster:
-    """The cluster that the environment names. Raises WrongUsageError for a value that is none."""
+    """The cluster that the environment names. Raises WrongUsageError for an invalid value."""
     account = Path(environ.get(ACCOUNT, "") or DEFAULT_ACCOUNT)
     jobs = Jobs(_address(environ), account=account, namespace=_namespace(environ, account))
     if not environ.get(POD, ""):
@@ -227,7 +227,7 @@ def _namespace(environ: Mapping[str, str], account: Path) -> str:
             found = (account / "namespace").read_text("ascii").strip()
     found = found or "default"
     if _NAMESPACE.fullmatch(found) is None:
-        raise WrongUsageError(f"{NAMESPACE} is `{printable(found)}`, which is no namespace")
+        raise WrongUsageError(f"{NAMESPACE} is `{printable(found)}`, which cannot be the name of a namespace")
     return found
 
 

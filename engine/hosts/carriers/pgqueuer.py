@@ -39,11 +39,11 @@ from engine.ledger.host_ports import Place, SharedLedger
 
 NAME: Final = "pgqueuer"
 TABLE: Final = "pgqueuer"
-"""Where there is this table, there are all."""
+"""If this table exists, all tables of the carrier do."""
 BATCH: Final = 10
 """The most offers that are fetched at once."""
 FULL_SECONDS: Final = 0.5
-"""How often a host that has no room asks whether it has."""
+"""How often a host without a free slot asks again."""
 SETTINGS: Final = DBSettings.model_construct(
     prefix="",
     db_schema=None,
@@ -58,7 +58,7 @@ SETTINGS: Final = DBSettings.model_construct(
     durability=Durability.volatile,  # the leader repeats what a crash of the server has lost
     widen_id=True,
 )
-"""Always the same: pgqueuer itself would read names from the environment, which each host has its own of."""
+"""Always the same: pgqueuer would read the names from the environment, which can differ between hosts."""
 
 
 class PgqueuerCarrier:
@@ -125,13 +125,13 @@ class PgqueuerCarrier:
             await course.attend(
                 working,
                 stop=manager.shutdown.set,
-                sweep=queries.clear_queue_log,  # nobody reads it, and it would grow for ever
+                sweep=queries.clear_queue_log,  # it is never read, and would grow without end
                 is_over=is_over,
             )
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[psycopg.AsyncConnection]:
-        """A connection. It is closed without a word: psycopg's own end would wait for the server's answer."""
+        """A connection. It is closed without a goodbye: psycopg would wait for the server's answer."""
         opened = await psycopg.AsyncConnection.connect(self._place.conninfo, autocommit=True)
         try:
             yield opened
@@ -194,7 +194,7 @@ async def _verify(manager: QueueManager) -> None:
     except RuntimeError as error:
         raise StoreRefusedError(
             "the tables of the queue are those of another version of pgqueuer; remove the schema whose name "
-            f"ends with _{NAME}: it has only news, and is made again ({error})"
+            f"ends with _{NAME}: it has only offers, and is made again ({error})"
         ) from error
 
 

@@ -29,9 +29,9 @@ from engine.ledger.host_ports import Place, SharedLedger
 NAME: Final = "procrastinate"
 TASK: Final = "jobfile.execute"
 TABLE: Final = "procrastinate_jobs"
-"""Where there is this table, there are all."""
+"""If this table exists, all tables of the carrier do."""
 CONNECTIONS: Final = 2
-"""The most connections of a host that fetch and finish. One more listens."""
+"""Maximum number of connections with which a host fetches and finishes. One more listens."""
 WAIT_SECONDS: Final = 2.0
 """How long something may wait for one of these connections."""
 LONGEST_QUEUE: Final = 40

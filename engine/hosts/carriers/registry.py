@@ -13,11 +13,11 @@ DEFAULT: Final = "procrastinate"
 EXTRAS: Final[Mapping[str, str]] = {"pgqueuer": "pgqueuer", "procrastinate": "postgres"}
 """The extra of each carrier. Its module has the same name, and a function `make_carrier`."""
 CLUSTERS: Final = ("kubernetes",)
-"""Those that need no queue: a cluster starts a host for each offer. The module has `make_cluster`."""
+"""The carriers without a queue: a cluster starts a host for each offer. Their modules have `make_cluster`."""
 
 
 def make_carrier(name: str, shared: SharedLedger) -> Carrier:
-    """Make a carrier on a ledger's server. Raises WrongUsageError for a name that is none."""
+    """Make a carrier on a ledger's server. Raises WrongUsageError for an unknown name."""
     if name not in EXTRAS:
         known = f"{', '.join(EXTRAS)} or {' or '.join(CLUSTERS)}"
         raise WrongUsageError(f"JOBFILE_CARRIER is `{name}`; expected {known}")

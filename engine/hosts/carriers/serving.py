@@ -6,7 +6,7 @@ import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from typing import Any, Final  # a coroutine sends and takes what nobody looks at
+from typing import Any, Final  # a coroutine's yields and sends have no narrower type
 
 import psycopg
 
@@ -15,9 +15,9 @@ from engine.core.lifecycle import AttemptKey
 from engine.ledger.host_ports import Place
 
 POLL_SECONDS: Final = 2.0
-"""How often a host asks for offers of which it was not told."""
+"""How often a host asks for offers, in case a notification was lost."""
 LOOK_SECONDS: Final = 0.2
-"""How often a host checks whether it shall end."""
+"""How often a host checks whether it should end."""
 START_SECONDS: Final = 10.0
 """How long a carrier may take to connect and to look at its tables."""
 STOP_SECONDS: Final = 2.0
@@ -25,10 +25,10 @@ STOP_SECONDS: Final = 2.0
 SWEEP_SECONDS: Final = 60.0
 """How often a host deletes what dead hosts left in the carrier's tables."""
 DEAD_SECONDS: Final = 30
-"""A host whose carrier gave no sign for this long is dead for the carrier."""
+"""The carrier treats a host without a heartbeat for this long as dead."""
 
 for _name in ("procrastinate", "psycopg", "concurrent.futures"):
-    # Without any handler, Python prints to the terminal what they log. What fails is an error of ours.
+    # Without a handler, Python would print their logs to the terminal. We report failures ourselves.
     logging.getLogger(_name).addHandler(logging.NullHandler())
 
 
@@ -44,7 +44,7 @@ class Course:
 
     @contextmanager
     def failing(self) -> Iterator[None]:
-        """End this course when what is inside fails. A worker that failed may wait long before it says so."""
+        """End this course when the block fails: a carrier's worker may wait long before it reports that."""
         try:
             yield
         except Exception as error:
@@ -71,7 +71,7 @@ class Course:
         sweep: Callable[[], Awaitable[None]],
         is_over: Callable[[], bool],
     ) -> None:
-        """Let a carrier's worker work until `is_over`, or until it fails: then raise that."""
+        """Let a carrier's worker work until `is_over`, or until it fails: then raise its error."""
         sweeping = asyncio.create_task(_repeat(sweep))
         ending = asyncio.create_task(self._is_ending.wait())
         while not (is_over() or working.done() or ending.done()):
@@ -91,9 +91,9 @@ class Course:
         raise StoreUnavailableError("the queue of the ledger has stopped; it is started again")
 
     def run(self, main: Coroutine[Any, Any, None]) -> None:
-        """Run a coroutine, and leave behind at its end whatever does not end with it."""
+        """Run a coroutine; at its end, abandon whatever does not end with it."""
         loop = asyncio.new_event_loop()
-        loop.set_exception_handler(lambda *_: None)  # of what is left behind: the leader repeats it
+        loop.set_exception_handler(lambda *_: None)  # errors of abandoned tasks: the leader repeats offers
         try:
             loop.run_until_complete(main)
         finally:
@@ -113,7 +113,7 @@ class Sender:
         self._db: psycopg.Connection | None = None
 
     def send(self, act: Callable[[psycopg.Connection], object]) -> None:
-        """Do something with the connection. If it has broken meanwhile, once more with a new one."""
+        """Do something with the connection; if it has broken meanwhile, do it again with a new one."""
         with self._lock:
             if self._db is not None:
                 try:

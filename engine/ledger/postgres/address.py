@@ -1,9 +1,11 @@
 """The URL of a ledger in PostgreSQL: how to connect, and what may be shown of it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from ipaddress import ip_address
 from typing import Final, NamedTuple
 
 import psycopg
+from psycopg import pq
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from engine.core.errors import WrongUsageError
@@ -16,10 +18,17 @@ UNANSWERED_SECONDS: Final = 5
 """A connection counts as broken when what was sent is not acknowledged within this time."""
 IDLE_SECONDS: Final = 30
 """A keep-alive is sent after this time of silence."""
+VERIFIED: Final = "verify-full"
+"""The `sslmode` that lets nobody on the network read or answer in place of the server."""
+PLAIN: Final = "disable"
+"""The `sslmode` without TLS, for a network that nobody else can enter. It is the only other one for another
+machine: the rest look safe, but somebody on the way can read the password and change what hosts execute.
+"""
+_SECRET: Final = ("password", "sslpassword")
 
 
 class Address(NamedTuple):
-    """How to connect, as libpq's parameters; and the address without user, password and options, to show."""
+    """How to connect, as parameters of libpq; and what messages show: no user, no password, no options."""
 
     parameters: Mapping[str, str]
     shown: str
@@ -31,12 +40,19 @@ class Address(NamedTuple):
 
     def without_password(self, text: str) -> str:
         """A text of the server or of libpq, without the password."""
-        password = self.parameters.get("password")
-        return text.replace(str(password), HIDDEN) if password else text
+        for name in _SECRET:
+            if secret := self.parameters.get(name):
+                text = text.replace(str(secret), HIDDEN)
+        return text
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether records and passwords cross a network without TLS."""
+        return self.parameters.get("sslmode") == PLAIN and not _are_here(self.parameters)
 
 
 def address_of(url: str) -> Address:
-    """Read a URL. The error never quotes it, because a mistake may be anywhere, also in the password."""
+    """Read a URL. Errors never quote it, because the mistake may be in the password."""
     try:
         given = {name: str(value) for name, value in conninfo_to_dict(url).items() if value is not None}
     except psycopg.ProgrammingError:
@@ -44,6 +60,7 @@ def address_of(url: str) -> Address:
     if _has_strayed(url, given):
         raise _unreadable()
     defaults = {
+        **_tls(given),
         "connect_timeout": str(CONNECT_SECONDS),
         "tcp_user_timeout": str(UNANSWERED_SECONDS * 1000),
         "keepalives_idle": str(IDLE_SECONDS),
@@ -52,8 +69,45 @@ def address_of(url: str) -> Address:
     return Address({**defaults, **given}, _shown(given))
 
 
+def _tls(given: Mapping[str, str]) -> Mapping[str, str]:
+    """What is added to a URL: TLS with a verified server, unless that is on this machine."""
+    mode = given.get("sslmode", VERIFIED)
+    if _are_here(given):
+        return {}
+    if mode not in (VERIFIED, PLAIN):
+        raise WrongUsageError(
+            f"the ledger {_shown(given)} is on another machine, and `sslmode={mode}` in its URL does not "
+            f"check who answers; use  sslmode={VERIFIED}  with  sslrootcert=FILE,  or, in a network that "
+            f"nobody else can enter,  sslmode={PLAIN}"
+        )
+    return {"sslmode": VERIFIED}
+
+
+def _are_here(given: Mapping[str, str]) -> bool:
+    """Whether all hosts of a URL are surely this machine: a socket, `localhost`, or an address of it."""
+    named = given.get("hostaddr") or given.get("host") or _default("hostaddr") or _default("host")
+    return "service" not in given and all(_is_here(host) for host in named.split(","))
+
+
+def _default(name: str) -> str:
+    """What libpq uses when the URL does not say it, from the environment."""
+    found: Sequence[bytes | None] = [
+        one.val for one in pq.Conninfo.get_defaults() if one.keyword == name.encode()
+    ]
+    return (found[0] or b"").decode() if found else ""
+
+
+def _is_here(host: str) -> bool:
+    if host in ("", "localhost") or host.startswith(("/", "@")):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def _has_strayed(url: str, given: Mapping[str, str]) -> bool:
-    """Whether a character of the password that was not escaped has made a part of it a host, port or name."""
+    """Whether an unescaped character in the password has made a part of it a host, port or name."""
     ports = given.get("port", "").split(",")
     _, _, path = url.partition("://")[2].partition("/")
     return (

@@ -20,11 +20,10 @@ from engine.core.errors import (
     StoreRefusedError,
     StoreUnavailableError,
     StoreUnwritableError,
-    SupersededError,
 )
 from engine.ledger.connection import ROWS_AT_ONCE, Connection, Values
 from engine.ledger.host_ports import LEADER
-from engine.ledger.postgres.address import Address
+from engine.ledger.postgres.address import UNANSWERED_SECONDS, Address
 from engine.ledger.rows import db_text
 from engine.ledger.statements import read_statements
 
@@ -37,9 +36,14 @@ STATEMENT_SECONDS: Final = 30
 READ_SECONDS: Final = 300
 """How long one query of a reader may take: `doctor` reads whole tables."""
 PAUSE_SECONDS: Final = 5
-"""How long a writer may do nothing inside a transaction. Then the server ends it: others wait for it."""
+"""How long a writer may do nothing inside a transaction before the server ends it, because others wait."""
 LOOK_SECONDS: Final = 300
-"""The same for a reader, for whom nobody waits."""
+"""The same for a reader, which blocks no other."""
+TIME_LIMITS: Final = (
+    f"-cstatement_timeout={STATEMENT_SECONDS}s -clock_timeout={round(BUSY_SECONDS)}s "
+    f"-cidle_in_transaction_session_timeout={PAUSE_SECONDS}s -ctcp_user_timeout={UNANSWERED_SECONDS}s"
+)
+"""The same limits as options of a connection that a library makes."""
 OLDEST_SERVER: Final = 14
 """The oldest version of PostgreSQL that a ledger may be in."""
 
@@ -61,10 +65,13 @@ select set_config('statement_timeout', %(statement)s, false),
        set_config('lock_timeout', %(lock)s, false),
        set_config('idle_in_transaction_session_timeout', %(pause)s, false),
        set_config('default_transaction_read_only', %(read_only)s, false),
+       set_config('tcp_user_timeout', %(unanswered)s, false),
        set_config('client_min_messages', 'warning', false),
        case when current_setting('synchronous_commit') = 'off'
             then set_config('synchronous_commit', 'on', false) end,
        current_schema() as schema, current_setting('server_encoding') as encoding,
+       exists (select from pg_namespace
+               where nspname = any(string_to_array(current_setting('search_path'), ', '))) as is_hidden,
        cast(current_setting('server_version_num') as integer) / 10000 as version
 """
 
@@ -74,8 +81,23 @@ _AWAY: Final = ("08", "57P", "53300", "25P03")
 _UNWRITABLE: Final = ("53", "58", "25006")
 _DAMAGED: Final = ("XX001", "XX002")
 _OURS: Final = ("21", "22", "23", "42")
-"""Classes of errors of our own statements: a bug, or a record that a constraint refuses."""
+"""Classes of errors of our own statements: they are bugs, or a constraint has refused a row."""
 _FORBIDDEN: Final = "42501"
+_NOT_YOURS: Final = "JF001"
+"""What the functions of the ledger raise for a host of another user, with words of our own."""
+READER: Final = "jobfile_reader"
+WORKER: Final = "jobfile_worker"
+OWNER: Final = "jobfile_leader"
+"""The roles that rights.sql gives rights to; the last one owns the tables."""
+
+
+_ABOUT_TLS: Final = (
+    "root certificate file",
+    "certificate verify failed",
+    "server certificate",
+    "support SSL",
+)
+"""What libpq says when TLS fails: nothing was sent to the server."""
 
 
 class PostgresRow:
@@ -134,7 +156,7 @@ class PostgresConnection(Connection):
             self._db.close()
 
     def __del__(self) -> None:
-        """Close what its user has dropped, as sqlite3 does: a command does not close what its end closes."""
+        """Close a connection that is no longer used, as sqlite3 does: a command leaves that to its end."""
         if hasattr(self, "_db"):
             self._db.close()
 
@@ -145,7 +167,7 @@ class PostgresConnection(Connection):
             self._begin(_BEGIN)
             self._writer, self._is_bound, self._has_written = threading.get_ident(), True, False
             try:
-                self._refuse_when_superseded()
+                self.refuse_when_superseded(self.address.shown)
                 yield
                 self._commit()
             except BaseException:
@@ -189,13 +211,13 @@ class PostgresConnection(Connection):
                     cursor.close()
 
     def run(self, text: str, values: Values | None = None) -> list[PostgresRow]:
-        """Run a statement that is not of the ledger's own files; the rows that it gives."""
+        """Run a statement that is not in a `.sql` file; its rows."""
         with self._lock, self._explaining_errors():
             cursor = self._repeated(lambda: self._db.execute(text, values))
             return cursor.fetchall() if cursor.description else []
 
     def stream(self, text: str) -> Iterator[PostgresRow]:
-        """The rows of a query that is not of the ledger's own files, read lazily inside a transaction."""
+        """The rows of a query that is not in a `.sql` file, read lazily inside a transaction."""
         with self._explaining_errors(), self._db.cursor(f"stream_{next(self._cursors)}") as cursor:
             cursor.execute(text)
             while found := cursor.fetchmany(ROWS_AT_ONCE):
@@ -214,12 +236,12 @@ class PostgresConnection(Connection):
         self._db.execute(text.encode())
 
     def verify(self) -> None:
-        """PostgreSQL checks by itself what it reads; a damaged page is an error of the query."""
+        """PostgreSQL checks each page that it reads; a damaged one is an error of the query."""
         self.run("select 1")
 
     @property
     def is_free(self) -> bool:
-        """Whether it can be used for something else: it is not broken, and in no transaction."""
+        """Whether it can be used for something else: it is not broken, and not in a transaction."""
         return not self._db.closed and not self._is_in_transaction
 
     @property
@@ -230,7 +252,7 @@ class PostgresConnection(Connection):
         return self._db.execute(statement(name), _storable(values))
 
     def _declared(self, name: str, values: Values) -> psycopg.ServerCursor[PostgresRow]:
-        """A cursor at the server. Outside of a transaction, the server keeps the whole result for it."""
+        """A cursor in the server, which keeps the whole result for it if there is no transaction."""
         cursor = self._db.cursor(f"each_{next(self._cursors)}", withhold=not self._is_bound)
         return cursor.execute(statement(name), _storable(values))
 
@@ -245,18 +267,18 @@ class PostgresConnection(Connection):
         """Commit. If a caller caught an error, PostgreSQL would roll back and report no error."""
         failed = self._db.info.transaction_status is TransactionStatus.INERROR
         assert not failed, "a statement of the transaction failed, and its error was caught"
-        if self._has_written and self.epoch is None:  # not the engine: it should look what has changed
+        if self._has_written and self.epoch is None:  # not the engine, so tell the engine to look
             self._db.execute(_RING)
         self._db.execute(_COMMIT if self._has_written else "commit")
 
     def _roll_back(self) -> None:
-        """Undo a transaction, when the connection is not broken: then the server has done so."""
+        """Undo a transaction. If the connection is broken, the server has already done so."""
         with suppress(psycopg.Error):
             if self._is_in_transaction:
                 self._db.execute("rollback")
 
     def _repeated(self, act: Callable[[], Given]) -> Given:
-        """Do what stands alone. When the connection turns out to be broken, once more on a new one."""
+        """Do something. Outside of a transaction, repeat it on a new connection if this one is broken."""
         if self._is_bound:
             return act()
         if self._db.closed:
@@ -264,7 +286,7 @@ class PostgresConnection(Connection):
         try:
             return act()
         except psycopg.OperationalError as error:
-            # The server's last word may have come, and the end of the connection not yet.
+            # The server may have said that it ends the connection, which still looks open here.
             if not self._db.closed and not (error.sqlstate or "").startswith(_AWAY):
                 raise
         self._db.close()
@@ -274,7 +296,7 @@ class PostgresConnection(Connection):
     def _connect(self) -> psycopg.Connection[PostgresRow]:
         opened = psycopg.connect(self.address.conninfo, autocommit=True, row_factory=_as_rows)
         try:
-            opened.adapters.register_dumper(int, Int8Dumper)  # one type, whatever the number: one plan
+            opened.adapters.register_dumper(int, Int8Dumper)  # one type for all numbers: one plan
             opened.adapters.register_dumper(str, StrDumper)
             self._set_up(opened)
         except BaseException:
@@ -289,9 +311,12 @@ class PostgresConnection(Connection):
             "lock": f"{round(self._busy_seconds * 1000)}ms",
             "pause": f"{LOOK_SECONDS if self._read_only else PAUSE_SECONDS}s",
             "read_only": "on" if self._read_only else "off",
+            "unanswered": f"{UNANSWERED_SECONDS}s",
         }
         [row] = opened.execute(_SETTINGS, values).fetchall()
         schema, version, encoding = row["schema"], row["version"], row["encoding"]
+        if schema is None and row["is_hidden"]:
+            raise _forbidden(self.address.shown, "no right to use its schema", is_reader=self._read_only)
         if schema is None:
             raise StoreRefusedError(
                 f"the ledger {self.address.shown} is in a schema that does not exist; make it, or name "
@@ -317,7 +342,7 @@ class PostgresConnection(Connection):
             self._raise(error)
 
     def _raise(self, error: psycopg.Error) -> NoReturn:
-        """Raise the error that fits. An error of our own statements is a bug, and stays as it is."""
+        """Raise our error for it. An error of our own statements is a bug, and is raised unchanged."""
         state = error.sqlstate or ""
         if isinstance(error, psycopg.ProgrammingError | psycopg.InterfaceError | psycopg.NotSupportedError):
             is_ours = state != _FORBIDDEN
@@ -325,20 +350,14 @@ class PostgresConnection(Connection):
             is_ours = state.startswith(_OURS)
         if is_ours:
             raise error
+        if state == _NOT_YOURS:
+            raise StoreRefusedError(
+                f"the ledger {self.address.shown} refuses this host: {error.diag.message_primary}"
+            ) from error
         said = self.address.without_password(" ".join(str(error).split()))
+        if state == _FORBIDDEN:
+            raise _forbidden(self.address.shown, said, is_reader=self._read_only) from error
         raise _explained(self.address.shown, state, said) from error
-
-    def _refuse_when_superseded(self) -> None:
-        """The fence: an engine that was suspended while another took over must not write again."""
-        if self.epoch is None:
-            return
-        row = self._execute("session.newest_epoch", {}).fetchone()
-        newest = None if row is None else row[0]
-        if newest != self.epoch:
-            raise SupersededError(
-                f"a newer engine (epoch {newest}) has taken {self.address.shown}; "
-                f"this one (epoch {self.epoch}) stops"
-            )
 
 
 def _storable(values: Values) -> Values:
@@ -362,15 +381,30 @@ def _statements(file: str) -> dict[str, str]:
 
 
 def _translated(text: str) -> str:
-    """A statement without comments and SQLite's names of indexes, with params as psycopg writes them."""
+    """A statement without comments and SQLite's `indexed by`, with params as psycopg writes them."""
     text = re.sub(r"^\s*-- .*\n", "", text, flags=re.MULTILINE)
     text = re.sub(r" indexed by \w+", "", text).replace("%", "%%")
     return re.sub(r":(\w+)", r"%(\1)s", text).rstrip().removesuffix(";")
 
 
+def _forbidden(shown: str, said: str, *, is_reader: bool) -> StoreRefusedError:
+    """The error of a user without the right; it names the role that has it."""
+    does, role = ("read", READER) if is_reader else ("write", OWNER)
+    if "function worker_" in said:
+        does, role = "execute jobs of", WORKER
+    return StoreRefusedError(
+        f"the user of the URL may not {does} the ledger {shown} ({said}); use a user with the role {role}"
+    )
+
+
 def _explained(shown: str, state: str, said: str) -> JobfileError:
     if state.startswith(_BUSY):
         return StoreUnavailableError(f"the ledger {shown} is busy ({said}); try again")
+    if not state and any(word in said for word in _ABOUT_TLS):
+        return StoreUnavailableError(
+            f"the ledger {shown} is not trusted ({said}); give the certificate of its authority with "
+            "sslrootcert=FILE  in the URL"
+        )
     if not state or state.startswith(_AWAY):
         return StoreUnavailableError(f"the ledger {shown} cannot be reached ({said}); try again")
     if state.startswith(_UNWRITABLE):

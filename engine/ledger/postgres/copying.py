@@ -10,7 +10,7 @@ from engine.core.errors import StoreRefusedError
 from engine.ledger.copy_ports import Cells
 from engine.ledger.postgres.address import Address
 from engine.ledger.postgres.connection import CHANGE, PostgresConnection
-from engine.ledger.postgres.migrate import MOVED, MOVED_TO, VERSION, migrate
+from engine.ledger.postgres.migrate import MOVED, MOVED_TO, VERSION, checked, migrate
 from engine.ledger.postgres.store import PostgresView
 
 _COLUMNS: Final = """
@@ -31,12 +31,7 @@ class PostgresCopyable:
 
     def __init__(self, address: Address) -> None:
         """Connect; create the tables, or bring them up to date."""
-        self._db = PostgresConnection(address)
-        try:
-            migrate(self._db)
-        except BaseException:
-            self._db.close()
-            raise
+        self._db = checked(PostgresConnection(address), migrate)
         self.shown = address.shown
         self.view = PostgresView(self._db)
 

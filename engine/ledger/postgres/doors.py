@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from engine.ledger.copy_ports import Copyable
 
 GLANCE_SECONDS: Final = "2"
-"""How long a look waits for the server while a user types."""
+"""How long completion waits for the server while a user types."""
 
 
 def open_store(url: str) -> PostgresStore:
@@ -48,7 +48,7 @@ def open_shared(url: str) -> PostgresSharedLedger:
 
 
 def open_reader(url: str) -> PostgresReader:
-    """Read a ledger again and again."""
+    """Open a ledger for many reads."""
     return PostgresReader(address_of(url))
 
 

@@ -17,7 +17,7 @@ select current_setting('fsync') as fsync, current_setting('full_page_writes') as
 
 
 def examine(address: Address) -> Examination:
-    """Check a ledger. PostgreSQL keeps references and pages right by itself. Raises what opening raises."""
+    """Check the settings: PostgreSQL itself checks references and pages. Raises what opening raises."""
     with closing(PostgresConnection(address, read_only=True)) as connection:
         [row] = connection.run(_SETTINGS)
         [again] = connection.run("select pg_backend_pid() as backend")
@@ -28,11 +28,15 @@ def examine(address: Address) -> Examination:
             known_version=known_version(),
             journal_mode="wal",
             is_quick=True,
-            settings=tuple(_unsafe(row, is_pooled=row["backend"] != again["backend"])),
+            settings=tuple(
+                _unsafe(row, is_pooled=row["backend"] != again["backend"], is_plain=address.is_plain)
+            ),
         )
 
 
-def _unsafe(row: PostgresRow, *, is_pooled: bool) -> Iterator[str]:
+def _unsafe(row: PostgresRow, *, is_pooled: bool, is_plain: bool) -> Iterator[str]:
+    if is_plain:
+        yield "`sslmode=disable`: passwords and records cross the network in plain text, and may be changed"
     if row["fsync"] != "on":
         yield "`fsync` is off: a crash of the server's host may damage the ledger or lose ends of runs"
     if row["full_page_writes"] != "on":

@@ -1,4 +1,4 @@
-"""What hosts know of each other, in the tables `leader` and `host`; and hints between them."""
+"""What hosts know about each other, in the tables `leader` and `host`; and hints between them."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ from engine.ledger.rows import from_us, maybe_from_us
 
 _US: Final = timedelta(microseconds=1)
 LISTEN_SECONDS: Final = 1.0
-"""How often a listener checks whether it shall end."""
+"""How often a listener checks whether it should end."""
 _CHANNEL: Final = "select 'jobfile_' || current_schema() as name"
 
 

@@ -1,5 +1,6 @@
 """Migrate a ledger in PostgreSQL to the version of this program: numbered steps, all in one transaction."""
 
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -10,6 +11,7 @@ from engine.core.errors import NothingRecordedError, StoreRefusedError
 from engine.ledger.postgres.connection import PostgresConnection
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
+_RIGHTS: Final = Path(__file__).parent / "rights.sql"
 VERSION: Final = "version"
 """The key, in the table `meta`, of the number of the newest step that was taken."""
 MOVED: Final = 1_000_000
@@ -38,6 +40,18 @@ def version_of(connection: PostgresConnection) -> int:
     return int(found[0]["value"])
 
 
+def checked(
+    connection: PostgresConnection, check: Callable[[PostgresConnection], None]
+) -> PostgresConnection:
+    """The connection, after a check of its ledger; if the check fails, the connection is closed."""
+    try:
+        check(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
 def refuse_other(connection: PostgresConnection) -> None:
     """Refuse a ledger of another version: a reader, or a program that submits runs, must not migrate it."""
     have = version_of(connection)
@@ -60,7 +74,7 @@ def migrate(connection: PostgresConnection) -> None:
     if have == known_version():
         return
     with connection.transaction():
-        for step in _steps()[version_of(connection) :]:  # again: another program may have been faster
+        for step in _steps()[version_of(connection) :]:  # asked again: another program may have migrated it
             try:
                 connection.script(step.read_text(encoding="utf-8"))
             except psycopg.errors.DuplicateTable as error:
@@ -73,6 +87,12 @@ def migrate(connection: PostgresConnection) -> None:
             "on conflict (key) do update set value = excluded.value",
             {"key": VERSION, "value": str(known_version())},
         )
+        give_rights(connection)
+
+
+def give_rights(connection: PostgresConnection) -> None:
+    """Give the roles of workers and readers their rights, inside a transaction; nothing if there are none."""
+    connection.script(_RIGHTS.read_text(encoding="utf-8"))
 
 
 @cache

@@ -1,4 +1,4 @@
-"""What attempts wrote and kept, in the table `output_chunk`: in pieces, which are compressed here."""
+"""The output and artifacts of attempts, in the table `output_chunk`: in pieces, which are compressed here."""
 
 import zlib
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from engine.ledger.placed_outputs import PlacedOutputs, UnreachableOutputs
 from engine.ledger.postgres.connection import PostgresConnection
 
 LEVEL: Final = 1
-"""How hard zlib tries: the last piece of an output is compressed again each time that it grows."""
+"""The level of zlib, a low one: the last piece of an output is compressed again each time that it grows."""
 
 
 class PostgresOutputs:
@@ -55,8 +55,8 @@ class PostgresOutputs:
         [row] = self._db.rows("piece.stored_bytes", _key(attempt))
         return int(row["bytes"])
 
-    def drop_passed(self, attempt: AttemptKey, *, first: int, before: int) -> None:
-        self._db.rows("piece.drop_passed", {**_key(attempt), "first": first, "before": before})
+    def drop_passed(self, attempt: AttemptKey, *, first: int, before: int, host: str) -> None:
+        self._db.rows("piece.drop_passed", {**_key(attempt), "first": first, "before": before, "host": host})
 
     def drop(self, run_id: str, *, logs: bool) -> int:
         found = self._db.rows("piece.drop", {"run_id": run_id, "first": 0 if logs else 1})
@@ -77,7 +77,7 @@ def outputs_of(db: PostgresConnection) -> Outputs:
 
 
 def _objects(url: str) -> Outputs:
-    """The object store; if it cannot be used here, one that says why when it is asked."""
+    """The object store; if it cannot be used here, a stand-in whose errors say why."""
     try:
         from engine.ledger.objects import ObjectOutputs  # noqa: PLC0415  an extra, and start-up time
 
@@ -94,7 +94,7 @@ def _key(attempt: AttemptKey) -> Mapping[str, object]:
 
 
 def _unpacked(packed: bytes) -> bytes:
-    """The content of a piece; empty for one that no host has written."""
+    """The content of a piece; empty if the stored bytes are not a compressed text."""
     try:
         return zlib.decompressobj().decompress(packed, PIECE_BYTES)
     except zlib.error:

@@ -1,5 +1,5 @@
-"""Reads a ledger in PostgreSQL again and again, on connections that are kept: a new one reads the catalog
-of all tables again, which takes longer than most answers.
+"""Reads a ledger in PostgreSQL many times, on connections that are kept: each new one has to read the catalog
+of all tables, which takes longer than most answers.
 """
 
 import math
@@ -19,11 +19,11 @@ from engine.ledger.postgres.store import PostgresView
 MAX_READERS: Final = 16
 """Maximum number of threads that read at the same time, each on one connection."""
 KEPT_SECONDS: Final = 60.0
-"""How long a connection is kept that nobody uses."""
+"""How long an unused connection is kept."""
 AWAY_SECONDS: Final = 1.0
-"""After a failed connection, this long no other one is tried: its caller gets the same error at once."""
+"""After a failed connection, no other is tried for this long: callers get the same error at once."""
 NO_LEDGER: Final = "none"
-"""The mark of a place without a ledger; that of one is a number, or empty before its first record."""
+"""The mark if there is no ledger. The mark of a ledger is a number, or empty before its first record."""
 
 _FACTS: Final = "select key, value from meta where key in (%(version)s, %(change)s)"
 
@@ -40,7 +40,7 @@ class PostgresReader:
         self._readers = 0
         """The number of threads that have a connection, or are about to."""
         self._away = ""
-        """Why the server cannot be reached; empty if it can, as far as is known."""
+        """Why the server could not be reached last time; empty if it could."""
         self._away_until = 0.0
 
     def view(self) -> PostgresView:
@@ -62,7 +62,7 @@ class PostgresReader:
                 self._idle.pop()[0].close()
 
     def give_back(self, taken: "_Taken") -> None:
-        """End a use of a connection; after the last one of its thread, keep it for the next."""
+        """End a use of a connection; after the last use by its thread, keep it for another."""
         connection, now = taken.connection, time.monotonic()
         with self._own:
             taken.uses -= 1
@@ -78,7 +78,7 @@ class PostgresReader:
                 self._idle.pop(0)[0].close()
 
     def _take(self) -> tuple["_Taken", Mapping[str, str]]:
-        """A connection for this thread, and the facts that it was checked with; none if it was in use."""
+        """A connection for this thread, and the facts read while checking it; no facts if it was in use."""
         thread = threading.get_ident()
         with self._own:
             taken = self._taken.get(thread)
@@ -102,7 +102,7 @@ class PostgresReader:
         return taken, facts
 
     def _refuse_in_vain(self) -> None:
-        """Refuse a thread that is one too many, or would only wait for a server that is away."""
+        """Refuse one thread too many, or one that would only wait for a server that is away."""
         if self._readers >= MAX_READERS:
             raise StoreUnavailableError(
                 f"the ledger {self._address.shown} is busy ({MAX_READERS} answers at once); try again"
@@ -110,7 +110,7 @@ class PostgresReader:
         if self._away:
             if time.monotonic() < self._away_until:
                 raise StoreUnavailableError(self._away)
-            self._away_until = math.inf  # this thread tries, and the others do not wait for it
+            self._away_until = math.inf  # only this thread tries; the others get the error at once
 
     def _checked(self, kept: PostgresConnection | None) -> tuple[PostgresConnection, Mapping[str, str]]:
         """A connection that works, and what the ledger says of itself. Refuses one of another version."""

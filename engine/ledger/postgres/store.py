@@ -7,7 +7,7 @@ from engine.ledger.postgres.address import Address
 from engine.ledger.postgres.connection import PostgresConnection
 from engine.ledger.postgres.deliveries import PostgresHostsView
 from engine.ledger.postgres.hosts import PostgresHosts
-from engine.ledger.postgres.migrate import migrate, refuse_other
+from engine.ledger.postgres.migrate import checked, migrate, refuse_other
 from engine.ledger.postgres.outputs import outputs_of
 from engine.ledger.relational.store import LedgerStore
 from engine.ledger.relational.view import LedgerView
@@ -21,24 +21,12 @@ class PostgresStore(LedgerStore):
     @classmethod
     def open(cls, address: Address) -> Self:
         """Open the ledger; create or migrate its tables first."""
-        connection = PostgresConnection(address)
-        try:
-            migrate(connection)
-        except BaseException:
-            connection.close()
-            raise
-        return cls(connection)
+        return cls(checked(PostgresConnection(address), migrate))
 
     @classmethod
     def open_current(cls, address: Address, *, busy_seconds: float) -> Self:
         """Open a ledger of this program's version; refuse any other."""
-        connection = PostgresConnection(address, busy_seconds=busy_seconds)
-        try:
-            refuse_other(connection)
-        except BaseException:
-            connection.close()
-            raise
-        return cls(connection)
+        return cls(checked(PostgresConnection(address, busy_seconds=busy_seconds), refuse_other))
 
     @property
     def pieces(self) -> Outputs:
@@ -64,13 +52,7 @@ class PostgresView(LedgerView):
     @classmethod
     def open(cls, address: Address) -> Self:
         """Open the ledger for reading only."""
-        connection = PostgresConnection(address, read_only=True)
-        try:
-            refuse_other(connection)
-        except BaseException:
-            connection.close()
-            raise
-        return cls(connection)
+        return cls(checked(PostgresConnection(address, read_only=True), refuse_other))
 
     @property
     def hosts(self) -> PostgresHostsView:

@@ -5,7 +5,7 @@
 update session set last_seen_at = :now, boot_seconds = :boot_seconds where epoch = :epoch;
 
 -- name: close_session
--- The engine ends in order. The readings of both clocks are kept together: they are compared as a pair at the next
+-- The engine ends normally. The readings of both clocks are kept together: they are compared as a pair at the next
 -- start. `boot_seconds` is null when the clock is not believed; then the last good pair stays.
 update session set last_seen_at = case when cast(:boot_seconds as double precision) is null then last_seen_at else :now end,
                    boot_seconds = coalesce(:boot_seconds, boot_seconds), ended_at = :now, end_reason = :reason

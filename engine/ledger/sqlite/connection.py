@@ -14,7 +14,6 @@ from engine.core.errors import (
     StoreRefusedError,
     StoreUnavailableError,
     StoreUnwritableError,
-    SupersededError,
 )
 from engine.ledger.connection import ROWS_AT_ONCE, Connection, Values
 from engine.ledger.rows import db_text
@@ -80,7 +79,7 @@ class SqliteConnection(Connection):
             self._db.execute("begin immediate")
             self._writer = threading.get_ident()
             try:
-                self._refuse_when_superseded()
+                self.refuse_when_superseded(self.path)
                 yield
                 self._db.execute("commit")
             except BaseException:
@@ -241,16 +240,6 @@ class SqliteConnection(Connection):
         if name.startswith(_DISTRUSTED):
             self._is_trusted = False
         raise _explained(self.path, name, str(error)) from error
-
-    def _refuse_when_superseded(self) -> None:
-        """The fence: an engine that was suspended while another took over must not write again."""
-        if self.epoch is None:
-            return
-        newest = self._db.execute(statement("session.newest_epoch")).fetchone()[0]
-        if newest != self.epoch:
-            raise SupersededError(
-                f"a newer engine (epoch {newest}) has taken {self.path}; this one (epoch {self.epoch}) stops"
-            )
 
 
 def objects_of(db: sqlite3.Connection) -> Iterator[tuple[tuple[str, str], str]]:

@@ -1,4 +1,4 @@
-"""The first page: what was expected on a day, the results, what is to come, and what needs a person."""
+"""The first page: what was expected on a day, the results, what is to come, and what needs attention."""
 
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -67,7 +67,7 @@ class Today:
 
     @property
     def count_wrong(self) -> int:
-        """How many things need a person."""
+        """How many things need attention."""
         return len(self.concerns) + self.more
 
     @property

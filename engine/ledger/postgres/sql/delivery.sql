@@ -1,4 +1,5 @@
--- Which attempt is offered to hosts, held by one, or over.
+-- Which attempt is offered to hosts, held by one, or over. What a host writes is in functions, which check that it is one of
+-- the user's hosts: migrations/0003_rights.sql.
 
 -- name: offer
 -- Records an attempt for hosts to take; one that is recorded stays as it is.
@@ -27,7 +28,7 @@ where run_id = :run_id and number = :number and step = :step and item = :item an
 returning run_id;
 
 -- name: silent
--- Leases that are over, by a server and a judge that could have heard of a renewal.
+-- Leases that are over, if the server and the leader have been up for long enough to notice a renewal.
 select * from delivery
 where state = 'held' and lease_until + :grace < now_us() and lease + :grace < :heard
   and up_us() > lease + :grace;
@@ -46,7 +47,7 @@ where state = 'offered' and offered_at + :patience * offers * least(offers, 2) <
 returning *;
 
 -- name: forget
--- Deletes what is over and whose run is deleted.
+-- Deletes deliveries that are over and whose run is deleted.
 delete from delivery
 where (run_id, number, step, item) in (
   select run_id, number, step, item from delivery
@@ -57,20 +58,13 @@ where (run_id, number, step, item) in (
 returning run_id;
 
 -- name: take
--- Gives an attempt that is offered to a host: one of them only, and none that shall take nothing new. The host
--- itself learns that only at its next heartbeat.
-update delivery
-set state = 'held', host = :host, process = :process, boot_id = :boot_id, held_at = now_us(),
-    lease_until = now_us() + lease, started_at = null
-where run_id = :run_id and number = :number and step = :step and item = :item and state = 'offered'
-  and not exists (select 1 from host where id = :host and is_draining)
-returning *;
+-- Gives an offered attempt to a host: to one only, and not to one that is draining. The host itself learns that it is
+-- draining only at its next heartbeat.
+select * from worker_take(:run_id, :number, :step, :item, :host, :process, :boot_id);
 
 -- name: renew
--- Renews the leases of all that a host has.
-update delivery set lease_until = now_us() + lease, process = :process
-where host = :host and boot_id = :boot_id and state = 'held'
-returning *;
+-- Renews the leases of all attempts that a host has.
+select * from worker_renew(:host, :process, :boot_id);
 
 -- name: of_other_boots
 -- What a host had taken before it was restarted.
@@ -83,27 +77,16 @@ order by ended_at desc limit :limit;
 
 -- name: begin
 -- Notes that the command of an attempt is executed.
-update delivery set started_at = :started_at
-where run_id = :run_id and number = :number and step = :step and item = :item
-  and host = :host and state = 'held' and started_at is null
-returning run_id;
+select * from worker_begin(:run_id, :number, :step, :item, :host, :started_at) as run_id;
 
 -- name: give_back
--- Offers an attempt again that was never executed.
-update delivery
-set state = 'offered', host = '', process = '', boot_id = '', held_at = null, lease_until = null, offered_at = now_us()
-where run_id = :run_id and number = :number and step = :step and item = :item
-  and host = :host and state = 'held' and started_at is null
-returning run_id;
+-- Offers an attempt again, if it was never executed.
+select * from worker_give_back(:run_id, :number, :step, :item, :host) as run_id;
 
 -- name: report
 -- Records the end of an attempt that its host still has.
-update delivery set state = 'ended', outcome = :outcome, ended_at = now_us()
-where run_id = :run_id and number = :number and step = :step and item = :item and host = :host and state = 'held'
-returning run_id;
+select * from worker_report(:run_id, :number, :step, :item, :host, :outcome) as run_id;
 
 -- name: report_late
--- Records an end that came after the attempt was taken for lost.
-update delivery set late = :outcome
-where run_id = :run_id and number = :number and step = :step and item = :item and host = :host and state = 'ended'
-returning run_id;
+-- Records an end that came after the attempt was recorded as lost.
+select * from worker_report_late(:run_id, :number, :step, :item, :host, :outcome) as run_id;

@@ -1,8 +1,8 @@
 -- Which engine leads.
 
 -- name: acquire
--- Takes or renews the lead. The lead of a process that has gone is free at once, unless the server has just started:
--- then everybody's connection is gone, and the leader gets the time to come back.
+-- Takes or renews the lead. If the connection of the leader is gone, another may lead at once. But a server that has just
+-- started has no old connections, so then the leader gets the time to connect again.
 insert into leader (name, holder, host, backend, term, until)
 values ('engine', :holder, :host, pg_backend_pid(), 1, now_us() + :length)
 on conflict (name) do update

@@ -1,20 +1,12 @@
--- What attempts wrote, and the small files that they kept, as their hosts sent them: in pieces.
+-- The output of attempts, and the small files that they kept, in the pieces that their hosts have sent.
 
 -- name: append
 -- Stores pieces that a host sends: only of attempts that it has or had, and of runs that are still there.
--- A piece that is there with as many bytes stays: its bytes are the same.
-insert into output_chunk (run_id, number, step, item, copy, seq, size, packed)
-select new.run_id, new.number, new.step, new.item, new.copy, new.seq, new.size, new.packed
-from unnest(
-  cast(:run_ids as text[]), cast(:numbers as bigint[]), cast(:steps as text[]), cast(:items as bigint[]),
+-- A stored piece with as many bytes stays: its bytes are the same.
+select * from worker_append(
+  :host, cast(:run_ids as text[]), cast(:numbers as bigint[]), cast(:steps as text[]), cast(:items as bigint[]),
   cast(:copies as bigint[]), cast(:seqs as bigint[]), cast(:sizes as bigint[]), cast(:packed as bytea[])
-) as new (run_id, number, step, item, copy, seq, size, packed)
-join delivery as d
-  on d.run_id = new.run_id and d.number = new.number and d.step = new.step and d.item = new.item and d.host = :host
-join run on run.id = new.run_id
-on conflict (run_id, number, step, item, copy, seq) do update
-set size = excluded.size, packed = excluded.packed where output_chunk.size < excluded.size
-returning seq;
+) as seq;
 
 -- name: sent
 -- The newest piece of an output or a copy.
@@ -30,16 +22,13 @@ where run_id = :run_id and number = :number and step = :step and item = :item an
 order by seq limit :limit;
 
 -- name: stored_bytes
--- How many bytes of an attempt's output are there.
+-- How many bytes of an attempt's output are stored.
 select cast(coalesce(sum(size), 0) as bigint) as bytes from output_chunk
 where run_id = :run_id and number = :number and step = :step and item = :item and copy = 0;
 
 -- name: drop_passed
 -- Deletes pieces of an output that its host has dropped.
-delete from output_chunk
-where run_id = :run_id and number = :number and step = :step and item = :item and copy = 0
-  and seq >= :first and seq < :before
-returning seq;
+select * from worker_drop_passed(:host, :run_id, :number, :step, :item, :first, :before) as seq;
 
 -- name: drop
 -- Deletes the copies of a run's artifacts, or all of its pieces.
