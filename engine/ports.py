@@ -66,6 +66,8 @@ class LaunchOrder:
     script: str | None = None
     masked: tuple[str, ...] = ()
     """Secrets of other steps of its run: it does not get them, but a file of theirs may have them."""
+    apart: bool = False
+    """Its two streams are also stored apart."""
     scratch_dir: str = ""
     output_file: str = ""
     """Where its command may write outputs."""

@@ -171,6 +171,8 @@ class ScriptedLauncher:
             stopped=stopped,
             outputs=outputs,
             output_bytes=output_bytes,
+            stdout_bytes=output_bytes,
+            stderr_bytes=0,
             outputs_bytes=len((outputs or "").encode()),
             unmet=unmet,
         )

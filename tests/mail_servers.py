@@ -2,12 +2,13 @@
 
 import asyncio
 import importlib
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from typing import NamedTuple
+
+from tests.web_servers import free_port
 
 CUT, HANG = "cut", "hang"
 """Answers that are none: the connection is closed, or nothing comes for a long time."""
@@ -21,8 +22,10 @@ class MailServer(NamedTuple):
 
 
 @contextmanager
-def mail_server(answer: "Callable[[], str] | str" = "250 ok") -> Iterator[MailServer]:
-    """Run a server on 127.0.0.1 that says `answer` after each mail: a line of SMTP, CUT or HANG."""
+def mail_server(answer: "Callable[[], str] | str" = "250 ok", *, port: int = 0) -> Iterator[MailServer]:
+    """Run a server on 127.0.0.1 that says `answer` after each mail: a line of SMTP, CUT or HANG. It is at any
+    free port if `port` is 0.
+    """
     controller = importlib.import_module("aiosmtpd.controller")
     got: list[EmailMessage] = []
 
@@ -37,8 +40,7 @@ def mail_server(answer: "Callable[[], str] | str" = "250 ok") -> Iterator[MailSe
                 server.transport.abort()  # type: ignore[attr-defined]
             return said
 
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = port or free_port()
     running = controller.Controller(Handler(), hostname="127.0.0.1", port=port)
     running.start()
     try:

@@ -63,6 +63,13 @@ class Got(NamedTuple):
     body: bytes
 
 
+def free_port() -> int:
+    """A port at which nobody listens: who connects is refused."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        found: int = free.getsockname()[1]
+        return found
+
+
 Answer = Callable[[Got], Iterable[bytes]]
 
 
@@ -75,8 +82,8 @@ class Server:
 
 
 @contextmanager
-def serving(answer: "Answer | bytes", certificate: Path | None = None) -> Iterator[Server]:
-    """Run a server on 127.0.0.1, with TLS if it has a certificate."""
+def serving(answer: "Answer | bytes", certificate: Path | None = None, *, port: int = 0) -> Iterator[Server]:
+    """Run a server on 127.0.0.1, with TLS if it has a certificate; at any free port if `port` is 0."""
     got: list[Got] = []
     reply: Answer = (lambda _: (answer,)) if isinstance(answer, bytes) else answer
     context = None if certificate is None else _context(certificate)
@@ -101,7 +108,7 @@ def serving(answer: "Answer | bytes", certificate: Path | None = None) -> Iterat
         block_on_close = False
         request_queue_size = 64
 
-    with Listener(("127.0.0.1", 0), Handler) as listener:
+    with Listener(("127.0.0.1", port), Handler) as listener:
         thread = threading.Thread(target=listener.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         thread.start()
         yield Server(listener.server_address[1], got)

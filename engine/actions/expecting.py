@@ -15,13 +15,14 @@ from typing import Final
 
 from engine.actions.prepare import folder_for_checks
 from engine.config import EngineConfig
-from engine.core.expectations import FilesSeen, fits, needs_log, unmet_files, unmet_log
+from engine.core.expectations import FilesSeen, fits, unmet_files, unmet_log
 from engine.core.lifecycle import AttemptKey, Run
 from engine.execution.attempt_output import AttemptOutput, output_of
 from engine.host.patience import ask
 from engine.ports import Pieces
+from engine.supervisor.output import STREAMS
 from jobfile.expressions.expression import EvaluationError
-from jobfile.model.expectations import FileCheck
+from jobfile.model.expectations import ExpectSpec, FileCheck
 from jobfile.model.jobs import JobSpec
 
 MAX_FILES: Final = 10_000
@@ -56,12 +57,22 @@ def _look(
         for check in spec.expect.files:
             if wrong := unmet_files(check, _seen(check, folder, began_at)):
                 return wrong
-        if needs_log(spec.expect.log):
-            return unmet_log(spec.expect.log, b"".join(one.tail().read() for one in logs))
+        return _unmet_text(spec.expect, logs)
     except EvaluationError as error:
         return f"its working folder is not known any more: {error}"
     except OSError as error:
         return f"what it left could not be looked at: {error.strerror or error}"
+
+
+def _unmet_text(expect: ExpectSpec, logs: Sequence[AttemptOutput]) -> str:
+    """What does not hold about what it wrote. Only a single process has streams."""
+    if expect.log.is_about_text:
+        log = b"".join(one.tail().read() for one in logs)
+        if wrong := unmet_log(expect.log, log):
+            return wrong
+    for check, name in zip((expect.stdout, expect.stderr), STREAMS, strict=True):
+        if check.is_about_text and (wrong := unmet_log(check, logs[-1].stream(name).read(), name)):
+            return wrong
     return ""
 
 

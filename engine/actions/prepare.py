@@ -156,6 +156,7 @@ def _order(about: _About, secrets: dict[str, str]) -> LaunchOrder:
         scratch_dir=f"{folder}/{scratch_of(about.attempt)}",
         output_file=env["JOBFILE_OUTPUT"],
         artifacts=spec.artifacts,
+        apart=spec.expect.is_about_streams,
         min_free_bytes=config.min_free_bytes,
         umask=None if spec.umask is None else int(spec.umask, 8),
         # A client may need more rights for itself, as podman does; its container gets an option.

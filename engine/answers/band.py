@@ -20,6 +20,7 @@ from engine.answers.expected import (
 )
 from engine.answers.overdue import OPEN, OVERDUE, is_overdue, overdue_fires, overdue_runs, verdict_word
 from engine.answers.presence import Presence
+from engine.answers.shared_fires import SharedFires
 from engine.core.lifecycle import Run
 from engine.core.occurrences import newest_of_each
 from engine.core.records import Gap, Pause, Schedule
@@ -107,9 +108,10 @@ def make_band(view: View, stretch: Stretch) -> Band:
         slots: list[Counter[str]] = [Counter() for _ in range(stretch.slots)]
         _count_records(view, stretch, slots)
         schedules = _of(stretch, view.schedules_between(None, since=stretch.since, until=stretch.until))
+        shared = SharedFires()
         for schedule in schedules:
-            _count_fires(view, schedule, stretch, slots)
-        coming = list(_coming(view, schedules, stretch, slots))
+            _count_fires(view, schedule, shared, stretch, slots)
+        coming = list(_coming(view, schedules, shared, stretch, slots))
         total = sum(slot.total() for slot in slots)
         placed = _placed(view, schedules, stretch) if total <= MAX_MARKS else []
         if placed or not (total - len(coming)):
@@ -197,25 +199,27 @@ def _move(slot: Counter[str], before: str, after: str) -> None:
     slot[after] += 1
 
 
-def _count_fires(view: View, schedule: Schedule, stretch: Stretch, slots: list[Counter[str]]) -> None:
+def _count_fires(
+    view: View, schedule: Schedule, shared: SharedFires, stretch: Stretch, slots: list[Counter[str]]
+) -> None:
     """Count the occurrences of a schedule that no engine has decided about."""
-    from jobfile.schedule.occurrences import fires  # noqa: PLC0415  start-up time: only where instants are computed
-
     after, end = window_of(schedule, since=stretch.since, until=stretch.due)
-    for fire in fires(schedule.entries, after=max(after, schedule.covered_until), until=end):
+    for fire in shared.between(schedule.entries, after=max(after, schedule.covered_until), until=end):
         slots[stretch.slot_of(fire.at)][OPEN] += 1
-    for fire in overdue_fires(view, schedule, after=after, now=stretch.now):
+    for fire in overdue_fires(view, schedule, shared, after=after, now=stretch.now):
         if fire.at > end:
             break
         _move(slots[stretch.slot_of(fire.at)], OPEN, OVERDUE)
 
 
 def _coming(
-    view: View, schedules: Sequence[Schedule], stretch: Stretch, slots: list[Counter[str]]
+    view: View,
+    schedules: Sequence[Schedule],
+    shared: SharedFires,
+    stretch: Stretch,
+    slots: list[Counter[str]],
 ) -> Iterator[Placed]:
     """Count what is still to come, and give the first occurrences of that; a pause prevents some."""
-    from jobfile.schedule.occurrences import fires  # noqa: PLC0415  start-up time: only where instants are computed
-
     begin = max(stretch.since, stretch.now + INSTANT)
     if begin >= stretch.until:
         return
@@ -225,7 +229,7 @@ def _coming(
         if schedule.active_until is not None:
             continue
         after = max(begin - INSTANT, schedule.active_from)
-        for fire in fires(schedule.entries, after=after, until=stretch.until - INSTANT):
+        for fire in shared.between(schedule.entries, after=after, until=stretch.until - INSTANT):
             if pause_at(pauses[schedule.job], fire.at) is not None:
                 continue
             slots[stretch.slot_of(fire.at)][COMING] += 1

@@ -21,6 +21,7 @@ from engine.answers.overdue import (
     verdict_word,
 )
 from engine.answers.presence import Presence
+from engine.answers.shared_fires import SharedFires
 from engine.core.lifecycle import Run, RunState
 from engine.core.occurrences import newest_of_each
 from engine.core.records import Gap, Schedule, StateCount
@@ -99,10 +100,7 @@ def count_expected(view: View, scope: Scope, *, days: LocalDays | None = None) -
         if _is_counted(run, scope) and run.id not in replaced and not run.occurrence:
             _move(counts.verdicts[run.job, day_of(run.scheduled_for)], OPEN, OVERDUE)
     _count_matrices(view, scope, counts, day_of)
-    for schedule in of_jobs(
-        scope, lambda job: view.schedules_between(job, since=scope.since, until=scope.until)
-    ):
-        _count_fires(view, schedule, scope, counts, day_of)
+    _count_fires(view, scope, counts, day_of)
     counts.unsettled.extend(
         run.id
         for run in view.open_runs()
@@ -267,20 +265,22 @@ def _count_once(view: View, scope: Scope, counts: Counts, day_of: _DayOf) -> set
     return replaced | {run.id for run in retries if run is not newest[run.retry_of]}
 
 
-def _count_fires(view: View, schedule: Schedule, scope: Scope, counts: Counts, day_of: _DayOf) -> None:
-    """Count the occurrences of a schedule in a window; undecided ones get a verdict here."""
-    from jobfile.schedule.occurrences import fires  # noqa: PLC0415  start-up time: only where instants are computed
-
-    after, end = window_of(schedule, since=scope.since, until=scope.due)
-    for fire in fires(schedule.entries, after=after, until=end):
-        cell = schedule.job, day_of(fire.at)
-        counts.scheduled[cell] += 1
-        if fire.at > schedule.covered_until:
-            counts.verdicts[cell][OPEN] += 1
-    for fire in overdue_fires(view, schedule, after=after, now=scope.now):
-        if fire.at > end:
-            break
-        _move(counts.verdicts[schedule.job, day_of(fire.at)], OPEN, OVERDUE)
+def _count_fires(view: View, scope: Scope, counts: Counts, day_of: _DayOf) -> None:
+    """Count the occurrences of schedules in a window; undecided ones get a verdict here."""
+    shared = SharedFires()
+    for schedule in of_jobs(
+        scope, lambda job: view.schedules_between(job, since=scope.since, until=scope.until)
+    ):
+        after, end = window_of(schedule, since=scope.since, until=scope.due)
+        for fire in shared.between(schedule.entries, after=after, until=end):
+            cell = schedule.job, day_of(fire.at)
+            counts.scheduled[cell] += 1
+            if fire.at > schedule.covered_until:
+                counts.verdicts[cell][OPEN] += 1
+        for fire in overdue_fires(view, schedule, shared, after=after, now=scope.now):
+            if fire.at > end:
+                break
+            _move(counts.verdicts[schedule.job, day_of(fire.at)], OPEN, OVERDUE)
 
 
 def _move(verdicts: Counter[str], before: str, after: str) -> None:

@@ -121,7 +121,7 @@ def gap_within(gap: Gap, *, since: datetime, until: datetime) -> Gap | None:
 
 def item_of(*runs: Run) -> Item:
     """The item of a recorded run; of all runs of an occurrence with a matrix."""
-    run = deciding(runs)
+    run = runs[0] if len(runs) == 1 else deciding(runs)
     return Item(
         scheduled_for=run.scheduled_for,
         state=run.verdict,

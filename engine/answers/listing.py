@@ -14,6 +14,7 @@ from engine.answers.expected import INSTANT, item_of, pause_at, start_of
 from engine.answers.lateness import late_jobs
 from engine.answers.overdue import OVERDUE, is_overdue
 from engine.answers.presence import GRACE, Presence
+from engine.answers.shared_fires import SharedFires
 from engine.core.lifecycle import Run, RunState
 from engine.core.occurrences import newest_of_each
 from engine.core.records import Gap, Pause, Schedule
@@ -104,11 +105,12 @@ class _Ahead(NamedTuple):
 
     schedule: Schedule
     first: "Fire | None"
+    shared: SharedFires
 
     def next_at(self, after: datetime) -> datetime | None:
         """The first instant after this one."""
         is_it = self.schedule.covered_until <= after and (self.first is None or self.first.at > after)
-        fire = self.first if is_it else _next_fire(self.schedule.entries, after)
+        fire = self.first if is_it else self.shared.first(self.schedule.entries, after=after)
         return None if fire is None else fire.at
 
 
@@ -219,8 +221,10 @@ def _known(view: View, written: Iterable[str], *, presence: Presence, now: datet
     in_force = {one.job: one.digest for one in view.jobs_in_force()}
     names = sorted({*in_force, *written})
     schedules: dict[str, list[_Ahead]] = defaultdict(list)
+    shared = SharedFires()
     for one in view.soundness.schedules_in_force():
-        schedules[one.job].append(_Ahead(one, _next_fire(one.entries, one.covered_until)))
+        first = shared.first(one.entries, after=one.covered_until)
+        schedules[one.job].append(_Ahead(one, first, shared))
     marks = _marks(view, names, presence=presence, now=now, limit=limit)
     for job, mark in _overdue_marks(view, schedules, now=now):
         marks[job].append(mark)
@@ -280,14 +284,14 @@ def _overdue_marks(
 
 def _overdue_since(ahead: _Ahead, pauses: Sequence[Pause], now: datetime) -> datetime | None:
     """The first overdue occurrence of a schedule; pauses are skipped in one step each."""
-    schedule, fire = ahead
+    schedule, fire = ahead.schedule, ahead.first
     while fire is not None and fire.at <= now - GRACE:
         pause = pause_at(pauses, fire.at)
         if pause is None:
             return fire.at if now - start_of(schedule, fire) > GRACE else None
         if pause.end is None:
             return None
-        fire = _next_fire(schedule.entries, pause.end - INSTANT)
+        fire = ahead.shared.first(schedule.entries, after=pause.end - INSTANT)
     return None
 
 

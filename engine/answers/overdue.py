@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from engine.answers.expected import INSTANT, Item, item_of, pause_at, start_of
 from engine.answers.presence import GRACE, Presence
+from engine.answers.shared_fires import SharedFires
 from engine.core.lifecycle import Run, RunState
 from engine.core.occurrences import grouped
 from engine.core.records import Schedule
@@ -51,21 +52,19 @@ def overdue_runs(view: Current, presence: Presence, now: datetime) -> tuple[Run,
 
 def count_overdue(view: View, presence: Presence, now: datetime) -> int:
     """The number of overdue runs of all jobs; at most MAX_COUNTED of each."""
-    undecided = sum(
-        sum(
-            1
-            for _ in islice(overdue_fires(view, schedule, after=schedule.covered_until, now=now), MAX_COUNTED)
-        )
-        for schedule in view.soundness.schedules_in_force()
-    )
+    shared, undecided = SharedFires(), 0
+    for schedule in view.soundness.schedules_in_force():
+        found = overdue_fires(view, schedule, shared, after=schedule.covered_until, now=now)
+        undecided += sum(1 for _ in islice(found, MAX_COUNTED))
     return undecided + len(overdue_runs(view, presence, now))
 
 
-def overdue_fires(view: History, schedule: Schedule, *, after: datetime, now: datetime) -> "Iterator[Fire]":
+def overdue_fires(
+    view: History, schedule: Schedule, shared: SharedFires, *, after: datetime, now: datetime
+) -> "Iterator[Fire]":
     """The overdue occurrences of a schedule after an instant: no engine has decided about them."""
-    from jobfile.schedule.occurrences import fires  # noqa: PLC0415  start-up time: only where instants are computed
-
-    found = fires(schedule.entries, after=max(after, schedule.covered_until), until=now - GRACE)
+    after = max(after, schedule.covered_until)
+    found = iter(shared.between(schedule.entries, after=after, until=now - GRACE))
     first = next(found, None)
     if first is None:
         return

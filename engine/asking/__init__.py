@@ -27,6 +27,7 @@ __all__ = [
     "requests",
     "retries",
     "runs",
+    "saved_plans",
     "show",
     "simulate",
     "simulating",

@@ -21,6 +21,7 @@ from engine.ports import Stop
 from engine.transactions.account import Moment, earlier_ids, request_runs, requested_runs, retry_run
 from engine.transactions.requests import requesting_run
 from engine.transactions.steps import has_steps, keep_steps, kept_of
+from engine.transactions.stop import end_run
 from jobfile.expressions.expression import EvaluationError
 from jobfile.model.catalog import CompiledJob
 from jobfile.model.jobs import JobSpec, OverlapPolicy
@@ -182,6 +183,11 @@ def _continued(place: Place, store: Requesting, run: Run, job: CompiledJob) -> R
     return old if copy_run(place.config.run_dir(old.id), place.config.run_dir(run.id)) else None
 
 
+def _is_ended(store: Requesting, run: Run, how: Stop, *, why: str, now: datetime) -> bool:
+    """End a run, or ask it to end; False if it was over."""
+    return end_run(store, run, how, reason=Reason.BY_HAND, detail=why, now=now) is not None
+
+
 def ask_to_stop(
     place: Place, runs: Sequence[Run], how: Stop, *, why: str, now: datetime, only_queued: bool = False
 ) -> tuple[Run, ...]:
@@ -197,7 +203,7 @@ def ask_to_stop(
             run = store.run(one.id)
             assert run is not None
             is_spared = only_queued and run.state is not RunState.QUEUED
-            if not is_spared and store.request_stop(run.id, how, reason=Reason.BY_HAND, detail=why, now=now):
+            if not is_spared and _is_ended(store, run, how, why=why, now=now):
                 action = "cancel" if how is Stop.CANCEL else "kill"
                 store.audit(actor=place.user, action=action, object=run.id, detail=why, now=now)
             after.append(store.run(run.id) or run)

@@ -90,8 +90,8 @@ def _refuse_no_check(case: Case, spec: JobSpec) -> None:
     attempts = (*case.given.attempts, *(one for each in case.given.steps.values() for one in each))
     if any(one.kind == Reason.EXPECTATION for one in attempts) and not spec.expect.has_checks:
         raise CannotTestError(
-            f"`{spec.name}` has no `files`, `log`, `outputs` or `min_duration` in `expect`, so an attempt of "
-            "it cannot end with `expectation`"
+            f"`{spec.name}` has none of `files`, `log`, `stdout`, `stderr`, `outputs` and `min_duration` in "
+            "`expect`, so an attempt of it cannot end with `expectation`"
         )
 
 

@@ -44,15 +44,30 @@ def unmet_values(
     if least is not None and length < least:
         took, wanted = (seconds_text(one.total_seconds()) for one in (length, least))
         return f"expected to take at least {wanted}; it took {took}"
-    if ended is not None and expect.log.empty is not None:
-        written = ended.output_bytes
-        if expect.log.empty and written:
-            return f"expected an empty log; it wrote {many(written, 'byte')}"
-        if not expect.log.empty and not written:
-            return "expected a log; it wrote nothing"
+    if ended is not None:
+        written = (
+            ("log", expect.log, ended.output_bytes),
+            ("stdout", expect.stdout, ended.stdout_bytes),
+            ("stderr", expect.stderr, ended.stderr_bytes),
+        )
+        for where, check, size in written:
+            if wrong := _unmet_size(where, check, size):
+                return wrong
     for name, wanted_range in expect.outputs.items():
         if name in outputs and (wrong := _unmet_range(name, wanted_range, outputs[name])):
             return wrong
+    return ""
+
+
+def _unmet_size(where: str, check: LogCheck, size: int | None) -> str:
+    if check.empty is None:
+        return ""
+    if size is None:
+        return f"expected something about its {where}; its streams were not stored apart"
+    if check.empty and size:
+        return f"expected an empty {where}; it wrote {many(size, 'byte')}"
+    if not check.empty and not size:
+        return f"expected a {where}; it wrote nothing"
     return ""
 
 
@@ -91,21 +106,18 @@ def unmet_files(check: FileCheck, seen: FilesSeen) -> str:
     return f"expected {wanted}; {found}"
 
 
-def unmet_log(check: LogCheck, log: bytes) -> str:
-    """What does not hold about the stored log: its secrets are masked, and its middle may be dropped."""
+def unmet_log(check: LogCheck, log: bytes, where: str = "log") -> str:
+    """What does not hold about a log, or a stream, as it is stored: secrets are masked, and its middle may
+    be dropped.
+    """
     if check.contains is not None and check.contains.encode() not in log:
-        return f"expected `{_cut(check.contains)}` in its log; it is not there"
+        return f"expected `{_cut(check.contains)}` in its {where}; it is not there"
     if check.matches is None:
         return ""
     lines = _ends_of(log).decode("utf-8", "replace").splitlines()
     if any(matches(check.matches, line) for line in dict.fromkeys(lines)):
         return ""
-    return f"expected a line of its log that matches `{_cut(check.matches)}`; none of {len(lines):,} does"
-
-
-def needs_log(check: LogCheck) -> bool:
-    """Whether the log has to be read."""
-    return check.contains is not None or check.matches is not None
+    return f"expected a line of its {where} that matches `{_cut(check.matches)}`; none of {len(lines):,} does"
 
 
 def _ends_of(log: bytes) -> bytes:

@@ -366,6 +366,9 @@ class Ended(Shown):
     cpu_seconds: float | None = None
     output_bytes: int = 0
     output_dropped: int = 0
+    stdout_bytes: int | None = None
+    """How much it wrote to this stream; None if its streams were not apart."""
+    stderr_bytes: int | None = None
     leftover_processes: int = 0
     outputs: str | None = ""
     """What it wrote as its outputs, with secrets masked; None when an end is only assumed."""

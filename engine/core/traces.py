@@ -50,6 +50,15 @@ def span_id(name: str) -> str:
     return sha256(f"span\0{name}".encode()).hexdigest()[:_ID_DIGITS]
 
 
+def ended_while_waiting(run: Run, attempts: Sequence[Attempt]) -> bool:
+    """Whether a run was ended after its last attempt, while it waited for the next one."""
+    ends = [one.ended_at for one in attempts]
+    is_idle = bool(ends) and all(
+        end is not None and run.ended_at is not None and end < run.ended_at for end in ends
+    )
+    return run.state is RunState.CANCELLED and is_idle
+
+
 def spans_of(run: Run, attempts: Sequence[Attempt], steps: Sequence[StepRun]) -> tuple[Span, ...]:
     """The spans of a run that is over: of itself, of its steps, of each attempt; none if nothing ran."""
     ran = [one for one in attempts if one.started_at is not None and one.ended_at is not None]

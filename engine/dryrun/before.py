@@ -178,12 +178,13 @@ def _checks(expect: ExpectSpec) -> Iterator[str]:
     for one in expect.files:
         size = f", each at least {one.min_size}" if one.min_size else ""
         yield f"{many(one.count, 'file')} {one.path}{size}{', changed by the run' if one.newer_than else ''}"
-    if expect.log.contains is not None:
-        yield f"`{expect.log.contains}` in the log"
-    if expect.log.matches is not None:
-        yield f"a line of the log that matches `{expect.log.matches}`"
-    if expect.log.empty is not None:
-        yield "an empty log" if expect.log.empty else "something in the log"
+    for where, check in (("log", expect.log), ("stdout", expect.stdout), ("stderr", expect.stderr)):
+        if check.contains is not None:
+            yield f"`{check.contains}` in the {where}"
+        if check.matches is not None:
+            yield f"a line of the {where} that matches `{check.matches}`"
+        if check.empty is not None:
+            yield f"an empty {where}" if check.empty else f"something in the {where}"
     for name, found in expect.outputs.items():
         limits = (("at least", found.min), ("at most", found.max))
         yield f"output {name}: {', '.join(f'{word} {limit}' for word, limit in limits if limit is not None)}"

@@ -45,6 +45,10 @@ class AttemptOutput:
 
         return _Either(self._folder, PieceTail(self._attempt, self._pieces))
 
+    def stream(self, name: str) -> Reading:
+        """A reader of one of its streams: only where it was executed, and only if they were stored apart."""
+        return OutputTail(self._folder, name)
+
     def parts(self) -> Iterator[bytes]:
         """All of it, in parts."""
         return self.tail().parts()

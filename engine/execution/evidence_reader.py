@@ -273,6 +273,8 @@ def _outcome(result: dict[str, Any]) -> Outcome:
         cpu_seconds=_seconds(result, "cpu_seconds"),
         output_bytes=_integer(result, "output_bytes"),
         output_dropped=_integer(result, "output_dropped"),
+        stdout_bytes=_optional(result, "stdout_bytes", MAX_INTEGER),
+        stderr_bytes=_optional(result, "stderr_bytes", MAX_INTEGER),
         leftover_processes=_integer(result, "leftover_processes"),
         outputs_bytes=_optional(result, "outputs_bytes", MAX_INTEGER) or 0,
         outputs_trouble=_text(result, "outputs_trouble") if "outputs_trouble" in result else "",

@@ -130,6 +130,7 @@ class ProcessLauncher:
                 "env": dict(order.env),
                 "secrets": dict(order.secrets),
                 "masked": order.masked,
+                "apart": order.apart,
                 "working_dir": str(order.working_dir),
                 "timeout_seconds": order.timeout_seconds,
                 "kill_grace_seconds": order.kill_grace_seconds,

@@ -13,7 +13,7 @@ from engine.core.lifecycle import AttemptKey
 from engine.supervisor import emptying
 from engine.supervisor.evidence import ARTIFACTS, CONTROL, LEASE, NAME, NEW, OUTPUTS, beside
 from engine.supervisor.namespace import FOLDER, make_folder, open_file
-from engine.supervisor.output import HEAD_BYTES, SEGMENT_BYTES
+from engine.supervisor.output import HEAD_BYTES, SEGMENT_BYTES, STREAMS
 from jobfile.model.namedtuple import NamedTuple
 
 SCRATCH = "tmp"
@@ -25,6 +25,8 @@ MAX_ENTRIES = 200_000
 
 BESIDE = (ARTIFACTS, CONTROL, LEASE, OUTPUTS, NEW, NAME)
 """What an attempt may leave beside its folder, the evidence last."""
+_STORED = ("output", *STREAMS)
+"""How the names of stored output begin."""
 SHARDS = 256
 """The shards that hold the folders of runs, by the first two digits of their names."""
 
@@ -64,7 +66,7 @@ def compress_attempt(folder: Path) -> bool:
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(beside(folder.name, name), dir_fd=shelf)
             with _opened(folder.name, shelf) as inner:
-                names = [one.name for one in os.scandir(inner) if one.name.startswith("output")]
+                names = [one.name for one in os.scandir(inner) if one.name.startswith(_STORED)]
                 for name in sorted(one for one in names if not one.endswith(".gz")):
                     _compress(name, inner)
                 with contextlib.suppress(FileNotFoundError):

@@ -11,6 +11,7 @@ from engine.core.errors import SupersededError
 from engine.core.records import Unreadable
 from engine.ledger.cells import INSTANT
 from engine.ledger.record_rows import TABLE_OF
+from engine.ledger.row_memory import RowMemory
 from engine.ledger.rows import Row, from_us
 from engine.ledger.stand_ins import faults_of, row_with_stand_ins, unreadable_row
 
@@ -35,6 +36,8 @@ class Connection(ABC):
         """The session that writes, or None; a transaction of one checks that it is still the newest."""
         self.unreadable: dict[str, Unreadable] = {}
         """The unreadable rows found so far; stand-ins were returned for them."""
+        self.row_memory: RowMemory | None = None
+        """The rows that a reader remembers; None to read each row again."""
         self._lock = threading.RLock()
         self._writer: int | None = None
         """The id of the thread that is inside a transaction."""
@@ -96,8 +99,10 @@ class Connection(ABC):
 
     def all(self, read: Callable[[Row], Read], name: str, values: Values | None = None) -> tuple[Read, ...]:
         """The rows of a query by name as values; an unreadable row gets stand-ins and is remembered."""
-        found = self.rows(name, values)
+        found, memory = self.rows(name, values), self.row_memory
         try:
+            if memory is not None:
+                return tuple([memory.value(read, name, row) for row in found])
             return tuple([read(row) for row in found])
         except Exception:  # noqa: BLE001  one unreadable row must not hide the others
             return tuple([self.read(read, row) for row in found])

@@ -14,12 +14,16 @@ KINDS: Final[dict[str, type[Ended] | type[StartError] | type[Lost]]] = {
     "lost": Lost,
 }
 _INSTANTS: Final = ("at", "started_at", "ended_at")
+_OF_STREAMS: Final = ("stdout_bytes", "stderr_bytes")
 
 
 def outcome_to_text(outcome: Outcome) -> str:
     """Write an outcome: one JSON object, with instants in microseconds."""
     [kind] = [name for name, one in KINDS.items() if type(outcome) is one]
     values = {key: to_us(one) if isinstance(one, datetime) else one for key, one in asdict(outcome).items()}
+    for name in _OF_STREAMS:  # a leader of an earlier version does not know them, nor jobs that need them
+        if values.get(name, 0) is None:
+            del values[name]
     return json.dumps({"kind": kind, **values}, ensure_ascii=True)
 
 

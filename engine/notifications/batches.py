@@ -34,7 +34,7 @@ is old before the first one.
 """
 TRIES_FIRST = 3
 """While a message has failed fewer times, no new one is made: the channel is probably down."""
-REPEATING = ("failed", "missed", "late", "skipped", "rejected", "held")
+REPEATING = ("failed", "missed", "late", "skipped", "odd", "rejected", "held")
 """Events whose repetition is reported less often."""
 
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from engine.core.lateness import Late, LateKind, deadline_of, local_day
 from engine.core.lifecycle import Run, RunState
-from engine.notifications.noting import LATE, Facts, facts_of_late, facts_of_run
+from engine.notifications.noting import LATE, ODD, Facts, facts_of_late, facts_of_run
 from jobfile.model.jobs import JobSpec
 
 _STATES: Final[Mapping[str, tuple[RunState, ...]]] = {
@@ -15,6 +15,7 @@ _STATES: Final[Mapping[str, tuple[RunState, ...]]] = {
     "skipped": (RunState.SKIPPED,),
     "recovered": (RunState.SUCCEEDED,),
     "succeeded": (RunState.SUCCEEDED,),
+    ODD: (RunState.SUCCEEDED,),
 }
 NOT_EXECUTED: Final = ("missed", "skipped")
 """Events of runs that were not executed: they have no output."""
@@ -23,7 +24,7 @@ NOT_EXECUTED: Final = ("missed", "skipped")
 def example_facts(
     event: str, run: Run, spec: JobSpec | None, *, previous: RunState | None, now: datetime
 ) -> Facts | None:
-    """The facts of an event about a run; None for `late` of a job that is never late.
+    """The facts of an event about a run; None for `late` and `odd` of a job that is never that.
 
     Why the run ended as it did says nothing about another event.
     """
@@ -31,6 +32,8 @@ def example_facts(
     if event == LATE:
         late = None if spec is None else _example_late(run, spec, now)
         return None if late is None else {**facts, **facts_of_late(late), "exit_code": None}
+    if event == ODD and not (spec is not None and spec.expect.usual):
+        return None
     if run.state in _STATES[event]:
         return facts
     return {**facts, "state": event, "reason": "", "detail": "", "exit_code": None}

@@ -46,6 +46,7 @@ _WHAT = {
     "recovered": "has recovered",
     "succeeded": "succeeded",
     "skipped": "was skipped",
+    "odd": "was unusual",
 }
 EVENTS = tuple(_WHAT)
 """The events of a job, as `notify` names them."""

@@ -5,7 +5,7 @@ the channel, and more may be known by then.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
@@ -14,7 +14,8 @@ from engine.core.lateness import Late
 from engine.core.lifecycle import Run, RunState
 from engine.core.notices import STARTED, TROUBLE, end_pings, notices, ping_channel
 from engine.core.occurrences import deciding, is_over, newest_of_each
-from engine.core.records import Owed
+from engine.core.records import Odd, Owed
+from engine.core.usual import odd_words
 from engine.ledger.event_ports import Outbox
 from engine.ledger.past_ports import Past
 from engine.ledger.store_ports import Notifications
@@ -29,7 +30,7 @@ from jobfile.model.hashing import sha256
 from jobfile.model.jobs import JobSpec
 
 Facts = Mapping[str, object]
-LATE = "late"
+LATE, ODD = "late", "odd"
 CONFIG_CHANNEL: Final = "config"
 ENGINE_CHANNEL: Final = "engine"
 NOT_RUN: Final = (RunState.SKIPPED, RunState.MISSED)
@@ -92,6 +93,20 @@ def owe_for_late(store: Notifications, late: Late, spec: JobSpec, *, now: dateti
     key = f"{late.job}/{late.kind.value}/{late.about}"
     channels = {LATE: tuple(one.name for one in spec.notify.get(LATE, ()))}
     _owe(store, late.job, channels, facts, key=key, run_id=late.run_id, now=now)
+
+
+def owe_for_odd(
+    store: Notifications, run: Run, spec: JobSpec, found: Sequence[Odd], *, now: datetime
+) -> None:
+    """Note the notifications that a success is far from those before it."""
+    channels = {ODD: tuple(one.name for one in spec.notify.get(ODD, ()))}
+    _owe(store, run.job, channels, facts_of_odd(run, found), key=run.id, run_id=run.id, now=now)
+
+
+def facts_of_odd(run: Run, found: Sequence[Odd]) -> Facts:
+    """The facts about an unusual success."""
+    said = "; ".join(odd_words(one).removeprefix("odd: ") for one in found)
+    return {**facts_of_run(run, previous=None), "reason": "", "detail": said}
 
 
 def facts_of_late(late: Late) -> Facts:

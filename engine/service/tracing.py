@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from engine.core.errors import JobfileError
-from engine.core.events import ChannelDown, ChannelUp, Event, RunSettled
-from engine.core.traces import Span, spans_of
+from engine.core.events import ChannelDown, ChannelUp, DoneByOthers, Event, RunSettled
+from engine.core.traces import Span, ended_while_waiting, spans_of
 from engine.ledger.ports import View
+from jobfile.model.namedtuple import NamedTuple
 
 CHANNEL: Final = "traces"
 """The name under which its failures are reported, like those of a channel."""
@@ -19,8 +20,17 @@ MAX_WAITING: Final = 10_000
 AT_ONCE: Final = 50
 """Maximum number of runs whose spans are sent together."""
 RETRY_SECONDS: Final = 30.0
+STOPS: Final = ("cancel", "kill")
+"""What a command does to a run that may end it at once, as the audit names it."""
 CLOSE_SECONDS: Final = 5.0
 """How long an engine that stops waits for spans to be sent."""
+
+
+class _Over(NamedTuple):
+    """A run that is over, or that a command has asked to end: it may be over without an event about it."""
+
+    run_id: str
+    is_certain: bool = True
 
 
 class Sender(Protocol):
@@ -49,7 +59,7 @@ class Tracing:
         self._make_sender = make_sender
         self._report = report
         self._retry_seconds = retry_seconds
-        self._waiting: deque[str] = deque(maxlen=MAX_WAITING)
+        self._waiting: deque[_Over] = deque(maxlen=MAX_WAITING)
         self._sender: Sender | None = None
         self._is_down = False
         self._is_closing = threading.Event()
@@ -58,7 +68,13 @@ class Tracing:
 
     def take(self, events: Sequence[Event], now: datetime) -> None:  # noqa: ARG002  the sinks' signature
         """Note the runs that are over."""
-        over = [one.run.id for one in events if isinstance(one, RunSettled) and one.run.state.is_final]
+        over = [_Over(one.run.id) for one in events if isinstance(one, RunSettled) and one.run.state.is_final]
+        # A command ends a run that waits for its retry by itself: the engine settles nothing.
+        over += [
+            _Over(one.object, is_certain=False)
+            for one in events
+            if isinstance(one, DoneByOthers) and one.action in STOPS
+        ]
         if not over:
             return
         self._waiting.extend(over)
@@ -100,19 +116,19 @@ class Tracing:
         except Exception as trouble:  # noqa: BLE001  the next try is made whatever happened to this one
             error = f"they could not be sent: {type(trouble).__name__}"
         if not error:
-            for run_id in runs:
-                if self._waiting and self._waiting[0] == run_id:
+            for one in runs:
+                if self._waiting and self._waiting[0] is one:
                     self._waiting.popleft()
         self._judge(error)
         return not error
 
-    def _spans(self, runs: Sequence[str]) -> list[Span]:
+    def _spans(self, runs: Sequence["_Over"]) -> list[Span]:
         with closing(self._open_view()) as view:
             found: list[Span] = []
-            for run_id in runs:
-                run = view.run(run_id)
-                if run is not None:
-                    found += spans_of(run, view.attempts(run_id), view.steps(run_id))
+            for one in runs:
+                run, attempts = view.run(one.run_id), view.attempts(one.run_id)
+                if run is not None and (one.is_certain or ended_while_waiting(run, attempts)):
+                    found += spans_of(run, attempts, view.steps(one.run_id))
             return found
 
     def _judge(self, error: str) -> None:

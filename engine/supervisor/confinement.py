@@ -146,7 +146,8 @@ class Confinement:
     def _become(self, supervisor: int, output: int) -> None:
         assert self.user is not None
         uid, gid = self.user["uid"], self.user["gid"]
-        os.fchown(output, uid, gid)  # else it could not open /dev/stdout again
+        for one in {output, 2}:  # else it could not open /dev/stdout and /dev/stderr again
+            os.fchown(one, uid, gid)
         _libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)  # an engine without root has them
         os.setgroups(self.user["groups"])
         os.setresgid(gid, gid, gid)

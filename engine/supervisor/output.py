@@ -15,6 +15,8 @@ HEAD_BYTES = 4 * 1024 * 1024
 SEGMENT_BYTES = 4 * 1024 * 1024
 SEGMENTS_KEPT = 3
 READ_BYTES = 1024 * 1024
+STREAMS = ("stdout", "stderr")
+"""The names of the copies of the streams, of a job that has them apart."""
 MAX_DIGITS = 9
 """Maximum number of digits in a segment's number; a file with a longer one is ignored."""
 _REAL = os.O_NOFOLLOW | os.O_CLOEXEC
@@ -28,9 +30,10 @@ def dropped_line(segments: int) -> bytes:
 class OutputTail:
     """Reads stored output in order; each call returns what was stored since the last one."""
 
-    def __init__(self, folder: "os.PathLike[str]") -> None:
-        """Read from this attempt's folder, which may not exist yet."""
+    def __init__(self, folder: "os.PathLike[str]", stem: str = "output") -> None:
+        """Read from this attempt's folder, which may not exist yet. `stem` is `output`, or one of STREAMS."""
         self._folder = os.fspath(folder)
+        self._stem = stem
         self._number = 0
         self._offset = 0
 
@@ -57,7 +60,7 @@ class OutputTail:
             self._number, self._offset = following, 0
 
     def _read_file(self, most: int = READ_BYTES) -> bytes:
-        name = "output" if self._number == 0 else f"output.{self._number}"
+        name = self._stem if self._number == 0 else f"{self._stem}.{self._number}"
         try:
             with os.fdopen(self._open(name), "rb") as file:
                 file.seek(self._offset)
@@ -99,9 +102,8 @@ class OutputTail:
             names = os.listdir(self._folder)  # noqa: PTH208  no pathlib in the shim
         except OSError:
             return None
-        numbers = (
-            name.removeprefix("output.").removesuffix(".gz") for name in names if name[:7] == "output."
-        )
+        stem = f"{self._stem}."
+        numbers = (name.removeprefix(stem).removesuffix(".gz") for name in names if name.startswith(stem))
         later = [
             int(one)
             for one in numbers

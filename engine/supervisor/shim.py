@@ -22,7 +22,7 @@ from engine.supervisor.namespace import make_folder, open_folder, write_script
 from engine.supervisor.plain import Ended, note_signals
 from engine.supervisor.spawn import AT_MARKER, Before, NotBegunError, Program
 from engine.supervisor.storing import Filter, OutputFiles
-from engine.supervisor.waking import Wake, boot_seconds, child_signals, now_us, poll_of, take_all
+from engine.supervisor.waking import READ_BYTES, Wake, boot_seconds, child_signals, now_us, poll_of, take_all
 
 DRAIN_SECONDS: Final = 2.0
 """How long processes that a job left behind may continue after the job has ended by itself.
@@ -36,7 +36,6 @@ LOOK_SECONDS: Final = 1.0
 
 No wait is longer: poll(2) does not count the time of a suspend, so a longer wait could end much too late.
 """
-READ_BYTES: Final = 65_536
 MAX_PIPE_BYTES: Final = 1024 * 1024
 """The largest capacity that an ordinary user can give a pipe: pipe(7)."""
 _PR_SET_CHILD_SUBREAPER: Final = 36
@@ -150,8 +149,8 @@ class Shim:
 
             self.confinement = Confinement(self.order)
         script = None if self.order["script"] is None else self._write_script()
-        self.output = OutputFiles(self.folder, self._mask())
-        self.program = Program(self.order, script, self.confinement)
+        self.output: Any = self._storage()
+        self.program = Program(self.order, script, self.output, self.confinement)
         if self.order["container"] is not None:
             from engine.supervisor.container import Container  # noqa: PLC0415  memory in each supervisor
 
@@ -276,12 +275,7 @@ class Shim:
 
     def _read_output(self) -> bool:
         """Store the output that is available; False at its end."""
-        try:
-            part = os.read(self.program.output, READ_BYTES)
-        except BlockingIOError:
-            return True
-        self.output.write(part)
-        return bool(part)
+        return bool(self.output.take(self.program.output))
 
     def _obey(self) -> None:
         for wish in self.evidence.wishes():
@@ -431,8 +425,7 @@ class Shim:
         self.result.update(
             started_at=self.started_us,
             was_killed=self.was_killed,
-            output_bytes=self.output.total,
-            output_dropped=self.output.dropped,
+            **self.output.counts(),
         )
         self._keep_outputs()
         if self.order["artifacts"] and "exit_code" in self.result and "cut_off" not in self.result:
@@ -441,6 +434,13 @@ class Shim:
         self.evidence.conclude(self.result)
         self.evidence.close()  # readers believe an end only after the lock is free
         self.wake.tell(f"{self.order['attempt_id']}\n".encode())
+
+    def _storage(self) -> Any:  # noqa: ANN401  the module of the other one is rarely loaded
+        if not self.order["apart"]:
+            return OutputFiles(self.folder, self._mask())
+        from engine.supervisor.streams import Streams  # noqa: PLC0415  memory in each supervisor
+
+        return Streams(self.folder, (self._mask(), self._mask()))
 
     def _mask(self) -> Filter:
         """A new filter for the secrets of the attempt, and of the steps beside it."""

@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple  # an order is a plain dictionary
 from engine.supervisor import plain
 from engine.supervisor.namespace import sync_folder, write_all_at
 from engine.supervisor.plain import Ended
+from engine.supervisor.storing import OutputFiles
 from engine.supervisor.waking import boot_seconds
 
 AT_MARKER, AT_PROCESS, AT_FOLDER, AT_PROGRAM, AT_LIMIT = range(5)
@@ -45,6 +46,8 @@ class Call(NamedTuple):
     env: bytes
     folder: bytes
     stdin: int
+    errors: int = -1
+    """Where its errors go to; -1: where its output goes to."""
     umask: int | None = None
     """None: the one with which the launcher was started."""
     core: tuple[int, int] | None = None
@@ -145,7 +148,7 @@ def begin(call: Call, before: Before, roused: int, milliseconds: int, bereaved: 
     """
     call = _complete(call)
     assert call.core is not None
-    if call.steps or not plain.is_built():
+    if call.steps or call.errors >= 0 or not plain.is_built():
         return _begin(call, before, (roused, bereaved), milliseconds)
     problem, begun = plain.begin(
         plain.Order(
@@ -299,7 +302,7 @@ def _become(call: Call, supervisor: int, output: int, fails: int) -> None:
             _be_as_killable_as_others()
         os.dup2(call.stdin, 0)  # step 7
         os.dup2(output, 1)
-        os.dup2(output, 2)
+        os.dup2(output if call.errors < 0 else call.errors, 2)
         _reset_signals()  # step 8
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         assert call.umask is not None
@@ -358,11 +361,17 @@ def _be_as_killable_as_others() -> None:
 class Program:
     """The process of one attempt."""
 
-    def __init__(self, order: dict[str, Any], script: "str | None", confinement: Any = None) -> None:  # noqa: ANN401  its module is rarely loaded
+    def __init__(
+        self,
+        order: dict[str, Any],
+        script: "str | None",
+        streams: OutputFiles,
+        confinement: Any = None,  # noqa: ANN401  its module is rarely loaded
+    ) -> None:
         """Prepare everything, so that errors show before the marker. Starts nothing.
 
-        `script` is the path of the job's script, the last argument. Raises ValueError for a text that no
-        system takes: it contains a NUL, or cannot be encoded.
+        `streams` stores what it writes. `script` is the path of the job's script, the last argument. Raises
+        ValueError for a text that no system takes: it contains a NUL, or cannot be encoded.
         """
         argv: tuple[str, ...] = order["argv"] if script is None else (*order["argv"], script)
         env: dict[str, str] = {**order["env"], **order["secrets"]}
@@ -372,6 +381,7 @@ class Program:
             env=words(list(map("=".join, env.items()))),
             folder=words((order["working_dir"],))[:-1],
             stdin=_nothing,
+            errors=streams.errors,
             umask=order["umask"],
             core=core_of(order["core_bytes"]),
             may_gain_rights=order["may_gain_rights"],
@@ -379,6 +389,7 @@ class Program:
         )
         self.user: str = "" if confinement is None else confinement.name
         self.name = argv[0]
+        self._streams = streams
         self.pid = self.handle = self.output = self._held = -1
 
     def begin(self, before: Before, roused: int, bereaved: int, milliseconds: int) -> "tuple[int, int, int]":
@@ -389,7 +400,8 @@ class Program:
         process runs but has no pidfd.
         """
         begun = begin(self.call, before, roused, milliseconds, bereaved)
-        self.pid, self.handle, self.output, self._held, has_output, has_ended, is_roused = begun
+        self.pid, self.handle, output, self._held, has_output, has_ended, is_roused = begun
+        self.output = self._streams.joined(output)
         if self.handle < 0:
             raise OSError(-self.handle, os.strerror(-self.handle))
         return has_output, has_ended, is_roused
@@ -425,6 +437,7 @@ class Program:
         Until now our write end has kept the output open: a process closes its files before it can be waited
         for, and the supervisor would be woken twice for each end.
         """
+        self._streams.hang_up()
         ended: Ended | None = plain.reap(self.pid, self._held, self.output)
         if ended is None:
             _, status, used = os.wait4(self.pid, 0)

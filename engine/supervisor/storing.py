@@ -5,6 +5,7 @@ from typing import Protocol
 
 from engine.supervisor.namespace import append_to, open_folder
 from engine.supervisor.output import HEAD_BYTES, SEGMENT_BYTES, SEGMENTS_KEPT
+from engine.supervisor.waking import READ_BYTES
 
 
 class Filter(Protocol):
@@ -22,9 +23,13 @@ class Filter(Protocol):
 class OutputFiles:
     """Stores output in files, through a filter that masks secrets before anything reaches the disk."""
 
-    def __init__(self, folder: str, mask: Filter) -> None:
-        """Store in files in this folder, which is made with the first byte."""
+    errors = -1
+    """Both streams of the job are one; see streams.py."""
+
+    def __init__(self, folder: str, mask: Filter, stem: str = "output") -> None:
+        """Store in files in this folder, which is made with the first byte; their names begin with `stem`."""
         self._folder = folder
+        self._stem = stem
         self._mask = mask
         self._file = -1
         self._number = -1
@@ -36,6 +41,26 @@ class OutputFiles:
         """Store the next bytes of output. When the disk is full they are dropped, and the job continues."""
         self.total += len(part)
         self._store(self._mask.feed(part))
+
+    def joined(self, output: int) -> int:
+        """The descriptor to wait for and to read from."""
+        return output
+
+    def hang_up(self) -> None:
+        """The job has ended; there is nothing to do."""
+
+    def take(self, source: int) -> bool:
+        """Store what can be read; False at its end."""
+        try:
+            part = os.read(source, READ_BYTES)
+        except BlockingIOError:
+            return True
+        self.write(part)
+        return bool(part)
+
+    def counts(self) -> "dict[str, int]":
+        """How many bytes were written, and how many of them are not stored, for the evidence."""
+        return {"output_bytes": self.total, "output_dropped": self.dropped}
 
     def close(self) -> None:
         """Store the bytes that were held back, and close the file."""
@@ -57,7 +82,7 @@ class OutputFiles:
         if was_open:
             os.close(self._file)
             self._file = -1
-        if self._number > 0 and os.path.exists(f"{self._folder}/output"):  # noqa: PTH110
+        if self._number > 0 and os.path.exists(f"{self._folder}/{self._stem}"):  # noqa: PTH110
             if was_open:  # otherwise its bytes were counted when they were dropped
                 self.dropped += SEGMENT_BYTES - self._room
             self._number, self._room = self._number - 1, 0  # only this segment is lost: begin it again
@@ -68,7 +93,7 @@ class OutputFiles:
         return f"{self._folder}/{self._name()}"
 
     def _name(self) -> str:
-        return f"output.{self._number}" if self._number else "output"
+        return f"{self._stem}.{self._number}" if self._number else self._stem
 
     def _store(self, part: bytes) -> None:
         while part:
@@ -100,7 +125,7 @@ class OutputFiles:
         old = self._number - SEGMENTS_KEPT
         if old >= 1:
             try:
-                os.unlink(f"output.{old}", dir_fd=folder)
+                os.unlink(f"{self._stem}.{old}", dir_fd=folder)
                 self.dropped += SEGMENT_BYTES
             except OSError:
                 pass

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from engine.core.admission import Admit, Decision, Hold, Skip, admit, policy_for
-from engine.core.events import Event, FellDueUnseen, NotRunTold, RunWaits, SkipsInARow
+from engine.core.events import Event, FellDueUnseen, NotRunTold, RunSettled, RunWaits, SkipsInARow
 from engine.core.lifecycle import ACTIVE_STATES, Occurrence, Run, RunState, TriggerKind
 from engine.core.occurrences import deciding
 from engine.core.reasons import Reason
@@ -16,6 +16,7 @@ from engine.ledger.store_ports import Accounting
 from engine.notifications.noting import owe_for_gap, owe_for_run
 from engine.ports import Stop
 from engine.transactions.keys import duplicate_of, take_key
+from engine.transactions.stop import end_run
 from engine.transactions.templates import concurrency_key, idempotency_key, slot_of
 from engine.triggers.kind import NotMade
 from engine.triggers.manual import requested
@@ -453,7 +454,7 @@ def _consequences(store: Accounting, run: Run, decision: Decision[Run], moment: 
             if _is_blocked(store, run):
                 yield SkipsInARow(job=run.job, count=SKIPS_IN_A_ROW, detail=decision.detail)
         case Hold():
-            _clear_the_way(store, decision, by=run, moment=moment)
+            yield from _clear_the_way(store, decision, by=run, moment=moment)
             yield RunWaits(run=run)
         case Admit():
             pass
@@ -486,11 +487,14 @@ def _decided(run: Run, decision: Decision[Run], moment: Moment) -> Run:
             )
 
 
-def _clear_the_way(store: Accounting, hold: Hold[Run], *, by: Run, moment: Moment) -> None:
-    for waiting in hold.superseded:
-        store.end_waiting(
-            waiting.id, state=RunState.SKIPPED, reason=Reason.SUPERSEDED, detail=by.id, now=moment.now
-        )
+def _clear_the_way(store: Accounting, hold: Hold[Run], *, by: Run, moment: Moment) -> Iterator[Event]:
+    """End what a waiting run replaces, each end with what follows from it."""
+    now = moment.now
+    for one in hold.superseded:
+        skipped = replace(one, state=RunState.SKIPPED, reason=Reason.SUPERSEDED, detail=by.id, ended_at=now)
+        if store.end_waiting(one.id, state=skipped.state, reason=skipped.reason, detail=by.id, now=now):
+            owe_for_run(store, skipped, store.definition(one.digest), now=now)
+            yield RunSettled(run=skipped, number=one.attempt, seconds=None)
     for how, running in ((Stop.CANCEL, hold.cancelled), (Stop.KILL, hold.killed)):
         for one in running:
-            store.request_stop(one.id, how, reason=Reason.REPLACED, detail=by.id, now=moment.now)
+            yield from end_run(store, one, how, reason=Reason.REPLACED, detail=by.id, now=now) or ()

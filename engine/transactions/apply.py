@@ -1,10 +1,8 @@
 """Put a catalog in force as the next generation, whole, inside the caller's transaction."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
-from engine.core.events import Event, GenerationApplied, JobRenamed, RunSettled
-from engine.core.lifecycle import RunState
+from engine.core.events import Event, GenerationApplied, JobRenamed
 from engine.core.reasons import Reason
 from engine.core.records import Generation, JobVersion, Schedule
 from engine.core.vocabulary import changes_text
@@ -13,6 +11,7 @@ from engine.ports import Stop
 from engine.transactions.account import Moment, account
 from engine.transactions.following import followed_jobs
 from engine.transactions.rebind import rebind
+from engine.transactions.stop import end_run
 from engine.triggers.kind import Watched
 from engine.triggers.registry import WATCHED
 from jobfile.model.catalog import Catalog, CompiledJob
@@ -171,9 +170,7 @@ def _watch(
 def _cancel_waiting(store: Applying, job: str, reason: str, moment: Moment) -> Iterator[Event]:
     """End runs that wait to start or for a retry: a job that is not in the files does not run."""
     for run in store.waiting_of_job(job):
-        if store.request_stop(run.id, Stop.CANCEL, reason=reason, detail="", now=moment.now):
-            ended = replace(run, state=RunState.CANCELLED, reason=reason, detail="", ended_at=moment.now)
-            yield RunSettled(run=ended, number=run.attempt, seconds=None)
+        yield from end_run(store, run, Stop.CANCEL, reason=reason, detail="", now=moment.now) or ()
 
 
 def _is_at(one: CompiledJob, version: JobVersion) -> bool:

@@ -43,7 +43,7 @@ def settle_attempt(
     if isinstance(outcome, Ended):
         length = outcome.ended_at - outcome.started_at
         seconds = length.total_seconds()
-        note_odd(store, settled, spec, length=length, outputs=outputs.values)
+        note_odd(store, settled, spec, length=length, outputs=outputs.values, now=now)
     late = note_long_run(store, settled, spec, now=now)
     owe_for_run(store, settled, spec, now=now)
     reports: list[Event] = [RunSettled(run=settled, number=run.attempt, seconds=seconds)]

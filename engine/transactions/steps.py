@@ -380,7 +380,7 @@ def _end(store: Execution, run: Run, spec: JobSpec, verdict: Verdict, *, now: da
     late = note_long_run(store, settled, spec, now=now)
     owe_for_run(store, settled, spec, now=now)
     seconds = None if run.begun_at is None else (now - run.begun_at).total_seconds()
-    note_odd(store, settled, spec, length=now - (run.begun_at or now), outputs={})
+    note_odd(store, settled, spec, length=now - (run.begun_at or now), outputs={}, now=now)
     reports: list[Event] = [RunSettled(run=settled, number=run.attempt, seconds=seconds)]
     return reports + late + pause_after_failures(store, settled, spec, now=now)
 

@@ -4,16 +4,23 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from typing import Protocol
 
 from engine.core.events import Event, RunSettled
 from engine.core.lifecycle import Run, RunState, TriggerKind
 from engine.core.reasons import Reason
-from engine.ledger.store_ports import Stopping
+from engine.ledger.store_ports import Pausing, Stopping
+from engine.notifications.noting import owe_for_run
 from engine.ports import Clock, Stop
+from engine.transactions.pause import pause_after_failures
 
 STOP_SLACK_SECONDS = 10.0
 """How many seconds to wait for runs to end, beyond their longest grace."""
 STOP_LOOK_SECONDS = 0.05
+
+
+class Ending(Stopping, Pausing, Protocol):
+    """For the callers that end a run which waits: nothing settles its end later."""
 
 
 def stop_running(
@@ -39,6 +46,25 @@ def stop_running(
     return True
 
 
+def end_run(
+    store: Ending, run: Run, how: Stop, *, reason: str, detail: str, now: datetime
+) -> list[Event] | None:
+    """End a run at once if it waits, else ask it to end; None if it is over already.
+
+    A run that waits has no attempt whose end would be settled, so what follows from its end is recorded here.
+    Call it inside a transaction in which `run` was read.
+    """
+    if not store.request_stop(run.id, how, reason=reason, detail=detail, now=now):
+        return None
+    if run.state not in (RunState.QUEUED, RunState.RETRY_WAIT):
+        return []
+    ended = replace(run, state=RunState.CANCELLED, reason=reason, detail=detail, ended_at=now, retry_at=None)
+    spec = store.definition(run.digest)
+    owe_for_run(store, ended, spec, now=now)
+    settled = RunSettled(run=ended, number=run.attempt, seconds=None)
+    return [settled, *pause_after_failures(store, ended, spec, now=now)]
+
+
 def is_withdrawn(run: Run, *, by_command: bool) -> bool:
     """Whether a run ends because the command that requested it in the foreground has ended.
 
@@ -52,13 +78,10 @@ def is_withdrawn(run: Run, *, by_command: bool) -> bool:
     )
 
 
-def withdraw(store: Stopping, run: Run, *, now: datetime) -> list[Event]:
+def withdraw(store: Ending, run: Run, *, now: datetime) -> list[Event]:
     """End a run that no command waits for any more, inside the caller's transaction."""
     detail = run.requested_by
-    if not store.request_stop(run.id, Stop.CANCEL, reason=Reason.WITHDRAWN, detail=detail, now=now):
-        return []
-    ended = replace(run, state=RunState.CANCELLED, reason=Reason.WITHDRAWN, detail=detail, ended_at=now)
-    return [RunSettled(run=ended, number=run.attempt, seconds=None)]
+    return end_run(store, run, Stop.CANCEL, reason=Reason.WITHDRAWN, detail=detail, now=now) or []
 
 
 def why_gone(store: Stopping, run: Run) -> str:

@@ -16,6 +16,7 @@ from engine.web.pages import (
     run,
     run_log,
     run_now,
+    saved_plan,
     signing_in,
     system,
     timeline,
@@ -41,6 +42,7 @@ PARTS: Final[Sequence[Sequence[Route]]] = (
     run.ROUTES,
     run_log.ROUTES,
     changes.ROUTES,
+    saved_plan.ROUTES,
     system.ROUTES,
     api.ROUTES,
 )

@@ -12,6 +12,7 @@ from jobfile.model.regex import regex
 KINDS: Final = {
     "job": regex(r"[a-z][a-z0-9_-]{0,62}"),
     "run": regex(r"[0-9a-f]{4,32}"),
+    "plan": regex(r"[0-9a-f]{32}"),
     "number": regex(r"[1-9][0-9]{0,8}"),
     "file": regex(r"[a-z][a-z0-9_.-]{0,66}"),
     "hook": regex(r"[A-Za-z0-9][A-Za-z0-9_./-]{0,127}"),

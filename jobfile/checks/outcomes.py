@@ -20,6 +20,8 @@ MAX_COUNT: Final = 10_000
 """The largest `count`: no more files are looked at."""
 MAX_TEXT: Final = 1024
 """Maximum characters of a path, and of a text that a log must contain."""
+LOG: Final = "log"
+STREAMS: Final = ("stdout", "stderr")
 LOG_KEYS: Final = ("contains", "matches", "empty")
 RANGE_KEYS: Final = ("min", "max")
 _BRACES: Final = regex(r"\{[^{},]*+,[^{}]*+\}")
@@ -32,7 +34,8 @@ def check_outcomes(job: JobText) -> Iterator[Diagnostic]:
         return
     yield from _check_done_by(job, setting)
     yield from _check_files(setting.part("files"))
-    yield from _check_log(setting.part("log"))
+    for name in (LOG, *STREAMS):
+        yield from _check_log(job, name, setting.part(name))
     yield from _check_outputs(job, setting.part("outputs"))
 
 
@@ -100,13 +103,22 @@ def _wrong_path(path: str) -> tuple[str, str, str] | None:
     return None
 
 
-def _check_log(log: Setting | None) -> Iterator[Diagnostic]:
+def _check_log(job: JobText, name: str, log: Setting | None) -> Iterator[Diagnostic]:
     if log is None:
         return
+    if name != LOG and "steps" in job.settings:
+        yield finding(
+            log,
+            "JF119",
+            f"`{name}` of a job with steps: each step has streams of its own",
+            label="about no single process",
+            help=("write  log: {…}  for what all steps write",),
+            at_key=True,
+        )
     for one in log.parts():
         key = str(one.path[-1])
         if key not in LOG_KEYS:
-            yield _unknown_key(one, "log", LOG_KEYS)
+            yield _unknown_key(one, name, LOG_KEYS)
     empty, contains, matches = (log.part(key) for key in (*LOG_KEYS[2:], *LOG_KEYS[:2]))
     if empty is not None and empty.text not in ("true", "false"):
         yield finding(empty, "JF119", "`empty` is true or false", label="expected true or false")
@@ -114,14 +126,14 @@ def _check_log(log: Setting | None) -> Iterator[Diagnostic]:
         yield finding(contains, "JF119", "`contains` is a short text", label=f"1 to {MAX_TEXT:,} characters")
     trouble = check_pattern(matches.text) if matches is not None and "{{" not in matches.text else None
     if matches is not None and trouble is not None:
-        yield finding(matches, "JF508", "pattern of `log` is not supported", label=trouble)
+        yield finding(matches, "JF508", f"pattern of `{name}` is not supported", label=trouble)
     other = contains or matches
     if empty is not None and empty.text == "true" and other is not None:
         yield finding(
             other,
             "JF119",
-            f"`{other.path[-1]}` together with `empty: true`: no log can be both",
-            label="an empty log has no text",
+            f"`{other.path[-1]}` together with `empty: true`: no {name} can be both",
+            label=f"an empty {name} has no text",
             help=("remove one of them",),
         )
 

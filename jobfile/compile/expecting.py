@@ -22,6 +22,8 @@ def expect_of(job: JobText) -> ExpectSpec:
         min_duration=duration_of(setting.part("min_duration")),
         files=() if files is None else tuple(_file(one) for one in files.parts()),
         log=_log(setting.part("log")),
+        stdout=_log(setting.part("stdout")),
+        stderr=_log(setting.part("stderr")),
         outputs={} if outputs is None else {str(one.path[-1]): _range(one.value) for one in outputs.parts()},
         usual=setting.value.get("usual") or None,
     )

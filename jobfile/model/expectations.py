@@ -22,11 +22,16 @@ class FileCheck(Shown):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class LogCheck(Shown):
-    """What a success writes to its two streams; `matches` is about whole lines."""
+    """What a success writes to one of its streams, or to both; `matches` is about whole lines."""
 
     contains: str | None = None
     matches: str | None = None
     empty: bool | None = None
+
+    @property
+    def is_about_text(self) -> bool:
+        """Whether what was written has to be read."""
+        return self.contains is not None or self.matches is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -50,6 +55,9 @@ class ExpectSpec(Shown):
     min_duration: timedelta | None = None
     files: tuple[FileCheck, ...] = ()
     log: LogCheck = field(default_factory=LogCheck)
+    """Both streams together."""
+    stdout: LogCheck = field(default_factory=LogCheck)
+    stderr: LogCheck = field(default_factory=LogCheck)
     outputs: Mapping[str, RangeCheck] = field(default_factory=dict)
     usual: bool | None = None
     """True or None."""
@@ -57,9 +65,15 @@ class ExpectSpec(Shown):
     @property
     def has_checks(self) -> bool:
         """Whether a process that exits with 0 can still have failed."""
-        return bool(self.files or self.outputs or self.min_duration) or self.log != LogCheck()
+        is_about_output = self.is_about_streams or self.log != LogCheck()
+        return bool(self.files or self.outputs or self.min_duration) or is_about_output
+
+    @property
+    def is_about_streams(self) -> bool:
+        """Whether something is expected of one stream, so that the two are stored apart."""
+        return (self.stdout, self.stderr) != (LogCheck(), LogCheck())
 
     @property
     def looks_at_disk(self) -> bool:
         """Whether an end can only be judged with files: those of the job, or its log."""
-        return bool(self.files) or self.log.contains is not None or self.log.matches is not None
+        return bool(self.files) or any(one.is_about_text for one in (self.log, self.stdout, self.stderr))

@@ -44,13 +44,14 @@ def summary_line(plan: Plan) -> str:
     left = "" if plan.left_out is None or not plan.left_out.jobs else _rest(plan.left_out)
     if not plan.has_changes:
         return f"plan: no change, {many(len(plan.same), 'job')}{left and '.'}{left}"
-    counts = [
-        f"{plan.count(one)} to {one.value}"
-        for one in (Action.ADD, Action.CHANGE, Action.RENAME, Action.REMOVE)
-        if plan.count(one)
-    ]
     risks = many(len(plan.all_risks), "risk")
-    return f"plan: {', '.join(counts)}.  {risks}, {many(plan.warnings, 'warning')}.{left}"
+    return f"plan: {counts_text(plan)}.  {risks}, {many(plan.warnings, 'warning')}.{left}"
+
+
+def counts_text(plan: Plan) -> str:
+    """How many jobs are added, changed, renamed and removed."""
+    actions = (Action.ADD, Action.CHANGE, Action.RENAME, Action.REMOVE)
+    return ", ".join(f"{plan.count(one)} to {one.value}" for one in actions if plan.count(one)) or "no change"
 
 
 def _rest(left: LeftOut) -> str:

@@ -242,16 +242,13 @@ _JOB: Final = (
         write(
             "remove it: a run fails if its exit code is not 0",
             "test the output in the script: `run: COMMAND > out; test ! -s out`, "
-            "or what it writes at all:  expect: {log: {empty: true}}",
+            "or what it writes at all:  expect: {stderr: {empty: true}}",
         ),
     ),
     _Row(
         "expect",
-        "stdout stderr output",
-        write(
-            "write `log: {contains: done}`, or `log: {empty: true}`",
-            note="what a job writes to its two streams is stored together, as one log",
-        ),
+        "output",
+        write("write `log: {contains: done}`, or `stdout` or `stderr` for one of the two streams"),
     ),
     _Row(
         "step",

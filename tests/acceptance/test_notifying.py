@@ -12,7 +12,7 @@ from pathlib import Path
 from engine.channels.pool import AT_ONCE
 from tests.acceptance.engines import end, engine, kill, pause, rows, runs, say, start_ready, until
 from tests.mail_servers import CUT, HANG, mail_server, mail_url, part_of
-from tests.web_servers import Got, reply, serving
+from tests.web_servers import Got, free_port, reply, serving
 
 JOBS = """\
 version: 1
@@ -72,15 +72,30 @@ class Faults:
 def test_f07_whatever_the_servers_do_each_event_arrives_under_one_id_though_the_engine_is_killed(
     tmp_path: Path,
 ) -> None:
-    """A server has a message, and may have said so: then the engine is killed, and may not know."""
+    """At first nobody is there. Then a server has a message, and may have said so: then the engine is killed,
+    and may not know.
+    """
     hook, post = Faults(), Faults()
-    with serving(hook.of_a_request) as server, mail_server(post.of_a_mail) as mails:
-        (tmp_path / "jobs.yaml").write_text(JOBS.format(port=server.port))
-        environ = {"MY_TOKEN": TOKEN, "MAIL_URL": mail_url(mails.port)}
+    hook_port, mail_port = free_port(), free_port()
+    (tmp_path / "jobs.yaml").write_text(JOBS.format(port=hook_port))
+    environ = {"MY_TOKEN": TOKEN, "MAIL_URL": mail_url(mail_port)}
+    running = start_ready(tmp_path, **environ)
+    for job in ("one", "two"):
+        say(tmp_path, "run", job)
+    rows(tmp_path, GATHERED)
+    tried = "select distinct channel, last_error from outbox where tries > 0 order by channel"
+    (_, by_hook), (_, by_mail) = until(
+        lambda: found if len(found := rows(tmp_path, tried)) == 2 else None, "both tries", patience=60
+    )
+    assert "refused" in by_hook
+    assert "Connection error" in by_mail
+    kill(running)
+    with (
+        serving(hook.of_a_request, port=hook_port) as server,
+        mail_server(post.of_a_mail, port=mail_port) as mails,
+    ):
+        rows(tmp_path, "update outbox set next_try_at = at")
         running = start_ready(tmp_path, **environ)
-        for job in ("one", "two"):
-            say(tmp_path, "run", job)
-        rows(tmp_path, GATHERED)
         for _ in ANSWERS:
             assert hook.arrived.acquire(timeout=60)
             assert post.arrived.acquire(timeout=60)

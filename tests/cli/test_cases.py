@@ -423,7 +423,7 @@ CANNOT = {
         "step `one` sends no request, so an attempt of it cannot end with `connect`"
     ),
     "    job: tidy\n    given: {attempts: [expectation]}\n    expect: {state: failed}\n": (
-        "`tidy` has no `files`, `log`, `outputs` or `min_duration` in `expect`"
+        "`tidy` has none of `files`, `log`, `stdout`, `stderr`, `outputs` and `min_duration` in `expect`"
     ),
     "    job: tidy\n    expect: {fires: {from: 2026-01-01, until: 9000-01-01, count: 0}}\n": "",
 }

@@ -29,6 +29,16 @@ jobs:
     steps:
       one: {run: echo one}
       two: {run: 'echo two; test "$JOBFILE_ATTEMPT" = 1 || touch made'}
+  quiet:
+    expect: {stderr: {empty: true}}
+    run: echo fine; test "$JOBFILE_ATTEMPT" = 0 || echo warning >&2
+  apart:
+    secrets: {TOKEN: env:TOKEN}
+    expect: {stdout: {contains: rows, matches: "rows=[0-9]+"}, stderr: {contains: "***", empty: false}}
+    run: echo rows=12; echo "$TOKEN" >&2
+  swapped:
+    expect: {stdout: {contains: done}}
+    run: echo "not here"; echo done >&2
   slow:
     expect: {max_duration: 1s}
     run: sleep 1.2
@@ -59,6 +69,22 @@ def test_the_log_is_checked_as_it_is_stored_without_secrets(
     monkeypatch.setenv("TOKEN", "s3cret-token")
     assert jobfile("run", "loud").code == 1
     assert "expected `s3cret-token` in its log; it is not there" in jobfile("did", "loud").out
+
+
+def test_each_stream_can_be_checked_by_itself(
+    jobfile: Jobfile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "jobs.yaml").write_text(JOBS)
+    monkeypatch.setenv("TOKEN", "s3cret-token")
+    assert jobfile("run", "quiet").code == 1
+    assert "expected an empty stderr; it wrote 8 bytes" in jobfile("did", "quiet").out
+    assert jobfile("run", "swapped").code == 1
+    assert "expected `done` in its stdout; it is not there" in jobfile("did", "swapped").out
+    found = jobfile("run", "apart")
+    assert found.code == 0
+    assert "s3cret-token" not in found.out + jobfile("logs", "apart").out
+    dry = jobfile("run", "quiet", "--dry-run").out
+    assert "an empty stderr" in dry
 
 
 def test_steps_are_checked_together_and_run_again(jobfile: Jobfile, tmp_path: Path) -> None:

@@ -85,6 +85,11 @@ def test_a_preview_of_another_event_says_nothing_that_is_only_true_of_the_run(
     jobfile("run", "good")
     never = jobfile("notify", "preview", "good", "late")
     assert (never.code, "never late" in never.err) == (64, True)
+    (tmp_path / "jobs.yaml").write_text(WITH_CHANNELS.replace("bad:\n", "bad:\n    expect: {usual: true}\n"))
+    jobfile("run", "bad")
+    assert jobfile("notify", "preview", "bad", "odd").out.startswith("bad was unusual\n")
+    never = jobfile("notify", "preview", "good", "odd")
+    assert (never.code, "no run of job good is odd" in never.err) == (64, True)
 
 
 def test_the_preview_of_a_digest_is_the_report_until_now(jobfile: Jobfile, tmp_path: Path) -> None:

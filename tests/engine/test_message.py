@@ -123,7 +123,8 @@ GAP = {
             happening("failed", matrix={"region": "eu"}, reason="exit(1)"),
             "hello [region=eu] failed: exit code 1",
         ),
-        (happening("odd"), "hello odd"),
+        (happening("strange"), "hello strange"),
+        (happening("odd", detail="it took 2h, usually 10m"), "hello was unusual: it took 2h, usually 10m"),
         (
             happening("held", "", kind="disk_hold", detail="3 MiB free"),
             "jobfile starts nothing: disk space is low (3 MiB free)",

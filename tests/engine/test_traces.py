@@ -15,11 +15,14 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from engine.core.events import ChannelDown, ChannelUp, Event, RunSettled
+from engine.core.events import ChannelDown, ChannelUp, DoneByOthers, Event, RunSettled
 from engine.core.lifecycle import AttemptKey, RunState
+from engine.core.reasons import Reason
 from engine.core.traces import Span, is_traced, span_id, spans_of, traceparent
 from engine.integrations.otel import SpanSender
+from engine.ports import Stop
 from engine.service.tracing import Tracing
+from engine.transactions.stop import end_run
 from tests.acceptance.engines import until
 from tests.builders import NOON, a_run
 from tests.engine.world import World
@@ -201,6 +204,29 @@ def test_a_collector_that_hangs_or_fails_holds_up_nobody_and_gets_everything_in_
     assert len(reported) == 2
     assert {one.trace_id for one in collector.got} == {run.id for run in world.runs("hello")}
     assert len(collector.got) == 6
+
+
+@pytest.mark.parametrize("is_waiting", [True, False])
+def test_a_run_that_a_command_ends_while_it_waits_has_its_spans_too(world: World, is_waiting: bool) -> None:
+    """The command records that end by itself. It asks a run that is running to end: that is settled later."""
+    collector, reported = Collector(), list[Event]()
+    tracing = a_tracing(world, collector, reported)
+    run = world.run_by_hand("hello")
+    if is_waiting:
+        end(world, 3)
+        world.clock.advance(seconds=1)
+    with world.store.transaction():
+        now = world.clock.now()
+        end_run(world.store, world.runs("hello")[-1], Stop.CANCEL, reason=Reason.BY_HAND, detail="", now=now)
+    tracing.take([DoneByOthers(actor="anna", action="cancel", object=run.id, detail="")], NOON)
+    if not is_waiting:
+        world.launcher.obey(world.launcher.running()[0])
+        world.step()
+        tracing.take(settled(world), NOON)
+    tracing.close()
+    assert [one.name for one in collector.got] == ["hello", "attempt 1"]
+    assert (collector.got[0].is_good, collector.got[0].end) == (None, world.runs("hello")[-1].ended_at)
+    assert reported == []
 
 
 def test_a_missing_package_is_reported_and_not_more(world: World) -> None:

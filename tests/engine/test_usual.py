@@ -1,4 +1,4 @@
-"""`usual`: a success that is far from those before it is marked, and nothing else happens."""
+"""`usual`: a success that is far from those before it is marked and told, and nothing else happens."""
 
 from pathlib import Path
 
@@ -17,10 +17,12 @@ from tests.engine.world import World
 
 JOBS = """\
 version: 1
+channels: {ops: {command: ["true"]}, log: {command: ["true"]}}
 jobs:
   load:
     outputs: {rows: {type: integer}}
     expect: {usual: true}
+    notify: {odd: [ops], succeeded: [log]}
     run: load
   steps:
     expect: {usual: true}
@@ -62,6 +64,21 @@ def test_a_run_far_from_the_others_is_odd_and_succeeds(tmp_path: Path) -> None:
     assert story.odd == tuple(words)
     assert ("odd", "it took 10m, usually 1m4s") in story.facts
     world.check()
+
+
+def test_an_unusual_success_is_told_once_and_keeps_its_engines_death(tmp_path: Path) -> None:
+    world = World(tmp_path, JOBS)
+    for number in range(LEAST):
+        one_run(world, seconds=60 + number)
+    strange = one_run(world, seconds=600, rows=2)
+    world.crash()
+    world.boot()
+    world.send(seconds=120)
+    (message,) = [message for channel, message in world.receiver.got if channel == "ops"]
+    assert message.title == "load was unusual: it took 10m, usually 1m3s; output `rows` is 2, usually 100"
+    assert (message.fields["kind"], message.fields["status"]) == ("odd", "succeeded")
+    assert f"jobfile why {strange[:8]}" in message.text
+    assert len(message.ids) == 1
 
 
 def test_the_rounds_of_steps_are_compared_too(tmp_path: Path) -> None:

@@ -3,11 +3,13 @@
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from engine.core.errors import NothingRecordedError, StoreRefusedError, StoreUnavailableError
+from engine.core.records import JobVersion
 from engine.ledger.opening import open_ledger, open_reader
 from engine.ledger.postgres import reader as module
 from engine.ledger.postgres.address import address_of
@@ -18,6 +20,7 @@ from tests.builders import NOON, a_job, compiled
 from tests.ledgers import fill_ledger
 from tests.postgres_ledgers import Known
 from tests.postgres_servers import a_server
+from tests.store.conformance import apply
 
 
 @pytest.fixture(params=["file", "server"])
@@ -63,6 +66,22 @@ def test_a_view_reads_what_was_written_before_it_was_opened(url: str, reader: Re
         with store.transaction():
             write(store)
     store.close()
+
+
+def test_a_row_is_made_once_until_it_changes(url: str, reader: Reader) -> None:
+    store = open_ledger(url)
+    apply(store, "backup")
+    seen = [_jobs_in_force(reader) for _ in range(2)]
+    apply(store, "report")
+    later = _jobs_in_force(reader)
+    assert [one.job for one in later] == ["backup", "report"]
+    assert seen[0][0] is seen[1][0] is later[0]
+    store.close()
+
+
+def _jobs_in_force(reader: Reader) -> tuple[JobVersion, ...]:
+    with closing(reader.view()) as view:
+        return tuple(view.jobs_in_force())
 
 
 @pytest.fixture

@@ -32,6 +32,7 @@ VALUES = {
     "{run}": "0" * 32,
     "{file}": "style.css",
     "{number}": "1",
+    "{plan}": "0" * 32,
 }
 ROUTES = all_routes().all
 

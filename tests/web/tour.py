@@ -11,14 +11,19 @@ from typing import Final, NamedTuple
 import uvicorn
 from playwright.sync_api import Browser, BrowserContext, Page
 
+from engine.asking.plan import planned
 from engine.core.lifecycle import Artifact, AttemptKey, Run, RunState
+from engine.host.keys import make_key
 from engine.host.lock import EngineLock
+from engine.planning.saved import write_plan_file
+from engine.planning.sides import engine_side, worktree_side
 from engine.supervisor.evidence import ARTIFACTS, beside
 from engine.web.addresses import Listen
 from engine.web.app import App
 from engine.web.connections import Connection
 from engine.web.routes import all_routes
 from engine.web.serving import open_tcp
+from jobfile.plan.text import render_text
 from tests.web.site import Web
 
 SHOP: Final = """\
@@ -82,6 +87,7 @@ PAGES: Final = (
         "changes",
         "generation",
         "waiting",
+        "saved-plan",
         "system",
         "doctor",
         "nowhere",
@@ -196,6 +202,18 @@ def keep(web: Web, key: AttemptKey, name: str, content: bytes) -> None:
         store.past.set_outputs(key, {"orders": 17})
 
 
+def save_plan(web: Web) -> str:
+    """Save the plan of the files, as `jobfile plan --out` does; its id."""
+    place, view = web.place, web.place.view()
+    before, after = engine_side(view), worktree_side(place.main_file)
+    plan = planned(before, after, view=view, place=place, now=web.world.clock.now())
+    view.close()
+    path = place.main_file.parent / "monday.jfplan"
+    return write_plan_file(
+        path, plan, key=make_key(place.state_dir), main_file=place.main_file, text=render_text(plan)
+    )
+
+
 def failed_run(web: Web) -> Run:
     """The run whose page has something of everything."""
     return next(run for run in web.world.runs("orders-import") if run.state is RunState.FAILED)
@@ -223,6 +241,7 @@ def addresses(web: Web) -> dict[str, str]:
         "changes": "/changes",
         "generation": "/changes/1",
         "waiting": "/changes/waiting",
+        "saved-plan": f"/changes/plans/{save_plan(web)}",
         "system": "/system",
         "doctor": "/system/doctor",
         "nowhere": "/nowhere",

@@ -4,25 +4,17 @@ from pathlib import Path
 
 import click
 
-from engine.asking.applying import UNCOMMITTED, intent_of, open_store
+from engine.asking.applying import intent_of, open_store
 from engine.asking.place import Place, refuse_unsafe_files
 from engine.asking.plan import planned
+from engine.asking.saved_plans import intent_of_saved, read_saved
 from engine.cli.confirming import confirmed
 from engine.cli.exit_codes import GOOD
 from engine.cli.place import json_option, place_options, strict_option, why_option
 from engine.cli.planning import apply_and_print, print_plan, valid_side
-from engine.host.environment import user_name
-from engine.notifications.system_channels import known_channels
-from engine.planning.enforcing import (
-    Intent,
-    refuse_mass_removal,
-    refuse_other_meaning,
-    refuse_risks,
-    refuse_stale,
-    refuse_what_cannot_run,
-)
-from engine.planning.saved import NoBaseError, ledger_here, read_plan_file
-from engine.planning.sides import engine_side, files_differ, revision_side, worktree_side
+from engine.planning.enforcing import refuse_mass_removal, refuse_risks, refuse_what_cannot_run
+from engine.planning.saved import NoBaseError, read_plan_file
+from engine.planning.sides import engine_side, revision_side, worktree_side
 from jobfile.diagnostics.escapes import printable
 
 
@@ -96,31 +88,18 @@ def _apply_saved(
 ) -> int:
     """Apply a reviewed plan, if it still builds on what is in force."""
     view = place.view_if_any()
-    saved = read_plan_file(path, here=ledger_here(view, place.state_dir))
     if view is None:
+        read_plan_file(path, here=None)
         raise NoBaseError(
             f"{path} was made for an engine's ledger, and {place.state_dir} has none; name it with --state"
         )
-    refuse_stale(saved, view, name=str(path))
-    plan = refuse_other_meaning(saved, engine_side(view), name=str(path))
+    _, saved, plan = read_saved(path, place, view)
     view.close()
     refuse_what_cannot_run(saved.target, place.config)
     if fail_on:
         refuse_risks(saved.plan["summary"]["risks"])
     refuse_mass_removal(plan, may_remove=may_remove)
-    differing = files_differ(saved.files, place.main_file)
-    files = None if differing else worktree_side(place.main_file).written
+    intent, differing = intent_of_saved(saved, place, why=why)
     for name in differing:
         click.echo(f"{printable(name)} was changed since then; the plan is applied as it was saved", err=True)
-    intent = Intent(
-        catalog=saved.target,
-        base=saved.generation,
-        by=user_name(),
-        why=why,
-        main_file=saved.main_file,
-        revision=saved.revision,
-        plan_id=saved.id,
-        note=f"a saved plan, {UNCOMMITTED}" if saved.plan["to"]["dirty"] else "a saved plan",
-        channels=None if files is None else known_channels(files),
-    )
     return apply_and_print(place, intent, as_json=as_json)

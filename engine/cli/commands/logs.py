@@ -11,6 +11,7 @@ from engine.asking.logs import Options, logs, one_run
 from engine.asking.naming import Subject, subject
 from engine.asking.place import Place
 from engine.asking.times import LATEST, parse_instant
+from engine.asking.waits import is_stuck, stuck_words
 from engine.asking.which import Which, matrix_of
 from engine.cli.exit_codes import GOOD
 from engine.cli.output import print_json
@@ -22,7 +23,7 @@ from engine.core.lifecycle import AttemptKey, Run
 from engine.core.vocabulary import place_text
 from engine.execution.attempt_output import output_of
 from engine.ledger.ports import View
-from engine.service.presence import presence_at
+from engine.service.presence import has_engine, presence_at
 from jobfile.diagnostics.escapes import printable
 
 LOOK_SECONDS = 0.1
@@ -114,27 +115,62 @@ def _show_run(place: Place, named: Subject, run: Run, options: Options) -> None:
     presence = presence_at(place.config, view, now=now)
     asked = Asked(view=view, job=run.job, zone=named.zone, now=now, presence=presence)
     click.echo(printable(about_run(asked, run)), err=True)
-    if not _show(place, view, run, options) and options.tail != 0:
-        click.echo(why_no_output(view.run(run.id) or run, options.attempts(view, run)), err=True)
+    has_shown = _show(place, view, run, options)
+    after = view.run(run.id) or run
+    if options.is_followed and _is_stuck(place, view, after):
+        click.echo(printable(stuck_words(after)), err=True)
+    elif not has_shown and options.tail != 0:
+        click.echo(why_no_output(after, options.attempts(view, run)), err=True)
 
 
 def _show(place: Place, view: View, run: Run, options: Options) -> bool:
     """Print the output as it comes; return whether there was any."""
+    if options.is_followed:
+        run = _when_begun(place, view, run)
     if run.begun_at is not None:
         return _show_steps(place, view, run, options)
+    if options.is_followed:
+        return _follow(place, view, run, options)
     numbers = [options.attempt] if options.attempt else list(range(1, run.attempt + 1))
     has_shown = False
     for number in numbers:
         if len(numbers) > 1:
             click.echo(f"--- attempt {number} ---")
-        output = output_of(place.config, AttemptKey(run.id, number), view.pieces)
-        shown = OutputShown(output.tail(), lines=options.tail)
+        shown = _shown_of(place, view, run, number, options)
+        shown.finish()
+        has_shown = has_shown or shown.has_shown
+    return has_shown
+
+
+def _shown_of(place: Place, view: View, run: Run, number: int, options: Options) -> OutputShown:
+    output = output_of(place.config, AttemptKey(run.id, number), view.pieces)
+    return OutputShown(output.tail(), lines=options.tail)
+
+
+def _when_begun(place: Place, view: View, run: Run) -> Run:
+    """The run when it has begun, or when it is known that it will not."""
+    while not (run.attempt or run.begun_at or run.state.is_final or _is_stuck(place, view, run)):
+        threading.Event().wait(LOOK_SECONDS)
+        run = view.run(run.id) or run
+    return run
+
+
+def _follow(place: Place, view: View, run: Run, options: Options) -> bool:
+    """Print the output as it comes, also of the attempts that follow; return whether there was any."""
+    number, has_shown, is_named = options.attempt or 1, False, not options.attempt and run.attempt > 1
+    while number <= run.attempt:
+        if is_named:
+            click.echo(f"--- attempt {number} ---")
+        shown = _shown_of(place, view, run, number, options)
         shown.show_new()
-        while options.is_followed and _is_going(view, run.id, number):
+        while (run := view.run(run.id) or run).attempt == number and _is_going(place, view, run):
             threading.Event().wait(LOOK_SECONDS)
             shown.show_new()
         shown.finish()
         has_shown = has_shown or shown.has_shown
+        if options.attempt:
+            break
+        number, is_named = number + 1, True
     return has_shown
 
 
@@ -145,7 +181,7 @@ def _show_steps(place: Place, view: View, run: Run, options: Options) -> bool:
             lambda: view.attempts(run.id), lambda key: output_of(place.config, key, view.pieces).tail()
         )
         following.show_new()
-        while _is_going(view, run.id, run.attempt):
+        while _is_going(place, view, view.run(run.id) or run):
             threading.Event().wait(LOOK_SECONDS)
             following.show_new()
         following.show_new()
@@ -162,6 +198,11 @@ def _show_steps(place: Place, view: View, run: Run, options: Options) -> bool:
     return has_shown
 
 
-def _is_going(view: View, run_id: str, number: int) -> bool:
-    run = view.run(run_id)
-    return run is not None and not run.state.is_final and run.attempt == number
+def _is_going(place: Place, view: View, run: Run) -> bool:
+    """Whether more output may come: of what runs, or of what an engine will start."""
+    return not run.state.is_final and not _is_stuck(place, view, run)
+
+
+def _is_stuck(place: Place, view: View, run: Run) -> bool:
+    """Whether nothing will start the run, or its next attempt."""
+    return is_stuck(place, run) and not has_engine(place.config, view, now=place.now())

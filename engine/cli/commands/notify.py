@@ -24,6 +24,7 @@ from engine.ledger.ports import View
 from engine.notifications.digests import DIGEST, last_digest
 from engine.notifications.examples import NOT_EXECUTED, example_facts
 from engine.notifications.message import EVENTS, Happening, Message, make_message
+from engine.notifications.noting import LATE, ODD
 from jobfile.model.canonical import spec_from_json
 
 WITHOUT_SCHEDULE: Final = timedelta(days=1)
@@ -41,8 +42,8 @@ def command(what: str, about: tuple[str, ...], *, is_strict: bool, as_json: bool
 
     A test takes the channel from the job files, applied or not, and says whether the message was delivered. A
     preview sends nothing: it prints the message about RUN, or about the newest run of JOB, as the event would
-    send it: failed, missed, late, recovered, succeeded, skipped. With CHANNEL digest, it prints the report
-    that the channel would get now.
+    send it: failed, missed, late, recovered, succeeded, skipped, odd. With CHANNEL digest, it prints the
+    report that the channel would get now.
     """
     if what == "test":
         if len(about) != 1:
@@ -93,6 +94,12 @@ def _digest_message(place: Place, name: str) -> Message:
     return make_message(id, [Happening(id=id, event=DIGEST, job="", at=now, facts=facts)])
 
 
+_NEVER = {
+    LATE: "job {job} is never late: it has no `expect` with a time",
+    ODD: "no run of job {job} is odd: it has no `usual: true` in `expect`",
+}
+
+
 def _message(place: Place, view: View, run: Run, event: str) -> Message:
     text = view.definition_text(run.digest)
     spec = None if text is None else spec_from_json(text)
@@ -101,7 +108,7 @@ def _message(place: Place, view: View, run: Run, event: str) -> Message:
     previous = next((one.state for one in ends if one.id != run.id and one.state.is_final), None)
     facts = example_facts(event, run, spec, previous=previous, now=now)
     if facts is None:
-        raise click.UsageError(f"job {run.job} is never late: it has no `expect` with a time")
+        raise click.UsageError(_NEVER[event].format(job=run.job))
     attempts = () if event in NOT_EXECUTED else view.attempts(run.id)
     owed = Owed(run.id, now, event, "", run.job, run.id, json.dumps(facts))
     happening = gather(owed, run=run, spec=spec, attempts=attempts, config=place.config, pieces=view.pieces)

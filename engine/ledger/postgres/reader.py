@@ -15,6 +15,7 @@ from engine.ledger.postgres.address import Address
 from engine.ledger.postgres.connection import CHANGE, PostgresConnection
 from engine.ledger.postgres.migrate import VERSION, known_version, refuse_other
 from engine.ledger.postgres.store import PostgresView
+from engine.ledger.row_memory import RowMemory
 
 MAX_READERS: Final = 16
 """Maximum number of threads that read at the same time, each on one connection."""
@@ -34,6 +35,7 @@ class PostgresReader:
     def __init__(self, address: Address) -> None:
         """Name the ledger."""
         self._address = address
+        self._rows = RowMemory()
         self._own = threading.Lock()
         self._idle: list[tuple[PostgresConnection, float]] = []
         self._taken: dict[int, _Taken] = {}
@@ -115,6 +117,7 @@ class PostgresReader:
     def _checked(self, kept: PostgresConnection | None) -> tuple[PostgresConnection, Mapping[str, str]]:
         """A connection that works, and what the ledger says of itself. Refuses one of another version."""
         connection = kept or PostgresConnection(self._address, read_only=True)
+        connection.row_memory = self._rows
         try:
             connection.unreadable = {}
             try:

@@ -42,7 +42,7 @@ begin
     create policy of_all_runs on output_chunk for select
       using (not pg_has_role(current_user, 'jobfile_worker', 'usage'));
 
-    -- A carrier brings news only; it does not decide who executes what. The names are those of shared.py.
+    -- A carrier only brings offers; it does not decide who executes what. The names are those of shared.py.
     foreach queue in array array['_procrastinate', '_pgqueuer'] loop
       queue := case when octet_length(ledger || queue) <= 63 then ledger
                     else left(encode(sha256(convert_to(ledger, 'UTF8')), 'hex'), 63 - octet_length(queue)) end || queue;

@@ -257,8 +257,7 @@ class LedgerView(LedgerCurrent):
         from engine.ledger.relational.definitions import intact_definition  # noqa: PLC0415  start-up time
 
         found = []
-        for row in self._db.rows("generation.newest_definitions"):
-            one = intact_definition(row)
+        for one in self._db.all(intact_definition, "generation.newest_definitions"):
             if isinstance(one, Unreadable):
                 self._db.note_unreadable(one)
             else:

@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 from typing import Final
 
+from engine.ledger.row_memory import RowMemory
 from engine.ledger.sqlite.view import SqliteView
 
 SETTLED_NANOSECONDS: Final = 50_000_000
@@ -17,9 +18,10 @@ class SqliteReader:
     def __init__(self, path: Path) -> None:
         """Name the file."""
         self._path = path
+        self._rows = RowMemory()
 
     def view(self) -> SqliteView:
-        return SqliteView.open(self._path)
+        return SqliteView.open(self._path, self._rows)
 
     def mark(self) -> Mark:
         """Of the file and its log the inode, size and time.

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Self
 
 from engine.ledger.relational.view import LedgerView
+from engine.ledger.row_memory import RowMemory
 from engine.ledger.sqlite.connection import SqliteConnection
 from engine.ledger.sqlite.migrate import MIGRATIONS, refuse_older
 
@@ -12,9 +13,11 @@ class SqliteView(LedgerView):
     """Implements `View`."""
 
     @classmethod
-    def open(cls, path: Path) -> Self:
-        """Open the ledger for reading only."""
-        return cls._of(SqliteConnection(path, read_only=True))
+    def open(cls, path: Path, memory: RowMemory | None = None) -> Self:
+        """Open the ledger for reading only. Rows that the memory knows are not made again."""
+        connection = SqliteConnection(path, read_only=True)
+        connection.row_memory = memory
+        return cls._of(connection)
 
     @classmethod
     def open_trace_free(cls, path: Path, *, is_in_use: bool) -> Self:

@@ -10,6 +10,7 @@ __all__ = [
     "run",
     "run_log",
     "run_now",
+    "saved_plan",
     "signing_in",
     "system",
     "timeline",

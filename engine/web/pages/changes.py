@@ -10,6 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from engine.asking.applying import intent_of, put
 from engine.asking.place import Place, refuse_unsafe_files
 from engine.asking.plan import planned
+from engine.asking.saved_plans import ReadPlan, waiting_plans
 from engine.core.errors import ErrorCode, JobfileError, NothingRecordedError
 from engine.core.records import Applied, Generation, Rejection, Source
 from engine.ledger.ports import View
@@ -31,6 +32,7 @@ from engine.web.rendering import page
 from engine.web.visits import Route, Visit
 from jobfile.model.catalog import build_catalog, removes_many
 from jobfile.model.dataclass import dataclass
+from jobfile.model.namedtuple import NamedTuple
 from jobfile.plan import Plan, Side
 from jobfile.plan.table import TableRow, risk_lines, table_rows
 from jobfile.plan.text import side_text, summary_line
@@ -98,6 +100,22 @@ class Waiting:
         return 0 if self.plan is None else len(self.plan.jobs)
 
 
+class SavedLine(NamedTuple):
+    """A saved plan, as the list has it."""
+
+    id: str
+    file: str
+    at: datetime
+    summary: str
+
+    @classmethod
+    def of(cls, found: ReadPlan) -> "SavedLine":
+        """The line of a plan."""
+        return cls(
+            found.saved.id, found.path.name, datetime.fromisoformat(found.saved.plan["now"]), found.summary
+        )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangesPage:
     """The values of the list."""
@@ -110,6 +128,8 @@ class ChangesPage:
     rejection: Rejection | None
     waiting: Waiting
     source: Source
+    plans: tuple[SavedLine, ...]
+    """The saved plans that can be applied now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +168,12 @@ def answer(visit: Visit) -> ChangesPage:
         rejection=view.open_rejection(),
         waiting=visit.recall("waiting change", _waiting),
         source=_source(visit.place, view),
+        plans=visit.recall("saved plans", _saved_plans),
     )
+
+
+def _saved_plans(visit: Visit) -> tuple[SavedLine, ...]:
+    return tuple(map(SavedLine.of, waiting_plans(visit.place, visit.place.view())))
 
 
 def generation(visit: Visit) -> Response:

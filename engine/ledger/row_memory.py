@@ -1,0 +1,40 @@
+"""Remembers rows as values, for a reader that is asked again and again: most rows are as they were."""
+
+from collections.abc import Callable
+from itertools import islice
+from typing import Final, TypeVar
+
+from engine.ledger.rows import Row
+
+Read = TypeVar("Read")
+
+KEPT_ROWS: Final = 49_152
+"""Number of rows that are remembered: those of a list of 10,000 jobs are 40,000. Each takes about 2 KB."""
+
+
+class RowMemory:
+    """Values by the cells of their rows. A value never changes, so all who read an equal row may share it.
+
+    Threads may share a memory: at worst two of them make the same value.
+    """
+
+    def __init__(self, most: int = KEPT_ROWS) -> None:
+        """Remember nothing yet."""
+        self._most = most
+        self._kept: dict[object, object] = {}
+
+    def value(self, read: Callable[[Row], Read], query: str, row: Row) -> Read:
+        """The value that `read` makes of a row of a query. Raises what it raises."""
+        key = (read, query, *row)  # the columns of one query are always the same
+        found = self._kept.get(key)
+        if found is None:
+            found = read(row)
+            if len(self._kept) >= self._most:
+                self._forget()
+            self._kept[key] = found
+        return found  # type: ignore[return-value]  # one reader makes one kind of value
+
+    def _forget(self) -> None:
+        """Forget the eighth that came first."""
+        for key in list(islice(self._kept, self._most // 8)):
+            self._kept.pop(key, None)
