@@ -6,6 +6,7 @@ test's process ends, however it ends: with it goes all that is inside. Only root
 
 import contextlib
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -187,18 +188,30 @@ class Rig:
     def stop_database(self, number: signal.Signals = signal.SIGINT) -> None:
         """Stop the server (SIGINT: at once, but cleanly), or kill it with all its processes (SIGKILL)."""
         assert self._database is not None
-        below = children_of(self._database.pid)
-        self._database.send_signal(number)
-        if number is signal.SIGKILL:
-            for pid in below:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, number)
-        self._database.wait()
-        self._database = None
-        if number is signal.SIGKILL:
-            assert self.server is not None
+        assert self.server is not None
+        if number is not signal.SIGKILL:
+            self._database.send_signal(number)
+            self._database.wait()
+        else:
+            self._kill_database()
             for name in ("data/postmaster.pid", ".s.PGSQL.5432.lock"):
                 (self.server.folder / name).unlink(missing_ok=True)
+        self._database = None
+
+    def _kill_database(self) -> None:
+        """Kill all of its processes, and wait until they are gone: one that is left stops the next server."""
+        assert self._database is not None
+        self._database.send_signal(signal.SIGSTOP)  # it starts none meanwhile
+        until(lambda: _state_of(self._database.pid) == "T", "it stands still")  # type: ignore[union-attr]
+        handles = []
+        for pid in [*children_of(self._database.pid), self._database.pid]:
+            with contextlib.suppress(ProcessLookupError):
+                handles.append(os.pidfd_open(pid))
+                os.kill(pid, signal.SIGKILL)
+        for handle in handles:
+            select.select([handle], [], [])
+            os.close(handle)
+        self._database.wait()
 
     def restart_database(self, number: signal.Signals) -> None:
         """Stop the server, or kill it, and start it again."""
@@ -317,3 +330,8 @@ class Rig:
             self._database.wait()
         if self.server is not None:
             shutil.rmtree(self.server.folder, ignore_errors=True)
+
+
+def _state_of(pid: int) -> str:
+    """The state of a process: proc(5)."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
