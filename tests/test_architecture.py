@@ -64,7 +64,7 @@ def test_modules_and_functions_stay_small_and_say_what_they_are_for(path: Path) 
         assert not is_public or ast.get_docstring(node), f"{getattr(node, 'name', '')} says what it is for"
 
 
-OF_HOSTS = ("leader", "host", "delivery", "piece")
+OF_HOSTS = ("leader", "host", "scheduler", "delivery", "piece")
 
 
 def test_every_statement_is_used_and_says_what_it_does() -> None:

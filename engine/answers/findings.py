@@ -77,6 +77,8 @@ CODES: Final[Mapping[str, Severity]] = {
     "hosts.skew": _WARNING,
     "hosts.clock": _ERROR,
     "hosts.version": _WARNING,
+    "hosts.carrier": _ERROR,
+    "hosts.files": _WARNING,
     "hosts.unknown": _ERROR,
     "hosts.leftover": _INFO,
     "engine.stopped": _INFO,

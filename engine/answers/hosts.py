@@ -7,7 +7,16 @@ from typing import Final
 from engine.answers.as_json import iso, place_to_json
 from engine.answers.placing import TAKEN_SOON
 from engine.core.columns import facts, table
-from engine.core.hosts import Delivery, DeliveryState, Host, HostWord, Leader, hindrance
+from engine.core.hosts import (
+    Delivery,
+    DeliveryState,
+    Host,
+    HostWord,
+    Leader,
+    Scheduler,
+    SchedulerWord,
+    hindrance,
+)
 from engine.core.lifecycle import AttemptKey
 from engine.core.vocabulary import instant_text, place_text, seconds_text, short
 from engine.ledger.host_ports import HostsView
@@ -27,7 +36,7 @@ UNTAKEN_LONG: Final = timedelta(minutes=1)
 """An attempt that waits longer than this is a problem if no host has its labels."""
 NOTABLE: Final = (HostWord.SILENT, HostWord.TROUBLED, HostWord.DRAINING)
 """The states of hosts that `status` names."""
-HEADS: Final = ("host", "state", "slots", "labels", "runs", "clock", "free", "version")
+HEADS: Final = ("host", "role", "state", "slots", "labels", "runs", "clock", "free", "version")
 WAITING_HEADS: Final = ("run", "job", "waits", "needs", "why")
 
 
@@ -71,6 +80,21 @@ class Fleet(NamedTuple):
     """The longest waiting come first."""
     now: datetime
     """By the ledger's clock."""
+    schedulers: tuple[Scheduler, ...] = ()
+    """The engines that lead or wait to lead."""
+
+    @property
+    def only_schedulers(self) -> tuple[Scheduler, ...]:
+        """Those on hosts that execute nothing."""
+        known = {one.host.id for one in self.hosts}
+        return tuple(one for one in self.schedulers if one.id not in known)
+
+    def role_of(self, host: Host) -> str:
+        """What a host that executes attempts is for, in a word."""
+        if host.is_cluster:
+            return "cluster"
+        is_both = any(one.id == host.id and one.word is not SchedulerWord.LEFT for one in self.schedulers)
+        return "all" if is_both else "worker"
 
     @property
     def there(self) -> tuple[HostState, ...]:
@@ -122,6 +146,7 @@ def make_fleet(view: View, hosts: HostsView) -> Fleet:
             _waiting(one, found, now) for one in sorted(offered, key=lambda one: one.delivery.offered_at)
         ),
         now=now,
+        schedulers=tuple(hosts.schedulers()),
     )
 
 
@@ -160,9 +185,10 @@ def fleet_facts(fleet: Fleet) -> list[tuple[str, str]]:
     """The leader, the hosts and what waits for them, in a line each."""
     used, slots = fleet.slots
     parts = [f"{len(fleet.there):,} of {len(fleet.hosts):,} there, {used:,} of {many(slots, 'slot')} taken"]
-    parts += [f"{one.host.name} {state_words(one)}" for one in fleet.hosts if one.host.word in NOTABLE][
-        :MAX_RUNS
+    notable = [
+        one for one in fleet.hosts if one.host.word in NOTABLE or (one.host.is_there and one.host.lack)
     ]
+    parts += [f"{one.host.name} {state_words(one)}" for one in notable[:MAX_RUNS]]
     rows = [
         ("leader", leader_words(fleet)),
         ("hosts", "; ".join(parts) if fleet.there else f"NO HOST: {parts[0]}"),
@@ -206,12 +232,14 @@ def _waiting_to_json(fleet: Fleet) -> dict[str, object]:
 def fleet_to_text(fleet: Fleet, *, width: int, row_width: int | None, style: Style = PLAIN) -> str:
     """The answer as text: the leader, a table of the hosts, and what waits."""
     lines = [facts([("leader", leader_words(fleet))], width=width, style=style)]
-    if fleet.hosts:
-        rows = [_cells(one) for one in fleet.hosts]
-        paints = {1: style.alarms}
-        lines += ["", table(HEADS, rows, width=row_width, names=(0,), optional=(5, 6, 7), paints=paints)]
-    else:
-        lines += ["", "no host has appeared yet: jobfile up --role worker"]
+    rows = [_cells(one, fleet.role_of(one.host)) for one in fleet.hosts]
+    rows += [_scheduler_cells(one) for one in fleet.only_schedulers]
+    if rows:
+        paints = {2: style.alarms}
+        rows.sort(key=lambda row: row[0])
+        lines += ["", table(HEADS, rows, width=row_width, names=(0,), optional=(6, 7, 8), paints=paints)]
+    if not fleet.hosts:
+        lines += ["", "no host has appeared yet that executes jobs: jobfile up --role worker"]
     if fleet.waiting:
         wait = many(len(fleet.waiting), "attempt waits", "attempts wait")
         rows = [_waiting_cells(one) for one in fleet.waiting[:MAX_WAITING]]
@@ -222,13 +250,14 @@ def fleet_to_text(fleet: Fleet, *, width: int, row_width: int | None, style: Sty
     return "\n".join(lines)
 
 
-def _cells(one: HostState) -> tuple[str, ...]:
+def _cells(one: HostState, role: str) -> tuple[str, ...]:
     host = one.host
     runs = [_run_words(each) for each in one.held[:MAX_RUNS]]
     if len(one.held) > MAX_RUNS:
         runs.append(f"{len(one.held) - MAX_RUNS:,} more")
     return (
         host.name,
+        role,
         state_words(one),
         f"{host.held:,}/{host.slots:,}",
         ", ".join(host.labels),
@@ -239,8 +268,25 @@ def _cells(one: HostState) -> tuple[str, ...]:
     )
 
 
+def _scheduler_cells(one: Scheduler) -> tuple[str, ...]:
+    return (one.name, "scheduler", scheduler_words(one), "", "", "", "", "", one.version)
+
+
+def scheduler_words(one: Scheduler) -> str:
+    """The state of an engine that leads or waits to lead."""
+    match one.word:
+        case SchedulerWord.LEFT:
+            return f"left {_ago(one.silence)}"
+        case SchedulerWord.SILENT:
+            return f"SILENT for {seconds_text(one.silence.total_seconds())}"
+        case SchedulerWord.WAITS:
+            return "waits to lead"
+        case word:
+            return word.value
+
+
 def state_words(one: HostState) -> str:
-    """The state of a host: if it is silent, for how long; if it takes nothing, why."""
+    """The state of a host: if it is silent, for how long; if it takes nothing, why; or what it lacks."""
     match one.host.word:
         case HostWord.LEFT:
             return f"left {_ago(one.host.silence)}"
@@ -249,7 +295,7 @@ def state_words(one: HostState) -> str:
         case HostWord.TROUBLED:
             return f"TAKES NOTHING: {one.host.trouble}"
         case word:
-            return word.value
+            return f"{word.value}, but {one.host.lack}" if one.host.lack else word.value
 
 
 def skew_words(skew: timedelta) -> str:
@@ -287,7 +333,8 @@ def fleet_to_json(fleet: Fleet) -> dict[str, object]:
         "leader": leader_to_json(fleet.leader),
         "slots": slots,
         "used_slots": used,
-        "hosts": [_host_to_json(one) for one in fleet.hosts],
+        "hosts": [_host_to_json(one, fleet.role_of(one.host)) for one in fleet.hosts],
+        "schedulers": [_scheduler_to_json(one) for one in fleet.schedulers],
         **_waiting_to_json(fleet),
         "waiting_attempts": [
             {
@@ -315,14 +362,30 @@ def leader_to_json(leader: Leader | None) -> dict[str, object] | None:
     }
 
 
-def _host_to_json(one: HostState) -> dict[str, object]:
+def _scheduler_to_json(one: Scheduler) -> dict[str, object]:
+    return {
+        "id": one.id,
+        "name": one.name,
+        "state": one.word.value,
+        "carrier": one.carrier,
+        "seen_at": one.seen_at.isoformat(),
+        "silent_seconds": _seconds(one.silence),
+        "left_at": iso(one.ended_at),
+        "version": one.version,
+    }
+
+
+def _host_to_json(one: HostState, role: str) -> dict[str, object]:
     host = one.host
     return {
         "id": host.id,
         "name": host.name,
+        "role": role,
         "state": host.word.value,
         "draining": host.is_draining,
         "trouble": host.trouble or None,
+        "lack": host.lack or None,
+        "carrier": host.carrier or None,
         "labels": list(host.labels),
         "slots": host.slots,
         "used_slots": host.held,

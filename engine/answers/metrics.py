@@ -168,6 +168,10 @@ def fleet_families(fleet: "Fleet") -> Iterator[Family]:
     yield _gauge("deliveries", "Attempts that wait for a host, or that one has", *numbers)
     oldest = fleet.waiting[0].length.total_seconds() if fleet.waiting else 0.0
     yield _one("deliveries_oldest_offered_seconds", "How long the oldest has waited for a host", oldest)
+    at_risk = sum(len(one.held) for one in fleet.silent)
+    yield _one(
+        "deliveries_of_silent_hosts", "Attempts that are lost when the leases of silent hosts end", at_risk
+    )
     stranded = sum(not one.can_be_taken for one in fleet.waiting)
     yield _one("deliveries_not_takeable", "Those for which no host that is there has the labels", stranded)
 

@@ -40,6 +40,8 @@ class Part(NamedTuple):
     ended: threading.Event
     manager: Manager
     duration: timedelta | None
+    stops_jobs: bool = False
+    """Whether jobs that run here are ended when it ends."""
 
     @property
     def seconds(self) -> float | None:
@@ -58,11 +60,15 @@ def offered(
 ) -> Offered:
     """The options of a host. Refuses labels that no job can need, and a ledger that hosts cannot share."""
     if role is None:
-        if name or labels or outputs or slots is not None:
-            raise WrongUsageError(
-                "--name, --label, --slots and --outputs are only for one of several hosts; add --role"
-            )
-        return Offered("", (), 0)
+        if name or labels or slots is not None:
+            raise WrongUsageError("--name, --label and --slots are only for one of several hosts; add --role")
+        if not config.store:
+            if outputs:
+                raise WrongUsageError(
+                    "--outputs is for a ledger in PostgreSQL; add --store, and add --role if hosts share it"
+                )
+            return Offered("", (), 0)
+        return Offered("", (), 0, _outputs(config.environ.get(OUTPUTS, "") if outputs is None else outputs))
     if not config.store:
         raise WrongUsageError(
             "--role is for hosts that share a ledger in PostgreSQL; add --store, or set JOBFILE_STORE"

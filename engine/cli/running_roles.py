@@ -2,6 +2,7 @@
 
 import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
@@ -18,9 +19,12 @@ from engine.hosts.carriers.registry import CLUSTERS, make_carrier
 from engine.hosts.settings import host_settings
 from engine.ports import Journal
 from engine.service.hosting import HostService
-from engine.service.kept import Kept
+from engine.service.kept import STOP_SECONDS, Kept
 from engine.service.leading import LeaderService
 
+STOP_JOBS_SECONDS: Final = 60.0
+"""How long a host with --stop-jobs waits for the ends of its jobs: their supervisors end them anyway."""
+STOP_LOOK_SECONDS: Final = 0.2
 LONGEST_WAIT_SECONDS: Final = 4.0
 """How long a part that has ended waits at most before it is started again: perhaps no other host leads, and
 a ledger that was away may have come back.
@@ -29,11 +33,13 @@ a ledger that was away may have come back.
 
 def run_worker(part: Part, journal: Journal) -> None:
     """Execute what the leader offers, until the end."""
+    carrier = _carrier_of_workers(part.config)
     service = HostService(
         part.config,
         journal,
         SystemClock(),
-        bring=partial(make_carrier, _carrier_of_workers(part.config)),
+        bring=partial(make_carrier, carrier),
+        carrier=carrier,
         name=part.about.name,
         labels=part.about.labels,
         slots=part.about.slots,
@@ -45,10 +51,27 @@ def run_worker(part: Part, journal: Journal) -> None:
         part.manager.ready(f"executes jobs as the host {part.about.name}")
         wait_for(part.ended, part.seconds)
         part.manager.stopping()
+        if part.stops_jobs and service.trouble is None:
+            _stop_jobs(service, part.ended)
     finally:
         service.stop()
     if service.trouble is not None:
         raise service.trouble
+
+
+def _stop_jobs(service: HostService, ended: threading.Event) -> None:
+    """End what runs on this host, and wait for that; another signal, or a loop that failed, ends the wait."""
+    ended.clear()
+    service.stop_jobs()
+    until = time.monotonic() + STOP_JOBS_SECONDS
+    while not service.is_idle and time.monotonic() < until and not ended.wait(STOP_LOOK_SECONDS):
+        pass
+    if not service.is_idle:
+        click.echo(
+            "warning: not every job has ended; their supervisors end them, and the next process of this host "
+            "reports that",
+            err=True,
+        )
 
 
 def run_scheduler(part: Part, journal: Journal, *, alarm: Callable[[str], None]) -> None:
@@ -88,9 +111,17 @@ def run_all(part: Part) -> None:
         click.echo(f"warning: {line}", err=True)
 
     with ExitStack() as children:
-        for role in (WORKER, SCHEDULER):
+        for role in (SCHEDULER, WORKER):  # the worker ends first: the scheduler still records what it reports
             argv = (sys.executable, "-m", "engine.cli.main", *_arguments(role))
-            kept = Kept(argv, SystemClock(), what=f"the {role}", tell=tell, longest_wait=LONGEST_WAIT_SECONDS)
+            extra = STOP_JOBS_SECONDS if part.stops_jobs and role == WORKER else 0.0
+            kept = Kept(
+                argv,
+                SystemClock(),
+                what=f"the {role}",
+                tell=tell,
+                longest_wait=LONGEST_WAIT_SECONDS,
+                stop_seconds=STOP_SECONDS + extra,
+            )
             children.enter_context(kept)
         part.manager.ready("runs a scheduler and a worker")
         wait_for(part.ended, part.seconds)
@@ -115,6 +146,7 @@ def _arguments(role: str) -> list[str]:
         name, is_joined, _ = one.partition("=")
         if name in ("--role", "--serve") and not is_joined:
             next(given)
-        if name not in ("--role", "--serve", "--allow-root"):
+        is_for_workers = name == "--stop-jobs" and role == SCHEDULER
+        if name not in ("--role", "--serve", "--allow-root") and not is_for_workers:
             found.append(one)
     return [*found, f"--role={role}"]

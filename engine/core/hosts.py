@@ -67,6 +67,15 @@ class HostWord(StrEnum):
     """It has ended normally."""
 
 
+class SchedulerWord(StrEnum):
+    """The state of a scheduler in a word."""
+
+    LEADS = "leads"
+    WAITS = "waits"
+    SILENT = "silent"
+    LEFT = "left"
+
+
 class Leases(NamedTuple):
     """How long hosts may keep attempts without a renewal."""
 
@@ -112,6 +121,10 @@ class Host(NamedTuple):
     """How many attempts it has."""
     silence: timedelta = timedelta()
     """How long ago its last heartbeat was."""
+    carrier: str = ""
+    """What brings it offers."""
+    lack: str = ""
+    """What it lacks for some runs, such as the files of a commit; it takes others."""
 
     @property
     def is_for_one(self) -> bool:
@@ -147,6 +160,32 @@ class Host(NamedTuple):
     def can_take(self, needs: Iterable[str]) -> bool:
         """Whether it has all labels that an attempt needs."""
         return EVERY in self.labels or set(needs) <= {*self.labels}
+
+
+class Scheduler(NamedTuple):
+    """An engine that leads, or waits to lead."""
+
+    id: str
+    """The identity of its host."""
+    name: str
+    process: str
+    version: str
+    carrier: str
+    """What brings its offers to hosts."""
+    leads: bool
+    seen_at: datetime
+    ended_at: datetime | None
+    silence: timedelta
+    """How long ago it gave its last sign."""
+
+    @property
+    def word(self) -> SchedulerWord:
+        """Its state in a word."""
+        if self.ended_at is not None:
+            return SchedulerWord.LEFT
+        if self.silence >= SILENT:
+            return SchedulerWord.SILENT
+        return SchedulerWord.LEADS if self.leads else SchedulerWord.WAITS
 
 
 class Offer(NamedTuple):
@@ -198,6 +237,13 @@ def member(name: str, own: str) -> str:
 def name_without_row(host: str) -> str:
     """What to call a host of which only the identity is known."""
     return host.split("/")[1] if "/" in host else f"host {short(host)}"
+
+
+def other_carrier(own: str, leading: str) -> str:
+    """Why a host gets nothing from the leader: another carrier brings its offers. '' for the same one."""
+    if not own or not leading or own == leading:
+        return ""
+    return f"its JOBFILE_CARRIER is {own}, that of the leader is {leading}"
 
 
 def kept_for(lease: timedelta) -> float:
@@ -276,8 +322,10 @@ def hindrance(hosts: Iterable[Host], needs: Sequence[str]) -> str:
     if not ready:
         reasons = [f"{host.name} is draining" if host.is_draining else _trouble(host) for host in able]
         return f"no host takes work: {listed(reasons)}"
-    if any(host.held < host.slots for host in ready):
-        return ""
+    free = [host for host in ready if host.held < host.slots]
+    if free:
+        lacks = [f"{host.name}: {host.lack}" for host in free if host.lack]
+        return listed(lacks) if len(lacks) == len(free) else ""
     slots = sum(host.slots for host in ready)
     taken = "the only slot" if slots == 1 else f"all {slots:,} slots"
     return f"{taken} of {listed([host.name for host in ready])} {'is' if slots == 1 else 'are'} taken"

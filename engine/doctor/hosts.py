@@ -5,7 +5,16 @@ from datetime import timedelta
 
 from engine.answers.findings import Examined, Finding, limited
 from engine.answers.hosts import Fleet, HostState, leader_words, make_fleet, skew_words
-from engine.core.hosts import LEADS_WITHIN, SKEW, TAKES_WITHIN, Delivery, DeliveryState, HostWord
+from engine.core.hosts import (
+    LEADS_WITHIN,
+    SKEW,
+    TAKES_WITHIN,
+    Delivery,
+    DeliveryState,
+    HostWord,
+    SchedulerWord,
+    other_carrier,
+)
 from engine.core.vocabulary import other_version, seconds_text, short
 from engine.ledger.host_ports import HostsView
 from engine.ledger.ports import View
@@ -34,7 +43,30 @@ def check_fleet(fleet: Fleet) -> Iterator[Finding]:
             found=f"no engine leads, so nothing starts: {leader_words(fleet).removeprefix('NONE, ')}",
             help="`jobfile up --role scheduler` on any host; `jobfile hosts` shows who leads",
         )
+    yield from check_carriers(fleet)
     yield from limited(finding for one in fleet.hosts for finding in _check_host(one))
+
+
+def check_carriers(fleet: Fleet) -> Iterator[Finding]:
+    """Hosts and schedulers must have one carrier: a host with a different one gets nothing."""
+    there = [one.host for one in fleet.there]
+    leading = next((one.carrier for one in fleet.schedulers if one.word is SchedulerWord.LEADS), "")
+    for host in there:
+        if why := other_carrier(host.carrier, leading):
+            yield Finding(
+                code="hosts.carrier",
+                found=f"the host {host.name} takes nothing: {why}",
+                help=f"`JOBFILE_CARRIER={leading} jobfile up --role worker` there, or all schedulers with "
+                f"{host.carrier}",
+            )
+    for one in fleet.schedulers:
+        if one.word is SchedulerWord.WAITS and leading and one.carrier != leading:
+            yield Finding(
+                code="hosts.carrier",
+                found=f"the scheduler on {one.name} waits to lead with JOBFILE_CARRIER={one.carrier}, that "
+                f"of the leader is {leading}: hosts would take nothing from it",
+                help=f"`JOBFILE_CARRIER={leading} jobfile up --role scheduler` there",
+            )
 
 
 def _check_host(one: HostState) -> Iterator[Finding]:
@@ -51,6 +83,12 @@ def _check_host(one: HostState) -> Iterator[Finding]:
         )
     if host.word in (HostWord.SILENT, HostWord.LEFT):
         return
+    if host.lack:
+        yield Finding(
+            code="hosts.files",
+            found=f"the host {host.name} cannot execute some runs: {host.lack}",
+            help="update the clone there (`git pull`, or `git fetch` with --git); others take these runs",
+        )
     if abs(host.skew) > SKEW:
         yield Finding(
             code="hosts.clock" if abs(host.skew) > LEADS_WITHIN else "hosts.skew",

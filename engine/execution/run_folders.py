@@ -260,11 +260,65 @@ def _sizes_below(folder: Path) -> Iterator[tuple[str, int]]:
 def run_names(runs_dir: Path) -> Iterator[str]:
     """All runs that left something, sorted, one shard at a time."""
     for shard in range(SHARDS):
-        try:
-            with os.scandir(runs_dir / f"{shard:02x}") as entries:
-                yield from sorted({run_of(entry.name) for entry in entries})
-        except OSError:
-            continue
+        yield from sorted({run_of(entry.name) for entry in _entries(runs_dir, shard)})
+
+
+def oldest_first(runs_dir: Path) -> list[str]:
+    """All runs that left something, those first whose last change is the longest ago."""
+    changed_at: dict[str, float] = {}
+    for shard in range(SHARDS):
+        for entry in _entries(runs_dir, shard):
+            with contextlib.suppress(OSError):
+                at, run_id = entry.stat(follow_symlinks=False).st_mtime, run_of(entry.name)
+                changed_at[run_id] = max(at, changed_at.get(run_id, at))
+    return sorted(changed_at, key=lambda run_id: (changed_at[run_id], run_id))
+
+
+class Shrinkable(NamedTuple):
+    """A run whose files could take less room when it is old."""
+
+    run_id: str
+    is_plain: bool
+    """Whether there is output that is not compressed, or what only its supervisors needed."""
+    has_copies: bool
+    """Whether there are copies of artifacts."""
+
+
+def shrinkable(runs_dir: Path, *, shard: int) -> list[Shrinkable]:
+    """The runs of a shard whose files could take less room when they are old."""
+    plain: set[str] = set()
+    copies: set[str] = set()
+    for entry in _entries(runs_dir, shard):
+        run_id, ending = run_of(entry.name), entry.name.rpartition(".")[2]
+        if ending == ARTIFACTS:
+            copies.add(run_id)
+        elif ending in (CONTROL, LEASE) or (entry.name != run_id and _has_plain(entry)):
+            plain.add(run_id)
+    return [
+        Shrinkable(one, is_plain=one in plain, has_copies=one in copies) for one in sorted(plain | copies)
+    ]
+
+
+def _has_plain(entry: "os.DirEntry[str]") -> bool:
+    """Whether this is an attempt's folder with a file that `compress_attempt` would compress or delete."""
+    try:
+        if not entry.is_dir(follow_symlinks=False):
+            return False
+        with os.scandir(entry.path) as files:
+            return any(
+                one.name == "script" or (one.name.startswith("output") and not one.name.endswith(".gz"))
+                for one in files
+            )
+    except OSError:
+        return False
+
+
+def _entries(runs_dir: Path, shard: int) -> "list[os.DirEntry[str]]":
+    try:
+        with os.scandir(runs_dir / f"{shard:02x}") as entries:
+            return [*entries]
+    except OSError:
+        return []
 
 
 class Room(NamedTuple):

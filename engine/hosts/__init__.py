@@ -12,6 +12,7 @@ __all__ = [
     "manifests",
     "offers",
     "outputs",
+    "sending",
     "settings",
     "shared_clock",
     "sweeping",

@@ -32,6 +32,7 @@ class ClusterRow:
                 version=self._version,
                 labels=(EVERY,),
                 slots=self._cluster.slots,
+                carrier=self._cluster.name,
             )
         )
         self._sign()

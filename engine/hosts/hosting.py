@@ -16,11 +16,11 @@ from engine.execution.run_folders import free_bytes
 from engine.hosts.executor import Flight
 from engine.hosts.here import Here
 from engine.hosts.outputs import LATELY, MOST_LATELY, OutputSender
-from engine.hosts.sweeping import Sweeper
+from engine.hosts.sweeping import Upkeep
 from engine.hosts.trees import Trees
 from engine.ledger.host_ports import LEADER, SharedLedger
 from engine.ledger.store_ports import Store
-from engine.ports import Alive, Clock, Launcher, LaunchOrder, Lease, NotStarted, Stop
+from engine.ports import Alive, Clock, Journal, Launcher, LaunchOrder, Lease, NotStarted, Stop
 from engine.transactions.steps import Courses, still_to_start
 from jobfile.model.namedtuple import NamedTuple
 
@@ -30,7 +30,6 @@ RENEW_SECONDS: Final = 5.0
 """How often leases are renewed, at least."""
 RENEWALS: Final = 6
 """How often a lease is renewed within its length. A supervisor may send SIGTERM when half of it is over."""
-SWEEP_SECONDS: Final = 60.0
 START_SECONDS: Final = 10.0
 """A supervisor may begin an attempt only within this time after its order was sent."""
 DOUBT_SECONDS: Final = 1.0
@@ -73,6 +72,7 @@ class Hosting:
         host_clock: Clock,
         config: EngineConfig,
         sender: OutputSender,
+        journal: Journal,
         revision_of: Callable[[int], str] = lambda _: "",
         on_taken: Callable[[], None] = lambda: None,
     ) -> None:
@@ -86,7 +86,7 @@ class Hosting:
         self._renewals = renewals
         self._store = store
         self._sender = sender
-        self._sweeper = Sweeper(store, config, clock)
+        self._upkeep = Upkeep(store, config, clock, journal)
         self._launcher = launcher
         self._clock = clock
         self._host_clock = host_clock
@@ -144,13 +144,12 @@ class Hosting:
         self._is_stopping = True
 
     def sweep(self) -> float:
-        """Delete old folders of deleted runs; the seconds until the next part."""
-        self._sweeper.sweep()
+        """Look after the folders of runs and of commits; the seconds until the next part."""
         with self._lock:
-            held = [*self._held]
-        runs = (self._store.run(name.partition("-")[0]) for name in held)
+            held = {one.key.run_id for one in self._held.values()}
+        runs = (self._store.run(run_id) for run_id in held)
         self._trees.sweep(run for run in runs if run is not None)
-        return SWEEP_SECONDS
+        return self._upkeep.tick(held)
 
     def begin(self) -> None:
         """Appear as a host, and take over the attempts of its earlier processes."""
@@ -381,6 +380,7 @@ class Hosting:
             skew=-self._ahead(),
             free_bytes=free_bytes(self._config.state_dir),
             trouble=self._trouble(),
+            lack=self._trees.trouble,
         )
         if is_draining is None and all(host.id != self._me.id for host in self._renewals.hosts.all()):
             is_draining = self._renewals.hosts.appear(self._me)  # forgotten, as after a long sleep

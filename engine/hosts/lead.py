@@ -52,6 +52,7 @@ class Lead:
         """Wait until this process leads; False when it was ended before."""
         while not ended.is_set():
             with suppress(StoreUnavailableError):  # it may be there again soon
+                self._refuse()
                 if not self._hindrance() and self._ask():
                     return True
             ended.wait(WAIT_SECONDS)
@@ -60,6 +61,7 @@ class Lead:
     def keep(self) -> float:
         """Renew the lead; the seconds until that is due again. Raises SupersededError when it is over."""
         try:
+            self._refuse()
             leads = self._ask()
             hindrance = self._hindrance()
         except JobfileError as error:
@@ -78,7 +80,6 @@ class Lead:
         self._leadership.release(self._holder)
 
     def _ask(self) -> bool:
-        self._refuse()
         asked_at = self._clock.elapsed()
         term = self._leadership.acquire(self._holder, host=self._host, length=self._length)
         if term is None:

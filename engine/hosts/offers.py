@@ -150,6 +150,7 @@ class Offers:
         self._tidy_at = now + TIDY_SECONDS
         self._shared.deliveries.forget(after=KEPT, limit=TIDIED_AT_ONCE)
         self._shared.hosts.forget(after=KEPT)
+        self._shared.schedulers.forget(after=KEPT)
 
     def _repeat(self) -> None:
         """Repeat the offers that have waited for too long."""

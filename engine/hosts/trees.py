@@ -17,6 +17,7 @@ from engine.core.lifecycle import Run
 from engine.ports import Clock
 from engine.sources.git import fetch, git_bytes, top_of
 from engine.sources.git_export import export_commit
+from jobfile.model.namedtuple import NamedTuple
 
 FOLDER: Final = "trees"
 """Where the folders of commits are, in the state folder."""
@@ -24,6 +25,17 @@ ASK_SECONDS: Final = 10.0
 """How long a commit that was not found is not looked for again."""
 KEPT: Final = 3
 """How many folders of commits that no run needs are kept: they will probably be needed again."""
+
+
+LACK_SECONDS: Final = 600.0
+"""How long a host says that the files of a run are not here, after it was last given one with them."""
+
+
+class _Missing(NamedTuple):
+    """A commit that is not here."""
+
+    asked_at: float
+    why: str
 
 
 class Trees:
@@ -36,10 +48,18 @@ class Trees:
         self._revision_of = revision_of
         self._lock = threading.Lock()
         self._revisions: dict[int, str] = {}
-        self._missing: dict[str, float] = {}
+        self._missing: dict[str, _Missing] = {}
         self._has: set[str] = set()
-        self.trouble = ""
-        """Why the files of a run are not here; '' when all are."""
+
+    @property
+    def trouble(self) -> str:
+        """Why the files of a run are not here that this host was given lately; '' when all are."""
+        with self._lock:
+            now = self._clock.elapsed()
+            self._missing = {
+                name: one for name, one in self._missing.items() if now - one.asked_at < LACK_SECONDS
+            }
+            return max(self._missing.values()).why if self._missing else ""
 
     def config_for(self, run: Run) -> EngineConfig | None:
         """The settings with the main file beside which a run is executed; None if its files are not here."""
@@ -87,7 +107,8 @@ class Trees:
 
     def _find(self, revision: str) -> bool:
         now = self._clock.elapsed()
-        if now - self._missing.get(revision, -ASK_SECONDS) < ASK_SECONDS:
+        known = self._missing.get(revision)
+        if known is not None and now - known.asked_at < ASK_SECONDS:
             return False
         try:
             if self._config.git_ref:
@@ -95,12 +116,11 @@ class Trees:
             elif self._is_in_repository():
                 git_bytes(self._base, "merge-base", "--is-ancestor", revision, "HEAD")
         except (RevisionError, OSError) as error:
-            self._missing[revision] = now
-            self.trouble = f"the files of {revision[:12]} are not here: {error}"
+            why = f"the files of {revision[:12]} are not here: {error}"
+            self._missing[revision] = _Missing(now, why)
             return False
         self._has.add(revision)
         self._missing.pop(revision, None)
-        self.trouble = ""
         return True
 
     def _is_in_repository(self) -> bool:

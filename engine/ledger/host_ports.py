@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
-from engine.core.hosts import Delivery, Host, Leader, Offer
+from engine.core.hosts import Delivery, Host, Leader, Offer, Scheduler
 from engine.core.lifecycle import AttemptKey, Outcome
 from engine.core.pieces import CopyLimits, Piece, Whereabouts
 from engine.ports import Pieces
@@ -58,7 +58,9 @@ class Hosts(Protocol):
         """Note a host that takes attempts from now on; whether it is draining."""
         ...
 
-    def sign(self, host: str, process: str, *, skew: timedelta, free_bytes: int, trouble: str) -> bool | None:
+    def sign(
+        self, host: str, process: str, *, skew: timedelta, free_bytes: int, trouble: str, lack: str = ""
+    ) -> bool | None:
         """Note a heartbeat; whether it is draining, and None when another process is that host now."""
         ...
 
@@ -86,6 +88,30 @@ class Hosts(Protocol):
 
     def now(self) -> datetime:
         """The ledger's clock."""
+        ...
+
+
+class Schedulers(Protocol):
+    """The engines that lead or wait to lead, as each says of itself."""
+
+    def sign(self, host: str, *, name: str, process: str, version: str, carrier: str) -> None:
+        """Note one, or its heartbeat."""
+        ...
+
+    def leave(self, host: str, process: str) -> None:
+        """Note that it has ended normally."""
+        ...
+
+    def all(self) -> Sequence[Scheduler]:
+        """All of them, by name."""
+        ...
+
+    def leading_carrier(self) -> str:
+        """What brings the offers of the engine that leads, or led last; '' when none has led."""
+        ...
+
+    def forget(self, *, after: timedelta) -> int:
+        """Delete those that have been away for this long."""
         ...
 
 
@@ -217,6 +243,10 @@ class HostsView(Protocol):
         """All hosts, by name."""
         ...
 
+    def schedulers(self) -> Sequence[Scheduler]:
+        """All engines that lead or wait to lead, by name."""
+        ...
+
     def open(self) -> Sequence[Delivery]:
         """What is offered or held, by fence."""
         ...
@@ -239,6 +269,7 @@ class SharedLedger(Protocol):
 
     leadership: Leadership
     hosts: Hosts
+    schedulers: Schedulers
     deliveries: Deliveries
     holding: Holding
     hints: Hints

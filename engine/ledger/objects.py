@@ -4,11 +4,12 @@ import zlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 import obstore
 from obstore.exceptions import BaseError, NotFoundError
-from obstore.store import from_url
+from obstore.store import AzureStore, from_url
 
 from engine.core.errors import OutputsUnavailableError
 from engine.core.lifecycle import AttemptKey
@@ -25,10 +26,22 @@ DIGITS: Final = 6
 """Digits of the number of a piece: names are listed in their order."""
 MAX_SAID: Final = 300
 """Maximum length of what a store says about an error."""
+DEBUG: Final = "Debug source:"
+"""Begins the part of an error that is for those who build the package."""
+METADATA: Final = "169.254.169.254"
+"""Where machines of a cloud get credentials; a store asks there when the environment has none."""
+CREDENTIALS: Final = {
+    "s3": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+    "gs": "GOOGLE_SERVICE_ACCOUNT to a file with the key of a service account",
+    "az": "AZURE_STORAGE_ACCOUNT_KEY",
+}
+RETRIES: Final["RetryConfig"] = {"max_retries": 3, "retry_timeout": timedelta(seconds=20)}
+"""How often a request is repeated: a command should soon say that the store is away."""
 
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta
+    from obstore.store import ObjectStore, RetryConfig
 
 
 class ObjectOutputs:
@@ -42,7 +55,7 @@ class ObjectOutputs:
         self._seen: dict[str, object] = {}
         """The version of the last piece that was read of each output, which may grow."""
         with self._explaining_errors():
-            self._store = from_url(url, mkdir=True) if url.startswith("file:") else from_url(url)
+            self._store = _store_of(url)
 
     def append(self, pieces: Sequence[Piece], *, host: str) -> None:  # noqa: ARG002  nothing here knows hosts
         def put(piece: Piece) -> None:
@@ -120,8 +133,26 @@ class ObjectOutputs:
         try:
             yield
         except (BaseError, OSError, ValueError) as error:
-            said = " ".join(str(error).split())[:MAX_SAID]
+            said = " ".join(str(error).partition(DEBUG)[0].split())[:MAX_SAID]
+            if METADATA in said:
+                names = CREDENTIALS.get(self._url.partition(":")[0], "the variables of the store's own tools")
+                said = f"no credentials: set {names}; this machine is none of a cloud that gives some"
             raise OutputsUnavailableError(f"the outputs in {self._url} cannot be reached ({said})") from error
+
+
+def _store_of(url: str) -> "ObjectStore":
+    """The store that a URL names. Raises BaseError for one that names none."""
+    scheme, _, place = url.partition("://")
+    if scheme == "file":
+        return from_url(url, mkdir=True)
+    if scheme != "az":
+        return from_url(url, retry_config=RETRIES)
+    # The package reads the first part as a container, not as an account.
+    account, _, rest = place.partition("/")
+    container, _, prefix = rest.partition("/")
+    if not account or not container:
+        raise ValueError("it names no container; expected az://ACCOUNT/CONTAINER/PREFIX")
+    return AzureStore(container, prefix=prefix or None, account_name=account, retry_config=RETRIES)
 
 
 def _of_run(run_id: str) -> str:

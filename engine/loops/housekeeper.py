@@ -3,23 +3,21 @@
 import contextlib
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 
 from engine.config import EngineConfig
 from engine.core.errors import OutputsUnavailableError
 from engine.core.events import DiskHeld, DiskReleased, Event, OutputsDropped, RunResolved, RunsPruned
-from engine.core.lifecycle import AttemptState, Run, RunState, TriggerKind
+from engine.core.lifecycle import Run, TriggerKind
 from engine.core.outputs import outputs_of
-from engine.core.reasons import Reason
 from engine.core.records import DISK_HOLD
 from engine.core.retry import state_after
 from engine.core.webhooks import REMEMBERED
 from engine.execution import run_folders
 from engine.hosts.executor import Executor
-from engine.hosts.sweeping import Sweeper
+from engine.hosts.sweeping import COMPRESS_AFTER, KEEP_OUTPUT_FOR, Sweeper, stop_hoarders
 from engine.ledger.store_ports import Retention
 from engine.notifications.noting import owe_for_hold
-from engine.ports import Clock, Journal, Stop
+from engine.ports import Clock, Journal
 from engine.transactions.keys import KEY_LASTS
 from engine.transactions.steps import has_steps, step_as_job
 
@@ -33,12 +31,9 @@ ROUNDS_A_COUNT = 60
 
 BATCH = 200
 """Maximum number of runs deleted in one transaction, so that nothing waits long for the ledger."""
-COMPRESS_AFTER = timedelta(days=1)
 EVIDENCE_WITHIN = timedelta(days=7)
 """How long the end of a lost attempt is searched for."""
 LOST_AT_ONCE = 500
-KEEP_OUTPUT_FOR = timedelta(hours=1)
-"""Output of younger runs is kept, however large all outputs are."""
 ENOUGH_SPACE = "there is enough space again"
 FORGOTTEN = {TriggerKind.AFTER: KEY_LASTS, TriggerKind.BACKFILL: KEY_LASTS, TriggerKind.WEBHOOK: REMEMBERED}
 """Kinds of events that cannot come again, and how long they are known at least."""
@@ -68,7 +63,7 @@ class Housekeeper:
         self._config = config
         self._is_held = is_held
         self._looks = 0
-        self._sweeper = Sweeper(store, config, clock)
+        self._sweeper = Sweeper(store, config, clock, kept=timedelta(days=config.keep_days))
         self._later: dict[str, Run] = {}
         # An earlier engine may have found too little space, and there may be enough again.
         self.is_disk_low = store.incidents.hold(DISK_HOLD) is not None
@@ -77,7 +72,7 @@ class Housekeeper:
     def tick(self) -> float:
         """Do a part of the work; returns the seconds until the next part."""
         self.watch_disk()
-        self._stop_hoarders()
+        stop_hoarders(self._store, self._config, self._clock)
         is_more = False
         if self._looks % LOOKS_A_ROUND == 0 and not self._is_held():
             counts = self._looks % (LOOKS_A_ROUND * ROUNDS_A_COUNT) == 0
@@ -270,19 +265,3 @@ class Housekeeper:
                 self._store.incidents.begin_hold(DISK_HOLD, detail=detail, now=now)
                 owe_for_hold(self._store, DISK_HOLD, begins=True, detail=detail, now=now)
         self._is_disk_noted = True
-
-    def _stop_hoarders(self) -> None:
-        """End runs whose folders are too large."""
-        for live in self._store.live_attempts():
-            if live.run_state is not RunState.RUNNING or live.attempt.state is not AttemptState.RUNNING:
-                continue
-            run_dir: Path = self._config.run_dir(live.attempt.run_id)
-            if run_folders.exceeds(run_dir, limit=self._config.max_folder_bytes):
-                with self._store.transaction():
-                    self._store.request_stop(
-                        live.attempt.run_id,
-                        Stop.CANCEL,
-                        reason=Reason.FOLDER_LIMIT,
-                        detail=f"more than {self._config.max_folder_bytes // 2**20} MiB in its folder",
-                        now=self._clock.now(),
-                    )

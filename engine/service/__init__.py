@@ -11,6 +11,7 @@ __all__ = [
     "metrics",
     "outside_watch",
     "presence",
+    "sending",
     "session",
     "single",
     "status",

@@ -7,9 +7,8 @@ from typing import Final, TypeVar
 from engine.config import EngineConfig
 from engine.core.errors import JobfileError, NothingRecordedError, PlaceMissingError, StoreRefusedError
 from engine.core.events import HostStarted, HostStopped, LoopFailed
-from engine.core.hosts import Host, member, queues_of
+from engine.core.hosts import Host, member, other_carrier, queues_of
 from engine.core.lifecycle import AttemptKey
-from engine.core.pieces import LOG
 from engine.execution.launcher_client import ProcessLauncher
 from engine.execution.run_folders import make_runs_dir
 from engine.host.hardening import allow_many_files, settle_in
@@ -24,9 +23,10 @@ from engine.hosts.hosting import Hosting
 from engine.hosts.lead import RETRY_SECONDS as RENEWAL_RETRY
 from engine.hosts.outputs import OutputSender
 from engine.hosts.shared_clock import SharedClock
-from engine.ledger.host_ports import LEADER, OUTPUTS, SharedLedger
-from engine.ledger.opening import open_current, open_objects, open_shared, open_view
+from engine.ledger.host_ports import LEADER, SharedLedger
+from engine.ledger.opening import open_current, open_shared, open_view
 from engine.ports import Clock, Journal
+from engine.service.sending import place_outputs
 from engine.service.threads import Threads
 from jobfile import __version__
 
@@ -50,12 +50,14 @@ class HostService:
         slots: int,
         outputs: str,
         ended: threading.Event,
+        carrier: str = "",
         is_for_one: bool = False,
     ) -> None:
         """Take the state folder, and connect to the ledger. `ended` is set to request the end.
 
-        `bring` makes what brings offers here. `outputs` is the URL of an object store for all hosts; empty to
-        leave it as the ledger has it. With `is_for_one`, a cluster has started this host for one attempt.
+        `bring` makes what brings offers here; `carrier` is its name, which has to be that of the leader.
+        `outputs` is the URL of an object store for all hosts; empty to leave it as the ledger has it. With
+        `is_for_one`, a cluster has started this host for one attempt.
         """
         umask = settle_in()
         make_state_dir(config.state_dir)
@@ -77,13 +79,18 @@ class HostService:
         self._renewals = open_shared(config.ledger_url)
         self._sending = open_shared(config.ledger_url)
         if outputs:
-            self._place_outputs(outputs)
+            place_outputs(self._store, outputs)
         self._clock = SharedClock(clock, self._renewals.hosts.now)
         self._carrier = _when_made(lambda: bring(self._shared), ended)
         identity = host_id(config.state_dir)
-        self.me: Final = _host(member(name, identity) if is_for_one else identity, name, labels, slots)
+        self.me: Final = _host(
+            member(name, identity) if is_for_one else identity, name, labels, slots, carrier
+        )
         self._sender = self._make_sender(clock)
-        self._hosting = Hosting(
+        self._hosting = self._make_hosting(clock)
+
+    def _make_hosting(self, clock: Clock) -> Hosting:
+        return Hosting(
             me=self.me,
             shared=self._shared,
             renewals=self._renewals,
@@ -91,8 +98,9 @@ class HostService:
             launcher=self._launcher,
             clock=self._clock,
             host_clock=clock,
-            config=config,
+            config=self._config,
             sender=self._sender,
+            journal=self._journal,
             on_taken=lambda: self.threads.wake("leases"),
             revision_of=self._revision_of,
         )
@@ -119,6 +127,7 @@ class HostService:
 
     def start(self) -> None:
         """Appear as a host, and start every loop."""
+        self._hosting.refusal = self._refusal()
         self._hosting.begin()
         self.threads.add("host", self._hosting.check, bell=self._wake_pipe)
         self.threads.add("outputs", self._sender.send)
@@ -164,23 +173,19 @@ class HostService:
             on_sent=lambda: self.threads.wake("host"),
         )
 
-    def _place_outputs(self, url: str) -> None:
-        """Note where all hosts keep outputs. Raises JobfileError for a store that cannot be reached."""
-        if self._store.past.fact(OUTPUTS, default="") == url:
-            return
-        open_objects(url).sent(AttemptKey(new_run_id(), 1), copy=LOG)
-        with self._store.transaction():
-            self._store.past.note(OUTPUTS, url)
-
     def _renew(self) -> float:
         wait = self._hosting.renew()
         self._clock.ask_again()
+        self._hosting.refusal = self._refusal()
+        return wait
+
+    def _refusal(self) -> str:
+        """Why this host must take nothing, whatever is offered; '' if it may."""
         try:
             self._renewals.refuse_other_version()
-            self._hosting.refusal = ""
         except StoreRefusedError as error:  # a newer scheduler has changed the tables: finish what is here
-            self._hosting.refusal = str(error)
-        return wait
+            return str(error)
+        return other_carrier(self.me.carrier, self._renewals.schedulers.leading_carrier())
 
     def _look_after(self) -> float:
         self._lock.look_after(self._config.state_dir)
@@ -250,7 +255,7 @@ def _when_made(use: Callable[[], Made], ended: threading.Event) -> Made:
                 raise
 
 
-def _host(identity: str, name: str, labels: Sequence[str], slots: int) -> Host:
+def _host(identity: str, name: str, labels: Sequence[str], slots: int, carrier: str) -> Host:
     return Host(
         id=identity,
         name=name,
@@ -259,4 +264,5 @@ def _host(identity: str, name: str, labels: Sequence[str], slots: int) -> Host:
         version=__version__,
         labels=tuple(sorted({*labels})),
         slots=slots,
+        carrier=carrier,
     )

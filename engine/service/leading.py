@@ -36,6 +36,10 @@ CLOCK_SECONDS: Final = 2.0
 """How old the difference to the ledger's clock may be when an engine takes or renews the lead."""
 
 
+SIGN_SECONDS: Final = 5.0
+"""Seconds between two heartbeats of an engine that may lead."""
+
+
 def leader_config(config: EngineConfig) -> EngineConfig:
     """The settings of an engine that may lead: its folder is inside the state folder of the host.
 
@@ -75,13 +79,16 @@ class LeaderService:
         self._renewals = open_shared(config.ledger_url)
         self._clock = SharedClock(clock, self._renewals.hosts.now)
         self._holder = new_run_id()
+        self._host = host_id(config.state_dir.parent)
+        self._sign_at = 0.0
+        self._host_clock = clock
         self._lead = Lead(
             self._renewals.leadership,
             clock,
             holder=self._holder,
-            host=host_id(config.state_dir.parent),
+            host=self._host,
             length=settings.term,
-            refuse=self._renewals.refuse_other_version,
+            refuse=self._sign,
             hindrance=self._hindrance,
         )
         self._hindered_by = ""
@@ -127,7 +134,23 @@ class LeaderService:
                 self._row.leave()
         if not standing:
             self._lead.give_up()
+            with suppress(JobfileError):  # otherwise it is silent, and forgotten after a day
+                self._renewals.schedulers.leave(self._host, self._holder)
         return standing
+
+    def _sign(self) -> None:
+        """Say that this engine leads or waits to lead. Raises StoreRefusedError when it must not."""
+        self._renewals.refuse_other_version()
+        now = self._host_clock.elapsed()
+        if now >= self._sign_at:
+            self._renewals.schedulers.sign(
+                self._host,
+                name=self._name,
+                process=self._holder,
+                version=__version__,
+                carrier=self._settings.carrier,
+            )
+            self._sign_at = now + SIGN_SECONDS
 
     def _speak_for_cluster(self, shared: SharedLedger) -> None:
         """If this engine has a cluster, let it start hosts for what is offered."""

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Callable
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from engine.core.errors import JobfileError
 from engine.core.events import AttemptAdopted, Event
@@ -24,6 +24,9 @@ from engine.service.session import OpenSession
 from engine.service.threads import Threads
 from engine.sources.file_scan import find_gone
 from engine.transactions.stop import is_withdrawn, withdraw
+
+if TYPE_CHECKING:
+    from engine.service.sending import EngineOutputs
 
 
 class Running:
@@ -58,12 +61,13 @@ class Running:
             self._launcher.start()
         allow_many_files()
         reap_orphans(is_own=self._launcher.is_launcher)
+        self._outputs = self._send_outputs() if executor is None and session.config.store else None
         self.duties: Final = make_loops(
             Parts(
                 store=session.store,
                 clock=clock,
                 launcher=self._launcher,
-                executor=executor,
+                executor=executor if self._outputs is None else self._outputs.executor,
                 journal=journal,
                 config=session.config,
                 boot_id=session.boot_id,
@@ -109,8 +113,16 @@ class Running:
             self.session.note_high_water()
         and_then()
         self._launcher.close()
+        if self._outputs is not None:
+            self._outputs.close()
         self.session.close()
         return ()
+
+    def _send_outputs(self) -> "EngineOutputs":
+        """Have what jobs write and keep here sent to the ledger, for all other machines."""
+        from engine.service.sending import EngineOutputs  # noqa: PLC0415  start-up time: only for a ledger in a server
+
+        return EngineOutputs(self.session, self._clock, self._launcher, self.threads)
 
     def _take_hint(self, line: str) -> None:
         self.threads.take_hint(line, self.duties.worker.notice)
@@ -155,6 +167,8 @@ class Running:
     def _adopt(self) -> None:
         """Take over the attempts of an earlier engine: running, ended unnoticed, or never started."""
         live = self.session.store.live_attempts()
+        if self._outputs is not None:
+            self._outputs.executor.take_over(live)
         for one in live:
             self.duties.worker.adopt(one.attempt)
         for attempt, _ in self.duties.executor.check(live).alive:

@@ -1,4 +1,4 @@
-"""Real hosts on one ledger: what a job prints and keeps on one of them is read on another."""
+"""Real hosts on one ledger, or one engine: what a job prints and keeps there is read on another machine."""
 
 import os
 import subprocess
@@ -34,8 +34,9 @@ SECRET = "correct-horse-battery"
 OUTPUT = b"a\0b\377 it is ***\nfirst\nlast\n"
 
 
+@pytest.mark.parametrize("how", [("--role", "all", "--apply", "auto"), ()], ids=["hosts", "one engine"])
 def test_output_and_files_of_a_run_are_read_on_another_host(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: tuple[str, ...]
 ) -> None:
     here, there = tmp_path / "here", tmp_path / "there"
     objects = tmp_path / "objects"
@@ -44,7 +45,7 @@ def test_output_and_files_of_a_run_are_read_on_another_host(
         put(folder, JOBS)
     with a_server() as server:
         monkeypatch.setenv("JOBFILE_STORE", server.url())
-        host = start(here, "--role", "all", "--apply", "auto", SHOP_PASSWORD=SECRET)
+        host = start(here, *how, SHOP_PASSWORD=SECRET)
         until(lambda: say(there, "run", "talk", "--detach").returncode == 0, "jobs in force")
         until(lambda: b"first" in say_bytes(there, "logs", "talk"), "the first lines")
         follower = _follow(there)
@@ -59,10 +60,11 @@ def test_output_and_files_of_a_run_are_read_on_another_host(
         assert (there / "copied" / "kept.bin").read_bytes() == b"\0\1\2 kept"
         assert not (there / ".jobfile" / "runs").exists()
         assert end(host) == 0
-        host = start(here, "--role", "all", "--apply", "auto", "--outputs", f"file://{objects}")
+        host = start(here, *how, "--outputs", f"file://{objects}")
         run = say(there, "run", "large", "--detach").stdout.strip()
         until(lambda: say(there, "wait", run).returncode == 0, "its end, when a scheduler leads")
         assert say_bytes(there, "logs", "large") == b"in the store\n"
+        assert "in the store" in say(there, "run", "large").stdout
         assert say_bytes(there, "logs", "talk") == OUTPUT, "what was in the ledger is still there"
         assert say(there, "artifacts", "large", "--to", "copied").returncode == 0
         assert (there / "copied" / "large.bin").stat().st_size == 3_000_000

@@ -35,7 +35,8 @@ def test_roles_need_a_ledger_in_a_server_and_what_is_about_a_host_needs_a_role(
         said = jobfile(*outputs, url)
         assert "has a password or options" in said.err
         assert "pa55word" not in said.err
-    assert "jobfile hosts drain" in jobfile("up", "--role", "worker", "--stop-jobs", *store).err
+    said = jobfile("up", "--role", "scheduler", "--stop-jobs", *store)
+    assert (said.code, "jobfile hosts drain" in said.err) == (64, True)
 
 
 def test_a_host_for_one_attempt_needs_a_whole_id_and_a_ledger_in_a_server(jobfile: Jobfile) -> None:
@@ -62,5 +63,8 @@ def test_the_children_of_both_roles_get_the_same_arguments_but_do_not_serve_the_
     given = ["jobfile", "up", "--role", "all", "--serve", "127.0.0.1:1", "--allow-root", "--name=a", "--json"]
     monkeypatch.setattr(sys, "argv", given)
     assert _arguments("worker") == ["up", "--name=a", "--json", "--role=worker"]
+    monkeypatch.setattr(sys, "argv", ["jobfile", "up", "--role=all", "--stop-jobs"])
+    assert _arguments("worker") == ["up", "--stop-jobs", "--role=worker"]
+    assert _arguments("scheduler") == ["up", "--role=scheduler"], "it executes none"
     monkeypatch.setattr(sys, "argv", ["jobfile", "up", "--serve=127.0.0.1:1", "--role=all"])
     assert _arguments("scheduler") == ["up", "--role=scheduler"]

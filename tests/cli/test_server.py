@@ -312,7 +312,9 @@ def test_an_error_is_json_if_json_was_asked_for(here: Here) -> None:
     assert json.loads(said.out)["error"]["code"] == "unknown_job"
 
 
-def test_a_host_is_drained_where_the_ledger_is(here: Here) -> None:
-    said = here.there("hosts", "drain", "a")
-    assert said.code == 64
-    assert "`hosts drain` and `hosts resume` work on a host of the ledger only; run it there" in said.err
+def test_hosts_of_a_ledger_in_a_file_are_refused_by_the_server_as_here(here: Here) -> None:
+    for words in (("hosts", "drain", "a"), ("hosts", "resume", "a"), ("hosts",)):
+        said = here.there(*words)
+        assert (said.code, "this ledger belongs to one host" in said.err) == (64, True), said
+    assert "remove it, or --server" in here.there("hosts", "drain", "a", "--wait").err
+    assert "name one HOST" in here.there("hosts", "drain").err

@@ -13,7 +13,7 @@ import pytest
 
 from engine.answers.findings import AREAS, CODES, MAX_LISTED, Finding, Severity
 from engine.answers.hosts import Fleet, Held, HostState
-from engine.core.hosts import Leader
+from engine.core.hosts import Leader, Scheduler
 from engine.core.lifecycle import AttemptKey, RunState
 from engine.core.records import CLOCK_HOLD, DISK_HOLD, RESTORED_HOLD, WATCHED, Owed, Watched
 from engine.doctor.disk import check_room
@@ -694,6 +694,43 @@ def hosts_clock(_patient: Patient) -> Iterable[Finding]:
 @brings("hosts.version", "the host a: ")
 def hosts_version(_patient: Patient) -> Iterable[Finding]:
     return check_fleet(fleet()._replace(hosts=(HostState(A_HOST._replace(version="0.0.1"), ()),)))
+
+
+def with_scheduler(carrier: str, *, leads: bool) -> Scheduler:
+    return Scheduler(
+        id="s",
+        name="s",
+        process="1",
+        version=__version__,
+        carrier=carrier,
+        leads=leads,
+        seen_at=NOON,
+        ended_at=None,
+        silence=timedelta(),
+    )
+
+
+@brings(
+    "hosts.carrier", "the host a takes nothing: its JOBFILE_CARRIER is pgqueuer, that of the leader is other"
+)
+def hosts_carrier(_patient: Patient) -> Iterable[Finding]:
+    found = fleet(carrier="pgqueuer")
+    assert list(check_fleet(found._replace(schedulers=(with_scheduler("pgqueuer", leads=True),)))) == []
+    assert list(check_fleet(found._replace(schedulers=(with_scheduler("other", leads=False),)))) == []
+    return check_fleet(found._replace(schedulers=(with_scheduler("other", leads=True),)))
+
+
+def test_a_scheduler_that_would_lead_with_another_carrier_is_found() -> None:
+    leading = with_scheduler("pgqueuer", leads=True)
+    waiting = with_scheduler("other", leads=False)._replace(id="t", name="t")
+    [found] = check_fleet(fleet(carrier="pgqueuer")._replace(schedulers=(leading, waiting)))
+    assert found.code == "hosts.carrier"
+    assert found.found.startswith("the scheduler on t waits to lead with JOBFILE_CARRIER=other")
+
+
+@brings("hosts.files", "the host a cannot execute some runs: the files of 1a2b are not here")
+def hosts_files(_patient: Patient) -> Iterable[Finding]:
+    return check_fleet(fleet(lack="the files of 1a2b are not here"))
 
 
 @brings("hosts.unknown", "is held by the host ghost, which is not in the ledger")

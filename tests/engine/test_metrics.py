@@ -204,7 +204,9 @@ def test_the_rules_are_valid_and_each_alert_comes_when_it_should() -> None:
 
 def test_rules_dashboard_and_documentation_name_only_metrics_that_exist(world: World) -> None:
     suffixes = ("", "_bucket", "_sum", "_count")
-    known = {f"{one.name}{end}" for one in families(world) for end in suffixes[: 4 if one.bounds else 1]}
+    of_hosts = tuple(fleet_families(Fleet(None, (), (), NOON)))
+    collected = (*families(world), *of_hosts)
+    known = {f"{one.name}{end}" for one in collected for end in suffixes[: 4 if one.bounds else 1]}
     rules = (PACKAGING / "prometheus" / "jobfile.rules.yml").read_text()
     dashboard = json.loads((PACKAGING / "grafana" / "jobfile.json").read_text())
     asked = " ".join(target["expr"] for panel in dashboard["panels"] for target in panel["targets"])
@@ -212,8 +214,7 @@ def test_rules_dashboard_and_documentation_name_only_metrics_that_exist(world: W
     assert used <= known
     assert len(used) > 15
     documented = set(re.findall(r"`(jobfile_[a-z_]+)", DOCS.read_text()))
-    of_hosts = fleet_families(Fleet(None, (), (), NOON))
-    assert documented == {one.name for one in (*families(world), *of_hosts)}
+    assert documented == {one.name for one in collected}
 
 
 def test_a_panel_is_a_query_that_prometheus_can_read(tmp_path: Path) -> None:
@@ -243,6 +244,7 @@ def test_hosts_are_counted_and_a_name_of_two_is_that_of_the_one_seen_last() -> N
     assert found == {
         ("leader",): 1,
         ("leader_term",): 7,
+        ("deliveries_of_silent_hosts",): 0,
         ("hosts", "up"): 1,
         ("hosts", "draining"): 1,
         ("hosts", "silent"): 1,

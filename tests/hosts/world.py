@@ -182,6 +182,7 @@ class FakeHost:
             host_clock=self.clock,
             config=config,
             sender=self.sender,
+            journal=world.journal,
             on_taken=self.renew_now,
         )
         self.hosting.begin()

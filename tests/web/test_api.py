@@ -63,7 +63,7 @@ def paths(web: Web) -> dict[str, str]:
     return {"job": "bad", "run": web.world.runs("bad")[-1].id}
 
 
-ELSEWHERE = ("/hosts",)
+ELSEWHERE = ("/hosts", "/hosts/drain", "/hosts/resume")
 """Operations that need a ledger in a server: tests/hosts/test_page.py."""
 
 
@@ -509,6 +509,7 @@ def test_no_operation_takes_a_definition(web: Web) -> None:
                 "matrix",
                 "key",
                 "why",
+                "host",
                 "until",
                 "force",
                 "all_steps",

@@ -20,7 +20,7 @@ from engine.asking.times import parse_length
 from engine.cli.exit_codes import GOOD
 from engine.cli.output import style_of
 from engine.cli.place import place_options, strict_option
-from engine.cli.roles import ALL, MAX_SLOTS, ROLES, WORKER, Part, offered
+from engine.cli.roles import ALL, MAX_SLOTS, ROLES, SCHEDULER, WORKER, Part, offered
 from engine.cli.serving import allow_root_option, page_beside
 from engine.config import EngineConfig, link_before
 from engine.core.errors import JobfileError, StoreUnwritableError
@@ -95,7 +95,7 @@ LOOK_SECONDS = 0.05
 @click.option(
     "--stop-jobs",
     is_flag=True,
-    help="When the engine ends, cancel the running jobs [default: they continue].",
+    help="When the engine, or this host, ends, end the jobs that run here [default: they continue].",
 )
 @click.option(
     "--serve",
@@ -130,8 +130,9 @@ LOOK_SECONDS = 0.05
     "--outputs",
     default=None,
     metavar="URL",
-    help="Where all hosts keep artifacts, and what their jobs print: s3://BUCKET/PREFIX, gs://, az:// or "
-    "file:// [default: $JOBFILE_OUTPUTS, else in the ledger, where files have at most 1 MiB].",
+    help="With a ledger in PostgreSQL: where all hosts keep artifacts, and what their jobs print: "
+    "s3://BUCKET/PREFIX, gs://, az:// or file:// [default: $JOBFILE_OUTPUTS, else in the ledger, where files "
+    "have at most 1 MiB].",
 )
 @allow_root_option
 @click.option(
@@ -192,9 +193,9 @@ def command(
     signals.obey()  # first: once the lock is taken, others may signal its holder
     page = page_beside(served_at, place, clock, may_be_root=may_be_root)
     about = offered(host_name, labels, slots, config, role=role, outputs=outputs)
-    part = Part(config, about, signals.ended, manager, duration)
+    part = Part(config, about, signals.ended, manager, duration, stops_jobs=stop_jobs)
     if role is None:
-        _run_engine(part, clock, form, signals, page, stops_jobs=stop_jobs)
+        _run_engine(part, clock, form, signals, page)
     else:
         with page:
             _run_role(role, part, clock, form)
@@ -204,9 +205,10 @@ def command(
 def _refuse_contradictions(
     role: str | None, *, stop_jobs: bool, mark_missed: bool, accept_rewind: bool
 ) -> None:
-    if stop_jobs and role is not None:
+    if stop_jobs and role == SCHEDULER:
         raise click.UsageError(
-            "--stop-jobs is for an engine without --role; for a host:  jobfile hosts drain HOST"
+            "--stop-jobs is for hosts that execute jobs, and a scheduler does not; give it to workers, or "
+            "drain them first:  jobfile hosts drain HOST --wait"
         )
     if mark_missed and not accept_rewind:
         raise click.UsageError("--mark-missed needs --accept-rewind; it says how to continue from the copy")
@@ -218,13 +220,12 @@ def _run_engine(
     form: Form,
     signals: "_Signals",
     page: contextlib.AbstractContextManager[object],
-    *,
-    stops_jobs: bool,
 ) -> None:
     """Run one engine, which decides and executes."""
     config, manager = part.config, part.manager
     outlets = _outlets(config, clock, form)
     session = _open(config, outlets.journal, clock)
+    _place_outputs(session, part.about.outputs)
     service = EngineService(
         session, outlets.journal, clock, ended=part.ended, manager=manager, alarm=_alarm(manager, config)
     )
@@ -234,9 +235,22 @@ def _run_engine(
     with page:
         wait_for(part.ended, part.seconds)
     manager.stopping()
-    if stops_jobs and not service.trouble:
+    if part.stops_jobs and not service.trouble:
         _stop_jobs(service)
     _end(service, outlets)
+
+
+def _place_outputs(session: OpenSession, url: str) -> None:
+    """Note in the ledger which object store has the outputs, if one is named."""
+    if not url:
+        return
+    from engine.service.sending import place_outputs  # noqa: PLC0415  start-up time: only with an object store
+
+    try:
+        place_outputs(session.store, url)
+    except JobfileError:
+        session.close()
+        raise
 
 
 def _run_role(role: str, part: Part, clock: SystemClock, form: Form) -> None:

@@ -76,12 +76,17 @@ def status(remote: Remote, *, as_json: bool) -> int:
 def hosts(
     remote: Remote, *, action: str | None, host: str | None, waits: bool, why: str, as_json: bool
 ) -> int:
-    """`jobfile hosts`. What changes hosts is for those who have the ledger."""
-    if action or host or waits or why:
-        raise WrongUsageError(
-            "`hosts drain` and `hosts resume` work on a host of the ledger only; run it there"
-        )
-    return remote.show("/hosts", as_json=as_json)
+    """`jobfile hosts`, and what drains or resumes a host."""
+    if (action is None) != (host is None):
+        raise click.UsageError("name one HOST:  jobfile hosts drain HOST")
+    if action is None and why:
+        raise click.UsageError("--why is for  hosts drain  and  hosts resume")
+    if waits:
+        raise click.UsageError("--wait works on a host of the ledger only; remove it, or --server")
+    if host is None:
+        return remote.show("/hosts", as_json=as_json)
+    answer = remote.post(f"/hosts/{action}", {"host": host, "why": why}, as_json=as_json, is_safe=True)
+    return printed(answer, as_json=as_json)
 
 
 def generations(remote: Remote, *, limit: int, as_json: bool) -> int:

@@ -17,7 +17,7 @@ _COLUMNS: Final = """
 select relname as table, attname as column
 from pg_class join pg_attribute on attrelid = pg_class.oid
 where relkind = 'r' and relnamespace = current_schema()::regnamespace and attnum > 0 and not attisdropped
-  and relname not in ('leader', 'host', 'delivery', 'output_chunk')
+  and relname not in ('leader', 'host', 'scheduler', 'delivery', 'output_chunk')
 order by pg_class.oid, attnum
 """
 _NUMBERED: Final = """

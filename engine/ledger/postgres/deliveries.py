@@ -11,7 +11,7 @@ from engine.core.records import HOME, HOME_OF_HOSTS
 from engine.ledger.connection import Values
 from engine.ledger.outcome_text import outcome_from_text, outcome_to_text
 from engine.ledger.postgres.connection import PostgresConnection, PostgresRow
-from engine.ledger.postgres.hosts import PostgresHosts, PostgresLeadership
+from engine.ledger.postgres.hosts import PostgresHosts, PostgresLeadership, PostgresSchedulers
 from engine.ledger.rows import from_us, maybe_from_us, to_us
 
 _US: Final = timedelta(microseconds=1)
@@ -65,6 +65,7 @@ class PostgresHostsView:
         self._db = db
         self.leader = PostgresLeadership(db).current
         self.all = PostgresHosts(db).all
+        self.schedulers = PostgresSchedulers(db).all
         self.now = PostgresHosts(db).now
         self.open = PostgresDeliveries(db).open
         self.of_runs = PostgresDeliveries(db).of_runs

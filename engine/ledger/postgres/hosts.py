@@ -7,7 +7,7 @@ from typing import Final
 
 import psycopg
 
-from engine.core.hosts import Host, Leader
+from engine.core.hosts import Host, Leader, Scheduler
 from engine.ledger.postgres.connection import PostgresConnection, PostgresRow
 from engine.ledger.rows import from_us, maybe_from_us
 
@@ -48,14 +48,17 @@ class PostgresHosts:
 
     def appear(self, host: Host) -> bool:
         values = {
-            name: getattr(host, name) for name in ("id", "name", "process", "boot_id", "version", "slots")
+            name: getattr(host, name)
+            for name in ("id", "name", "process", "boot_id", "version", "slots", "carrier")
         }
         [row] = self._db.rows("host.appear", {**values, "labels": json.dumps(host.labels)})
         return bool(row["is_draining"])
 
-    def sign(self, host: str, process: str, *, skew: timedelta, free_bytes: int, trouble: str) -> bool | None:
-        values = {"id": host, "process": process, "skew": skew // _US}
-        found = self._db.rows("host.sign", {**values, "free_bytes": free_bytes, "trouble": trouble})
+    def sign(
+        self, host: str, process: str, *, skew: timedelta, free_bytes: int, trouble: str, lack: str = ""
+    ) -> bool | None:
+        values = {"id": host, "process": process, "skew": skew // _US, "free_bytes": free_bytes}
+        found = self._db.rows("host.sign", {**values, "trouble": trouble, "lack": lack})
         return bool(found[0]["is_draining"]) if found else None
 
     def leave(self, host: str, process: str) -> None:
@@ -95,7 +98,47 @@ def _host(row: PostgresRow) -> Host:
         trouble=row["trouble"],
         held=row["held"],
         silence=(row["now"] - row["seen_at"]) * _US,
+        carrier=row["carrier"],
+        lack=row["lack"],
     )
+
+
+class PostgresSchedulers:
+    """Implements `Schedulers`."""
+
+    def __init__(self, db: PostgresConnection) -> None:
+        """Use a connection."""
+        self._db = db
+
+    def sign(self, host: str, *, name: str, process: str, version: str, carrier: str) -> None:
+        values = {"id": host, "name": name, "process": process, "version": version, "carrier": carrier}
+        self._db.rows("scheduler.sign", values)
+
+    def leave(self, host: str, process: str) -> None:
+        self._db.rows("scheduler.leave", {"id": host, "process": process})
+
+    def all(self) -> Sequence[Scheduler]:
+        return [
+            Scheduler(
+                id=row["id"],
+                name=row["name"],
+                process=row["process"],
+                version=row["version"],
+                carrier=row["carrier"],
+                leads=bool(row["leads"]),
+                seen_at=from_us(row["seen_at"]),
+                ended_at=maybe_from_us(row["ended_at"]),
+                silence=(row["now"] - row["seen_at"]) * _US,
+            )
+            for row in self._db.rows("scheduler.all")
+        ]
+
+    def leading_carrier(self) -> str:
+        found = self._db.rows("scheduler.leading_carrier")
+        return str(found[0]["carrier"]) if found else ""
+
+    def forget(self, *, after: timedelta) -> int:
+        return len(self._db.rows("scheduler.forget", {"after": after // _US}))
 
 
 class PostgresHints:

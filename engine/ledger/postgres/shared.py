@@ -11,7 +11,12 @@ from engine.ledger.host_ports import Outputs, Place
 from engine.ledger.postgres.address import Address
 from engine.ledger.postgres.connection import TIME_LIMITS, PostgresConnection
 from engine.ledger.postgres.deliveries import PostgresDeliveries, PostgresHolding
-from engine.ledger.postgres.hosts import PostgresHints, PostgresHosts, PostgresLeadership
+from engine.ledger.postgres.hosts import (
+    PostgresHints,
+    PostgresHosts,
+    PostgresLeadership,
+    PostgresSchedulers,
+)
 from engine.ledger.postgres.migrate import checked, give_rights, refuse_other
 from engine.ledger.postgres.outputs import outputs_of
 
@@ -36,6 +41,7 @@ class PostgresSharedLedger:
         self._db = checked(PostgresConnection(address), refuse_other)
         self.leadership = PostgresLeadership(self._db)
         self.hosts = PostgresHosts(self._db)
+        self.schedulers = PostgresSchedulers(self._db)
         self.deliveries = PostgresDeliveries(self._db)
         self.holding = PostgresHolding(self._db)
         self.hints = PostgresHints(self._db)

@@ -5,9 +5,11 @@ from http import HTTPStatus
 from typing import Final
 
 from engine.answers.as_json import one_run_to_json
+from engine.answers.hosts import drained_to_json, drained_to_text
 from engine.answers.pauses import paused_to_json, paused_to_text, resumed_to_json, resumed_to_text
 from engine.answers.requested import requested_to_json
 from engine.answers.steps import kept_words, steps_of_run
+from engine.asking.hosts import drain_host
 from engine.asking.pauses import pause_job, resume_job
 from engine.asking.requested import Wanted, WrongParamsError, bound_to, job_to_run, runs_of_request
 from engine.asking.requests import ask_to_stop, hand_over, is_duplicate
@@ -94,6 +96,22 @@ def resume(visit: Visit) -> Answered:
     """Let a job run on its schedule again."""
     resumed = resume_job(visit.place, visit.values["job"], why=_text(visit.body, "why"))
     return Answered(resumed_to_json(resumed), text=lambda _: resumed_to_text(resumed))
+
+
+def drain(visit: Visit) -> Answered:
+    """Let a host take nothing new; what it has runs to its end. All hosts of this name are meant."""
+    return _drained(visit, is_draining=True)
+
+
+def undrain(visit: Visit) -> Answered:
+    """Let a host take work again."""
+    return _drained(visit, is_draining=False)
+
+
+def _drained(visit: Visit, *, is_draining: bool) -> Answered:
+    name, why = _text(visit.body, "host"), _text(visit.body, "why")
+    drained = drain_host(visit.place, name, is_draining=is_draining, why=why)
+    return Answered(drained_to_json(drained), text=lambda _: drained_to_text(drained))
 
 
 def submit(visit: Visit) -> Answered:
@@ -215,11 +233,15 @@ _REQUEST = {
 }
 _SUBMIT = (Given("runs", "What to run, at most 10,000.", "array", more={"items": _REQUEST, "minItems": 1}),)
 _OPERATE = Access.OPERATE
+_DRAINED = "hosts-drain"
+_HOST = (Given("host", "The name of the host."), WHY)
 OPERATIONS: Final[Sequence[Operation]] = (
     Operation("POST", "/jobs/{job}/runs", _OPERATE, run, "run", body=_RUN, also="wait"),
     Operation("POST", "/jobs/{job}/pause", _OPERATE, pause, "pause", body=_PAUSE),
     Operation("POST", "/jobs/{job}/resume", _OPERATE, resume, "resume", body=(WHY,)),
     Operation("POST", "/runs/{run}/retry", _OPERATE, retry, "run", body=_RETRY),
     Operation("POST", "/runs/{run}/cancel", _OPERATE, cancel, "run", body=_CANCEL),
+    Operation("POST", "/hosts/drain", _OPERATE, drain, _DRAINED, body=_HOST, is_for_limited=False),
+    Operation("POST", "/hosts/resume", _OPERATE, undrain, _DRAINED, body=_HOST, is_for_limited=False),
     Operation("POST", "/submissions", _OPERATE, submit, "submitted", body=_SUBMIT),
 )

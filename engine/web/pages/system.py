@@ -2,21 +2,31 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from http import HTTPStatus
 from typing import Final
 
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from engine.answers.clock import clock_rows, look_at_clock
 from engine.answers.facts import Fact
 from engine.answers.findings import AREAS, Examined
-from engine.answers.hosts import Held, HostState, leader_words, skew_words, state_words
+from engine.answers.hosts import (
+    Fleet,
+    Held,
+    HostState,
+    leader_words,
+    scheduler_words,
+    skew_words,
+    state_words,
+)
 from engine.answers.notify import tested_to_text
 from engine.answers.status import Status
 from engine.answers.status_text import status_rows
 from engine.asking.channels import channels_of, send_test
+from engine.asking.hosts import drain_host
 from engine.asking.place import refuse_unsafe_files
 from engine.core.errors import JobfileError
-from engine.core.hosts import HostWord
+from engine.core.hosts import HostWord, Scheduler, SchedulerWord
 from engine.core.records import Notification
 from engine.doctor.checking import diagnose
 from engine.host.clock import is_synchronized
@@ -31,6 +41,9 @@ from jobfile.model.dataclass import dataclass
 
 MAX_HOST_RUNS: Final = 10
 """Maximum number of attempts of one host that the table of hosts names."""
+DRAIN: Final = "drain"
+"""The action of a form that lets a host take nothing new; any other lets it take work again."""
+MAX_REASON: Final = 1_000
 MAX_UNDELIVERED: Final = 100
 """Maximum number of notifications that are listed: the newest."""
 
@@ -49,8 +62,11 @@ class HostRow:
     """A host in the table of hosts."""
 
     name: str
+    role: str
     state: str
     is_bad: bool
+    action: str
+    """What a user may have it do: `drain`, `resume`, or nothing."""
     slots: str
     labels: str
     runs: tuple[Held, ...]
@@ -118,6 +134,14 @@ def test(visit: Visit) -> Response:
     return _page(visit, Test(words=words, is_delivered=not tested.error))
 
 
+def drain(visit: Visit) -> Response:
+    """Let a host take nothing new, or take work again."""
+    form = visit.form
+    is_draining, why = form.get("action") == DRAIN, form.get("why").strip()[:MAX_REASON]
+    drain_host(visit.place, form.get("host"), is_draining=is_draining, why=why)
+    return RedirectResponse("/system#hosts", HTTPStatus.SEE_OTHER)
+
+
 def doctor(visit: Visit) -> Response:
     """What `doctor` finds. It may take long, so the page of the system asks for it when it is shown."""
     examined = visit.recall("doctor", _examined, is_rough=True)
@@ -131,7 +155,7 @@ def _page(visit: Visit, tested: Test | None) -> Response:
     values = {
         "found": found,
         "tested": tested,
-        "may_test": visit.user.may(Access.OPERATE),
+        "may_act": visit.user.may(Access.OPERATE),
         "as_of": found.at,
     }
     return page(visit, "system.html", title="System", values=values)
@@ -150,18 +174,44 @@ def _answer(visit: Visit) -> SystemPage:
         undelivered=view.undelivered(limit=MAX_UNDELIVERED),
         owed=status.backlog.owed,
         given_up=status.given_up.given_up,
-        hosts=tuple(map(_host_row, status.fleet.hosts)) if status.fleet is not None else (),
+        hosts=_host_rows(status.fleet) if status.fleet is not None else (),
         leader=leader_words(status.fleet) if status.fleet is not None else "",
         channels=channels,
         trouble=trouble,
     )
 
 
-def _host_row(one: HostState) -> HostRow:
+def _host_rows(fleet: Fleet) -> tuple[HostRow, ...]:
+    rows = [_host_row(one, fleet.role_of(one.host)) for one in fleet.hosts]
+    rows += map(_scheduler_row, fleet.only_schedulers)
+    return tuple(sorted(rows, key=lambda row: row.name))
+
+
+def _scheduler_row(one: Scheduler) -> HostRow:
+    return HostRow(
+        name=one.name,
+        role="scheduler",
+        state=scheduler_words(one),
+        is_bad=one.word is SchedulerWord.SILENT,
+        action="",
+        slots="",
+        labels="",
+        runs=(),
+        more=0,
+        clock="",
+        free="",
+        version=one.version,
+    )
+
+
+def _host_row(one: HostState, role: str) -> HostRow:
     host = one.host
+    action = "resume" if host.is_draining else "drain"
     return HostRow(
         name=host.name,
+        role=role,
         state=state_words(one),
+        action="" if host.is_for_one else action,
         is_bad=host.word in (HostWord.SILENT, HostWord.TROUBLED),
         slots=f"{host.held:,} of {host.slots:,}",
         labels=", ".join(host.labels),
@@ -195,5 +245,6 @@ def _examined(visit: Visit) -> tuple[Examined, ...]:
 ROUTES: Final[Sequence[Route]] = (
     Route("GET", "/system", Access.VIEW, show),
     Route("GET", "/system/doctor", Access.VIEW, doctor),
+    Route("POST", "/system/hosts", Access.OPERATE, drain, body="form"),
     Route("POST", "/system/test", Access.OPERATE, test, body="form"),
 )

@@ -2,11 +2,11 @@
 
 -- name: appear
 -- Notes a host that takes attempts from now on. Whether it is draining stays as it was.
-select worker_appear(:id, :name, :process, :boot_id, :version, :labels, :slots) as is_draining;
+select worker_appear(:id, :name, :process, :boot_id, :version, :labels, :slots, :carrier) as is_draining;
 
 -- name: sign
 -- Notes a heartbeat, unless another process is that host now.
-select draining as is_draining, at as now from worker_sign(:id, :process, :skew, :free_bytes, :trouble);
+select draining as is_draining, at as now from worker_sign(:id, :process, :skew, :free_bytes, :trouble, :lack);
 
 -- name: leave
 -- Notes that a host takes nothing more.
@@ -14,8 +14,8 @@ select worker_leave(:id, :process);
 
 -- name: all
 -- All hosts, with the number of attempts that each has. For a cluster, those of the hosts that it has started count.
-select id, name, process, boot_id, version, labels, slots, is_draining, seen_at, ended_at, skew, free_bytes, trouble,
-       (select count(*) from delivery
+select id, name, process, boot_id, version, labels, slots, is_draining, seen_at, ended_at, skew, free_bytes, trouble, carrier,
+       lack, (select count(*) from delivery
         where (delivery.host = host.id or starts_with(delivery.host, host.id || '/')) and state = 'held') as held,
        now_us() as now
 from host order by name, id;

@@ -20,5 +20,5 @@ update leader set until = 0 where holder = :holder returning term;
 
 -- name: current
 -- Who leads, or led last.
-select holder, leader.host, coalesce(host.name, '') as host_name, term, until, now_us() as now
-from leader left join host on host.id = leader.host;
+select holder, leader.host, coalesce(host.name, scheduler.name, '') as host_name, term, until, now_us() as now
+from leader left join host on host.id = leader.host left join scheduler on scheduler.id = leader.host;

@@ -2,6 +2,7 @@
 
 -- name: append
 -- Stores pieces that a host sends: only of attempts that it has or had, and of runs that are still there.
+-- An engine without hosts has an empty name, and all attempts that were never offered to hosts.
 -- A stored piece with as many bytes stays: its bytes are the same.
 select * from worker_append(
   :host, cast(:run_ids as text[]), cast(:numbers as bigint[]), cast(:steps as text[]), cast(:items as bigint[]),
