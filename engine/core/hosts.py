@@ -7,7 +7,7 @@ from itertools import combinations
 from typing import Final
 
 from engine.core.lifecycle import AttemptKey, Outcome
-from engine.core.vocabulary import short
+from engine.core.vocabulary import seconds_text, short
 from jobfile.model.jobs import JobSpec
 from jobfile.model.labels import MOST_LABELS
 from jobfile.model.namedtuple import NamedTuple
@@ -29,6 +29,12 @@ SILENT: Final = timedelta(seconds=15)
 """A host without a heartbeat for this long gets no work."""
 TERM: Final = timedelta(seconds=10)
 """How long a leader leads after each renewal."""
+SKEW: Final = timedelta(seconds=1)
+"""From this difference to the ledger's clock on, the times in a host's own logs do not fit the ledger's."""
+LEADS_WITHIN: Final = timedelta(seconds=5)
+"""An engine leads only while its host's clock differs less from the ledger's."""
+TAKES_WITHIN: Final = timedelta(seconds=30)
+"""A host takes work only while its clock differs less from the ledger's: its jobs read that clock."""
 MOST_UNPLACED: Final = 100
 """Maximum number of attempts that are offered although no host has the labels that they need."""
 ANY: Final = "any"
@@ -217,6 +223,14 @@ class Delivery(NamedTuple):
     outcome: Outcome | None
     late: Outcome | None
     """An end that was reported after the attempt was recorded as lost."""
+
+
+def clock_trouble(skew: timedelta, *, within: timedelta) -> str:
+    """What is wrong with a clock that is so far ahead of the ledger's; '' if it is within the limit."""
+    if abs(skew) <= within:
+        return ""
+    side = "ahead of" if skew > timedelta() else "behind"
+    return f"its clock is {seconds_text(abs(skew).total_seconds())} {side} the ledger's"
 
 
 def member(name: str, own: str) -> str:

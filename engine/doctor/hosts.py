@@ -2,21 +2,24 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from typing import Final
 
 from engine.answers.findings import Examined, Finding, limited
 from engine.answers.hosts import Fleet, HostState, leader_words, make_fleet, skew_words
-from engine.core.hosts import Delivery, DeliveryState, HostWord, SchedulerWord, other_carrier
+from engine.core.hosts import (
+    LEADS_WITHIN,
+    SKEW,
+    TAKES_WITHIN,
+    Delivery,
+    DeliveryState,
+    HostWord,
+    SchedulerWord,
+    other_carrier,
+)
 from engine.core.vocabulary import other_version, seconds_text, short
 from engine.ledger.host_ports import HostsView
 from engine.ledger.ports import View
 from jobfile import __version__
 from jobfile.model.counts import many
-
-SKEW: Final = timedelta(seconds=1)
-"""From this difference on, the times in a host's own logs do not fit the ledger's."""
-FAR: Final = timedelta(seconds=5)
-"""From this difference on, jobs on a host work with wrong times."""
 
 
 def examine_hosts(view: View, hosts: HostsView) -> Examined:
@@ -87,10 +90,10 @@ def _check_host(one: HostState) -> Iterator[Finding]:
             help="update the clone there (`git pull`, or `git fetch` with --git); others take these runs",
         )
     if abs(host.skew) > SKEW:
-        is_far = abs(host.skew) > FAR
         yield Finding(
-            code="hosts.clock" if is_far else "hosts.skew",
-            found=f"the clock of the host {host.name} differs from the ledger's by {skew_words(host.skew)}",
+            code="hosts.clock" if abs(host.skew) > LEADS_WITHIN else "hosts.skew",
+            found=f"the clock of the host {host.name} differs from the ledger's by {skew_words(host.skew)}"
+            f"{_cost(host.skew)}",
             help="start a time service there (`timedatectl set-ntp true`, or chrony); runs start by the "
             "ledger's clock, but its jobs read their own",
         )
@@ -101,6 +104,13 @@ def _check_host(one: HostState) -> Iterator[Finding]:
             help="install the same version on all hosts: `jobfile hosts drain HOST --wait` first, and "
             "`jobfile hosts resume HOST` afterwards",
         )
+
+
+def _cost(skew: timedelta) -> str:
+    """What a host does not do with such a clock."""
+    if abs(skew) <= LEADS_WITHIN:
+        return ""
+    return ", so it does not lead" + (", and takes nothing" if abs(skew) > TAKES_WITHIN else "")
 
 
 def check_holders(fleet: Fleet, opened: Sequence[Delivery]) -> Iterator[Finding]:

@@ -24,6 +24,8 @@ from engine.supervisor.evidence import seal_text
 from jobfile.model.dataclass import dataclass
 
 ENGINE = "an engine"
+HOST: Final = "a host"
+"""How the lock of a state folder names an engine, and a host that executes attempts."""
 """The name of a holder that is an engine; a command that runs jobs itself writes its own name."""
 TROUBLE_BYTES = 1280
 """Size of the lock's file. It is reserved at once, so that problems can be noted there on a full disk."""
@@ -102,7 +104,7 @@ class Holder:
 
     pid: int
     what: str
-    """`an engine`, or the command that runs jobs itself."""
+    """`an engine`, `a host`, or the command that runs jobs itself."""
     ledger: str
     """Why the ledger cannot be written; empty when it can."""
     bug: str
@@ -289,9 +291,9 @@ def _holders(places: list[Path], key: bytes | None, *, tries: int) -> Iterator[H
 
 def _who_runs(holder: Holder, state_dir: Path) -> str:
     process = f" (process {holder.pid})" if holder.pid else ""
-    if holder.is_engine:
+    if holder.what in (ENGINE, HOST):
         return (
-            f"another engine{process} is running on the state folder {state_dir}; "
+            f"another {holder.what.partition(' ')[2]}{process} is running on the state folder {state_dir}; "
             "stop it first, or give this one a state folder of its own with --state"
         )
     return f"`{holder.what}`{process} is using the state folder {state_dir}; try again when it is over"

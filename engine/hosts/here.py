@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import assert_never
 
@@ -48,11 +48,13 @@ class Here:
         config: EngineConfig,
         adorn: Callable[[LaunchOrder], LaunchOrder | None] = lambda order: order,
         config_for: Callable[[Run], EngineConfig | None] | None = None,
+        ahead: Callable[[], timedelta] = timedelta,
         fence_of: Callable[[AttemptKey], int | None] = lambda _: None,
     ) -> None:
         """`adorn` may add something to an order, or return None if the order must not be sent. `config_for`
         returns the settings with the main file beside which a run is executed; None if it cannot run here.
-        `fence_of` returns the number of an attempt's delivery, if it was brought here.
+        `ahead` returns how far the ledger's clock is ahead of this host's, and `fence_of` the number of an
+        attempt's delivery, if it was brought here.
         """
         self._config_for = config_for or (lambda _: config)
         self._adorn = adorn
@@ -61,7 +63,7 @@ class Here:
         self._clock = clock
         self._launcher = launcher
         self._config = config
-        self._outcomes = Outcomes(store, config, clock, config_for=self._config_for)
+        self._outcomes = Outcomes(store, config, clock, config_for=self._config_for, ahead=ahead)
         self._missed: dict[str, tuple[float, float]] = {}
 
     def chosen(self, runs: Sequence[Run]) -> Sequence[Run]:

@@ -3,12 +3,12 @@
 import threading
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from engine.config import EngineConfig
 from engine.core.errors import SupersededError
-from engine.core.hosts import Delivery, Host, kept_for
+from engine.core.hosts import TAKES_WITHIN, Delivery, Host, clock_trouble, kept_for
 from engine.core.lifecycle import AttemptKey, Ended, Outcome, StartError
 from engine.core.reasons import Reason
 from engine.core.records import LiveAttempt
@@ -50,8 +50,8 @@ class _Held(NamedTuple):
     over: threading.Event
     starting: threading.Lock
     """Locked by the thread that starts it: no other thread may give it back meanwhile."""
-    is_begun: bool = False
-    """Whether the ledger knows that its command is executed."""
+    begun_at: datetime | None = None
+    """When its command was started, if the ledger knows that."""
     is_lost: bool = False
     """Whether the leader has recorded it as lost: it is killed, and its end comes late."""
 
@@ -125,6 +125,7 @@ class Hosting:
             config=self._config,
             adorn=self._adorned,
             config_for=self._trees.config_for,
+            ahead=self._ahead,
             fence_of=self._fence_of,
         )
 
@@ -240,12 +241,12 @@ class Hosting:
         for one in live if self._is_stopping else ():  # at each check: its supervisor may not be there yet
             self._launcher.stop(self._config.attempt_dir(one.attempt.key), Stop.CANCEL)
         for attempt, started_at in checked.alive:
-            if started_at is not None and not held[attempt.id].is_begun:
-                at = started_at + self._ahead()
+            if started_at is not None and held[attempt.id].begun_at is None:
+                at = self._on_ledgers_clock(started_at, held[attempt.id].delivery)
                 self._shared.holding.begin(attempt.key, host=self._me.id, started_at=at)
                 with self._lock:
                     if attempt.id in self._held:
-                        self._held[attempt.id] = self._held[attempt.id]._replace(is_begun=True)
+                        self._held[attempt.id] = self._held[attempt.id]._replace(begun_at=at)
         seen = {one.attempt.id for one in live}
         self._look([held[name] for name in {*checked.over} | (held.keys() - seen)])
         return CHECK_SECONDS
@@ -284,9 +285,8 @@ class Hosting:
         self, delivery: Delivery, until: float, *, is_new: bool = False, is_lost: bool = False
     ) -> _Held:
         self._sender.follow(delivery.attempt, is_new=is_new)
-        is_begun = delivery.started_at is not None
         over, starting = threading.Event(), threading.Lock()
-        held = _Held(delivery, until, over, starting, is_begun=is_begun, is_lost=is_lost)
+        held = _Held(delivery, until, over, starting, delivery.started_at, is_lost=is_lost)
         with self._lock:
             self._held[delivery.attempt.id] = held
         return held
@@ -342,7 +342,7 @@ class Hosting:
                 case NotStarted() if one.is_lost:
                     self._sender.forget(one.key)
                     self._drop(one)
-                case NotStarted() if one.is_begun:
+                case NotStarted() if one.begun_at is not None:
                     pass  # the ledger will know soon that it was executed; then it is lost
                 case NotStarted():
                     self._start(one)
@@ -354,7 +354,7 @@ class Hosting:
         self._ending[held.key.id] = outcome
         if not self._sender.end(held.key, outcome):
             return
-        self._shared.holding.report(held.key, _moved(outcome, self._ahead()), host=self._me.id)
+        self._shared.holding.report(held.key, self._moved(outcome, held), host=self._me.id)
         self._compared.note_end(held.delivery)
         self._drop(held)
         self._shared.hints.ring(LEADER)
@@ -416,15 +416,25 @@ class Hosting:
     def _trouble(self) -> str:
         """Why this host takes nothing; '' when it does."""
         free = free_bytes(self._config.state_dir)
-        return self.refusal or ("" if free >= self._config.min_free_bytes else "disk space is low")
+        disk = "" if free >= self._config.min_free_bytes else "disk space is low"
+        return self.refusal or disk or clock_trouble(-self._ahead(), within=TAKES_WITHIN)
 
     def _ahead(self) -> timedelta:
         """How far the ledger's clock is ahead of the one that stamps the evidence here."""
         return self._clock.now() - self._host_clock.now()
 
+    def _moved(self, outcome: Outcome, held: _Held) -> Outcome:
+        """An outcome with the instants of the ledger's clock. What the ledger knows of the start counts."""
+        if not isinstance(outcome, Ended):
+            return outcome
+        started_at = held.begun_at or self._on_ledgers_clock(outcome.started_at, held.delivery)
+        ended_at = max(started_at, self._on_ledgers_clock(outcome.ended_at, held.delivery))
+        return replace(outcome, started_at=started_at, ended_at=ended_at)
 
-def _moved(outcome: Outcome, by: timedelta) -> Outcome:
-    """An outcome with the instants of the ledger's clock."""
-    if isinstance(outcome, Ended):
-        return replace(outcome, started_at=outcome.started_at + by, ended_at=outcome.ended_at + by)
-    return outcome
+    def _on_ledgers_clock(self, stamp: datetime, delivery: Delivery) -> datetime:
+        """When the ledger's clock said what this host's stamped; that may have been set since.
+
+        It was after this host took the attempt, and before now.
+        """
+        taken_at = delivery.held_at or delivery.offered_at
+        return max(taken_at, min(stamp + self._ahead(), self._clock.now()))

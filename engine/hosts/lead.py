@@ -32,9 +32,14 @@ class Lead:
         host: str,
         length: timedelta,
         refuse: Callable[[], None] = lambda: None,
+        hindrance: Callable[[], str] = lambda: "",
     ) -> None:
-        """Not leading yet. `refuse` raises when this process must not lead, or must stop leading."""
+        """Not leading yet. `refuse` raises when this process must not lead, or must stop leading.
+
+        `hindrance` returns why it must not lead now, and '' once it may.
+        """
         self._refuse = refuse
+        self._hindrance = hindrance
         self._leadership = leadership
         self._clock = clock
         self._holder = holder
@@ -47,7 +52,8 @@ class Lead:
         """Wait until this process leads; False when it was ended before."""
         while not ended.is_set():
             with suppress(StoreUnavailableError):  # it may be there again soon
-                if self._ask():
+                self._refuse()
+                if not self._hindrance() and self._ask():
                     return True
             ended.wait(WAIT_SECONDS)
         return False
@@ -55,7 +61,9 @@ class Lead:
     def keep(self) -> float:
         """Renew the lead; the seconds until that is due again. Raises SupersededError when it is over."""
         try:
+            self._refuse()
             leads = self._ask()
+            hindrance = self._hindrance()
         except JobfileError as error:
             if self._clock.elapsed() < self._until:
                 raise
@@ -63,6 +71,8 @@ class Lead:
             raise SupersededError(late) from error
         if not leads:
             raise SupersededError("another engine leads now; this one stops")
+        if hindrance:
+            raise SupersededError(f"this engine must not lead: {hindrance}; it stops")
         return self._length.total_seconds() / ASKS
 
     def give_up(self) -> None:
@@ -70,7 +80,6 @@ class Lead:
         self._leadership.release(self._holder)
 
     def _ask(self) -> bool:
-        self._refuse()
         asked_at = self._clock.elapsed()
         term = self._leadership.acquire(self._holder, host=self._host, length=self._length)
         if term is None:

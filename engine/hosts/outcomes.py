@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Final
 
 from engine.actions.expecting import unmet_on_disk
@@ -26,8 +27,12 @@ class Outcomes:
         clock: Clock,
         *,
         config_for: Callable[[Run], EngineConfig | None],
+        ahead: Callable[[], timedelta],
     ) -> None:
-        """`config_for` returns the settings with the main file beside which a run was executed."""
+        """`config_for` returns the settings with the main file beside which a run was executed, and `ahead`
+        how far the ledger's clock is ahead of this host's.
+        """
+        self._ahead = ahead
         self._config_for = config_for
         self._store = store
         self._config = config
@@ -46,7 +51,7 @@ class Outcomes:
         if not has_steps(spec) and (ended.exit_code != 0 or ended.stopped or ended.timed_out):
             return ended  # a step may fail and its run succeed
         attempts = self._last_of_each_step(attempt) if has_steps(spec) else [attempt]
-        began_at = run.started_at or ended.started_at
+        began_at = self._began_at(run, ended)
         asked_at = self._asked_at.setdefault(attempt.id, self._clock.elapsed())
         config = self._config_for(run) or self._config
         try:
@@ -58,6 +63,15 @@ class Outcomes:
             unmet = f"what it left could not be looked at within {CHECK_SECONDS:.0f} seconds"
         del self._asked_at[attempt.id]
         return replace(ended, unmet=unmet)
+
+    def _began_at(self, run: Run, ended: Ended) -> datetime:
+        """When a run began, on the clock of this host, which stamps the files here. An attempt has its start
+        on that clock; that of the run is on the ledger's, and converting it is not exact.
+        """
+        begins = [ended.started_at]
+        if run.started_at is not None:
+            begins.append(run.started_at - self._ahead())
+        return min(begins)
 
     def _last_of_each_step(self, attempt: AttemptKey) -> list[AttemptKey]:
         """The newest attempts of the run's steps and items; the one that has just ended is the last."""

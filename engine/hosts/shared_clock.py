@@ -21,6 +21,11 @@ class SharedClock:
         self._lock = threading.Lock()
         self._base = self._asked()
 
+    @property
+    def skew(self) -> timedelta:
+        """How far this host's own clock is ahead of the server's."""
+        return self._own.now() - self.now()
+
     def now(self) -> datetime:
         """The server's time."""
         with self._lock:
@@ -36,6 +41,13 @@ class SharedClock:
         base = self._asked()
         with self._lock:
             self._base = base
+
+    def ask_if_older(self, seconds: float) -> None:
+        """Ask again, if the last answer is older than this. Raises what asking raises, as above."""
+        with self._lock:
+            _, elapsed = self._base
+        if self._own.elapsed() - elapsed >= seconds:
+            self.ask_again()
 
     def _asked(self) -> tuple[datetime, float]:
         """The server's time, and this host's elapsed time at that moment."""

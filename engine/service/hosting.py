@@ -14,7 +14,7 @@ from engine.execution.run_folders import make_runs_dir
 from engine.host.hardening import allow_many_files, settle_in
 from engine.host.holders import current_boot_id
 from engine.host.host_id import host_id
-from engine.host.lock import EngineLock, make_state_dir
+from engine.host.lock import HOST, EngineLock, make_state_dir
 from engine.host.orphans import reap_orphans
 from engine.host.run_ids import new_run_id
 from engine.host.wake import WakePipe
@@ -30,8 +30,6 @@ from engine.service.sending import place_outputs
 from engine.service.threads import Threads
 from jobfile import __version__
 
-HOLDER: Final = "a host"
-"""How the lock of a state folder names its holder."""
 RETRY_SECONDS: Final = 2.0
 """How long to wait before a failed carrier or listener is started again."""
 Made = TypeVar("Made")
@@ -63,7 +61,7 @@ class HostService:
         """
         umask = settle_in()
         make_state_dir(config.state_dir)
-        self._lock = EngineLock.take(config.state_dir, HOLDER)
+        self._lock = EngineLock.take(config.state_dir, HOST)
         make_runs_dir(config.runs_dir)
         self._config = config
         self._journal = journal

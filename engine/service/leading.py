@@ -9,7 +9,8 @@ from typing import Final
 
 from engine.config import EngineConfig
 from engine.core.errors import JobfileError, SupersededError
-from engine.core.events import LeadTaken
+from engine.core.events import LeadTaken, LoopFailed
+from engine.core.hosts import LEADS_WITHIN, clock_trouble
 from engine.host.host_id import host_id
 from engine.host.lock import make_state_dir
 from engine.host.run_ids import new_run_id
@@ -31,14 +32,20 @@ from jobfile import __version__
 FOLDER: Final = "scheduler"
 """Where an engine that may lead keeps its lock and its log, in the state folder of its host."""
 
+CLOCK_SECONDS: Final = 2.0
+"""How old the difference to the ledger's clock may be when an engine takes or renews the lead."""
+
 
 SIGN_SECONDS: Final = 5.0
 """Seconds between two heartbeats of an engine that may lead."""
 
 
 def leader_config(config: EngineConfig) -> EngineConfig:
-    """The settings of an engine that may lead: its folder is inside the state folder of the host."""
-    return replace(config, state_dir=config.state_dir / FOLDER, is_leader=True)
+    """The settings of an engine that may lead: its folder is inside the state folder of the host.
+
+    It needs no free space, because nothing is executed there: a full disk here must not stop other hosts.
+    """
+    return replace(config, state_dir=config.state_dir / FOLDER, is_leader=True, min_free_bytes=0)
 
 
 class LeaderService:
@@ -82,9 +89,11 @@ class LeaderService:
             host=self._host,
             length=settings.term,
             refuse=self._sign,
+            hindrance=self._hindrance,
         )
         self._server = ""
         """The server of the ledger in which this engine leads."""
+        self._hindered_by = ""
         self.engine: EngineService | None = None
 
     def wait(self) -> bool:
@@ -167,9 +176,16 @@ class LeaderService:
             )
 
     def _keep(self) -> float:
-        wait = self._lead.keep()
-        self._clock.ask_again()
-        return wait
+        return self._lead.keep()
+
+    def _hindrance(self) -> str:
+        """Why this engine must not lead now: the clock of its host. It is reported once."""
+        self._clock.ask_if_older(CLOCK_SECONDS)
+        found = clock_trouble(self._clock.skew, within=LEADS_WITHIN)
+        if found and not self._hindered_by:
+            self._journal.report(LoopFailed(loop="lead", message=f"this engine does not lead: {found}"))
+        self._hindered_by = found
+        return found
 
     def _listen(self) -> None:
         """Wake the loops when a host or a command says that something has changed."""

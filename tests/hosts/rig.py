@@ -5,34 +5,40 @@ test's process ends, however it ends: with it goes all that is inside. Only root
 """
 
 import contextlib
-import json
 import os
+import select
 import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import psycopg
 
-from engine.answers.findings import Severity
-from engine.answers.invariants.checking import check_invariants
+from engine.client.api import Client
 from engine.ledger.postgres.address import address_of
 from engine.ledger.postgres.store import PostgresView
 from tests.acceptance.engines import children_of, pause, until
-from tests.acceptance.warm import JOBFILE, Jobfile
+from tests.hosts.rig_host import DISK_MIB, SETTINGS, RigHost
+from tests.hosts.wrong_clock import build
 from tests.postgres_servers import AS_NOBODY, FOUND, UNSAFE, Server, make_server
 
-ROOT = Path(__file__).parents[2]
 NAMES = ("a", "b", "c")
 SWITCH = "10.77.0.1"
+OTHER_JOBS = "version: 1\njobs:\n  only-here: {run: 'true', schedule: {every: 1s}}\n"
+"""The file of the hosts from which nothing is applied: one that leads must not put it in force."""
 MACHINE = """
 set -e
 mount -t tmpfs none /run/netns
+mkdir {folder}/etc
+mount -t tmpfs none {folder}/etc
+mkdir {folder}/etc/upper {folder}/etc/work
+mount -t overlay -o lowerdir=/etc,upperdir={folder}/etc/upper,workdir={folder}/etc/work overlay /etc
+cp {folder}/wrong_clock.so /etc
+head -c 24 /dev/zero > /etc/wrong-clock
 ip link set lo up
 ip link add br0 type bridge
 ip link set br0 up
@@ -44,35 +50,31 @@ for name in {names}; do
   ip link set v$name up
   ip -n $name link set lo up
   ip -n $name link set eth0 up
+  mkdir -m 700 {folder}/$name/.jobfile
+  mount -t tmpfs -o size={disk}m,mode=700 none {folder}/$name/.jobfile
 done
 {addresses}
+echo /etc/wrong_clock.so > /etc/ld.so.preload
 echo ready
 exec sleep infinity
 """
-SLOTS = "4"
-LEASE = 6
-LEASE_ONCE = 12
-TERM = 4
-SETTINGS = {
-    "JOBFILE_LEASE": str(LEASE),
-    "JOBFILE_LEASE_ONCE": str(LEASE_ONCE),
-    "JOBFILE_LEADER_TERM": str(TERM),
-}
 DATABASE = f"{UNSAFE}listen_addresses = '{SWITCH}'\n"
 WORK = """
 import os, sys, time
 path = "{wrote}/" + os.environ["JOBFILE_RUN_ID"]
+length, step = map(float, sys.argv[1:])
 handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 def say(what):
-    words = (what, os.environ["JOBFILE_ATTEMPT"], os.uname().nodename, os.getpid(), f"{{time.time():.3f}}")
-    os.write(handle, (" ".join(map(str, words)) + "\\n").encode())
+    about = os.environ["JOBFILE_ATTEMPT"], os.uname().nodename, os.environ["JOBFILE_FENCE"]
+    times = f"{{time.monotonic():.3f}}", f"{{time.time():.3f}}"
+    os.write(handle, (" ".join((what, *about, *times)) + "\\n").encode())
 say("start")
-until = time.monotonic() + float(sys.argv[1])
-while time.monotonic() < until:
-    time.sleep(min(0.1, max(0, until - time.monotonic())))
+for _ in range(round(length / step)):
+    time.sleep(step)
     say("tick")
 say("end")
 """
+"""What a job does: for some seconds, it writes a line at each step."""
 
 
 class Line(NamedTuple):
@@ -81,130 +83,11 @@ class Line(NamedTuple):
     what: str
     attempt: int
     host: str
-    pid: int
+    fence: int
     at: float
-
-
-class RigHost:
-    """A host: a namespace of processes and network, in which  jobfile up --role all  runs."""
-
-    def __init__(self, rig: "Rig", name: str) -> None:
-        self.rig = rig
-        self.name = name
-        self.folder = rig.folder / name
-        self.folder.mkdir()
-        self._process: subprocess.Popen[bytes] | None = None
-        self.on_at = 0.0
-        self._is_cut = False
-        self._stopped: list[int] = []
-
-    def on(self) -> None:
-        """Switch it on."""
-        self.on_at = time.time()
-        up = [JOBFILE, "up", "--role", "all", "--name", self.name, "--slots", SLOTS]
-        inside = f'hostname {self.name}; exec "$@"'
-        unshare = ["unshare", "-p", "-f", "-m", "-u", "--kill-child=KILL", "--mount-proc"]
-        with (self.folder / "out").open("ab") as out:
-            self._process = self.rig.popen(
-                [*in_netns(self.name), *unshare, "sh", "-c", inside, "sh", *up],
-                cwd=self.folder,
-                env={**os.environ, **SETTINGS, "JOBFILE_STORE": self.rig.url},
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=out,
-            )
-
-    def off(self) -> None:
-        """Cut the power: all of it is gone at once."""
-        assert self._process is not None
-        for unshare in children_of(self._process.pid):
-            os.kill(unshare, signal.SIGKILL)
-        self._process.wait()
-        self._process = None
-        self._stopped = []
-
-    def wait(self) -> None:
-        """Wait until it has ended with the machine around it."""
-        if self._process is not None:
-            self._process.wait()
-
-    @property
-    def is_on(self) -> bool:
-        """Whether it has power."""
-        return self._process is not None
-
-    def process(self, role: str) -> int:
-        """The process of a role: `worker` or `scheduler`."""
-        return until(lambda: self._process_of(role), f"the {role} of {self.name}")
-
-    def _process_of(self, role: str) -> int:
-        assert self._process is not None
-        for unshare in children_of(self._process.pid):
-            for first in children_of(unshare):
-                for task in Path(f"/proc/{first}/task").glob("*/children"):
-                    for child in map(int, task.read_text().split()):
-                        with contextlib.suppress(OSError):
-                            words = Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")
-                            if f"--role={role}".encode() in words:
-                                return child
-        return 0
-
-    def send(self, role: str, number: signal.Signals) -> None:
-        """Send a signal to the process of a role."""
-        self.kill(self.process(role), number)
-
-    def kill(self, pid: int, number: signal.Signals) -> None:
-        """Send a signal to one of its processes."""
-        os.kill(pid, number)
-        if number is signal.SIGSTOP:
-            self._stopped.append(pid)
-
-    def cut(self) -> None:
-        """Nothing comes through, and nobody is told."""
-        self.rig.run("bridge", "link", "set", "dev", f"v{self.name}", "state", "0")
-        self._is_cut = True
-
-    def heal(self) -> None:
-        """All comes through again."""
-        self.rig.run("bridge", "link", "set", "dev", f"v{self.name}", "state", "3")
-        self._is_cut = False
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether nothing has happened to it, as far as it has not recovered by itself."""
-        return self.is_on and not self._is_cut and not self._stopped
-
-    def restore(self) -> None:
-        """Undo what was done to it."""
-        if self._is_cut:
-            self.heal()
-        for pid in self._stopped:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGCONT)
-        self._stopped = []
-        if not self.is_on:
-            self.on()
-
-    def id_on_disk(self) -> str:
-        """Its identity."""
-        path = self.folder / ".jobfile" / "host"
-        return path.read_text().strip() if path.exists() else ""
-
-    def say(self, *arguments: str, check: bool = True) -> str:
-        """What a command prints on this host."""
-        done = self.rig.run(
-            *in_netns(self.name),
-            JOBFILE,
-            *arguments,
-            cwd=self.folder,
-            env={**os.environ, "JOBFILE_STORE": self.rig.url},
-            check=check,
-        )
-        return done.stdout
-
-
-def in_netns(name: str) -> list[str]:
-    return ["ip", "netns", "exec", name]
+    """On the clock that is the same on all hosts."""
+    clock: float
+    """What the host's clock said."""
 
 
 class Rig:
@@ -218,6 +101,8 @@ class Rig:
         self._database: subprocess.Popen[bytes] | None = None
         self.server: Server | None = None
         self.url = f"postgresql://jobfile@{SWITCH}/shop?sslmode=disable"  # a network inside this machine
+        self.environ = {**os.environ, **SETTINGS, "JOBFILE_STORE": self.url}
+        self.applied = 0
         self.hosts = {name: RigHost(self, name) for name in NAMES}
 
     def start(self, jobs: str) -> None:
@@ -231,18 +116,27 @@ class Rig:
             first.execute("create database shop")
         work = self.folder / "work.py"
         work.write_text(WORK.format(wrote=self.wrote))
+        self._work = f"{sys.executable} -S {work}"
         for host in self.hosts.values():
-            (host.folder / "jobs.yaml").write_text(jobs.replace("WORK", f"{sys.executable} -S {work}"))
-        self.hosts["a"].say("apply", "--yes")
+            (host.folder / "jobs.yaml").write_text(OTHER_JOBS)
+        self.apply(jobs)
         for host in self.hosts.values():
             host.on()
         self.wait_for_all()
 
+    def apply(self, jobs: str) -> None:
+        """Put jobs in force from one host; the files of the others stay as they are."""
+        (self.hosts["a"].folder / "jobs.yaml").write_text(jobs.replace("WORK", self._work))
+        self.hosts["a"].say("apply", "--yes")
+        self.applied += 1
+
     def _start_machine(self) -> None:
+        build(self.folder / "wrong_clock.so")
         addresses = "\n".join(
             f"ip -n {name} addr add 10.77.0.{number}/24 dev eth0" for number, name in enumerate(NAMES, 2)
         )
-        script = MACHINE.format(names=" ".join(NAMES), addresses=addresses)
+        about = {"names": " ".join(NAMES), "addresses": addresses, "folder": self.folder, "disk": DISK_MIB}
+        script = MACHINE.format(**about)
         Path("/run/netns").mkdir(exist_ok=True)
         unshare = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child=KILL", "--mount-proc"]
         self._machine = subprocess.Popen(
@@ -294,18 +188,30 @@ class Rig:
     def stop_database(self, number: signal.Signals = signal.SIGINT) -> None:
         """Stop the server (SIGINT: at once, but cleanly), or kill it with all its processes (SIGKILL)."""
         assert self._database is not None
-        below = children_of(self._database.pid)
-        self._database.send_signal(number)
-        if number is signal.SIGKILL:
-            for pid in below:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, number)
-        self._database.wait()
-        self._database = None
-        if number is signal.SIGKILL:
-            assert self.server is not None
+        assert self.server is not None
+        if number is not signal.SIGKILL:
+            self._database.send_signal(number)
+            self._database.wait()
+        else:
+            self._kill_database()
             for name in ("data/postmaster.pid", ".s.PGSQL.5432.lock"):
                 (self.server.folder / name).unlink(missing_ok=True)
+        self._database = None
+
+    def _kill_database(self) -> None:
+        """Kill all of its processes, and wait until they are gone: one that is left stops the next server."""
+        assert self._database is not None
+        self._database.send_signal(signal.SIGSTOP)  # it starts none meanwhile
+        until(lambda: _state_of(self._database.pid) == "T", "it stands still")  # type: ignore[union-attr]
+        handles = []
+        for pid in [*children_of(self._database.pid), self._database.pid]:
+            with contextlib.suppress(ProcessLookupError):
+                handles.append(os.pidfd_open(pid))
+                os.kill(pid, signal.SIGKILL)
+        for handle in handles:
+            select.select([handle], [], [])
+            os.close(handle)
+        self._database.wait()
 
     def restart_database(self, number: signal.Signals) -> None:
         """Stop the server, or kill it, and start it again."""
@@ -357,12 +263,9 @@ class Rig:
     def leader(self) -> str:
         """The name of the host that leads; '' when none does."""
         found = self.rows(
-            "select host.id from leader join host on host.id = leader.host where until > now_us()"
+            "select host.name from leader join host on host.id = leader.host where until > now_us()"
         )
-        if not found:
-            return ""
-        known = {host.id_on_disk(): host.name for host in self.hosts.values()}
-        return known.get(found[0][0], "")
+        return str(found[0][0]) if found else ""
 
     def term(self) -> int:
         """The term of the leader; 0 while the database is away."""
@@ -372,18 +275,13 @@ class Rig:
 
     def request(self, job: str, count: int = 1) -> list[str]:
         """Request runs of a job by hand, beside the network; their ids."""
-        return [self._say("run", job, "--detach").strip() for _ in range(count)]
+        return self.request_all([job] * count)
 
-    def _say(self, *arguments: str) -> str:
+    def request_all(self, jobs: Sequence[str]) -> list[str]:
+        """Request a run of each, at once."""
         assert self.server is not None
-        environ = {**os.environ, "JOBFILE_STORE": self.server.url("shop")}
-        folder = self.hosts["a"].folder
-        with Jobfile(
-            [JOBFILE, *arguments], cwd=folder, stdout=subprocess.PIPE, text=True, env=environ
-        ) as asked:
-            out, _ = asked.communicate(timeout=60)
-        assert asked.returncode == 0, out
-        return str(out)
+        with Client(state_dir=self.folder / "client", store=self.server.url("shop")) as client:
+            return [one.id for one in client.submit_many([(job, {}) for job in jobs])]
 
     def states(self, runs: Sequence[str]) -> list[tuple[str, str]]:
         """State and reason of runs."""
@@ -406,7 +304,7 @@ class Rig:
         if not path.exists():
             return []
         words = [line.split() for line in path.read_text().splitlines()]
-        return [Line(one[0], int(one[1]), one[2], int(one[3]), float(one[4])) for one in words]
+        return [Line(one[0], int(one[1]), one[2], int(one[3]), *map(float, one[4:])) for one in words]
 
     def started(self, runs: Sequence[str], *, patience: float = 30) -> None:
         """Wait until each of some runs is executed."""
@@ -433,7 +331,7 @@ class Rig:
             self._machine.kill()
             self._machine.wait()
         for host in self.hosts.values():
-            host.wait()
+            host.close()
         if self._database is not None:
             self._database.send_signal(signal.SIGQUIT)
             self._database.wait()
@@ -441,40 +339,6 @@ class Rig:
             shutil.rmtree(self.server.folder, ignore_errors=True)
 
 
-# Judging
-
-
-def check_executions(rig: Rig, *, may_repeat: Sequence[str], one_at_a_time: Sequence[str] = ()) -> None:
-    """Judge by what the jobs wrote: nothing twice, nothing again that may not be repeated, no two runs of
-    a job with the limit 1 at once, and no success without an end.
-    """
-    with rig.view() as view:
-        runs = {run.id: run for run in view.recent_runs(job=None, state=None, limit=10**6)}
-    spans: dict[str, list[tuple[float, float, str]]] = {}
-    for id_, run in runs.items():
-        lines = rig.written(id_)
-        attempts = {line.attempt for line in lines if line.what == "start"}
-        assert len(attempts) == sum(line.what == "start" for line in lines), f"twice: {id_} {lines}"
-        if run.job not in may_repeat:
-            assert len(attempts) <= 1, f"again: {id_} {run}"
-        if run.state == "succeeded":
-            last = [line for line in lines if line.attempt == run.attempt]
-            assert [line.what for line in last[-1:]] == ["end"], f"no success: {id_} {run} {last[-2:]}"
-        for attempt in attempts:
-            own = [line.at for line in lines if line.attempt == attempt]
-            spans.setdefault(run.job if run.job in one_at_a_time else id_, []).append((own[0], own[-1], id_))
-    for name, found in spans.items():
-        for before, after in zip(sorted(found), sorted(found)[1:], strict=False):
-            assert before[1] <= after[0], f"at once: {name} {before} {after}"
-
-
-def check_ledger(rig: Rig) -> None:
-    """The invariants, as `jobfile doctor` finds them."""
-    with rig.view() as view:
-        found = check_invariants(view, now=datetime.now(UTC), is_running=True, max_running=24)
-    assert [one for one in found if one.severity is Severity.ERROR] == []
-
-
-def answer(rig: Rig, host: str, *arguments: str) -> Any:
-    """The JSON answer of a command on a host."""
-    return json.loads(rig.hosts[host].say(*arguments, "--json", check=False))
+def _state_of(pid: int) -> str:
+    """The state of a process: proc(5)."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]

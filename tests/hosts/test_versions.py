@@ -12,9 +12,11 @@ import pytest
 from engine.core.errors import StoreRefusedError, SupersededError
 from engine.hosts.lead import Lead
 from tests.acceptance.engines import until
-from tests.hosts.world import HostsWorld
+from tests.hosts.world import FUNCTION, HostsWorld
 from tests.ledgers import Chosen
 
+TRUE_TIME = "select cast(extract(epoch from clock_timestamp()) * 1000000 as bigint)"
+"""The clock of a real host fits only the true one of a server."""
 TEXT = "version: 1\njobs:\n  long: {run: 'sleep 600'}\n"
 
 
@@ -25,6 +27,7 @@ def test_a_host_waits_for_its_tables_and_takes_nothing_when_they_are_of_a_newer_
     url = Chosen.ledgers.url(world.config.ledger)
     with psycopg.connect(url, autocommit=True) as db:
         [(version,)] = db.execute("select value from meta where key = 'version'").fetchall()
+        db.execute(FUNCTION.format("now_us", TRUE_TIME))
         db.execute("update meta set value = '0' where key = 'version'")
         command = [sys.executable, "-m", "engine.cli.main", "up", "--role", "worker", "--name", "a"]
         env = {"PATH": "/usr/bin:/bin", "JOBFILE_STORE": url, "PYTHONPATH": str(Path.cwd())}

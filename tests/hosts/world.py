@@ -112,6 +112,20 @@ def Network_of(network: Network, port: Any) -> Network:
     return inner
 
 
+class OwnClock:
+    """The clock of one host, which may be wrong. It counts elapsed time like the others."""
+
+    def __init__(self, true: FakeClock) -> None:
+        self._true = true
+        self.skew = timedelta()
+
+    def now(self) -> datetime:
+        return self._true.now() + self.skew
+
+    def elapsed(self) -> float:
+        return self._true.elapsed()
+
+
 class FakeHost:
     """A host of a world: its process may be frozen, cut off or killed, its jobs go on."""
 
@@ -129,6 +143,7 @@ class FakeHost:
         self.identity = identity or name
         self.slots, self.labels = slots, labels
         self.launcher = world.launcher_of_host()
+        self.clock = OwnClock(world.clock)
         self.processes = 0
         self.boots = 1
         self.is_frozen = False
@@ -164,7 +179,7 @@ class FakeHost:
             store=store,  # type: ignore[arg-type]  # as above
             launcher=self.launcher,
             clock=world.clock,
-            host_clock=world.clock,
+            host_clock=self.clock,
             config=config,
             sender=self.sender,
             journal=world.journal,
