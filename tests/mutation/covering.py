@@ -53,6 +53,7 @@ COVERING: Mapping[str, tuple[Group, ...]] = {
         ("engine/answers/odd.py", ("tests/engine/test_usual.py",)),
         ("engine/core/access.py", ("tests/web/test_access.py",)),
         ("engine/transactions/access.py", ("tests/web/test_access.py",)),
+        ("engine/answers/shared_fires.py", ("tests/engine/test_shared_fires.py",)),
         ("engine/answers/tokens.py", ("tests/cli/test_token.py",), _SCHEMAS),
         ("engine/core/expectations.py", ("tests/engine/test_expectations.py",)),
         ("engine/answers/gone.py", ("tests/engine/test_past.py",)),
