@@ -1,7 +1,6 @@
 """Commands without the cost of a start: a process that has loaded all modules forks for each command.
 
-Such a command is a process with its own folder, environment and streams; only its modules are loaded already,
-and what they make when they are first used is there.
+Such a command is a process with its own folder, environment and streams; only its modules are loaded already.
 Python reads its locale at the start, so each locale has its own forking process. Tests about the start
 itself, or about the parent process, start their commands normally.
 """
@@ -14,11 +13,9 @@ import io
 import json
 import os
 import selectors
-import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import traceback
@@ -27,8 +24,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from engine.cli.exit_codes import USAGE
-from engine.cli.main import COMMANDS, main, run
+from engine.cli.main import COMMANDS, main
 
 ROOT = Path(__file__).parents[2]
 JOBFILE = str(Path(sys.executable).parent / "jobfile")
@@ -38,17 +34,6 @@ WORD = 32
 """Size of a report about a process in bytes: first its number, at the end its exit code."""
 
 
-WORTH = 3
-"""After so many orders, a forking process does itself what most commands do, once: it takes as long as twenty
-commands gain.
-"""
-LIFE = (
-    ("apply", "--yes"),
-    ("run", "hello"),
-    *(("check",), ("plan",), ("did", "hello"), ("logs", "hello", "--json"), ("runs",), ("status", "--json")),
-    *(("why", "hello"), ("report",), ("doctor", "--json")),
-)
-JOBS = "version: 1\njobs: {hello: {schedule: {every: 1h}, run: echo hi}}\n"
 AT_START = ("LC_", "LANG", "LOCPATH", "PYTHON")
 """Prefixes of the variables that Python reads when it starts."""
 
@@ -151,7 +136,6 @@ class Server:
         self._asked = selectors.DefaultSelector()
         self._asked.register(orders, selectors.EVENT_READ)
         self._tellers: dict[int, tuple[int, socket.socket]] = {}
-        self._forked = 0
 
     def commands(self) -> Iterator[list[str]]:
         """Yields the command in each forked process; ends when no more orders come."""
@@ -163,9 +147,6 @@ class Server:
                 content, handles, _, _ = socket.recv_fds(self._orders, MOST, 4)
                 if not content:
                     return
-                if self._forked == WORTH:
-                    live()
-                self._forked += 1
                 if self._is_forked(handles):
                     yield become(*json.loads(content), handles[1:])
                     return
@@ -229,32 +210,9 @@ def load() -> None:
     """Import everything that any command imports."""
     for name in COMMANDS.keys() - {"lsp"}:
         importlib.import_module(f"engine.cli.commands.{name.replace('-', '_')}")
-    share()
-
-
-def share() -> None:
-    """Leave alone what is there: a collection would copy the memory that the commands share."""
     gc.collect()
     gc.freeze()
     gc.disable()
-
-
-def live() -> None:
-    """Do what most commands do: what is made at the first use, such as expressions, is made here."""
-    before = Path.cwd()
-    handlers = {number: signal.getsignal(number) for number in signal.valid_signals()}
-    with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)
-        Path("jobs.yaml").write_text(JOBS)
-        with open("said", "w") as said, contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-            codes = {words: run(words) for words in LIFE}
-        assert max(codes.values()) < USAGE, f"{codes}: {Path('said').read_text()}"
-        os.chdir(before)
-    for number, handler in handlers.items():
-        if signal.getsignal(number) is not handler:
-            signal.signal(number, handler)
-    assert threading.active_count() == 1, "no fork has the other threads"
-    share()
 
 
 def end_as(main: Callable[[list[str]], None], arguments: list[str]) -> None:
