@@ -62,7 +62,8 @@ def test_output_and_files_of_a_run_are_read_on_another_host(
         assert end(host) == 0
         host = start(here, *how, "--outputs", f"file://{objects}")
         run = say(there, "run", "large", "--detach").stdout.strip()
-        until(lambda: say(there, "wait", run).returncode == 0, "its end, when a scheduler leads")
+        until(lambda: say(there, "wait", run).returncode in (0, 1), "its end, when a scheduler leads")
+        assert say(there, "did", run).returncode == 0, say(there, "why", run).stdout
         assert say_bytes(there, "logs", "large") == b"in the store\n"
         assert "in the store" in say(there, "run", "large").stdout
         assert say_bytes(there, "logs", "talk") == OUTPUT, "what was in the ledger is still there"
