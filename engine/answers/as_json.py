@@ -86,6 +86,13 @@ def details_of(view: View, run: Run) -> Details:
     )
 
 
+def run_now(view: View, run: Run) -> tuple[Run, Details]:
+    """A run as it is now, and the rest of it, all of one moment: an engine may write meanwhile."""
+    with view.soundness.snapshot():
+        now = view.run(run.id) or run
+        return now, details_of(view, now)
+
+
 def whole_run_to_json(run: Run, details: Details) -> dict[str, object]:
     """A run with its attempts, outputs, artifacts and steps as JSON data."""
     plain = run_to_json(run, attempts=details.attempts, outputs=details.outputs, hosts=details.hosts)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.answers.as_json import one_run_to_json, run_now
 from engine.answers.choice import Choice
 from engine.answers.did import did_to_json
 from engine.answers.runs import runs_to_json
@@ -53,6 +54,7 @@ def answers(world: World, second: str) -> dict[str, Callable[[], object]]:
         "runs": lambda: runs_to_json(ask_runs(place, None, ALL))["runs"],
         "runs of a job": lambda: runs_to_json(ask_runs(place, "slow", ALL))["runs"],
         "one run": lambda: runs_to_json(ask_runs(place, second, ALL))["runs"],
+        "a whole run": lambda: whole(world.view, second),
         "did": lambda: did_to_json(ask_did(place, second, Wanted({}, {}, None, None))),
         "why": lambda: story_to_json(ask_why(place, second, "")),
         "status": lambda: {
@@ -62,7 +64,17 @@ def answers(world: World, second: str) -> dict[str, Callable[[], object]]:
     }
 
 
-@pytest.mark.parametrize("question", ["runs", "runs of a job", "one run", "did", "why", "status"])
+def whole(view: SqliteView, run_id: str) -> object:
+    """As the API answers, which has read the run to see who may see it."""
+    found = view.run(run_id)
+    assert found
+    run, details = run_now(view, found)
+    return one_run_to_json(run, details=details)
+
+
+@pytest.mark.parametrize(
+    "question", ["runs", "runs of a job", "one run", "a whole run", "did", "why", "status"]
+)
 @pytest.mark.parametrize("reading", ["recent_runs", "runs_with_prefix", "run", "open_runs", "attempts"])
 def test_an_answer_is_that_of_before_or_after_a_change(
     world: World, monkeypatch: pytest.MonkeyPatch, question: str, reading: str

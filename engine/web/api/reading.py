@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from engine.answers.agenda import next_to_json, next_to_text
-from engine.answers.as_json import details_of, one_run_to_json
+from engine.answers.as_json import one_run_to_json, run_now
 from engine.answers.audit import records_to_json, records_to_text, verified_to_json, verified_to_text, verify
 from engine.answers.choice import Choice, unknown_word
 from engine.answers.did import Answer, did_to_json, did_to_text
@@ -206,8 +206,7 @@ def _has_more(visit: Visit, name: str | None, options: Options) -> bool:
 
 def run(visit: Visit) -> Answered:
     """One run with its attempts, outputs, artifacts and steps."""
-    view, found = seen_run(visit)
-    details = details_of(view, found)
+    found, details = run_now(*seen_run(visit))
     return Answered(one_run_to_json(found, details=details), is_over=found.state.is_final)
 
 
