@@ -75,7 +75,9 @@ def whole(view: SqliteView, run_id: str) -> object:
 @pytest.mark.parametrize(
     "question", ["runs", "runs of a job", "one run", "a whole run", "did", "why", "status"]
 )
-@pytest.mark.parametrize("reading", ["recent_runs", "runs_with_prefix", "run", "open_runs", "attempts"])
+@pytest.mark.parametrize(
+    "reading", ["recent_runs", "runs_with_prefix", "run", "open_runs", "attempts", "outputs"]
+)
 def test_an_answer_is_that_of_before_or_after_a_change(
     world: World, monkeypatch: pytest.MonkeyPatch, question: str, reading: str
 ) -> None:
