@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from engine.answers.as_json import Details, run_now, run_to_json, whole_run_to_json
+from engine.answers.as_json import Details, details_of, run_to_json, whole_run_to_json
 from engine.answers.did import Answer, answer_of
 from engine.answers.expected import item_of
 from engine.answers.reasons import end_line
@@ -23,19 +23,19 @@ def requested_to_json(
     Their attempts and outputs are there if the runs were followed. `options` are those of this command that
     the commands to see more need, too.
     """
-    found = [run_now(view, run) if is_followed else (run, None) for run in runs]
-    plain = [_run_to_json(run, details, options=options) for run, details in found]
+    plain = [
+        _run_to_json(run, details_of(view, run) if is_followed else None, options=options) for run in runs
+    ]
     if len(runs) == 1:
         return {"format": 1, **plain[0], "duplicate": is_duplicate}
-    verdict = _verdict_to_json(answer_of_request([run for run, _ in found]))
+    verdict = _verdict_to_json(answer_of_request(runs))
     return {"format": 1, "runs": plain, "verdict": verdict, "duplicate": is_duplicate}
 
 
 def waited_to_json(view: View, runs: Sequence[Run], *, options: str = "") -> dict[str, object]:
     """The runs that were waited for, each with its attempts and outputs."""
-    found = [run_now(view, run) for run in runs]
-    plain = [_run_to_json(run, details, options=options) for run, details in found]
-    return {"format": 1, "runs": plain, "verdict": _verdict_to_json(worst_answer([run for run, _ in found]))}
+    plain = [_run_to_json(run, details_of(view, run), options=options) for run in runs]
+    return {"format": 1, "runs": plain, "verdict": _verdict_to_json(worst_answer(runs))}
 
 
 def answer_of_request(runs: Sequence[Run]) -> Answer:

@@ -116,16 +116,17 @@ def wait(visit: Visit) -> Answered:
     if not 0 < len(given) <= MAX_WAITED:
         raise WrongUsageError(f"`run`: name from 1 to {MAX_WAITED} runs")
     view = visit.place.view()
-    runs = _named_runs(visit, view, given)
-    open_ones = [run for run in runs if not run.state.is_final]
-    stuck: Sequence[Run] = () if has_engine(visit.place.config, view, now=visit.now) else open_ones
-    is_over = all(is_stuck(visit.place, run) for run in stuck) and len(stuck) == len(open_ones)
-    is_one = visit.query.get("together") == "true"
-    answer = answer_of_request(runs) if is_one else worst_answer(runs)
-    if is_one:
-        body = requested_to_json(view, runs, is_duplicate=False, is_followed=True)
-    else:
-        body = waited_to_json(view, runs)
+    with view.soundness.snapshot():  # all of one moment: an engine may write meanwhile
+        runs = _named_runs(visit, view, given)
+        open_ones = [run for run in runs if not run.state.is_final]
+        stuck: Sequence[Run] = () if has_engine(visit.place.config, view, now=visit.now) else open_ones
+        is_over = all(is_stuck(visit.place, run) for run in stuck) and len(stuck) == len(open_ones)
+        is_one = visit.query.get("together") == "true"
+        answer = answer_of_request(runs) if is_one else worst_answer(runs)
+        if is_one:
+            body = requested_to_json(view, runs, is_duplicate=False, is_followed=True)
+        else:
+            body = waited_to_json(view, runs)
 
     def text(_: Look) -> str:
         return "\n".join(end_line(run) for run in runs if run.state.is_final)
