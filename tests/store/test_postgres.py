@@ -1,5 +1,6 @@
 """The PostgreSQL store: the conformance suite on a real server, and what is its own."""
 
+import gc
 import re
 from collections.abc import Iterator
 from contextlib import suppress
@@ -201,6 +202,20 @@ def test_a_long_result_is_read_in_parts_while_other_questions_are_asked(
     assert [one for one, _ in inside] == [other for _, other in inside] == [one for one, _ in outside]
     next(soundness.run_ids())  # and one that is left in the middle
     assert soundness.tally().runs == 2501
+
+
+def test_a_reader_that_ends_early_on_a_broken_connection_leaves_no_cursor(
+    open_ledger: OpenLedger, known: Known
+) -> None:
+    ledger = open_ledger()
+    queue(ledger.store, a_run())
+    with ledger.view.soundness.snapshot(), suppress(StoreUnavailableError):
+        rows = ledger.view.soundness.run_ids()
+        next(rows)
+        assert backends(known.superuser)
+        rows.close()  # type: ignore[attr-defined]  # a generator; a cursor that is left open is a warning
+    del rows
+    gc.collect()
 
 
 def backends(db: psycopg.Connection) -> int:

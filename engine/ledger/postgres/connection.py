@@ -211,8 +211,11 @@ class PostgresConnection(Connection):
                 while found := cursor.fetchmany(ROWS_AT_ONCE):
                     yield from found
             finally:
-                with suppress(psycopg.Error):
-                    cursor.close()
+                for _ in range(
+                    2
+                ):  # the first may find that the connection is broken
+                    with suppress(psycopg.Error):
+                        cursor.close()
 
     def run(self, text: str, values: Values | None = None) -> list[PostgresRow]:
         """Run a statement that is not in a `.sql` file; its rows."""
