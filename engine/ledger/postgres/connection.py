@@ -211,9 +211,7 @@ class PostgresConnection(Connection):
                 while found := cursor.fetchmany(ROWS_AT_ONCE):
                     yield from found
             finally:
-                for _ in range(
-                    2
-                ):  # the first may find that the connection is broken
+                for _ in range(2):  # the first may find that the connection is broken
                     with suppress(psycopg.Error):
                         cursor.close()
 
