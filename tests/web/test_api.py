@@ -31,6 +31,7 @@ from engine.cli.main import run
 from engine.core.access import Role
 from engine.core.lifecycle import AttemptKey
 from engine.host.clock import SystemClock
+from engine.ledger.sqlite.view import SqliteView
 from engine.service.listing import list_at
 from engine.web.access import Who
 from engine.web.api import downloads
@@ -279,6 +280,33 @@ def test_without_an_engine_a_running_run_is_cancelled_and_the_answer_does_not_wa
     state = answered(web, f"/runs/{run.id}/cancel", "POST", json={})["state"]
     assert state in ("cancelling", "cancelled", "lost")
     assert time.monotonic() - before < QUICK_SECONDS
+    web.close()
+
+
+@pytest.mark.parametrize("path", ["/runs/{}", "/wait?run={}", "/wait?run={}&together=true"])
+def test_a_run_is_of_one_moment_although_it_ends_between_two_readings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    web = Web(tmp_path)
+    web.world.step()
+    run = web.world.run_by_hand("other")
+    web.world.step()
+    before = answered(web, path.format(run.id))
+    read, has_changed = SqliteView.outputs, False
+
+    def change(view: SqliteView, run_id: str) -> object:
+        nonlocal has_changed
+        found = read(view, run_id)
+        if not has_changed:
+            has_changed = True
+            web.world.finish()
+        return found
+
+    monkeypatch.setattr(SqliteView, "outputs", change)
+    meanwhile = answered(web, path.format(run.id))
+    assert has_changed
+    assert meanwhile == before
+    assert answered(web, path.format(run.id)) != before
     web.close()
 
 

@@ -21,8 +21,10 @@ IDLE_SECONDS: Final = 30
 VERIFIED: Final = "verify-full"
 """The `sslmode` that lets nobody on the network read or answer in place of the server."""
 PLAIN: Final = "disable"
-"""The `sslmode` without TLS, for a network that nobody else can enter. It is the only other one for another
-machine: the rest look safe, but somebody on the way can read the password and change what hosts execute.
+"""The `sslmode` without TLS, for a network that nobody else can enter.
+
+Other modes are refused for another machine. They seem safe but do not check who answers: an attacker in the
+network could read the password, and change what hosts execute.
 """
 _SECRET: Final = ("password", "sslpassword")
 
