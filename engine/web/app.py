@@ -119,7 +119,7 @@ class App:
             response = await self._in_thread(closing_after(answer), visit)
         assert isinstance(response, Response)
         if not request.is_safe:
-            self._site.memory.forget()
+            self._site.memory.note_change("" if who is None else who.name)
         return response
 
     def _find(self, request: Request) -> tuple[Found | None, RefusedError | None]:

@@ -7,7 +7,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from engine.core.errors import JobfileError
 from engine.web.access import Access
-from engine.web.corner import corner
+from engine.web.corner import PROBE, corner
 from engine.web.refusing import RefusedError
 from engine.web.visits import Route, Visit
 
@@ -20,7 +20,7 @@ def healthz(_visit: Visit) -> Response:
 def readyz(visit: Visit) -> Response:
     """Everything adds up, and an engine starts what is due; one word, so that strangers learn nothing."""
     try:
-        found = corner(visit)
+        found = corner(visit, PROBE)
         is_ready = found.adds_up and not found.obstacle
     except JobfileError:
         is_ready = False

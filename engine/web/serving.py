@@ -8,15 +8,17 @@ import socket
 import ssl
 import stat
 import sys
+import threading
 from collections.abc import Iterator
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import uvicorn
 
 from engine.asking.place import Place
-from engine.core.access import Role
+from engine.core.access import ALL_JOBS, Role
 from engine.core.errors import JobfileError
 from engine.host.clock import SystemClock
 from engine.host.hardening import allow_many_files, make_undumpable
@@ -24,12 +26,18 @@ from engine.host.lock import make_state_dir
 from engine.host.ownership import refuse_foreign_state
 from engine.web.access import make_token
 from engine.web.addresses import Listen, allowed_hosts
+from engine.web.apart.computer import Computer
+from engine.web.apart.day import look_at_day
+from engine.web.apart.jobs import all_jobs
+from engine.web.apart.last_day import last_day
+from engine.web.apart.question import Question
 from engine.web.app import App
 from engine.web.certificates import Renewal, tls_context
 from engine.web.compiled import CompiledFiles
 from engine.web.connections import Connection
+from engine.web.days import DEFAULT, day_in
 from engine.web.limits import MAX_HEADER_BYTES, REQUEST_SECONDS
-from engine.web.memory import Memory
+from engine.web.memory import PAGE, Memory
 from engine.web.routes import all_routes
 from engine.web.site import Site
 from engine.web.visit_place import SitePlace
@@ -40,6 +48,8 @@ SOCKET: Final = "web.sock"
 ADDRESS: Final = "web.address"
 """A file with the address, for  jobfile ui."""
 BACKLOG: Final = 512
+ROWS: Final = 8_192
+"""How many rows the server remembers: those of a page. Lists of all jobs are made beside it."""
 SWITCH_SECONDS: Final = 0.0005
 """How soon a thread that computes an answer lets a quick request go first. With Python's 5 ms a request waits
 that long for each of its steps.
@@ -84,8 +94,8 @@ class Options:
 class Server:
     """The page and the API of one place, with its socket open."""
 
-    def __init__(self, place: Place, options: Options) -> None:
-        """Open the socket. Raises JobfileError if that cannot be."""
+    def __init__(self, place: Place, options: Options, computer: Computer) -> None:
+        """Open the socket; the computer has answers. Raises JobfileError if that cannot be."""
         make_state_dir(place.state_dir)
         refuse_foreign_state(place.state_dir)
         make_undumpable()
@@ -102,7 +112,7 @@ class Server:
         self._socket = open_unix(place.state_dir) if listen is None else open_tcp(listen)
         if listen is not None:
             listen = Listen(listen.host, self._socket.getsockname()[1])
-        self.site = make_site(place, options, listen)
+        self.site = make_site(place, options, listen, computer)
         self.url = options.url if listen is None or listen == options.listen else f"http://{listen.text}/"
         if self.url:
             write_address(place.state_dir / ADDRESS, self.url)
@@ -111,6 +121,7 @@ class Server:
         """Serve until SIGTERM or SIGINT."""
         sys.setswitchinterval(SWITCH_SECONDS)
         gc.set_threshold(*SEARCHES)
+        threading.Thread(target=_prepare, args=(self.site,), name="prepare", daemon=True).start()
         config = uvicorn.Config(
             App(self.site, all_routes()),
             http=Connection,
@@ -132,6 +143,7 @@ class Server:
         try:
             _UntilSignal(config).run(sockets=[self._socket])
         finally:
+            self.site.close()
             if not self.url:
                 (self._state_dir / SOCKET).unlink(missing_ok=True)
             elif read_address(self._state_dir) == self.url:  # another server may have written its own
@@ -152,7 +164,7 @@ class _UntilSignal(uvicorn.Server):
                 signal.signal(one, handler)
 
 
-def make_site(place: Place, options: Options, listen: Listen | None) -> Site:
+def make_site(place: Place, options: Options, listen: Listen | None, computer: Computer) -> Site:
     """The site of a place, answering to the names of its address."""
     is_secure = options.is_secure
     hosts = (
@@ -160,18 +172,30 @@ def make_site(place: Place, options: Options, listen: Listen | None) -> Site:
         if listen is None
         else allowed_hosts(listen, options.hosts, is_secure=is_secure)
     )
-    read = SitePlace.of(place)
+    read = SitePlace.of(place, ROWS)
     return Site(
         place=read,
         memory=Memory(read.reader.mark),
         watch=Watch(read.reader.mark),
         files=CompiledFiles(),
+        computer=computer,
         clock=_now,
         hosts=hosts,
         is_secure=is_secure,
         proxies=frozenset(options.proxies),
         proxy_role=options.proxy_role,
     )
+
+
+def _prepare(site: Site) -> None:
+    """Ask for the answers of the first pages before somebody does."""
+    with contextlib.suppress(JobfileError):  # who asks next gets the error
+        for one in (
+            Question(look_at_day, (day_in(DEFAULT, site.clock()), ALL_JOBS)),
+            Question(last_day),
+            Question(all_jobs, (), (("is_patient", False),)),
+        ):
+            site.memory.recall(one, partial(site.compute, one), PAGE)
 
 
 def open_unix(state_dir: Path) -> socket.socket:

@@ -12,7 +12,7 @@ from engine.answers.choice import Choice, unknown_word
 from engine.answers.did import Answer, did_to_json, did_to_text
 from engine.answers.generations import generations_to_json, generations_to_text
 from engine.answers.hosts import fleet_to_json, fleet_to_text
-from engine.answers.listing import STATES, JobList, list_to_json
+from engine.answers.listing import MARKS, STATES, ListedJob, last_marks, list_to_json
 from engine.answers.listing_text import list_to_text
 from engine.answers.report_json import report_to_json
 from engine.answers.report_text import wrong_words
@@ -34,19 +34,21 @@ from engine.asking.report_forms import FORMS, parts_of, report_in
 from engine.asking.runs import Options, ask_runs, states_of
 from engine.asking.show import job_from_files
 from engine.asking.why import ask_why
-from engine.core.errors import ErrorCode, JobfileError, WrongUsageError
+from engine.core.errors import ErrorCode, WrongUsageError
 from engine.core.lifecycle import Run
-from engine.service.listing import list_at
+from engine.ledger.ports import View
+from engine.service.presence import presence_at
 from engine.service.status import status_at
 from engine.web.access import Access
+from engine.web.apart.jobs import all_jobs, with_marks
 from engine.web.api import of_runs
 from engine.web.api.looks import Look
 from engine.web.api.of_runs import MATRIX, seen_run
 from engine.web.api.operations import WAIT, Answered, Given, Operation
 from engine.web.limits import MAX_PAGE_SIZE, PAGE_SIZE
+from engine.web.memory import EXACT
 from engine.web.visits import Visit, number_of
 from jobfile.model.regex import regex
-from jobfile.pipeline import Compiled
 
 MAX_SKIP: Final = 100_000
 NOT_WELL: Final = 1
@@ -68,7 +70,8 @@ CURSOR = Given("cursor", "Where the previous part ended, from its Link header.")
 
 def jobs(visit: Visit) -> Answered:
     """Every job, with its last results and its next time."""
-    query, found = visit.query, visit.recall("list", _all_jobs)
+    query, view = visit.query, visit.place.view()
+    found, _ = visit.ask(EXACT, all_jobs, is_patient=True)
     choice, states = _choice(visit), named_states(query.all("in"), STATES)
     limit, after = _limit(visit), query.get("cursor")
     fitting = [
@@ -84,7 +87,9 @@ def jobs(visit: Visit) -> Answered:
     if unknown := unknown_word(choice, (one.labels for one in found.jobs if visit.user.sees(one.job))):
         raise WrongUsageError(unknown)
     is_filtered = bool(states) or not choice.is_all
-    part = replace(found, jobs=tuple(shown), is_filtered=is_filtered)
+    marked = _with_marks(visit, view, shown)
+    still = tuple(one for one in marked if not states or one.state in states)  # it may be newer than the list
+    part = replace(found, jobs=still, is_filtered=is_filtered)
     return Answered(
         list_to_json(part),
         cursor=cursor,
@@ -92,12 +97,12 @@ def jobs(visit: Visit) -> Answered:
     )
 
 
-def _all_jobs(visit: Visit) -> JobList:
-    place, files = visit.place, visit.site.files
-    found = list_at(place.config, place.view(), now=visit.now, compiled_from=files.of)
-    if isinstance(found, Compiled):
-        raise JobfileError("nothing is recorded yet, and the job files have errors")
-    return found
+def _with_marks(visit: Visit, view: View, shown: Sequence[ListedJob]) -> list[ListedJob]:
+    """The jobs of this part with their last results: those of thousands of jobs would take seconds."""
+    names, now = [one.job for one in shown], visit.now
+    presence = presence_at(visit.place.config, view, now=now)
+    recorded = last_marks(view, names, presence=presence, now=now, limit=MARKS)
+    return [with_marks(one, recorded.get(one.job, ()), MARKS) for one in shown]
 
 
 def job(visit: Visit) -> Answered:
