@@ -1,18 +1,15 @@
 """The zone and the day that the query of a page names."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from engine.answers.did import day_window
 from engine.asking.times import named_day
-from engine.web.apart.day import Day
+from engine.web.apart.day import DEFAULT, Day, day_in
 from engine.web.visits import Visit
 from jobfile.schedule.dates import YEARS
 from jobfile.schedule.zones import load_zone
 
-DEFAULT: Final = ZoneInfo("UTC")
-"""The zone of a page whose address names none. A script then asks again, with the reader's."""
 _DAY: Final = timedelta(days=1)
 
 
@@ -24,13 +21,6 @@ def day_before(day: Day) -> str:
 def day_after(day: Day) -> str:
     """The day after."""
     return (day.date + _DAY).isoformat()
-
-
-def day_in(zone: ZoneInfo, now: datetime, day: date | None = None, trouble: str = "") -> Day:
-    """A day in a zone; without one, today."""
-    day = day or now.astimezone(zone).date()
-    since, until = day_window(day, zone)
-    return Day(day, zone, since.astimezone(UTC), until.astimezone(UTC), trouble)
 
 
 def chosen_zone(visit: Visit) -> tuple[ZoneInfo, str]:

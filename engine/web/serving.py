@@ -18,7 +18,7 @@ from typing import Final
 import uvicorn
 
 from engine.asking.place import Place
-from engine.core.access import ALL_JOBS, Role
+from engine.core.access import Role
 from engine.core.errors import JobfileError
 from engine.host.clock import SystemClock
 from engine.host.hardening import allow_many_files, make_undumpable
@@ -27,15 +27,11 @@ from engine.host.ownership import refuse_foreign_state
 from engine.web.access import make_token
 from engine.web.addresses import Listen, allowed_hosts
 from engine.web.apart.computer import Computer
-from engine.web.apart.day import look_at_day
-from engine.web.apart.jobs import all_jobs
-from engine.web.apart.last_day import last_day
-from engine.web.apart.question import Question
+from engine.web.apart.first import first_questions
 from engine.web.app import App
 from engine.web.certificates import Renewal, tls_context
 from engine.web.compiled import CompiledFiles
 from engine.web.connections import Connection
-from engine.web.days import DEFAULT, day_in
 from engine.web.limits import MAX_HEADER_BYTES, REQUEST_SECONDS
 from engine.web.memory import PAGE, Memory
 from engine.web.routes import all_routes
@@ -190,11 +186,7 @@ def make_site(place: Place, options: Options, listen: Listen | None, computer: C
 def _prepare(site: Site) -> None:
     """Ask for the answers of the first pages before somebody does."""
     with contextlib.suppress(JobfileError):  # who asks next gets the error
-        for one in (
-            Question(look_at_day, (day_in(DEFAULT, site.clock()), ALL_JOBS)),
-            Question(last_day),
-            Question(all_jobs, (), (("is_patient", False),)),
-        ):
+        for one in first_questions(site.clock()):
             site.memory.recall(one, partial(site.compute, one), PAGE)
 
 

@@ -75,7 +75,7 @@ def command(
     )
     from engine.web.apart.computer import Computer  # noqa: PLC0415  start-up time: only with the extra
 
-    computer = Computer(place)
+    computer = Computer(place, is_for_pages=True)
     computer.start()  # first: it loads what it needs while this process loads the web server
     from engine.web.serving import SOCKET, Server  # noqa: PLC0415  start-up time: loads the web server
 

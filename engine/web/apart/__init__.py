@@ -3,4 +3,4 @@
 A request waits for no computation of another one: threads of a process share Python's lock.
 """
 
-__all__ = ["computer", "day", "jobs", "last_day", "question"]
+__all__ = ["computer", "day", "first", "jobs", "last_day", "question", "upkeep", "window"]

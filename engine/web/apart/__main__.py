@@ -4,7 +4,9 @@ import gc
 import os
 import sys
 import traceback
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import field
 from datetime import datetime
 from functools import partial
 from multiprocessing.connection import Connection
@@ -17,6 +19,7 @@ from engine.host.hardening import make_undumpable
 from engine.ports import Snapshot
 from engine.service.listing import WrittenJobs
 from engine.web.apart.computer import Computer, of_descriptor
+from engine.web.apart.first import first_questions
 from engine.web.apart.jobs import written
 from engine.web.apart.passing import from_bytes, passed_error, to_bytes
 from engine.web.apart.question import Question, answer_of
@@ -39,22 +42,47 @@ class Apart:
     memory: Memory
     files: CompiledFiles
 
+    ahead: "dict[Question, Future[object]]" = field(default_factory=dict)
+    """Answers that nobody needs yet."""
+
     @staticmethod
     def clock() -> datetime:
         """The time."""
         return SystemClock().now()
+
+    def prepare(self, threads: Executor) -> None:
+        """Compute what the first pages need while the server is still starting: one after the other, so that
+        the first one is there soon.
+        """
+        self.ahead.update((one, Future()) for one in first_questions(self.clock()))
+        threads.submit(self._prepare, dict(self.ahead))
+
+    def _prepare(self, wanted: "Mapping[Question, Future[object]]") -> None:
+        for one, prepared in wanted.items():
+            try:
+                prepared.set_result(answer_of(one, self))
+            except Exception as error:  # noqa: BLE001  who asks first gets it
+                prepared.set_exception(error)
+
+    def answer(self, question: Question) -> object:
+        """The answer to a question; a prepared one is given once."""
+        prepared = self.ahead.pop(question, None)
+        return answer_of(question, self) if prepared is None else prepared.result()
 
 
 def main(number: int) -> None:
     """Answer what comes until the server has ended."""
     make_undumpable()  # first: the environment may have a password
     gc.set_threshold(*SEARCHES)
+    gc.freeze()  # what is loaded stays
     connection, sending = of_descriptor(number), Lock()
     try:
-        place = from_bytes(connection.recv_bytes())
-        assert isinstance(place, Place)
+        about: tuple[Place, bool] = from_bytes(connection.recv_bytes())  # type: ignore[assignment]  # what it sends
+        place, is_for_pages = about
         stage = _stage(place)
         threads = ThreadPoolExecutor(THREADS)
+        if is_for_pages:
+            stage.prepare(threads)
         while True:
             threads.submit(partial(_answer, stage, connection, sending, connection.recv_bytes()))
     except (EOFError, OSError):
@@ -81,7 +109,7 @@ def _answer(stage: Apart, connection: Connection, sending: Lock, content: bytes)
     asked: tuple[int, Question] = from_bytes(content)  # type: ignore[assignment]  # what the server sends
     number, question = asked
     try:
-        content = to_bytes((number, answer_of(question, stage), None))
+        content = to_bytes((number, stage.answer(question), None))
     except Exception as caught:  # noqa: BLE001  the server raises it
         content = to_bytes((number, None, passed_error(caught, traceback.format_exc())))
     with sending:

@@ -30,9 +30,11 @@ class GoneError(Exception):
 class Computer:
     """A process for answers. It begins with the first question, and begins again when it has ended."""
 
-    def __init__(self, place: Place) -> None:
-        """Answer questions about this place. Starts nothing yet."""
-        self._place = place
+    def __init__(self, place: Place, *, is_for_pages: bool = False) -> None:
+        """Answer questions about this place. Starts nothing yet. Computing for pages begins with those that
+        everybody opens, before somebody asks.
+        """
+        self._about = (place.apart(), is_for_pages)
         self._own = threading.Lock()
         self._child: _Child | None = None
 
@@ -57,14 +59,14 @@ class Computer:
     def _running(self) -> "_Child":
         with self._own:
             if self._child is None or self._child.is_gone:
-                self._child = _Child(self._place)
+                self._child = _Child(self._about)
             return self._child
 
 
 class _Child:
     """One process."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, about: tuple[Place, bool]) -> None:
         """Start it. Its place is no argument: everyone can read those, and it may have a password."""
         self.is_gone = False
         self._own = threading.Lock()
@@ -74,7 +76,7 @@ class _Child:
         argv = (sys.executable, "-P", "-m", "engine.web.apart", str(theirs.fileno()))
         self._process = Beside(argv, env={**environment(), **ARENAS}, passed=(theirs.fileno(),))
         theirs.close()
-        self._send(to_bytes(place.apart()))
+        self._send(to_bytes(about))
         threading.Thread(target=self._listen, name="answers", daemon=True).start()
 
     def answer(self, question: Question) -> object:

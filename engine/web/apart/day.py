@@ -10,6 +10,7 @@ from engine.answers.band import COMING, Stretch, make_band
 from engine.answers.choice import ALL
 from engine.answers.concerns import MAX_ASKED, Concern, concerns_of_engine, concerns_of_jobs
 from engine.answers.counting import FIXED
+from engine.answers.did import day_window
 from engine.answers.report import VERDICTS, Report, Row, make_report
 from engine.asking.choosing import seen_jobs
 from engine.core.lifecycle import RunState
@@ -21,7 +22,10 @@ from engine.web.bands import SLOT, BandPicture, picture_of
 from engine.web.visit_place import Pattern
 from jobfile.model.dataclass import dataclass
 from jobfile.model.namedtuple import NamedTuple
+from jobfile.schedule.zones import load_zone
 
+DEFAULT: Final = load_zone("UTC") or ZoneInfo("UTC")
+"""The zone of a page whose address names none. A script then asks again, with the reader's."""
 ALWAYS: Final = ("succeeded", "failed", "skipped", "missed", "lost")
 """The verdicts that are shown even when there are none; the others only where they occur."""
 NAMES: Final = {FIXED: "fixed by hand", "timed_out": "timed out"}
@@ -40,6 +44,13 @@ class Day(NamedTuple):
     until: datetime
     trouble: str
     """What the address names that does not exist; empty if all of it does."""
+
+
+def day_in(zone: ZoneInfo, now: datetime, day: date | None = None, trouble: str = "") -> Day:
+    """A day in a zone; without one, today."""
+    day = day or now.astimezone(zone).date()
+    since, until = day_window(day, zone)
+    return Day(day, zone, since.astimezone(UTC), until.astimezone(UTC), trouble)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,9 @@
 """Every job with its last result."""
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Final
 
 from engine.answers.listing import STATES, JobList, ListedJob, Mark
 from engine.answers.overdue import OVERDUE
@@ -10,6 +12,9 @@ from engine.ports import Snapshot
 from engine.service.listing import WrittenJobs, list_with, written_jobs
 from engine.web.apart.question import Scene
 from jobfile.model.namedtuple import NamedTuple
+
+NICE: Final = 10
+"""By how much those who wait for an answer go before the compilation of files."""
 
 
 class Choices(NamedTuple):
@@ -47,6 +52,7 @@ def all_jobs(scene: Scene, *, is_patient: bool) -> tuple[JobList, Choices]:
 
 def written(_: Scene, snapshot: Snapshot) -> WrittenJobs:
     """The jobs of files, compiled: for a process that is started for this alone."""
+    os.nice(NICE)
     return written_jobs(snapshot)
 
 
