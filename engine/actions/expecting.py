@@ -59,9 +59,9 @@ def _look(
                 return wrong
         return _unmet_text(spec.expect, logs)
     except EvaluationError as error:
-        return f"its working folder is not known any more: {error}"
+        return f"its working folder can no longer be computed: {error}"
     except OSError as error:
-        return f"what it left could not be looked at: {error.strerror or error}"
+        return f"the files that it left could not be checked: {error.strerror or error}"
 
 
 def _unmet_text(expect: ExpectSpec, logs: Sequence[AttemptOutput]) -> str:

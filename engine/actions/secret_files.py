@@ -102,12 +102,12 @@ def _refuse_rights(path: Path, about: os.stat_result) -> None:
         raise NotAvailableError(f": {path} belongs to {owner}, and the engine's user or root was expected")
     if is_shared(about):
         raise NotAvailableError(
-            f": others than its owner may change {path}; close it:  chmod 600 {quote(str(path))}"
+            f": users other than its owner may change {path}; close it:  chmod 600 {quote(str(path))}"
         )
     if about.st_uid != 0 and about.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         mode = f"mode {stat.S_IMODE(about.st_mode):04o}"
         raise NotAvailableError(
-            f": others than its owner may read {path} ({mode}); close it:  chmod 600 {quote(str(path))}"
+            f": users other than its owner may read {path} ({mode}); close it:  chmod 600 {quote(str(path))}"
         )
 
 

@@ -60,7 +60,7 @@ class Outcomes:
         except (NotYetError, NoAnswerError):
             if self._clock.elapsed() - asked_at < CHECK_SECONDS:
                 return None
-            unmet = f"what it left could not be looked at within {CHECK_SECONDS:.0f} seconds"
+            unmet = f"what it left could not be checked within {CHECK_SECONDS:.0f} seconds"
         del self._asked_at[attempt.id]
         return replace(ended, unmet=unmet)
 

@@ -155,5 +155,5 @@ def _call(forge: Forge, method: str, url: str, body: Mapping[str, str] | None = 
 def _needed(environ: Mapping[str, str], name: str, default: str = "") -> str:
     found = environ.get(name) or default
     if not found:
-        raise ForgeError(f"${name} is not set: the CI service sets it, unless it is the token, which you set")
+        raise ForgeError(f"${name} is not set: a CI service sets it, but a token you must set yourself")
     return found

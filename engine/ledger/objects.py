@@ -136,7 +136,7 @@ class ObjectOutputs:
             said = " ".join(str(error).partition(DEBUG)[0].split())[:MAX_SAID]
             if METADATA in said:
                 names = CREDENTIALS.get(self._url.partition(":")[0], "the variables of the store's own tools")
-                said = f"no credentials: set {names}; this machine is none of a cloud that gives some"
+                said = f"no credentials: set {names} (the cloud gives this machine none)"
             raise OutputsUnavailableError(f"the outputs in {self._url} cannot be reached ({said})") from error
 
 

@@ -85,7 +85,7 @@ class Identity:
     def _of_token(self, token: str, peer: str) -> Who:
         grant = self.of_token(token, peer)
         if grant.kind is not GrantKind.TOKEN:
-            raise RefusedError(HTTPStatus.UNAUTHORIZED, "this code opens a browser, and nothing else")
+            raise RefusedError(HTTPStatus.UNAUTHORIZED, "this code is only for signing in with a browser")
         self._note_use(grant)
         return Who(name=grant.actor, role=grant.role, jobs=grant.jobs, grant=grant)
 

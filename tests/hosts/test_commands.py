@@ -343,15 +343,15 @@ def test_an_attempt_that_nobody_executes_and_an_end_that_nobody_records_are_foun
         checks = asked("doctor", "--json").json["checks"]
         return [one["found"] for one in checks if one["code"] == "invariant.I8"]
 
-    assert found() == [f"run {first.id[:8]}, attempt 1: no host was offered it for 6m40s"]
+    assert found() == [f"run {first.id[:8]}, attempt 1: it was not offered to any host for 6m40s"]
     world.clock.advance(seconds=301)
     world.lead("a")
     with world.store.transaction():
         world.store.touch_session(epoch=world.epoch, now=world.clock.now(), boot_seconds=1.0)
     said = [one.partition(": ")[2] for one in found()]
     assert said == [
-        "no host was offered it for 11m41s",
-        "its host has reported its end, and no engine has recorded that for 5m1s",
+        "it was not offered to any host for 11m41s",
+        "its host has reported its end, but no engine has recorded it for 5m1s",
     ]
 
 

@@ -463,7 +463,7 @@ def test_a_host_in_the_environment_counts_as_one_in_the_url(monkeypatch: pytest.
 def test_tls_that_does_not_check_who_answers_is_refused(mode: str) -> None:
     with pytest.raises(JobfileError) as caught:
         address_of(f"postgresql://a:geheim@db.example.org/x?sslmode={mode}")
-    assert f"`sslmode={mode}` in its URL does not check who answers; use  sslmode=verify-full" in str(
+    assert f"`sslmode={mode}` in its URL does not verify the server; use  sslmode=verify-full" in str(
         caught.value
     )
     assert "geheim" not in str(caught.value)

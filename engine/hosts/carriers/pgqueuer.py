@@ -193,8 +193,8 @@ async def _verify(manager: QueueManager) -> None:
             await manager.verify_structure()
     except RuntimeError as error:
         raise StoreRefusedError(
-            "the tables of the queue are those of another version of pgqueuer; remove the schema whose name "
-            f"ends with _{NAME}: it has only offers, and is made again ({error})"
+            "the tables of the queue belong to another version of pgqueuer; remove the schema whose name "
+            f"ends with _{NAME}: it has only offers, and jobfile makes it again ({error})"
         ) from error
 
 

@@ -88,7 +88,7 @@ class Course:
             raise self._failure
         if working.done() and not working.cancelled() and (error := working.exception()) is not None:
             raise error
-        raise StoreUnavailableError("the queue of the ledger has stopped; it is started again")
+        raise StoreUnavailableError("the queue beside the ledger has stopped; the host starts it again")
 
     def run(self, main: Coroutine[Any, Any, None]) -> None:
         """Run a coroutine; at its end, abandon whatever does not end with it."""

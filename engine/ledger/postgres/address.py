@@ -80,9 +80,9 @@ def _tls(given: Mapping[str, str]) -> Mapping[str, str]:
         return {}
     if mode not in (VERIFIED, PLAIN):
         raise WrongUsageError(
-            f"the ledger {_shown(given)} is on another machine, and `sslmode={mode}` in its URL does not "
-            f"check who answers; use  sslmode={VERIFIED}  with  sslrootcert=FILE,  or, in a network that "
-            f"nobody else can enter,  sslmode={PLAIN}"
+            f"the ledger {_shown(given)} is on another machine, but `sslmode={mode}` in its URL does not "
+            f"verify the server; use  sslmode={VERIFIED}  with  sslrootcert=FILE,  or  sslmode={PLAIN}  in a "
+            "network that nobody else can enter"
         )
     return {"sslmode": VERIFIED}
 

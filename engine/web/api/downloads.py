@@ -191,7 +191,10 @@ def _between(parts: Iterator[bytes], first: int, last: int) -> Iterator[bytes]:
 
 
 _ATTEMPT: Final = (
-    Given("attempt", "The number of the attempt [default: the one that runs, or matters most]."),
+    Given(
+        "attempt",
+        "The number of the attempt [default: the one that runs, else the one that failed, or the last].",
+    ),
     Given("step", "With `attempt`: the step."),
     Given("item", "With `attempt`: the item of the step."),
 )
