@@ -18,7 +18,7 @@ CHECK_SECONDS: Final = 60.0
 
 
 class Outcomes:
-    """Adds to the ends of attempts which check of `expect` they do not pass."""
+    """Adds to the end of an attempt which check of `expect` it does not pass."""
 
     def __init__(
         self,

@@ -30,7 +30,7 @@ the origin of a form even from this site.
 
 
 class Request(NamedTuple):
-    """A request whose form is sound; nothing in it is believed yet."""
+    """A request in the right form; what it says is not verified yet."""
 
     method: str
     path: str

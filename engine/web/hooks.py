@@ -25,7 +25,7 @@ from engine.web.visits import Route, Visit
 from jobfile.model.webhooks import Proof
 
 RETRY_SECONDS: Final = 10
-"""When a sender tries again whose call could not be recorded."""
+"""The seconds after which a sender should repeat a call that could not be recorded."""
 
 
 def called(visit: Visit) -> Response:

@@ -32,7 +32,7 @@ select name, most, used from (
 ) as limits
 where most >= 0 order by most - used limit 1
 """
-"""The limit with the fewest free connections. That of this look is counted as used."""
+"""The limit with the fewest free connections. The connection of this check counts as used."""
 
 
 def examine(address: Address) -> Examination:

@@ -38,7 +38,7 @@ class Download(NamedTuple):
 
     @property
     def about(self) -> str:
-        """What it gives, in a sentence."""
+        """What the operation returns, in a sentence."""
         return (self.give.__doc__ or "").strip()
 
     def route(self) -> Route:
@@ -53,7 +53,7 @@ class Download(NamedTuple):
 
 
 class _PiecesLater:
-    """Implements `Pieces` for an answer that is sent when what it had opened is closed."""
+    """Implements `Pieces` for an answer that is still being sent when the ledger of its request is closed."""
 
     def __init__(self, place: Place) -> None:
         """The place whose ledger is read."""
@@ -139,7 +139,7 @@ def _held_back(parts: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _whole(first: bytes, parts: Iterator[bytes]) -> Iterator[bytes]:
-    """What is sent. Of a copy that was changed the end is missing, so that the browser finds it broken."""
+    """The bytes to send. If the copy was changed, its end is missing, so that a browser reports it."""
     yield first
     try:
         yield from parts
