@@ -169,7 +169,7 @@ def test_a_host_that_drains_takes_nothing_new_and_keeps_what_it_has(world: Hosts
     ]
 
 
-def test_a_drained_host_that_has_not_heard_of_it_takes_nothing_either(
+def test_a_drained_host_that_does_not_know_it_yet_takes_nothing_either(
     world: HostsWorld, asked: Asked
 ) -> None:
     for name in "bc":
@@ -194,7 +194,7 @@ def test_drain_waits_until_nothing_runs_there(world: HostsWorld, asked: Asked) -
     assert world.runs("train")[0].state is RunState.SUCCEEDED
 
 
-def test_names_that_do_not_exist_are_refused(world: HostsWorld, asked: Asked) -> None:
+def test_unknown_host_names_are_refused(world: HostsWorld, asked: Asked) -> None:
     said = asked("hosts", "drain", "d")
     assert said.code == 64
     assert "no host is called 'd'; there are a, b and c" in said.err
