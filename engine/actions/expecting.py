@@ -1,7 +1,7 @@
 """Looks at what a success left on the disk, for the checks of `expect`: files, and the stored log.
 
-It is asked after the process has ended and before its end is recorded. The same end can be looked at again,
-after a crash of the engine in between: nothing is changed here.
+The check is made after the process has ended and before its end is recorded. If the engine crashes in
+between, the next one makes it again: nothing is changed here.
 """
 
 import os
@@ -26,7 +26,7 @@ from jobfile.model.expectations import ExpectSpec, FileCheck
 from jobfile.model.jobs import JobSpec
 
 MAX_FILES: Final = 10_000
-"""Maximum number of files that match one pattern and are looked at."""
+"""Maximum number of files that match one pattern and are counted."""
 
 
 def unmet_on_disk(

@@ -35,7 +35,7 @@ def read_secret(path: Path) -> str:
     if len(content) > MAX_SECRET_BYTES:
         raise NotAvailableError(f": {path} is not a text of at most 64 KiB")
     if b"\0" in content:
-        raise NotAvailableError(f": {path} holds a NUL character, and no environment can pass it on")
+        raise NotAvailableError(f": {path} has a NUL character, and no environment can pass it on")
     try:
         return content.decode().removesuffix("\n")
     except UnicodeDecodeError:
@@ -116,4 +116,4 @@ def _reason(path: Path, error: Exception) -> str:
         return f"it is a link to {path.readlink()}, which does not exist"
     if isinstance(error, OSError):
         return error.strerror or str(error)
-    return "its name holds a NUL character"
+    return "its name has a NUL character"

@@ -74,7 +74,7 @@ def _cells(one: KeptArtifact) -> tuple[str, ...]:
 
 
 def about_artifact(one: KeptArtifact) -> str:
-    """What is to be said of a file: that it is not kept and why, or what is wrong with its copy."""
+    """The note about a file: that it is not kept and why, or what is wrong with its copy."""
     artifact = one.artifact
     if not artifact.copy:
         return f"not kept: {artifact.note}" if artifact.name else artifact.note

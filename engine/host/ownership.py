@@ -137,7 +137,7 @@ def _is_read_by_others(path: Path, about: os.stat_result) -> bool:
 
 
 def refuse_foreign_files(paths: Iterable[Path]) -> None:
-    """Raise JobfileError when others than this user and root could change one of these job files."""
+    """Raise JobfileError when users other than this one and root could change one of these job files."""
     found = next(file_troubles(paths), None)
     if found is not None:
         raise JobfileError(unsafe_text(found))

@@ -201,7 +201,7 @@ class OutputSender:
         return at.seq * self._outputs.limits.piece_bytes + at.size == artifact.size
 
     def _copied(self, attempt: AttemptKey, artifact: Artifact) -> Iterator[list[Piece]]:
-        """The pieces of a copy, some at a time. If it is gone or was changed, its reader will notice."""
+        """The pieces of a copy, a few at a time. Its reader will notice if it is gone or was changed."""
         size, seq, rest = self._outputs.limits.piece_bytes, 0, b""
         pieces: list[Piece] = []
         with contextlib.suppress(CopyGoneError):

@@ -134,7 +134,7 @@ def _call(forge: Forge, method: str, url: str, body: Mapping[str, str] | None = 
         )
     data = None if body is None else json.dumps(body).encode()
     headers = {**forge.headers, "Content-Type": "application/json", "User-Agent": "jobfile"}
-    request = Request(url, data=data, headers=headers, method=method)  # noqa: S310  the scheme was looked at
+    request = Request(url, data=data, headers=headers, method=method)  # noqa: S310  the scheme was checked
     try:
         with build_opener(_NoRedirects).open(request, timeout=TIMEOUT_SECONDS) as answer:
             content = answer.read(MAX_ANSWER_BYTES + 1)

@@ -1,6 +1,6 @@
 """Webhooks: `POST /hooks/PATH` starts a job. A call is proven by its sender's secret, not by a token of ours.
 
-Size and type of the body are looked at first, for every path in the same way; then the proof, the rate, and
+Size and type of the body are checked first, for every path in the same way; then the proof, the rate, and
 last the ledger. A call that is not genuine never opens the ledger for writing.
 """
 

@@ -17,7 +17,7 @@ from jobfile.schedule.duration import format_duration
 MAX_FILES: Final = 100
 """Maximum entries of `files`."""
 MAX_COUNT: Final = 10_000
-"""The largest `count`: no more files are looked at."""
+"""The largest `count`: no more files are counted."""
 MAX_TEXT: Final = 1024
 """Maximum characters of a path, and of a text that a log must contain."""
 LOG: Final = "log"

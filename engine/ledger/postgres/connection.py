@@ -229,7 +229,7 @@ class PostgresConnection(Connection):
                 yield from found
 
     def copy_in(self, text: str, rows: Iterable[Sequence[object]]) -> None:
-        """Add many rows with COPY. Raises what psycopg raises about a row."""
+        """Add many rows with COPY. Raises the errors of psycopg about a row."""
         self._has_written = True
         with self._lock, self._db.cursor() as cursor, cursor.copy(text) as copy:
             for row in rows:

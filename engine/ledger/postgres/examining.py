@@ -36,7 +36,7 @@ where most >= 0 order by most - used limit 1
 
 
 def examine(address: Address) -> Examination:
-    """Check the settings: PostgreSQL itself checks references and pages. Raises what opening raises."""
+    """Check the settings: PostgreSQL itself checks references and pages. Raises the errors of opening."""
     with closing(PostgresConnection(address, read_only=True)) as connection:
         [row] = connection.run(_SETTINGS)
         [room] = connection.run(_ROOM)

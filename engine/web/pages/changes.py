@@ -195,7 +195,7 @@ def waiting(visit: Visit) -> Response:
 
 
 def apply(visit: Visit) -> Response:
-    """Put the files in force that were looked at, as `jobfile apply` does."""
+    """Put the files that the user has seen in force, as `jobfile apply` does."""
     found, form = _waiting(visit), visit.form
     plan = found.plan
     if plan is None:

@@ -70,7 +70,7 @@ class RunNowPage:
     dry: DryRun | None = None
     """What the run would be; None until the values are sound."""
     is_changed: bool = False
-    """Whether the definition has changed since the values were looked at."""
+    """Whether the definition has changed since the user saw the values."""
     obstacle: str = ""
     """Why nothing starts now."""
 
