@@ -26,10 +26,9 @@ from engine.ledger.opening import open_ledger
 from engine.ledger.watched_fact import watched_to_text
 from engine.supervisor.evidence import NAME, beside, pack
 from jobfile import __version__
-from tests.builders import HOUR, MINUTE, NOON
+from tests.builders import HOUR, MINUTE, NOON, a_host
 from tests.doctor.conftest import RENAMED, SOUND, Patient, write_result
 from tests.engine.test_hosts import a_delivery
-from tests.engine.test_hosts import host as a_host
 from tests.postgres_servers import a_server
 
 Trouble = Callable[[Patient], Iterable[Finding] | None]

@@ -1,20 +1,7 @@
 """Which attempts may be offered, given the hosts that are there."""
 
-from engine.core.hosts import MOST_UNPLACED, Host, Slots
-from tests.builders import NOON
-
-
-def a_host(name: str, *, slots: int, labels: tuple[str, ...] = (), held: int = 0) -> Host:
-    return Host(
-        id=name,
-        name=name,
-        process="1",
-        boot_id="1",
-        version="1",
-        labels=labels,
-        slots=slots,
-        held=held,
-    )
+from engine.core.hosts import MOST_UNPLACED, Slots
+from tests.builders import NOON, a_host
 
 
 def test_an_attempt_takes_a_slot_of_the_host_that_is_least_special() -> None:
