@@ -65,7 +65,7 @@ def _look(
 
 
 def _unmet_text(expect: ExpectSpec, logs: Sequence[AttemptOutput]) -> str:
-    """What does not hold about what it wrote. Only a single process has streams."""
+    """Which check of the output fails, in words. Only a single process has streams."""
     if expect.log.is_about_text:
         log = b"".join(one.tail().read() for one in logs)
         if wrong := unmet_log(expect.log, log):

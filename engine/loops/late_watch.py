@@ -20,7 +20,7 @@ MORE_SECONDS: Final = 0.1
 BATCH: Final = 200
 """Maximum number of jobs in a look."""
 FIRST_LOOK: Final = timedelta(days=32)
-"""How far back the first engine looks that has noted nothing."""
+"""How far back an engine looks if no earlier one has noted anything."""
 NOTE_EVERY: Final = timedelta(minutes=10)
 """How often the loop notes up to when it has checked the days, if it has found nothing."""
 SEEN: Final = "late_seen_until"
