@@ -44,10 +44,10 @@ PAGE: Final = How(late=PAGE_SECONDS)
 
 class _Kept(NamedTuple):
     mark: Hashable
-    """That of the ledger, before it was computed."""
+    """The mark of the ledger before the answer was computed."""
     at: float
     seconds: float
-    """How long it took."""
+    """How long the computation took."""
     value: object
 
     def is_fresh(self, mark: Callable[[], Hashable], how: How) -> bool:
@@ -74,8 +74,8 @@ class Memory:
     """Answers by their question. Several requests for one that is missing wait for a single computation.
 
     An answer that takes long to compute is given once more while a thread computes the next one: with many
-    jobs the page answers at once, with what was true a moment ago. A change made here is never late for who
-    made it.
+    jobs the page answers at once, with what was true a moment ago. The user who changes something here
+    gets an answer that has it.
     """
 
     def __init__(self, mark: Callable[[], Hashable]) -> None:
@@ -88,9 +88,9 @@ class Memory:
         """When each user last changed something."""
         self._forgotten = threading.Event()
         self._slow = threading.Lock()
-        """Held while an answer is computed that nobody waits for: one at a time."""
+        """Held while a thread computes an answer that nobody waits for, so that only one does."""
         self.late_answers = 0
-        """How many answers were computed after an older one was given."""
+        """Number of answers that were computed after an older one had been given."""
 
     def recall(self, question: Hashable, answer: Callable[[], T], how: How = EXACT) -> T:
         """The answer: the one that is kept, or a new one."""

@@ -35,7 +35,7 @@ class Site:
     proxies: frozenset[str] = frozenset()
     """The addresses whose header about the user is believed."""
     proxy_role: Role = Role.VIEWER
-    """What a user may do whom the proxy names."""
+    """What a user that the proxy names may do."""
 
     computer: Computer | None = None
     """The process beside the server; without it, answers are computed here."""
@@ -53,7 +53,7 @@ class Site:
 
     @property
     def origins(self) -> frozenset[str]:
-        """Where a page may come from that changes something."""
+        """The origins from which a page may send a change."""
         scheme = "https" if self.is_secure else "http"
         return frozenset(f"{scheme}://{host}" for host in self.hosts)
 

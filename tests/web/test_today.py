@@ -21,6 +21,7 @@ from engine.asking.report import Wanted as Reported
 from engine.asking.report import ask_report
 from engine.core.access import Role
 from engine.core.errors import JobfileError
+from engine.host.lock import EngineLock
 from engine.web.axes import Axis
 from engine.web.days import DEFAULT
 from jobfile.schedule.zones import load_zone
@@ -110,6 +111,7 @@ def test_what_is_said_of_now_and_of_the_last_24_hours_agrees(actions: list[tuple
 
 def test_a_job_that_failed_and_is_well_again_is_named(tmp_path: Path) -> None:
     web = Web(tmp_path, 'version: 1\njobs: {one: {schedule: "*/10 * * * *", run: x}}\n')
+    lock = EngineLock.take(web.place.state_dir)
     for code in (3, 0):
         web.world.pass_time(seconds=600)
         web.world.step()
@@ -122,6 +124,9 @@ def test_a_job_that_failed_and_is_well_again_is_named(tmp_path: Path) -> None:
             assert [named in html, "nothing needs attention now" in html] == [code == 0] * 2
     assert "last 24 h: adds up, not all well" in text_of(web, "/")
     assert "all was well" in text_of(web, "/board?day=yesterday")
+    lock.release()
+    web.site.memory.forget()
+    assert "No job besides that." in text_of(web, "/")
     web.close()
 
 
@@ -153,7 +158,7 @@ def test_the_axis_names_local_hours_also_on_the_days_when_clocks_change() -> Non
     assert [one.text for one in hour] == ["22:00", "22:10", "22:20", "22:30", "22:40", "22:50"]
 
 
-def test_what_is_wrong_in_the_address_is_said_and_the_page_is_shown(web: Web) -> None:
+def test_a_wrong_value_in_the_address_is_reported_and_the_page_is_shown(web: Web) -> None:
     assert "there is no time zone" in text_of(web, "/?zone=Mars/Olympus")
     assert "is not a day" in text_of(web, "/?day=someday")
     assert "is not a day" in text_of(web, "/?day=9999-12-31")
@@ -164,7 +169,7 @@ def test_what_is_wrong_in_the_address_is_said_and_the_page_is_shown(web: Web) ->
         text_of(web, f"/timeline?page={odd.encode().hex() if not odd.isascii() else odd}")
 
 
-def test_who_needs_to_act_is_told_in_the_words_of_did_with_a_link(web: Web) -> None:
+def test_what_needs_attention_is_shown_in_the_words_of_did_with_a_link(web: Web) -> None:
     line = ask_did(place_of(web), "bad", Wanted({}, {}, None, None)).line.removeprefix("bad: ")
     run = web.world.runs("bad")[-1]
     for path in ("/", "/?day=2026-03-05"):

@@ -43,7 +43,7 @@ class Computer:
         self._running()
 
     def answer(self, question: Question) -> object:
-        """The answer. Raises what its function raises."""
+        """The answer, or the error of its function."""
         for _ in range(TRIES):
             with contextlib.suppress(GoneError):
                 return self._running().answer(question)
