@@ -37,6 +37,11 @@ jobs:
           key: /after
           params: {{branch: /ref, event: X-GitHub-Event}}
     run: echo {{{{ params.branch }}}} {{{{ params.event }}}}
+  release:
+    triggers:
+      - webhook: {{path: forge/release, secret: HOOK, verify: github, params: {{}}}}
+      - webhook: {{path: forge/each, secret: HOOK, verify: github, params: {{}}, key: X-GitHub-Delivery}}
+    run: echo hello
   mirror:
     params: {{number: {{type: integer}}}}
     triggers:
@@ -142,6 +147,28 @@ def test_each_sender_proves_its_calls_in_its_own_form(hooks: Hooks) -> None:
     assert hooks.call("open", calls["open"]).status == 202
     assert hooks.call("forge/push", github(push, id="another")).status == 200, "its key is known"
     assert hooks.call("forge/push", github(event="ping")).json == {"ping": True}
+
+
+def test_a_delivery_of_github_that_was_seen_starts_nothing_under_another_id_or_event(hooks: Hooks) -> None:
+    seen = b'{"action": "published"}'
+    first = hooks.call("forge/release", github(seen, id="first", event="release"))
+    assert first.status == 202
+    for again in (
+        github(seen, id="first", event="release"),  # GitHub itself sends a delivery again
+        github(seen, id="another", event="release"),
+        github(seen, id="another", event="push"),
+    ):
+        got = hooks.call("forge/release", again)
+        assert (got.status, got.json["run"]) == (200, first.json["run"])
+    other = github(b'{"action": "edited"}', id="first", event="release")
+    assert hooks.call("forge/release", other).status == 202, "a new body is a new call, whatever its id"
+
+
+def test_with_the_id_as_key_each_delivery_of_github_counts(hooks: Hooks) -> None:
+    """For events whose bodies can be equal, as two dispatches of one workflow with the same inputs."""
+    same = b'{"inputs": {}}'
+    answers = [hooks.call("forge/each", github(same, id=id)).status for id in ("a", "b", "b")]
+    assert answers == [202, 202, 200]
 
 
 def test_params_that_do_not_fit_are_named(hooks: Hooks) -> None:
