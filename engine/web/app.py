@@ -23,6 +23,7 @@ from engine.web.refusing import RefusedError, problem, words_of
 from engine.web.rendering import error_page, page
 from engine.web.routing import Found, Routes
 from engine.web.site import Site
+from engine.web.under_way import UnderWay
 from engine.web.visit_place import VisitPlace
 from engine.web.visits import Fields, Visit, closing_after
 from jobfile.diagnostics.escapes import message
@@ -64,6 +65,7 @@ class App:
         self._routes = routes
         self._identity = Identity(site)
         self._hooks = HookMemory(site)
+        self._under_way = UnderWay()
         self._threads = ThreadPoolExecutor(MAX_ANSWERS, thread_name_prefix="answer")
 
     def close(self) -> None:
@@ -74,13 +76,17 @@ class App:
         """Answer one request."""
         if scope["type"] != "http":  # no lifespan, and no WebSocket: `ws="none"` refuses those before
             return
-        response = await self._answer(scope, receive)
-        for name, value in SECURITY.items():
-            response.headers.setdefault(name, value)
-        await response(scope, receive, send)
-
-    async def _answer(self, scope: Scope, receive: Receive) -> Response:
         asked = _Asked()
+        try:
+            response = await self._answer(scope, receive, asked)
+            for name, value in SECURITY.items():
+                response.headers.setdefault(name, value)
+            await response(scope, receive, send)
+        finally:
+            if asked.counted is not None:
+                self._under_way.end(asked.counted)
+
+    async def _answer(self, scope: Scope, receive: Receive, asked: "_Asked") -> Response:
         try:
             return await self._visited(scope, receive, asked)
         except RefusedError as error:
@@ -103,6 +109,9 @@ class App:
         who = asked.who = None if is_call else await self._in_thread(self._identity.of, scope, request, peer)
         if who is None and not is_open:
             raise RefusedError(HTTPStatus.UNAUTHORIZED, "sign in first")
+        if who is not None:
+            self._under_way.begin(who.name)
+            asked.counted = who.name
         if found is None:
             assert missing is not None
             raise missing
@@ -234,6 +243,8 @@ class _Asked:
     who: Who | None = None
     found: Found | None = None
     visit: Visit | None = None
+    counted: str | None = None
+    """The user of whom the request was counted as under way."""
 
 
 def _refused(error: JobfileError, who: Who | None) -> RefusedError:

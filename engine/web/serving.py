@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import logging
 import os
 import signal
 import socket
@@ -128,6 +129,8 @@ class Server:
             h11_max_incomplete_event_size=MAX_HEADER_BYTES,
         )
         config.load()
+        # Strangers would fill the log: uvicorn writes a line about each request that is no HTTP.
+        logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
         config.ssl = self._tls
         try:
             _UntilSignal(config).run(sockets=[self._socket])

@@ -20,7 +20,15 @@ from engine.core.access import Role
 from engine.core.errors import JobfileError, WrongUsageError
 from engine.web.addresses import Listen, allowed_hosts, parse_listen, refuse_open
 from engine.web.certificates import Renewal, tls_context
-from engine.web.limits import MAX_CONNECTIONS, MAX_HEADER_BYTES, REQUEST_SECONDS
+from engine.web.guard import SECURITY
+from engine.web.limits import (
+    MAX_CONNECTIONS,
+    MAX_HEADER_BYTES,
+    MAX_STREAMS,
+    MAX_UNDER_WAY,
+    MAX_UNDER_WAY_OF_ONE,
+    REQUEST_SECONDS,
+)
 from engine.web.serving import read_address, write_address
 from tests.acceptance.engines import PATIENCE, say, until
 from tests.cli.test_files import fits
@@ -116,7 +124,50 @@ def test_what_is_no_request_is_refused_and_the_server_goes_on(server: Served, se
             connection.shutdown(socket.SHUT_WR)
         answer = read_all(connection)
     assert answer == "" or answer.split()[1] in ("400", "421", "431"), answer
+    for name, value in SECURITY.items() if answer else ():
+        assert f"{name}: {value}\r\n".lower() in answer.lower()
     is_quick(server)
+
+
+def test_what_is_no_request_fills_no_log(folder: Path) -> None:
+    with served(folder, "--listen", "127.0.0.1:0") as server:
+        for _ in range(3):
+            with server.connect() as connection:
+                connection.sendall(b"\0" * 100)
+                assert " 400 " in read_all(connection)
+        server.process.terminate()
+        server.process.wait(PATIENCE)
+        assert server.process.stdout is not None
+        assert server.process.stdout.read() == ""
+
+
+def test_a_body_that_breaks_off_inside_of_an_answer_puts_no_second_answer_into_it(server: Served) -> None:
+    with server.connect() as connection:
+        request = server.request("/live").replace(b"Connection: close", b"Transfer-Encoding: chunked")
+        connection.sendall(request)
+        found = b""
+        while b": alive" not in found:
+            found += connection.recv(4_096)
+        connection.sendall(b"ZZ\r\n")
+        assert "HTTP/1.1" not in read_all(connection)
+
+
+def test_no_user_takes_every_connection_with_requests_that_wait(folder: Path) -> None:
+    """One who may only look could keep out all others."""
+    assert MAX_STREAMS < MAX_UNDER_WAY_OF_ONE < MAX_UNDER_WAY < MAX_CONNECTIONS
+    few = "import engine.web.under_way as u, engine.cli.main as m; u.MAX_UNDER_WAY_OF_ONE = 3; m.main()"
+    with served(folder, "--listen", "127.0.0.1:0", code=few) as server, contextlib.ExitStack() as stack:
+        tabs = [stack.enter_context(server.connect()) for _ in range(3)]
+        for tab in tabs:
+            tab.sendall(server.request("/live"))
+            assert b" 200 OK" in tab.recv(4_096)
+        answer = server.get()
+        assert " 429 " in answer
+        assert "retry-after: 30" in answer
+        assert " 200 OK" in server.get("/healthz", token="")
+        for tab in tabs:
+            tab.close()
+        until(lambda: " 200 OK" in server.get())
 
 
 def test_a_page_of_an_open_tab_hears_of_a_change(server: Served, folder: Path) -> None:
