@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from engine.core.access import Grant, GrantKind
+from engine.core.access import NOBODY, Grant, GrantKind
 from engine.core.errors import JobfileError
 
 if TYPE_CHECKING:
@@ -91,5 +91,5 @@ def note_refused(
     store: "Admitting", address: str, *, action: str, object: str, detail: str, now: datetime
 ) -> None:
     """Record that something was refused to a stranger at this address; at none, who was at the socket."""
-    actor = f"nobody at {address or 'the socket'}"
+    actor = f"{NOBODY} {address or 'the socket'}"
     store.audit(actor=actor, action=action, object=object, detail=detail, now=now)

@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 from engine.core.errors import ErrorCode, JobfileError
 from engine.web import bodies
 from engine.web.access import Access, Who
+from engine.web.addresses import peer_of
 from engine.web.guard import SECURITY, Request, check_origin, is_address, look_at
 from engine.web.hook_memory import HookMemory
 from engine.web.identity import Identity
@@ -100,7 +101,7 @@ class App:
 
     async def _visited(self, scope: Scope, receive: Receive, asked: "_Asked") -> Response:
         request = asked.request = look_at(scope, self._site.hosts)
-        peer = scope["client"][0] if scope.get("client") else ""
+        peer = peer_of(scope["client"]) if scope.get("client") else ""
         # Signed out, every address but the open ones looks the same: 401, whether it exists or not.
         found, missing = self._find(request)
         asked.found = found

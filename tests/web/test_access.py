@@ -356,6 +356,9 @@ def test_a_proxy_that_names_two_users_is_not_believed(tmp_path: Path) -> None:
     web.world.step()
     user, host = (b"x-remote-user", b"anna"), (b"host", b"127.0.0.1:8420")
     assert web.raw("GET", b"/jobs", [host, user], peer="10.0.0.7").status == 200
+    assert web.raw("GET", b"/jobs", [host, user], peer="::ffff:10.0.0.7").status == 200, (
+        "at a socket for IPv6"
+    )
     assert web.raw("GET", b"/jobs", [host, (b"x-remote-user", b"root"), user], peer="10.0.0.7").status == 400
     web.close()
 

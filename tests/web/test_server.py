@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from engine.asking.place import Place
+from engine.cli.serving import serve_options
 from engine.core.access import Role
 from engine.core.errors import JobfileError, WrongUsageError
 from engine.web.addresses import Listen, allowed_hosts, parse_listen, refuse_open
@@ -29,7 +30,7 @@ from engine.web.limits import (
     MAX_UNDER_WAY_OF_ONE,
     REQUEST_SECONDS,
 )
-from engine.web.serving import read_address, write_address
+from engine.web.serving import Options, make_site, read_address, write_address
 from tests.acceptance.engines import PATIENCE, say, until
 from tests.cli.test_files import fits
 from tests.web.served import Served, read_all, served
@@ -325,6 +326,37 @@ def test_an_address_that_others_reach_needs_tls_and_a_name(
 def test_an_address_is_one_of_this_machine_and_a_port(text: str) -> None:
     with pytest.raises(WrongUsageError):
         parse_listen(text)
+
+
+def proxied(*proxies: str, listen: str = "10.0.0.5:8420") -> Options:
+    return serve_options(
+        listen=listen,
+        hosts=("jobs.example.org",),
+        certificate=None,
+        key=None,
+        is_behind_proxy=False,
+        proxies=proxies,
+        proxy_role=None,
+        may_be_root=True,
+    )
+
+
+def test_a_proxy_that_names_users_does_the_tls_too(folder: Path) -> None:
+    """So browsers come from https, and their changes are accepted; docs/page.md has this example."""
+    options = proxied("10.0.0.7")
+    assert options.url == "https://jobs.example.org/"
+    place = Place(main_file=folder / "jobs.yaml", state_dir=folder / ".jobfile")
+    site = make_site(place, options, options.listen)
+    assert "https://jobs.example.org" in site.origins
+    assert site.cookie.startswith("__Host-")
+    site.close()
+
+
+def test_a_proxy_is_an_address_in_any_of_its_forms() -> None:
+    assert proxied("::ffff:10.0.0.7", "2001:DB8:0::7").proxies == ("10.0.0.7", "2001:db8::7")
+    for wrong in ("proxy.example.org", "10.0.0.0/8", "10.0.0.7:80", "*"):
+        with pytest.raises(WrongUsageError, match="--proxy"):
+            proxied(wrong)
 
 
 def test_the_answered_hosts_are_exact() -> None:
