@@ -273,7 +273,7 @@ def _check_may(who: Who, found: Found) -> None:
 
 def _is_browser(request: Request, who: Who | None) -> bool:
     """Whether a browser sends the request, or may: nobody signed in it with a token or at the socket."""
-    return "authorization" not in request.headers and (who is None or bool(who.session))
+    return "authorization" not in request.headers if who is None else bool(who.session)
 
 
 def _wants_page(request: Request) -> bool:

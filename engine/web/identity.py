@@ -14,7 +14,7 @@ from engine.asking.tokens import digest
 from engine.core.access import OWNER, Grant, GrantKind, Role
 from engine.core.errors import JobfileError
 from engine.ledger.opening import open_ledger
-from engine.web.access import Who, bearer, is_own_token, read_token, who_at_socket
+from engine.web.access import Who, bearer, is_own_token, names_bearer, read_token, who_at_socket
 from engine.web.guard import PROXY_HEADER, Request
 from engine.web.limits import FAILURES_PER_MINUTE, REQUESTS_PER_MINUTE
 from engine.web.noted import Noted
@@ -43,10 +43,12 @@ class Identity:
         at_socket = who_at_socket(scope)
         if at_socket is not None:
             return at_socket
-        token = bearer(request.headers)
+        is_named = peer in self._site.proxies and PROXY_HEADER in request.headers
+        # A proxy may pass on the password that its user gave to it: Authorization: Basic
+        token = None if is_named and not names_bearer(request.headers) else bearer(request.headers)
         if token is not None:
             return self._of_token(token, peer)
-        if peer in self._site.proxies and PROXY_HEADER in request.headers:
+        if is_named:
             return self._of_proxy(request.headers[PROXY_HEADER])
         secret = self._cookie(request.headers.get("cookie", ""))
         return self._of_session(secret) if secret else None

@@ -363,6 +363,27 @@ def test_a_proxy_that_names_two_users_is_not_believed(tmp_path: Path) -> None:
     web.close()
 
 
+def test_a_proxy_may_pass_on_the_password_with_which_its_user_signed_in_there(tmp_path: Path) -> None:
+    """As nginx does with `auth_basic`. It is none of ours; the user is the one whom the proxy names."""
+    web = Web(tmp_path, proxies=frozenset(("10.0.0.7",)), proxy_role=Role.OPERATOR)
+    web.world.step()
+    password = {"authorization": "Basic YW5uYTpzZWNyZXQ="}
+    named = {"peer": "10.0.0.7", "x_remote_user": "anna", **password}
+    page = web.ask("/jobs", accept="text/html", **named)
+    assert page.status == 200
+    csrf = page.text.partition('name="csrf" value="')[2].partition('"')[0]
+    path, sent = "/api/v1/jobs/good/pause", {"json": {"why": "x"}, "x_csrf_token": csrf}
+    assert web.ask(path, "POST", **named, **sent).status == 403, "a browser names its site"
+    assert web.ask(path, "POST", **named, json={"why": "x"}, origin=ORIGIN).status == 403
+    assert web.ask(path, "POST", **named, **sent, origin=ORIGIN).status == 200
+    assert web.ask("/jobs", peer="10.0.0.7", **password).status == 401
+    assert web.ask("/jobs", peer="10.0.0.8", x_remote_user="anna", **password).status == 401
+    token = web.add_token("program", Role.VIEWER)
+    got = web.ask(path, "POST", peer="10.0.0.7", x_remote_user="anna", token=token, json={})
+    assert got.status == 403, "a token counts more than what the proxy says"
+    web.close()
+
+
 def test_a_proxy_is_believed_only_from_its_address_and_its_users_need_the_secret_of_the_form(
     tmp_path: Path,
 ) -> None:
