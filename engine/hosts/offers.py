@@ -16,7 +16,7 @@ from engine.ports import Alive, Clock, Evidence, NotStarted
 from engine.transactions.steps import ToStart
 
 GAP_SECONDS: Final = 5.0
-"""If silent hosts were not looked for during this time, perhaps they could not renew their leases either."""
+"""If the leader has not looked for silent hosts for this long, perhaps they could not renew their leases."""
 TIDY_SECONDS: Final = 60.0
 KEPT: Final = timedelta(days=1)
 """How long deliveries of deleted runs are kept, and silent hosts that have nothing."""

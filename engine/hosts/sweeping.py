@@ -21,13 +21,13 @@ GONE_FOR: Final = timedelta(days=1)
 """How long a host keeps a folder whose run is not in the ledger: perhaps that is an older copy."""
 LOOK_SECONDS: Final = 10.0
 LOOKS_A_SHARD: Final = 6
-"""Looks between two shards: all of them take four hours."""
+"""Number of calls of `tick` between two shards: all shards take four hours."""
 LOOKS_A_COUNT: Final = 360
-"""Looks between two counts of the bytes in all folders, once an hour."""
+"""Number of calls of `tick` between two counts of the bytes in all folders: once an hour."""
 
 
 class Sweeper:
-    """Looks at one shard of the run folders at a time."""
+    """Examines one shard of the run folders at a time."""
 
     def __init__(self, store: Retention, config: EngineConfig, clock: Clock, *, kept: timedelta) -> None:
         """Begin with the first. `kept` is how long a folder that belongs to no run stays unchanged."""
@@ -53,7 +53,7 @@ class Upkeep:
     """
 
     def __init__(self, store: Retention, config: EngineConfig, clock: Clock, journal: Journal) -> None:
-        """Nothing was looked at yet."""
+        """No folder was examined yet."""
         self._store = store
         self._config = config
         self._clock = clock

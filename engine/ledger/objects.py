@@ -27,7 +27,7 @@ DIGITS: Final = 6
 MAX_SAID: Final = 300
 """Maximum length of what a store says about an error."""
 DEBUG: Final = "Debug source:"
-"""Begins the part of an error that is for those who build the package."""
+"""Begins the part of an error that is for the developers of the package."""
 METADATA: Final = "169.254.169.254"
 """Where machines of a cloud get credentials; a store asks there when the environment has none."""
 CREDENTIALS: Final = {
@@ -53,7 +53,7 @@ class ObjectOutputs:
         """Name the store. Its other settings come from the environment, as they do for its own tools."""
         self._url = url
         self._seen: dict[str, object] = {}
-        """The version of the last piece that was read of each output, which may grow."""
+        """For each output, the version of the last piece that was read: this piece may grow."""
         with self._explaining_errors():
             self._store = _store_of(url)
 
@@ -136,7 +136,7 @@ class ObjectOutputs:
             said = " ".join(str(error).partition(DEBUG)[0].split())[:MAX_SAID]
             if METADATA in said:
                 names = CREDENTIALS.get(self._url.partition(":")[0], "the variables of the store's own tools")
-                said = f"no credentials: set {names}; this machine is none of a cloud that gives some"
+                said = f"no credentials: set {names} (the cloud gives this machine none)"
             raise OutputsUnavailableError(f"the outputs in {self._url} cannot be reached ({said})") from error
 
 

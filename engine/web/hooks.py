@@ -1,6 +1,6 @@
 """Webhooks: `POST /hooks/PATH` starts a job. A call is proven by its sender's secret, not by a token of ours.
 
-Size and type of the body are looked at first, for every path in the same way; then the proof, the rate, and
+Size and type of the body are checked first, for every path in the same way; then the proof, the rate, and
 last the ledger. Of calls that are not genuine the audit gets a few, those of unknown webhooks too: the work
 is the same.
 """
@@ -26,7 +26,7 @@ from engine.web.visits import Route, Visit
 from jobfile.model.webhooks import Proof
 
 RETRY_SECONDS: Final = 10
-"""When a sender tries again whose call could not be recorded."""
+"""The seconds after which a sender should repeat a call that could not be recorded."""
 
 
 def called(visit: Visit) -> Response:

@@ -98,7 +98,9 @@ def finish(world: HostsWorld, *jobs: str) -> None:
     world.pass_time(seconds=1)
 
 
-def test_what_a_standby_does_not_know_is_executed_once_all_the_same(world: HostsWorld, pair: Pair) -> None:
+def test_an_attempt_that_a_standby_does_not_know_is_still_executed_once(
+    world: HostsWorld, pair: Pair
+) -> None:
     a, _, c = world.hosts.values()
     old = world.shared.server()
     give(world, a, "known", "ended")
@@ -166,7 +168,7 @@ def test_what_a_standby_does_not_know_is_executed_once_all_the_same(world: Hosts
     assert len(executed_by(world, only(world, "often"))) == 1
 
 
-def test_a_leader_in_another_server_continues_what_lacks_moments_and_holds_what_lacks_more(
+def test_a_leader_on_another_server_continues_a_ledger_that_lacks_moments_and_holds_one_that_lacks_more(
     tmp_path: Path,
 ) -> None:
     world = HostsWorld(tmp_path, JOBS, hosts=[])
