@@ -20,8 +20,8 @@ GAP_SECONDS: Final = 5.0
 TIDY_SECONDS: Final = 60.0
 KEPT: Final = timedelta(days=1)
 """How long deliveries of deleted runs are kept, and silent hosts that have nothing."""
-TIDIED_AT_ONCE: Final = 500
-"""Maximum number of deliveries that are deleted at once."""
+LOOKED_AT_ONCE: Final = 5_000
+"""How many deliveries are looked at each time, to delete those that are no longer needed."""
 PATIENCE: Final = timedelta(seconds=5)
 """How long an offer may wait before it is repeated: the carrier may have lost it."""
 
@@ -53,6 +53,8 @@ class Offers:
         self._grace = grace
         self._on_withdrawn = on_withdrawn
         self._tidy_at = clock.elapsed() + TIDY_SECONDS
+        self._tidied = ""
+        """The run up to which deliveries were looked at in this round."""
         self._connected_at = 0.0
         self._judged_at = float("-inf")
         """When silent hosts were last looked for, with success."""
@@ -148,7 +150,8 @@ class Offers:
         if now < self._tidy_at:
             return
         self._tidy_at = now + TIDY_SECONDS
-        self._shared.deliveries.forget(after=KEPT, limit=TIDIED_AT_ONCE)
+        past = self._tidied
+        self._tidied = self._shared.deliveries.forget(after=KEPT, past=past, limit=LOOKED_AT_ONCE)
         self._shared.hosts.forget(after=KEPT)
         self._shared.schedulers.forget(after=KEPT)
 

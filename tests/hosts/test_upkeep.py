@@ -163,6 +163,29 @@ def test_what_the_ledger_has_deleted_goes_a_day_later_whatever_the_host_keeps(sh
     assert not [*run_folders.run_names(a.config.runs_dir)]
 
 
+def test_deliveries_of_deleted_runs_are_deleted_some_at_a_time_and_no_others(shared: Shared) -> None:
+    deliveries, gone = shared.world.shared.deliveries, shared.runs[:4]
+    with shared.world.store.transaction():
+        shared.world.store.past.prune(gone, now=shared.world.clock.now())
+    asked = [run.id for run in (*gone, *shared.runs)]
+
+    def known() -> set[str]:
+        return {one.attempt.run_id for one in deliveries.of_runs(asked)}
+
+    def a_round() -> int:
+        past, rounds = "", 0
+        while (past := deliveries.forget(after=timedelta(days=1), past=past, limit=2)) != "":
+            rounds += 1
+        return rounds
+
+    a_round()
+    assert known() == {*asked}, "a late end may still come"
+    shared.age(days=1.5)
+    assert a_round() >= 2
+    assert known() == {run.id for run in shared.runs}
+    assert deliveries.forget(after=timedelta(days=1), past="f" * 40, limit=2) == "", "begin again"
+
+
 def test_a_run_that_fills_the_disk_of_its_host_is_ended_there(shared: Shared) -> None:
     run = shared.world.run_by_hand("talk")
     shared.world.pass_time(seconds=2)

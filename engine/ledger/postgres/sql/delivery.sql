@@ -46,15 +46,17 @@ update delivery set offers = offers + 1
 where state = 'offered' and offered_at + :patience * offers * least(offers, 2) < now_us()
 returning *;
 
+-- name: looked_at
+-- The last of the next runs to look at: all deliveries are looked at in turn, in the order of their runs, because reading
+-- all of them at once takes longer the more there are.
+select max(run_id) as last, count(*) as number
+from (select run_id from delivery where run_id > :past order by run_id limit :limit) as next;
+
 -- name: forget
--- Deletes deliveries that are over and whose run is deleted.
+-- Deletes deliveries that are over and whose run is deleted, from one run to another.
 delete from delivery
-where (run_id, number, step, item) in (
-  select run_id, number, step, item from delivery
-  where state = 'ended' and ended_at < now_us() - :after
-    and not exists (select 1 from run where run.id = delivery.run_id)
-  limit :limit
-)
+where run_id > :past and run_id <= :last and state = 'ended' and ended_at < now_us() - :after
+  and not exists (select 1 from run where run.id = delivery.run_id)
 returning run_id;
 
 -- name: take
