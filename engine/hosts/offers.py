@@ -4,7 +4,16 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from engine.core.hosts import GRACE, Delivery, DeliveryState, Leases, Offer, Slots, name_without_row
+from engine.core.hosts import (
+    DELETED_KEPT,
+    GRACE,
+    Delivery,
+    DeliveryState,
+    Leases,
+    Offer,
+    Slots,
+    name_without_row,
+)
 from engine.core.lifecycle import Attempt, AttemptKey, Ended, Lost, Run, RunState, StartError
 from engine.core.reasons import Reason
 from engine.core.records import LiveAttempt
@@ -19,7 +28,7 @@ GAP_SECONDS: Final = 5.0
 """If silent hosts were not looked for during this time, perhaps they could not renew their leases either."""
 TIDY_SECONDS: Final = 60.0
 KEPT: Final = timedelta(days=1)
-"""How long deliveries of deleted runs are kept, and silent hosts that have nothing."""
+"""How long silent hosts that have nothing are kept."""
 LOOKED_AT_ONCE: Final = 5_000
 """How many deliveries are looked at each time, to delete those that are no longer needed."""
 PATIENCE: Final = timedelta(seconds=5)
@@ -151,7 +160,7 @@ class Offers:
             return
         self._tidy_at = now + TIDY_SECONDS
         past = self._tidied
-        self._tidied = self._shared.deliveries.forget(after=KEPT, past=past, limit=LOOKED_AT_ONCE)
+        self._tidied = self._shared.deliveries.forget(after=DELETED_KEPT, past=past, limit=LOOKED_AT_ONCE)
         self._shared.hosts.forget(after=KEPT)
         self._shared.schedulers.forget(after=KEPT)
 

@@ -161,7 +161,7 @@ class Deliveries(Protocol):
         ...
 
     def forget(self, *, after: timedelta, past: str, limit: int) -> str:
-        """Delete deliveries that are over and whose run is deleted, among the next after the run `past`.
+        """Delete deliveries of runs that were deleted longer than `after` ago, beginning past the run `past`.
 
         Returns the run to continue after; '' to begin again.
         """
@@ -277,8 +277,8 @@ class HostsView(Protocol):
         """All attempts of runs that were ever offered, by fence."""
         ...
 
-    def without_run(self) -> int:
-        """The number of ended attempts whose run is deleted."""
+    def without_run(self, *, after: timedelta) -> int:
+        """The number of ended attempts of runs that were deleted longer than `after` ago."""
         ...
 
     def now(self) -> datetime:

@@ -55,7 +55,9 @@ class PostgresDeliveries:
         if not found["number"]:
             return ""
         last = str(found["last"])
-        self._db.rows("delivery.forget", {"past": past, "last": last, "after": after // _US})
+        between = {"past": past, "last": last}
+        self._db.rows("delivery.note_deleted", between)
+        self._db.rows("delivery.forget", {**between, "after": after // _US})
         return last if found["number"] == limit else ""
 
     def _deliveries(self, name: str, values: Values) -> list[Delivery]:
@@ -83,8 +85,8 @@ class PostgresHostsView:
             return False
         return isinstance(home, dict) and home.get("id") == HOME_OF_HOSTS
 
-    def without_run(self) -> int:
-        [row] = self._db.rows("delivery.without_run")
+    def without_run(self, *, after: timedelta) -> int:
+        [row] = self._db.rows("delivery.without_run", {"after": after // _US})
         return int(row["number"])
 
 

@@ -17,9 +17,9 @@ select * from delivery where run_id in (select value from json_each(:runs)) orde
 select * from delivery where state <> 'ended' order by fence;
 
 -- name: without_run
--- The number of ended attempts whose run is deleted.
+-- The number of ended attempts that a leader should have deleted: their run was deleted long ago.
 select count(*) as number from delivery
-where state = 'ended' and not exists (select 1 from run where run.id = delivery.run_id);
+where state = 'ended' and run_gone_at < now_us() - :after and not exists (select 1 from run where run.id = delivery.run_id);
 
 -- name: withdraw
 -- Ends an attempt that no host has taken.
@@ -52,11 +52,17 @@ returning *;
 select max(run_id) as last, count(*) as number
 from (select run_id from delivery where run_id > :past order by run_id limit :limit) as next;
 
--- name: forget
--- Deletes deliveries that are over and whose run is deleted, from one run to another.
-delete from delivery
-where run_id > :past and run_id <= :last and state = 'ended' and ended_at < now_us() - :after
+-- name: note_deleted
+-- Notes which runs are deleted, from one run to another: their deliveries stay for a while, because hosts ask for them.
+update delivery set run_gone_at = now_us()
+where run_id > :past and run_id <= :last and state = 'ended' and run_gone_at is null
   and not exists (select 1 from run where run.id = delivery.run_id)
+returning run_id;
+
+-- name: forget
+-- Deletes deliveries whose run has been deleted for long enough, from one run to another.
+delete from delivery
+where run_id > :past and run_id <= :last and state = 'ended' and run_gone_at < now_us() - :after
 returning run_id;
 
 -- name: take
