@@ -14,6 +14,7 @@ from pathlib import Path
 import psycopg
 
 from bench.check import JOBFILE
+from bench.rows import row
 from bench.years import make_year
 from engine.ledger.opening import open_copyable
 from tests.postgres_servers import a_server
@@ -32,22 +33,11 @@ def measure() -> list[dict]:
         count, bare = copy_bare(folder / ".jobfile" / "ledger.db", server.url("bare"))
         there = move(folder, server.url("ledger"))
         back = move(folder, f"sqlite://{Path(name) / 'back.db'}", "--store", server.url("ledger"))
+    reference = count / bare
     return [
-        row("ledger moved to PostgreSQL", count / there, count / bare),
-        row("and back to SQLite", count / back, count / bare),
+        row(f"{what}, {RUNS:,} runs", "rows/s", count / took, "COPY alone", reference, bare / took, PROMISE)
+        for what, took in (("ledger moved to PostgreSQL", there), ("ledger moved to SQLite", back))
     ]
-
-
-def row(name: str, rate: float, bare: float) -> dict:
-    return {
-        "name": f"{name}, rows of {RUNS:,} runs",
-        "figure": rate,
-        "unit": "/s",
-        "reference": "COPY alone",
-        "reference_figure": bare,
-        "ratio": rate / bare,
-        "promise": PROMISE,
-    }
 
 
 def copy_bare(path: Path, url: str) -> tuple[int, float]:

@@ -227,7 +227,7 @@ def folder_trouble(folder: Path) -> str:
     except OSError as error:  # for example no right to search a parent, a name too long, a mount that is gone
         return f"working_dir {folder} cannot be used: {error.strerror or error}"
     except ValueError:
-        return f"working_dir {folder!s} cannot be used: its name holds a NUL character"
+        return f"working_dir {folder!s} cannot be used: its name has a NUL character"
     return "" if is_folder else f"working_dir {folder} is not a folder"
 
 
@@ -400,7 +400,7 @@ def _refuse_what_exec_refuses(env: Mapping[str, str], argv: tuple[str, ...]) -> 
         return  # for speed: a character has at most four bytes, so most values need no encoding
     for what, value in (*env.items(), *((f"argument {index}", item) for index, item in enumerate(argv))):
         if "\0" in value:
-            raise CannotStartError(Reason.TEMPLATE_ERROR, f"{what} holds a NUL character")
+            raise CannotStartError(Reason.TEMPLATE_ERROR, f"{what} has a NUL character")
         if _size(value) > MAX_VALUE_BYTES:
             raise CannotStartError(
                 Reason.TEMPLATE_ERROR, f"{what} is a value too large for a script or argument"

@@ -57,15 +57,15 @@ def check_carriers(fleet: Fleet) -> Iterator[Finding]:
             yield Finding(
                 code="hosts.carrier",
                 found=f"the host {host.name} takes nothing: {why}",
-                help=f"`JOBFILE_CARRIER={leading} jobfile up --role worker` there, or all schedulers with "
-                f"{host.carrier}",
+                help=f"`JOBFILE_CARRIER={leading} jobfile up --role worker` there, or start all schedulers "
+                f"with JOBFILE_CARRIER={host.carrier}",
             )
     for one in fleet.schedulers:
         if one.word is SchedulerWord.WAITS and leading and one.carrier != leading:
             yield Finding(
                 code="hosts.carrier",
-                found=f"the scheduler on {one.name} waits to lead with JOBFILE_CARRIER={one.carrier}, that "
-                f"of the leader is {leading}: hosts would take nothing from it",
+                found=f"the scheduler on {one.name} waits to lead with JOBFILE_CARRIER={one.carrier}, but "
+                f"the leader has {leading}: hosts would take nothing from it",
                 help=f"`JOBFILE_CARRIER={leading} jobfile up --role scheduler` there",
             )
 
@@ -135,5 +135,5 @@ def check_ended(count: int) -> Iterator[Finding]:
         yield Finding(
             code="hosts.leftover",
             found=f"{many(count, 'ended attempt')} in the table `delivery`, whose runs are deleted",
-            help="harmless, they only take room: the table `delivery` is read for runs in the table `run`",
+            help="harmless, they only take up space: jobfile reads `delivery` for the runs in `run` only",
         )

@@ -25,12 +25,12 @@ from engine.ports import Alive, Clock, Evidence, NotStarted
 from engine.transactions.steps import ToStart
 
 GAP_SECONDS: Final = 5.0
-"""If silent hosts were not looked for during this time, perhaps they could not renew their leases either."""
+"""If the leader has not looked for silent hosts for this long, perhaps they could not renew their leases."""
 TIDY_SECONDS: Final = 60.0
 KEPT: Final = timedelta(days=1)
 """How long silent hosts that have nothing are kept."""
 LOOKED_AT_ONCE: Final = 5_000
-"""How many deliveries are looked at each time, to delete those that are no longer needed."""
+"""How many deliveries are checked each time, to delete those that are no longer needed."""
 PATIENCE: Final = timedelta(seconds=5)
 """How long an offer may wait before it is repeated: the carrier may have lost it."""
 
@@ -63,7 +63,7 @@ class Offers:
         self._on_withdrawn = on_withdrawn
         self._tidy_at = clock.elapsed() + TIDY_SECONDS
         self._tidied = ""
-        """The run up to which deliveries were looked at in this round."""
+        """The run up to which this round has checked deliveries."""
         self._connected_at = 0.0
         self._judged_at = float("-inf")
         """When silent hosts were last looked for, with success."""

@@ -21,13 +21,13 @@ GONE_FOR: Final = timedelta(days=1)
 """How long a host keeps a folder whose run the ledger has deleted."""
 LOOK_SECONDS: Final = 10.0
 LOOKS_A_SHARD: Final = 6
-"""Looks between two shards: all of them take four hours."""
+"""Number of calls of `tick` between two shards: all shards take four hours."""
 LOOKS_A_COUNT: Final = 360
-"""Looks between two counts of the bytes in all folders, once an hour."""
+"""Number of calls of `tick` between two counts of the bytes in all folders: once an hour."""
 
 
 class Sweeper:
-    """Looks at one shard of the run folders at a time."""
+    """Examines one shard of the run folders at a time."""
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ class Upkeep:
         *,
         is_deleted: Callable[[str], bool],
     ) -> None:
-        """Nothing was looked at yet. `is_deleted` is as that of `Sweeper`."""
+        """No folder was examined yet. `is_deleted` is as that of `Sweeper`."""
         self._store = store
         self._config = config
         self._clock = clock

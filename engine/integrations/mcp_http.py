@@ -68,7 +68,7 @@ class Guard:
         headers: list[tuple[bytes, bytes]] = scope["headers"]
         named = [value.lower() for name, value in headers if name == b"host"]
         if len(named) != 1 or named[0] not in self._hosts:
-            return 421, "this server has another name"
+            return 421, "this server does not answer to that name"
         if any(name in (b"origin", b"sec-fetch-site") for name, _ in headers):
             return 403, "web pages may not connect"
         given = [value for name, value in headers if name == b"authorization"]

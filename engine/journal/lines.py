@@ -201,9 +201,9 @@ def _about_hosts(event: AboutHosts) -> str:
             return f"host {event.host} stopped{left}"
         case HostCompared():
             unknown = many(event.unknown, "attempt here", "attempts here")
-            ended = f"; {many(event.ended, 'is', 'are')} ended, because it does not know their runs"
+            ended = f"; {many(event.ended, 'is', 'are')} ended, because it lacks their runs"
             return (
-                f"host {event.host}: the ledger is in a new server, which did not know of {unknown}"
+                f"host {event.host}: the ledger's new server did not know of {unknown}"
                 f"{ended if event.ended else ''}"
             )
         case _:

@@ -28,7 +28,7 @@ DIGITS: Final = 6
 MAX_SAID: Final = 300
 """Maximum length of what a store says about an error."""
 DEBUG: Final = "Debug source:"
-"""Begins the part of an error that is for those who build the package."""
+"""Begins the part of an error that is for the developers of the package."""
 METADATA: Final = "169.254.169.254"
 """Where machines of a cloud get credentials; a store asks there when the environment has none."""
 CREDENTIALS: Final = {
@@ -74,7 +74,7 @@ class ObjectOutputs:
         """Name the store. Its other settings come from the environment, as they do for its own tools."""
         self._url = url
         self._seen: dict[str, object] = {}
-        """The version of the last piece that was read of each output, which may grow."""
+        """For each output, the version of the last piece that was read: this piece may grow."""
         with self._explaining_errors():
             self._store = _store_of(url)
 
@@ -163,7 +163,7 @@ def _reason(said: str, *, scheme: str) -> str:
     said = " ".join(said.partition(DEBUG)[0].split())
     if METADATA in said:
         names = CREDENTIALS.get(scheme, "the variables of the store's own tools")
-        return f"no credentials: set {names}; this machine is none of a cloud that gives some"
+        return f"no credentials: set {names} (the cloud gives this machine none)"
     if NOT_BUILT in said and scheme in NO_TLS:
         return f"the store has no TLS: set {NO_TLS[scheme]}=true in a network that nobody else can enter"
     code = _CODE.search(said)

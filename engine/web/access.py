@@ -43,7 +43,7 @@ class Who:
     jobs: str = ALL_JOBS
     """The pattern of the names of jobs that this is limited to."""
     session: str = ""
-    """What the forms of a browser's session are derived from; empty for a request that no browser sends."""
+    """The secret of a browser's session, for its forms; empty for a request that no browser sends."""
     grant: Grant | None = None
 
     @property
@@ -61,7 +61,7 @@ class Who:
 
 
 def bearer(headers: Mapping[str, str]) -> str | None:
-    """The token of a request; None if it sends none. One that has no token's form is refused."""
+    """The token of a request; None if it sends none. A header in a different form is refused."""
     given = headers.get("authorization")
     if given is None:
         return None

@@ -29,7 +29,7 @@ class Listen(NamedTuple):
 
     @property
     def text(self) -> str:
-        """As in a URL."""
+        """The address in the form of a URL."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
@@ -51,7 +51,7 @@ def parse_listen(text: str, *, option: str = "--listen") -> Listen:
 
 
 def refuse_open(listen: Listen, *, has_tls: bool, is_behind_proxy: bool, hosts: Sequence[str]) -> None:
-    """Refuse an address that others reach, if what they send could be read on the way."""
+    """Refuse an address that other machines reach, if others could read what is sent to it."""
     if listen.is_local:
         return
     if not (has_tls or is_behind_proxy):

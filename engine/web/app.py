@@ -1,4 +1,4 @@
-"""The application: takes each request through the guard and the question who may to its handler."""
+"""The application: each request passes the guard and the check of its rights, then its handler answers."""
 
 import asyncio
 import inspect
@@ -52,9 +52,9 @@ _LEDGER_TROUBLE: Final[Mapping[ErrorCode, str]] = {
     ErrorCode.CHANGE_UNKNOWN: "the ledger did not answer; the change may have been recorded",
     ErrorCode.LEDGER_REFUSED: "the ledger cannot be used; jobfile doctor says why",
 }
-"""What those learn who are not signed in, or cannot be found in the ledger."""
+"""The error for a client that is not signed in, while the ledger cannot say who it is."""
 RETRY_SECONDS: Final = 10
-"""When a program, or an open page, asks again while the ledger cannot be reached."""
+"""The seconds after which a program, or an open page, asks again while the ledger cannot be reached."""
 
 
 class App:
@@ -209,7 +209,7 @@ class App:
         return self._site.place.of_visit(self._site.clock, who)
 
     def _nobody(self, request: Request) -> Visit:
-        """A visit of nobody, for an error before it is known who asks."""
+        """A visit without a user, for an error that comes before the user is known."""
         return Visit(
             site=self._site,
             place=self._place(None),

@@ -62,7 +62,7 @@ class Connection(H11Protocol):
         super().on_response_complete()
 
     def pause_writing(self) -> None:
-        """The client does not read. After a while it is given up."""
+        """The client does not read. After a while its connection is closed."""
         super().pause_writing()
         self._stuck = self.loop.call_later(SEND_SECONDS, self._give_up)
 

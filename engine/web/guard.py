@@ -30,7 +30,7 @@ the origin of a form even from this site.
 
 
 class Request(NamedTuple):
-    """A request whose form is sound; nothing in it is believed yet."""
+    """A request in the right form; what it says is not verified yet."""
 
     method: str
     path: str
@@ -55,7 +55,7 @@ def look_at(scope: Mapping[str, Any], hosts: Collection[str]) -> Request:
     if len(path) + len(query) > MAX_PATH_BYTES:
         raise RefusedError(HTTPStatus.REQUEST_URI_TOO_LONG, "the address is too long")
     if _PATH.fullmatch(path) is None or _QUERY.fullmatch(query) is None:
-        raise RefusedError(HTTPStatus.BAD_REQUEST, "the address has a part that no address here has")
+        raise RefusedError(HTTPStatus.BAD_REQUEST, "no address here has this form")
     _check_framing(headers)
     return Request(scope["method"], path.decode("ascii"), query.decode("ascii"), headers)
 
@@ -98,4 +98,4 @@ def _check_framing(headers: Mapping[str, str]) -> None:
     if "content-encoding" in headers:
         raise RefusedError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send the body without an encoding")
     if "upgrade" in headers:
-        raise RefusedError(HTTPStatus.UPGRADE_REQUIRED, "there is no other protocol here than HTTP")
+        raise RefusedError(HTTPStatus.UPGRADE_REQUIRED, "this server speaks only HTTP")

@@ -101,7 +101,7 @@ class HookMemory:
 
 
 def _with_webhooks(view: "View") -> Iterator[JobSpec]:
-    """The jobs in force that have a webhook, without those that are disabled."""
+    """The jobs in force that have a webhook and are not disabled."""
     for version in view.jobs_in_force():
         text = view.definition_text(version.digest) or ""
         if f'"{WebhookTrigger.KIND}"' in text:

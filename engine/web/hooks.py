@@ -1,6 +1,6 @@
 """Webhooks: `POST /hooks/PATH` starts a job. A call is proven by its sender's secret, not by a token of ours.
 
-Size and type of the body are looked at first, for every path in the same way; then the proof, the rate, and
+Size and type of the body are checked first, for every path in the same way; then the proof, the rate, and
 last the ledger. A call that is not genuine never opens the ledger for writing.
 """
 
@@ -25,7 +25,7 @@ from engine.web.visits import Route, Visit
 from jobfile.model.webhooks import Proof
 
 RETRY_SECONDS: Final = 10
-"""When a sender tries again whose call could not be recorded."""
+"""The seconds after which a sender should repeat a call that could not be recorded."""
 
 
 def called(visit: Visit) -> Response:

@@ -23,7 +23,7 @@ from engine.web.refusing import RefusedError
 from engine.web.site import Site
 
 USED: Final = timedelta(minutes=1)
-"""How exactly the last use of a token is recorded: each note is a write."""
+"""The last use of a token is recorded at most once in this time, because each record is a write."""
 PROXY_HEADER: Final = "x-remote-user"
 MAX_USER: Final = 128
 MAX_COOKIE: Final = 4_096
@@ -41,7 +41,7 @@ class Identity:
         self._all_recorded = Rates(RECORDED_FAILURES, site.elapsed)
 
     def of(self, scope: Mapping[str, Any], request: Request, peer: str) -> Who | None:
-        """Who makes this request; None if it says nothing about that. Raises 401 for a wrong token."""
+        """Who makes this request; None if it has no token and no session. Raises 401 for a wrong token."""
         at_socket = who_at_socket(scope)
         if at_socket is not None:
             return at_socket
@@ -78,14 +78,14 @@ class Identity:
         return sha256(f"csrf {who.session}".encode()).hexdigest() if who and who.session else ""
 
     def check_csrf(self, who: Who, given: str) -> None:
-        """Refuse a change that does not send it."""
+        """Refuse a form that does not send back the secret of its session."""
         if not hmac.compare_digest(given.encode(), self.csrf(who).encode()):
             raise RefusedError(HTTPStatus.FORBIDDEN, "the form is of an earlier session; open the page again")
 
     def _of_token(self, token: str, peer: str) -> Who:
         grant = self.of_token(token, peer)
         if grant.kind is not GrantKind.TOKEN:
-            raise RefusedError(HTTPStatus.UNAUTHORIZED, "this code opens a browser, and nothing else")
+            raise RefusedError(HTTPStatus.UNAUTHORIZED, "this code is only for signing in with a browser")
         self._note_use(grant)
         return Who(name=grant.actor, role=grant.role, jobs=grant.jobs, grant=grant)
 

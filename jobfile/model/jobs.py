@@ -394,7 +394,7 @@ class QuietSpec(Shown):
     spared: tuple[str, ...] = ()
     """Events that do not wait."""
     repeat: timedelta | None = None
-    """How long the same event of a job is not sent again; None: the built-in time."""
+    """How soon the same event of a job may be sent again; None: the built-in time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

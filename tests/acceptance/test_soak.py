@@ -46,7 +46,7 @@ KINDS = ("engine", "launcher", "supervisor", "job")
 LONGEST_SECONDS = 240.0
 SEED = int(os.environ.get("JOBFILE_SEED", "20261128"))
 QUICK, SLOW, FRAGILE, MATRIX, STEPS, CROSSED = (80, 12, 8, 3, 5, 2) if SOAK_MINUTES else (16, 6, 8, 1, 2, 1)
-"""How many jobs, each due every second: beside other tests a slow machine can do a third of what an idle one can."""
+"""How many jobs, each due every second: a slow machine can run a third of that while other tests run."""
 LIMITS = {"JOBFILE_MAX_RUNNING": 40, "JOBFILE_CATCHUP_STARTS": 1000}
 
 # The builtins of sh alone: what is measured here is not how fast programs start.

@@ -100,7 +100,9 @@ def finish(world: HostsWorld, *jobs: str) -> None:
     world.pass_time(seconds=1)
 
 
-def test_what_a_standby_does_not_know_is_executed_once_all_the_same(world: HostsWorld, pair: Pair) -> None:
+def test_an_attempt_that_a_standby_does_not_know_is_still_executed_once(
+    world: HostsWorld, pair: Pair
+) -> None:
     a, _, c = world.hosts.values()
     old = world.shared.server()
     give(world, a, "known", "ended")
@@ -233,7 +235,7 @@ def test_an_attempt_that_a_newer_one_has_followed_there_is_not_given_back(tmp_pa
     assert [one.attempt for one in world.shared.deliveries.open()] == [newer.attempt]
 
 
-def test_a_leader_in_another_server_continues_what_lacks_moments_and_holds_what_lacks_more(
+def test_a_leader_on_another_server_continues_a_ledger_that_lacks_moments_and_holds_one_that_lacks_more(
     tmp_path: Path,
 ) -> None:
     world = HostsWorld(tmp_path, JOBS, hosts=[])

@@ -185,7 +185,7 @@ def test_an_answer_that_is_lost_is_repeated_without_harm(talk: Talk) -> None:
 
 
 @EVERYWHERE
-def test_a_process_that_is_killed_in_the_middle_goes_on_where_it_was(talk: Talk) -> None:
+def test_a_process_that_is_killed_in_the_middle_continues_where_it_was(talk: Talk) -> None:
     talk.files.write(noise(PIECE_BYTES + 10))
     talk.world.pass_time(seconds=1)
     talk.files.write(b"written between two processes\n")
@@ -232,7 +232,7 @@ def test_in_a_round_a_flood_sends_a_bounded_part(talk: Talk) -> None:
     assert len(talk.there()) == MOST_PIECES * PIECE_BYTES
 
 
-def test_a_reader_that_is_overtaken_by_a_flood_reads_on_after_a_line_about_it(talk: Talk) -> None:
+def test_a_reader_that_is_overtaken_by_a_flood_continues_after_a_line_about_it(talk: Talk) -> None:
     tail = talk.elsewhere().tail()
     talk.files.write(b"a" * HEAD_BYTES)
     talk.world.pass_time(seconds=5)
@@ -372,7 +372,7 @@ def prune(talk: Talk) -> None:
         assert housekeeper.prune(counts=False)
 
 
-def test_of_a_run_that_is_gone_nothing_is_stored(talk: Talk) -> None:
+def test_nothing_is_stored_for_a_deleted_run(talk: Talk) -> None:
     prune(talk)
     talk.files.write(b"late")
     talk.pieces.append(pieces_after(talk.folder, talk.key, Whereabouts(), most=9), host="a")
@@ -392,7 +392,7 @@ def test_copies_are_deleted_earlier_than_output(talk: Talk) -> None:
 
 
 @EVERYWHERE
-def test_of_too_many_bytes_those_of_the_oldest_runs_are_deleted(talk: Talk) -> None:
+def test_above_the_limit_the_output_of_the_oldest_runs_is_deleted(talk: Talk) -> None:
     ended_long_ago(talk, days=1)
     with housekeeping(talk, keep_bytes=10 * PIECE_BYTES) as housekeeper:
         housekeeper.drop_pieces()

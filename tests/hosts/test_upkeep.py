@@ -110,7 +110,7 @@ def test_each_host_compresses_what_it_has_executed_after_a_day(shared: Shared) -
         assert not any(one.is_plain for one in run_folders.shrinkable(host.config.runs_dir, shard=0))
 
 
-def test_what_a_host_still_has_stays_as_it_is(shared: Shared) -> None:
+def test_the_folder_of_a_run_that_a_host_still_has_stays_as_it_is(shared: Shared) -> None:
     """Its run is over for the leader, but its end here is not reported."""
     [a, _] = shared.hosts
     mine = shared.of(a)
@@ -121,7 +121,7 @@ def test_what_a_host_still_has_stays_as_it_is(shared: Shared) -> None:
     assert shared.of(a) == mine[:1]
 
 
-def test_copies_of_artifacts_go_when_the_leader_has_noted_that(shared: Shared) -> None:
+def test_copies_of_artifacts_are_deleted_when_the_leader_has_noted_that(shared: Shared) -> None:
     [a, b] = shared.hosts
     kept = {host.name: shared.of(host) for host in shared.hosts}
     shared.age(days=8)
@@ -136,7 +136,7 @@ def test_copies_of_artifacts_go_when_the_leader_has_noted_that(shared: Shared) -
         assert not [*host.config.runs_dir.glob("*/*.artifacts")]
 
 
-def test_of_too_many_bytes_a_host_deletes_its_oldest_and_no_answer_changes(shared: Shared) -> None:
+def test_above_the_limit_a_host_deletes_its_oldest_folders_and_no_answer_changes(shared: Shared) -> None:
     [a, b] = shared.hosts
     mine, others = shared.of(a), shared.of(b)
     shared.upkeep(a, keep_bytes=1).tick(())
@@ -152,7 +152,7 @@ def test_of_too_many_bytes_a_host_deletes_its_oldest_and_no_answer_changes(share
     assert {run.state for run in shared.runs} == {RunState.SUCCEEDED}
 
 
-def test_what_the_ledger_has_deleted_goes_a_day_later_whatever_the_host_keeps(shared: Shared) -> None:
+def test_the_folder_of_a_deleted_run_is_deleted_a_day_later_whatever_the_host_keeps(shared: Shared) -> None:
     [a, _] = shared.hosts
     mine = shared.of(a)
     with shared.world.store.transaction():

@@ -209,7 +209,7 @@ def test_a_move_may_take_longer_than_a_writer_may(
 
 TABLES = """
 select 'index', pg_get_indexdef(indexrelid), '' from pg_index
-where indrelid::regclass::oid in (select oid from pg_class where relnamespace = current_schema()::regnamespace)
+where indrelid in (select oid from pg_class where relnamespace = current_schema()::regnamespace)
 union all
 select conname, pg_get_constraintdef(oid), convalidated::text from pg_constraint
 where connamespace = current_schema()::regnamespace

@@ -359,7 +359,7 @@ def test_a_proxy_is_believed_only_from_its_address_and_its_users_need_the_secret
     web.close()
 
 
-def test_who_is_at_the_socket_is_what_the_kernel_says_and_no_header(web: Web) -> None:
+def test_the_user_at_the_socket_is_the_one_that_the_kernel_names_not_a_header(web: Web) -> None:
     headers = [(b"host", b"127.0.0.1:8420"), (b"x-peer-uid", b"0"), (b"accept", b"text/html")]
     assert web.raw("GET", b"/api/v1/jobs", headers).status == 401
     assert web.raw("GET", b"/api/v1/jobs", headers, state={"peer_uid": 0}).status == 200

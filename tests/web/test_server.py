@@ -109,7 +109,9 @@ def test_many_idle_connections_keep_nobody_out(server: Served) -> None:
         b"\0" * 100,
     ],
 )
-def test_what_is_no_request_is_refused_and_the_server_goes_on(server: Served, sent: bytes) -> None:
+def test_bytes_that_are_not_a_request_are_refused_and_the_server_continues(
+    server: Served, sent: bytes
+) -> None:
     with server.connect() as connection:
         with contextlib.suppress(OSError):  # it may be closed before all is sent
             connection.sendall(sent)
@@ -189,7 +191,7 @@ def test_at_the_socket_the_user_of_this_machine_needs_no_token(folder: Path) -> 
         assert " 200 OK" in at_socket(path, "GET", "/jobs")
 
 
-def test_a_different_user_is_not_let_in_even_if_the_folder_is_open(folder: Path) -> None:
+def test_a_different_user_gets_no_access_even_if_the_folder_is_open(folder: Path) -> None:
     """The kernel says who is at the socket. Needs root, to be a different user."""
     assert os.geteuid() == 0
     with served(folder) as server:
@@ -316,7 +318,7 @@ def test_signing_in_before_anything_is_recorded_makes_a_ledger_of_this_user_only
     assert (found.state / "ledger.db").stat().st_mode & 0o777 == 0o600
 
 
-def test_root_serves_no_address_unless_it_says_so(folder: Path) -> None:
+def test_root_serves_an_address_only_with_the_option_for_it(folder: Path) -> None:
     for command in (("serve", "--listen"), ("up", "--serve")):
         said = say(folder, *command, "127.0.0.1:0")
         assert (said.returncode, "add --allow-root" in said.stderr) == (1, True)

@@ -50,8 +50,9 @@ MAX_PORT = 65_535
 def command(given: tuple[str, ...], names: tuple[str, ...], *, listen: str | None, place: Place) -> int:
     """Serve an agent, by the Model Context Protocol: did, why, report, logs, check, plan and others as tools.
 
-    The tools only read, unless --allow names actions; the audit has the user and the agent of each. With
-    --listen, a client needs a token: that of $JOBFILE_MCP_TOKEN, or else one that is printed at the start.
+    The tools only read, unless --allow names actions; the audit records the user and the agent of each
+    action. With --listen, a client needs a token: that of $JOBFILE_MCP_TOKEN, or else one that is printed at
+    the start.
 
     Needs the extra: pip install 'jobfile[mcp]'
     """

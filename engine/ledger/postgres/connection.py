@@ -231,7 +231,7 @@ class PostgresConnection(Connection):
                 yield from found
 
     def copy_in(self, text: str, rows: Iterable[Sequence[object]]) -> None:
-        """Add many rows with COPY. Raises what psycopg raises about a row."""
+        """Add many rows with COPY. Raises the errors of psycopg about a row."""
         self._has_written = True
         with self._lock, self._db.cursor() as cursor, cursor.copy(text) as copy:
             for row in rows:
@@ -255,7 +255,7 @@ class PostgresConnection(Connection):
 
     @property
     def is_free(self) -> bool:
-        """Whether it can be used for something else: it is not broken, and not in a transaction."""
+        """Whether others can use this connection: it is not broken, and not in a transaction."""
         return not self._db.closed and not self._is_in_transaction
 
     @property
@@ -316,7 +316,7 @@ class PostgresConnection(Connection):
                 self._db.execute("rollback")
 
     def _repeated(self, act: Callable[[], Given]) -> Given:
-        """Do something. Outside of a transaction, repeat it on a new connection if this one is broken."""
+        """Call `act`. Outside of a transaction, call it again on a new connection if this one is broken."""
         if self._is_bound:
             return act()
         if self._db.closed:
@@ -391,7 +391,7 @@ class PostgresConnection(Connection):
             self._raise(error)
 
     def _raise(self, error: psycopg.Error) -> NoReturn:
-        """Raise our error for it. An error of our own statements is a bug, and is raised unchanged."""
+        """Raise our error for one of PostgreSQL. A mistake in our statements is a bug: raised unchanged."""
         state = error.sqlstate or ""
         if isinstance(error, psycopg.ProgrammingError | psycopg.InterfaceError | psycopg.NotSupportedError):
             is_ours = state != _FORBIDDEN

@@ -47,7 +47,7 @@ where state = 'offered' and offered_at + :patience * offers * least(offers, 2) <
 returning *;
 
 -- name: looked_at
--- The last of the next runs to look at: all deliveries are looked at in turn, in the order of their runs, because reading
+-- The last of the next runs to check: the leader checks all deliveries in turn, in the order of their runs, because reading
 -- all of them at once takes longer the more there are.
 select max(run_id) as last, count(*) as number
 from (select run_id from delivery where run_id > :past order by run_id limit :limit) as next;
