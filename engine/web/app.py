@@ -40,6 +40,7 @@ _STATUS: Final[Mapping[ErrorCode, HTTPStatus]] = {
     ErrorCode.UNKNOWN_GENERATION: HTTPStatus.NOT_FOUND,
     ErrorCode.NOTHING_RECORDED: HTTPStatus.NOT_FOUND,
     ErrorCode.LEDGER_UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
+    ErrorCode.CHANGE_UNKNOWN: HTTPStatus.SERVICE_UNAVAILABLE,
     ErrorCode.LEDGER_REFUSED: HTTPStatus.SERVICE_UNAVAILABLE,
     ErrorCode.ENGINE_RUNNING: HTTPStatus.CONFLICT,
     ErrorCode.INVALID_FILES: HTTPStatus.CONFLICT,
@@ -50,6 +51,7 @@ _STATUS: Final[Mapping[ErrorCode, HTTPStatus]] = {
 
 _LEDGER_TROUBLE: Final[Mapping[ErrorCode, str]] = {
     ErrorCode.LEDGER_UNAVAILABLE: "the ledger cannot be reached now; try again",
+    ErrorCode.CHANGE_UNKNOWN: "the ledger did not answer; the change may have been recorded",
     ErrorCode.LEDGER_REFUSED: "the ledger cannot be used; jobfile doctor says why",
 }
 """The error for a client that is not signed in, while the ledger cannot say who it is."""
