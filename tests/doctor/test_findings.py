@@ -476,7 +476,7 @@ def a_variable_is_not_there(patient: Patient) -> None:
 
 @brings("rights.secret_env", "secret `HOOK` needs NOT_SET")
 def a_variable_of_a_webhook_is_not_there(patient: Patient) -> None:
-    hook = "    secrets: {HOOK: 'env:NOT_SET'}\n    triggers: [{webhook: /go, secret: HOOK}]\n"
+    hook = "    secrets: {HOOK: 'env:NOT_SET'}\n    triggers: [{webhook: {path: go, secret: HOOK}}]\n"
     patient.world.edit(f"{RENAMED}{hook}")
     assert "where `jobfile serve` is started" in patient.findings()["rights.secret_env"].help
 
