@@ -364,7 +364,12 @@ def test_attempts_of_deleted_runs_are_counted(world: HostsWorld, asked: Asked) -
     world.pass_time(seconds=5)
     world.db("update delivery set run_id = 'f' || substr(run_id, 2)")
     assert world.view.hosts is not None
-    assert world.view.hosts.without_run() == 1
+    a_day = timedelta(days=1)
+    assert world.view.hosts.without_run(after=a_day) == 0
+    world.shared.deliveries.forget(after=a_day, past="", limit=9)
+    assert world.view.hosts.without_run(after=a_day) == 0, "that is normal"
+    world.clock.advance(seconds=a_day.total_seconds() + 1)
+    assert world.view.hosts.without_run(after=a_day) == 1, "a leader should have deleted it"
 
 
 def test_a_run_that_is_requested_waits_for_no_engine_here_if_one_leads_elsewhere(

@@ -7,6 +7,7 @@ from pathlib import Path
 from queue import Empty, Queue
 from threading import Event, Thread
 
+from engine.core.hosts import DELETED_KEPT
 from engine.core.lifecycle import RunState
 from engine.ledger.host_ports import LEADER
 from engine.ledger.postgres.store import PostgresStore
@@ -244,6 +245,10 @@ def test_a_host_that_is_gone_and_deliveries_of_deleted_runs_are_forgotten(tmp_pa
     world.hosts["a"].hosting.renew()
     world.turn()
     assert [host.name for host in world.shared.hosts.all()] == ["a"]
+    assert len(world.shared.deliveries.of_runs([run.id])) == 1, "a host learns by it that the run is deleted"
+    world.clock.advance(seconds=DELETED_KEPT.total_seconds() + 1)
+    world.hosts["a"].hosting.renew()
+    world.turn()
     assert world.shared.deliveries.of_runs([run.id]) == []
 
 
