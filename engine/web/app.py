@@ -43,6 +43,8 @@ _STATUS: Final[Mapping[ErrorCode, HTTPStatus]] = {
     ErrorCode.INVALID_FILES: HTTPStatus.CONFLICT,
     ErrorCode.UNREADABLE_FILE: HTTPStatus.CONFLICT,
     ErrorCode.REFUSED: HTTPStatus.CONFLICT,
+    ErrorCode.RISKS: HTTPStatus.CONFLICT,
+    ErrorCode.PLAN_REFUSED: HTTPStatus.CONFLICT,
 }
 """The status for an error of a question or an action; any other is 500."""
 

@@ -197,7 +197,7 @@ def test_without_an_engine_a_server_ends_a_run_and_says_what_waits(
 
 REFUSED = (
     ("check", "`check` works on files of this machine; remove --server"),
-    ("apply", "`apply` works on the server's host only; run it there, or remove --server"),
+    ("up", "`up` works on the server's host only; run it there, or remove --server"),
     ("did good -f jobs.yaml", "-f, --state and --store name a place of this machine, and --server a server"),
     ("cancel --all --yes", "choosing several works on the server's host only"),
     ("next 10m", "an expression and its zone need no server; remove --server"),
@@ -227,7 +227,7 @@ def test_with_the_variable_commands_about_files_work_as_always(
     monkeypatch.setenv("JOBFILE_SERVER", here.server.url)
     assert here("check").code == 0
     assert here("did", "bad").out.startswith("bad: no, it ran and did not succeed")
-    refused = here("apply")
+    refused = here("rollback")
     assert (refused.code, "or unset JOBFILE_SERVER" in refused.err) == (64, True)
 
 
