@@ -5,7 +5,7 @@ from datetime import datetime
 from engine.actions.unsupported import needs_beyond
 from engine.asking.place import Place, UnknownJobError
 from engine.ledger.ports import View
-from engine.planning.in_force import InForce
+from engine.planning.in_force import JobsInForce
 from engine.planning.ledger_in_force import LedgerInForce
 from engine.planning.saved import Ledger, ledger_here
 from engine.planning.sides import default_base, side_named
@@ -26,7 +26,7 @@ def ledger_at(place: Place, view: View | None) -> Ledger | None:
 
 def sides_of(
     place: Place,
-    in_force: InForce | None,
+    in_force: JobsInForce | None,
     before: str | None,
     after: str,
     *,
@@ -50,7 +50,7 @@ def planned(
     )
 
 
-def planned_from(before: Side, after: Side, in_force: InForce | None, *, now: datetime) -> Plan:
+def planned_from(before: Side, after: Side, in_force: JobsInForce | None, *, now: datetime) -> Plan:
     """The plan of two sides, with facts of the engine when the old side is what it has in force."""
     facts = {}
     if in_force is not None and before.lineage:

@@ -14,7 +14,7 @@ from engine.cli.exit_codes import CHANGES, GOOD, NOT_WELL, RISKS
 from engine.cli.output import print_json
 from engine.cli.planning import print_plan, save_plan
 from engine.planning.drift import drift_of
-from engine.planning.in_force import InForce
+from engine.planning.in_force import JobsInForce
 from engine.planning.invalid import Invalid, invalid_of, invalid_to_json, invalid_to_markdown, invalid_to_text
 from engine.planning.saved import Ledger
 from engine.planning.sides import InvalidSideError
@@ -57,7 +57,7 @@ class PlanOptions:
 
 def show_plan(
     place: Place,
-    in_force: InForce | None,
+    in_force: JobsInForce | None,
     options: PlanOptions,
     *,
     here: Ledger | None = None,
@@ -129,7 +129,7 @@ def _print_invalid(invalid: Invalid, form: str, *, name: str) -> None:
         click.echo(invalid_to_text(invalid), err=True)
 
 
-def _print_drift(plan: Plan, in_force: InForce | None, *, form: str) -> bool:
+def _print_drift(plan: Plan, in_force: JobsInForce | None, *, form: str) -> bool:
     lines = drift_of(None if in_force is None else in_force.standing(), plan.after.catalog)
     for index, line in enumerate(lines):
         click.echo(f"{'state' if index == 0 else '':<6}{printable(line)}", err=form != "text")

@@ -38,7 +38,7 @@ class Standing:
     """The version of the engine that runs; empty if none runs."""
 
 
-class InForce(Protocol):
+class JobsInForce(Protocol):
     """What an engine has in force, here or at a server."""
 
     def now(self) -> datetime:

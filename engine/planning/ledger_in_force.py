@@ -13,7 +13,7 @@ from jobfile.plan import JobFacts, Side
 
 
 class LedgerInForce:
-    """Implements `InForce` for a ledger that can be read here."""
+    """Implements `JobsInForce` for a ledger that can be read here."""
 
     def __init__(self, view: View, *, now: datetime) -> None:
         """Read nothing yet; the facts are those of `now`."""

@@ -16,7 +16,7 @@ from engine.core.errors import (
 )
 from engine.core.records import Generation, JobVersion
 from engine.ledger.ports import Generations, View
-from engine.planning.in_force import InForce
+from engine.planning.in_force import JobsInForce
 from engine.planning.saved import Ledger, NoBaseError, is_plan_file, read_plan_file
 from engine.ports import Snapshot
 from engine.sources.folder import FolderTree
@@ -49,7 +49,7 @@ class InvalidSideError(Exception):
         self.compiled = compiled
 
 
-def side_named(name: str, *, main_file: Path, in_force: InForce | None, here: Ledger | None) -> Side:
+def side_named(name: str, *, main_file: Path, in_force: JobsInForce | None, here: Ledger | None) -> Side:
     """The side that a user names: engine, engine:N, worktree, a file, or a revision of git.
 
     `here` is the ledger that may have sealed a saved plan.
@@ -69,7 +69,7 @@ def side_named(name: str, *, main_file: Path, in_force: InForce | None, here: Le
     return revision_side(main_file, name)
 
 
-def default_base(*, main_file: Path, in_force: InForce | None, is_saved: bool = False) -> Side:
+def default_base(*, main_file: Path, in_force: JobsInForce | None, is_saved: bool = False) -> Side:
     """The default base: what is in force; while nothing is, the commit at which this branch began.
 
     With `is_saved`, the plan is saved for the ledger, so its base is the ledger even before the first

@@ -37,6 +37,7 @@ class SitePlace(Place):
             clock=clock,
             who=who,
             opened=[],
+            notes=[],
         )
 
 
@@ -47,6 +48,8 @@ class VisitPlace(SitePlace):
     clock: Callable[[], datetime]
     who: Who | None
     opened: list[View]
+    notes: list[str]
+    """What the command says beside its answer: warnings, first of all about rows that cannot be read."""
 
     @property
     def user(self) -> str:
@@ -71,7 +74,14 @@ class VisitPlace(SitePlace):
         """Note that a ledger was opened for this question."""
         self.opened.append(view)
 
+    def note(self, text: str) -> None:
+        """Say something beside the answer."""
+        self.notes.append(text)
+
     def close(self) -> None:
-        """Close what was opened."""
+        """Close what was opened, and note which rows could not be read: of any job, so for who sees all."""
         while self.opened:
-            self.opened.pop().close()
+            view = self.opened.pop()
+            if not self.is_limited:
+                self.warn_unreadable(view)
+            view.close()

@@ -90,12 +90,20 @@ class Visit:
 
     def apart(self) -> "Visit":
         """The same visit now, with views of its own: for an answer that may be computed after this one."""
-        return replace(self, place=replace(self.place, opened=[]), now=self.site.clock())
+        return replace(self, place=replace(self.place, opened=[], notes=[]), now=self.site.clock())
 
     def recall(self, question: Hashable, answer: "Callable[[Visit], T]", *, is_rough: bool = False) -> T:
         """An answer that is the same for all who ask, kept as long as nothing changes: see `Memory`."""
-        compute = closing_after(answer)
-        return self.site.memory.recall(question, lambda: compute(self.apart()), is_rough=is_rough)
+
+        def compute() -> "tuple[T, Sequence[str]]":
+            apart = self.apart()
+            found = closing_after(answer)(apart)
+            return found, apart.place.notes
+
+        found, notes = self.site.memory.recall(question, compute, is_rough=is_rough)
+        if not self.place.is_limited:
+            self.place.notes.extend(notes)
+        return found
 
     def view(self) -> View | None:
         """The ledger for reading, closed after the answer; None when nothing was ever recorded."""

@@ -28,6 +28,7 @@ from jobfile.plan import JobFacts, Side
 from tests.acceptance.engines import engine, say
 from tests.cli.conftest import Said
 from tests.cli.test_files import fits
+from tests.known import known_files
 from tests.web.served import Served, served
 from tests.web_servers import serving
 
@@ -329,12 +330,10 @@ def test_what_is_known_of_jobs_crosses_the_network_whole(
     assert standing_from_json(sent(standing_to_json(standing, now=TIME))) == standing
 
 
-SAMPLES = sorted((Path(__file__).parents[2] / "samples").glob("*.yaml"))
+SAMPLES = [one for one in known_files("samples", "*.yaml") if ".test." not in one.name]
 
 
-@pytest.mark.parametrize(
-    "path", [one for one in SAMPLES if ".test." not in one.name], ids=lambda one: one.name
-)
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda one: one.name)
 def test_jobs_cross_the_network_whole(path: Path) -> None:
     """Every job of the samples, with its place; or the answer is refused."""
     catalog = file_side(path).catalog

@@ -33,7 +33,7 @@ Tuple = tuple[str, ...]
 
 
 class ServerInForce:
-    """Implements `InForce` for the engine of a server."""
+    """Implements `JobsInForce` for the engine of a server."""
 
     def __init__(self, remote: Remote) -> None:
         """Ask what is in force. Raises ServerError if nothing is recorded there."""

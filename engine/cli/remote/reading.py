@@ -73,6 +73,18 @@ def status(remote: Remote, *, as_json: bool) -> int:
     return remote.show("/status", as_json=as_json)
 
 
+def doctor(remote: Remote, *, as_json: bool) -> int:
+    """`jobfile doctor`, of the server's host."""
+    return remote.show("/doctor", as_json=as_json)
+
+
+def clock(remote: Remote, *, what: str | None, why: str, as_json: bool) -> int:
+    """`jobfile clock`."""
+    if what is not None or why:
+        raise click.UsageError("`clock accept` works on the server's host only; run it there")
+    return remote.show("/clock", as_json=as_json)
+
+
 def hosts(
     remote: Remote, *, action: str | None, host: str | None, waits: bool, why: str, as_json: bool
 ) -> int:

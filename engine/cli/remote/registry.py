@@ -11,7 +11,10 @@ READING: Final = "engine.cli.remote.reading"
 ACTING: Final = "engine.cli.remote.acting"
 PLANNING: Final = "engine.cli.remote.planning"
 ASKED: Final[Mapping[str, tuple[str, str]]] = {
-    **{name: (READING, name) for name in ("did", "why", "status", "hosts", "runs", "report", "show")},
+    **{
+        name: (READING, name)
+        for name in ("did", "why", "status", "doctor", "clock", "hosts", "runs", "report", "show")
+    },
     **{name: (READING, name) for name in ("logs", "outputs", "artifacts", "generations", "audit")},
     "list": (READING, "list_jobs"),
     "next": (READING, "coming"),
@@ -28,6 +31,13 @@ OF_FILES: Final = frozenset(
     | {"simulate", "comment"}
 )
 """Commands that work on files of this machine, whatever the server is."""
+
+
+INSTEAD: Final[Mapping[str, str]] = {
+    "ui": "open its address in a browser",
+    "metrics": "collect them at its address with  /metrics  and a token",
+}
+"""Where to find what a command shows that does not ask a server."""
 
 
 def asked_of(name: str, server: str, *, is_explicit: bool) -> Callable[..., object] | None:
@@ -59,6 +69,7 @@ def _ask(name: str, server: str, is_explicit: bool, **options: object) -> object
             raise WrongUsageError(str(error)) from error
         raise
     finally:
+        remote.say_warnings()
         remote.connection.close()
 
 
@@ -66,4 +77,7 @@ def _refuse(name: str, is_explicit: bool, **_: object) -> object:
     where = "remove --server" if is_explicit else "unset JOBFILE_SERVER"
     if name in OF_FILES:
         raise click.UsageError(f"`{name}` works on files of this machine; {where}")
+    instead = INSTEAD.get(name)
+    if instead is not None:
+        raise click.UsageError(f"`{name}` works on the server's host only; {instead}")
     raise click.UsageError(f"`{name}` works on the server's host only; run it there, or {where}")

@@ -9,6 +9,7 @@ from engine.answers.agenda import next_to_json, next_to_text
 from engine.answers.as_json import one_run_to_json, run_now
 from engine.answers.audit import records_to_json, records_to_text, verified_to_json, verified_to_text, verify
 from engine.answers.choice import Choice, unknown_word
+from engine.answers.clock import clock_to_json, clock_to_text, look_at_clock
 from engine.answers.did import Answer, did_to_json, did_to_text
 from engine.answers.generations import generations_to_json, generations_to_text
 from engine.answers.hosts import fleet_to_json, fleet_to_text
@@ -36,6 +37,8 @@ from engine.asking.show import job_from_files
 from engine.asking.why import ask_why
 from engine.core.errors import ErrorCode, JobfileError, WrongUsageError
 from engine.core.lifecycle import Run
+from engine.doctor.reporting import diagnosis_to_json, diagnosis_to_text
+from engine.host.clock import is_synchronized
 from engine.service.listing import list_at
 from engine.service.status import status_at
 from engine.web.access import Access
@@ -43,6 +46,7 @@ from engine.web.api import of_runs
 from engine.web.api.looks import Look
 from engine.web.api.of_runs import MATRIX, seen_run
 from engine.web.api.operations import WAIT, Answered, Given, Operation
+from engine.web.examined import examined
 from engine.web.limits import MAX_PAGE_SIZE, PAGE_SIZE
 from engine.web.visits import Visit, number_of
 from jobfile.model.regex import regex
@@ -256,6 +260,26 @@ def status(visit: Visit) -> Answered:
     )
 
 
+def doctor(visit: Visit) -> Answered:
+    """Are the machine and the ledger sound? The machine is the server's host."""
+    found = visit.recall("doctor", examined, is_rough=True)
+    return Answered(
+        diagnosis_to_json(found),
+        text=lambda look: diagnosis_to_text(found, width=look.lines, style=look.style),
+        exit_code=0 if all(one.is_well for one in found) else NOT_WELL,
+    )
+
+
+def clock(visit: Visit) -> Answered:
+    """Does the engine believe the clock?"""
+    found = look_at_clock(visit.place.view(), now=visit.now, is_synchronized=is_synchronized())
+    return Answered(
+        clock_to_json(found),
+        text=lambda look: clock_to_text(found, width=look.lines, style=look.style),
+        exit_code=0 if found.hold is None else NOT_WELL,
+    )
+
+
 def hosts(visit: Visit) -> Answered:
     """Which hosts share the ledger, and what each runs."""
     found = ask_hosts(visit.place)
@@ -371,6 +395,8 @@ OPERATIONS: Final[Sequence[Operation]] = (
     Operation("GET", "/runs/{run}/show", _VIEW, definition, "show"),
     Operation("GET", "/report", _VIEW, report, "report", (_JOB, *_REPORT, TAG, OWNER)),
     Operation("GET", "/status", _VIEW, status, "status", is_for_limited=False),
+    Operation("GET", "/doctor", _VIEW, doctor, "doctor", is_for_limited=False),
+    Operation("GET", "/clock", _VIEW, clock, "clock", is_for_limited=False),
     Operation("GET", "/hosts", _VIEW, hosts, "hosts", is_for_limited=False),
     Operation("GET", "/generations", _VIEW, generations, "generations", (LIMIT,), is_for_limited=False),
     Operation("GET", "/audit", Access.ADMIN, audit, "audit", (LIMIT,), is_for_limited=False),
