@@ -78,7 +78,7 @@ class Connection:
     ) -> None:
         """Connect to nothing yet. A request is repeated for at most `wait_seconds`, where that is safe.
 
-        `on_answer` is told each answer, also one that refuses.
+        `on_answer` gets each answer, also one that refuses.
         """
         self._on_answer = on_answer
         refuse_open_token(address, token)

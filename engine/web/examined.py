@@ -7,5 +7,5 @@ from engine.web.visits import Visit
 
 
 def examined(visit: Visit) -> tuple[Examined, ...]:
-    """Every area, as of now. It may take long, so it is asked for with `recall`."""
+    """Every area, as of now. It may take long: use `recall`."""
     return tuple(diagnose(visit.place.config, now=visit.now, machine=read_machine()))

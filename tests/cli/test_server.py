@@ -26,6 +26,7 @@ jobs:
     run: "echo hi {{ params.n }}; echo kept > $JOBFILE_RUN_DIR/a.txt", artifacts: ["a.txt"]}
   bad: {run: "echo trouble; exit 7"}
   steps: {steps: {one: {run: echo one}, two: {needs: [one], run: echo two}}}
+  silent: {steps: {one: {run: "true"}, two: {run: echo two}}}
   both: {matrix: {region: [eu, us]}, run: "echo {{ matrix.region }}"}
   slow: {run: "echo begun; sleep 30", kill_grace: 1s}
 """
@@ -60,6 +61,12 @@ SAME = (
     "logs steps",
     "logs bad --tail 1",
     "logs steps three",
+    "logs steps one --follow",
+    "logs steps --follow --tail 1",
+    "logs steps three --follow",
+    "logs silent one",
+    "logs silent one --follow",
+    "logs good --follow",
     "outputs steps",
     "artifacts good",
     "generations",
@@ -114,7 +121,7 @@ def here(
 ) -> Here:
     made = Here(*host, capfdbinary, monkeypatch)
     if not made("runs", "both", "--json").json["runs"]:
-        for job in ("good", "bad", "steps", "both"):
+        for job in ("good", "bad", "steps", "silent", "both"):
             made("run", job, "--wait")
     return made
 

@@ -9,6 +9,7 @@ import click
 
 from engine.answers.choice import Choice
 from engine.asking.choosing import refuse_choice_of_one
+from engine.asking.logs import Options
 from engine.cli.exit_codes import GOOD, NOT_WELL
 from engine.cli.remote.asking import (
     Remote,
@@ -287,7 +288,12 @@ def logs(
     if is_followed:
         from engine.cli.remote.following import follow_logs  # noqa: PLC0415  start-up time
 
-        return follow_logs(remote, str(found["run"]))
+        follow_logs(remote, str(found["run"]), Options(step, attempt, tail, is_followed=True))
+        after = remote.get(f"/runs/{found['run']}/logs", pairs(step=step, attempt=attempt, tail=1))
+        why_none = [] if tail == 0 else notes_of(after)[1:]
+        for text in why_none:
+            click.echo(text, err=True)
+        return GOOD
     if tail == 0:
         return GOOD
     for one in found["attempts"]:
