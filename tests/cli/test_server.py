@@ -259,8 +259,16 @@ def test_with_the_variable_commands_about_files_work_as_always(
 
 
 def test_every_command_has_a_place_with_a_server() -> None:
+    """And the documentation of it says which."""
     assert ASKED.keys() | OF_FILES <= COMMANDS.keys()
     assert not ASKED.keys() & OF_FILES
+    text = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
+    rows = re.findall(r"^\| ((?:`[a-z-]+`(?:, )?)+) \| (.*) \|$", text.partition("| commands |")[2], re.M)[:6]
+    said = {name: about for names, about in rows for name in re.findall(r"`([a-z-]+)`", names)}
+    assert said.keys() == COMMANDS.keys()
+    for name, about in said.items():
+        is_refused, is_local = about.startswith("are refused"), "files here; with" in about
+        assert (is_local, is_refused) == (name in OF_FILES, name not in ASKED.keys() | OF_FILES), name
 
 
 def test_a_token_that_is_wrong_or_may_not_is_said(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
