@@ -24,6 +24,7 @@ PARTS = (
     "masking",
     "steps",
     "hosts",
+    "moving",
     "engine",
 )
 

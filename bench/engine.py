@@ -10,6 +10,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from bench import rows
 from engine.core.records import Generation
 from engine.host.lock import make_private_file
 from engine.host.run_ids import new_run_id
@@ -33,15 +34,9 @@ AT_ONCE = 200
 def row(
     name: str, figure: float, unit: str, promise: str, reference: str = "", against: float | None = None
 ) -> dict:
-    return {
-        "name": name,
-        "figure": figure,
-        "unit": unit,
-        "reference": reference,
-        "reference_figure": against,
-        "ratio": None if not against else figure / against,
-        "promise": promise,
-    }
+    return rows.row(
+        name, unit, figure, reference, against, None if not against else figure / against, promise
+    )
 
 
 def measure() -> list[dict]:

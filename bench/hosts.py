@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psycopg
 
+from bench.rows import row
 from jobfile.client import Client
 from tests.postgres_servers import a_server
 
@@ -92,18 +93,6 @@ def measure() -> list[dict]:
         row("three hosts: recorded to executed, p99", "ms", p99, "", None, None, "at most 150 ms"),
         row("three hosts: leader killed, next one leads", "s", changes[-1], "", None, None, "at most 1 s"),
     ]  # fmt: skip
-
-
-def row(name, unit, figure, reference, reference_figure, ratio, promise) -> dict:
-    return {
-        "name": name,
-        "figure": figure,
-        "unit": unit,
-        "reference": reference,
-        "reference_figure": reference_figure,
-        "ratio": ratio,
-        "promise": promise,
-    }
 
 
 def reference_rate(url: str) -> float:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from bench.rows import row
 from jobfile.client import Client
 
 EACH = 300
@@ -73,18 +74,6 @@ def measure() -> list[dict]:
         ),
         row(f"submissions, {MANY:,} at once", "/s", many, at_once, many_bare, many / many_bare, ""),
     ]  # fmt: skip
-
-
-def row(name, unit, figure, reference, reference_figure, ratio, promise) -> dict:
-    return {
-        "name": name,
-        "figure": figure,
-        "unit": unit,
-        "reference": reference,
-        "reference_figure": reference_figure,
-        "ratio": ratio,
-        "promise": promise,
-    }
 
 
 def params_of(n: int) -> dict[str, object]:

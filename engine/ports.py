@@ -80,7 +80,7 @@ class LaunchOrder:
     may_gain_rights: bool = False
     """Its programs may gain rights that the engine's user does not have: no_new_privs is not set."""
     open_script: str = ""
-    """The path of its script if others than the engine's user must read it; else it is in `run_dir`."""
+    """The path of its script if a user other than the engine's must read it; else it is in `run_dir`."""
     confinement: Confinement | None = None
     """None for most jobs."""
     container: ContainerOrder | None = None

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from engine.core.hosts import Host
 from engine.core.lifecycle import Run, RunState, TriggerKind
 from jobfile.model.catalog import Catalog, CompiledJob, build_catalog
 from jobfile.model.jobs import CommandAction, CronEntry, EveryEntry, JobSpec, Origin
@@ -17,6 +18,12 @@ DAY = timedelta(days=1)
 def a_job(name: str = "hello", **fields: Any) -> JobSpec:
     """A job that runs `true`."""
     return replace(JobSpec(name=name, action=CommandAction(argv=("true",))), **fields)
+
+
+def a_host(name: str = "a", **fields: Any) -> Host:
+    """A host with two slots, which takes work."""
+    known = Host(id=name, name=name, process="1", boot_id="1", version="1", labels=(), slots=2, seen_at=NOON)
+    return known._replace(**fields)
 
 
 def every(**period: float) -> tuple[EveryEntry, ...]:

@@ -1,4 +1,4 @@
-"""What jobs ask of this machine and it cannot give: reported before anything is put in force."""
+"""What jobs need and this machine cannot give: reported before anything is put in force."""
 
 import os
 from collections.abc import Iterator
@@ -45,7 +45,7 @@ def beyond_host_of(job: CompiledJob, config: EngineConfig, *, is_engine: bool) -
 
 
 def ignored_labels(catalog: Catalog, config: EngineConfig) -> str:
-    """That jobs run here whatever labels they ask for, in one line; empty if none does, or there are hosts.
+    """A warning that jobs run here whatever their labels; empty if none has labels, or there are hosts.
 
     Only a ledger in a server can have several hosts.
     """

@@ -76,14 +76,14 @@ def limit_troubles(spec: JobSpec) -> Iterator[str]:
     if spec.container is not None:
         return
     if spec.nice is not None and not may_have_nice(spec.nice):
-        yield f"`nice: {spec.nice}` needs an engine with more rights: run it as root, or write more"
+        yield f"`nice: {spec.nice}` needs an engine with more rights: run it as root, or use a higher number"
     limits = limits_of(spec.limits)
     for key in held_by_group(limits):
         del limits[key]
     if "processes" in limits and os.geteuid() == 0 and spec.user in (None, "root"):
         yield (
-            "`limits.processes` cannot be held: root has no such limit, and no control group can be made; "
-            "set `user`, or run the engine by systemd with Delegate=yes"
+            "`limits.processes` cannot be enforced: the system does not limit root, and no control group can "
+            "be made; set `user`, or run the engine under systemd with Delegate=yes"
         )
     for key, limit in limits.items():
         hard = hard_limit(rlimit_of(key))
@@ -107,4 +107,7 @@ def unknown_user(name: str) -> str:
 def not_allowed(name: str) -> str:
     """The message about a user that this process may not become."""
     rights = ", ".join(f"CAP_{one}" for one in BECOME)
-    return f"`user: {name}` needs an engine that runs as root, or has {rights}: start it so, or remove `user`"
+    return (
+        f"`user: {name}` needs an engine that runs as root, or has {rights}: start it that way, "
+        "or remove `user`"
+    )

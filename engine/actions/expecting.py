@@ -1,7 +1,7 @@
 """Looks at what a success left on the disk, for the checks of `expect`: files, and the stored log.
 
-It is asked after the process has ended and before its end is recorded. The same end can be looked at again,
-after a crash of the engine in between: nothing is changed here.
+The check is made after the process has ended and before its end is recorded. If the engine crashes in
+between, the next one makes it again: nothing is changed here.
 """
 
 import os
@@ -26,7 +26,7 @@ from jobfile.model.expectations import ExpectSpec, FileCheck
 from jobfile.model.jobs import JobSpec
 
 MAX_FILES: Final = 10_000
-"""Maximum number of files that match one pattern and are looked at."""
+"""Maximum number of files that match one pattern and are counted."""
 
 
 def unmet_on_disk(
@@ -59,13 +59,13 @@ def _look(
                 return wrong
         return _unmet_text(spec.expect, logs)
     except EvaluationError as error:
-        return f"its working folder is not known any more: {error}"
+        return f"its working folder can no longer be computed: {error}"
     except OSError as error:
-        return f"what it left could not be looked at: {error.strerror or error}"
+        return f"the files that it left could not be checked: {error.strerror or error}"
 
 
 def _unmet_text(expect: ExpectSpec, logs: Sequence[AttemptOutput]) -> str:
-    """What does not hold about what it wrote. Only a single process has streams."""
+    """Which check of the output fails, in words. Only a single process has streams."""
     if expect.log.is_about_text:
         log = b"".join(one.tail().read() for one in logs)
         if wrong := unmet_log(expect.log, log):

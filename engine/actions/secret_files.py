@@ -35,7 +35,7 @@ def read_secret(path: Path) -> str:
     if len(content) > MAX_SECRET_BYTES:
         raise NotAvailableError(f": {path} is not a text of at most 64 KiB")
     if b"\0" in content:
-        raise NotAvailableError(f": {path} holds a NUL character, and no environment can pass it on")
+        raise NotAvailableError(f": {path} has a NUL character, and no environment can pass it on")
     try:
         return content.decode().removesuffix("\n")
     except UnicodeDecodeError:
@@ -102,12 +102,12 @@ def _refuse_rights(path: Path, about: os.stat_result) -> None:
         raise NotAvailableError(f": {path} belongs to {owner}, and the engine's user or root was expected")
     if is_shared(about):
         raise NotAvailableError(
-            f": others than its owner may change {path}; close it:  chmod 600 {quote(str(path))}"
+            f": users other than its owner may change {path}; close it:  chmod 600 {quote(str(path))}"
         )
     if about.st_uid != 0 and about.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         mode = f"mode {stat.S_IMODE(about.st_mode):04o}"
         raise NotAvailableError(
-            f": others than its owner may read {path} ({mode}); close it:  chmod 600 {quote(str(path))}"
+            f": users other than its owner may read {path} ({mode}); close it:  chmod 600 {quote(str(path))}"
         )
 
 
@@ -116,4 +116,4 @@ def _reason(path: Path, error: Exception) -> str:
         return f"it is a link to {path.readlink()}, which does not exist"
     if isinstance(error, OSError):
         return error.strerror or str(error)
-    return "its name holds a NUL character"
+    return "its name has a NUL character"

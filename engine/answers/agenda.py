@@ -32,7 +32,7 @@ from jobfile.schedule.zones import load_zone
 HEADS = ("when", "UTC", "job", "notes")
 PAUSED = "paused: it will not run"
 MAX_STARTED: Final = 20
-"""Maximum number of jobs for which is said what else starts them."""
+"""Maximum number of jobs that are listed with what else starts them."""
 
 
 class Fire(NamedTuple):

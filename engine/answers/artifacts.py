@@ -54,7 +54,7 @@ def artifacts_to_text(found: RunArtifacts, *, width: int | None) -> str:
         )
     about = f"run {short(found.run.id)} of {found.run.job}"
     if not found.is_declared:
-        return f"{about} has no artifacts: its job asks for none"
+        return f"{about} has no artifacts: its job names no files to keep"
     fitting = f" that match `{found.pattern}`" if found.pattern else ""
     if not found.run.state.is_final:
         return f"{about} has no artifacts{fitting} yet: files are copied when an attempt ends"
@@ -74,7 +74,7 @@ def _cells(one: KeptArtifact) -> tuple[str, ...]:
 
 
 def about_artifact(one: KeptArtifact) -> str:
-    """What is to be said of a file: that it is not kept and why, or what is wrong with its copy."""
+    """The note about a file: that it is not kept and why, or what is wrong with its copy."""
     artifact = one.artifact
     if not artifact.copy:
         return f"not kept: {artifact.note}" if artifact.name else artifact.note

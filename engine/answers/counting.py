@@ -131,7 +131,7 @@ def _is_counted(run: Run, scope: Scope) -> bool:
 
 
 def _count_runs(view: View, scope: Scope, counts: Counts, days: LocalDays | None) -> None:
-    """Count the runs without a matrix. If combinations are chosen, they are none of them."""
+    """Count the runs without a matrix. They do not count if combinations are chosen."""
     for one, day in _counted_runs(view, scope, days):
         cell = one.job, day
         if scope.matrix:

@@ -47,7 +47,7 @@ def look_at(
 ) -> tuple[tuple[Late, ...], datetime | None]:
     """In which respects a job is late, and when it is next for lack of a success; None if it cannot be.
 
-    With `until`, only the days up to this instant are looked at.
+    With `until`, only the days up to this instant are checked.
     """
     if not spec.enabled:
         return (), None

@@ -111,7 +111,7 @@ def _engine(status: Status, *, version: str, now: datetime) -> Iterator[Family]:
     number = None if generation is None else generation.number
     yield _one("generation", "The number of the generation in force", number)
     at = None if generation is None else _instant(generation.applied_at)
-    yield _one("generation_applied_timestamp_seconds", "When it was put in force", at)
+    yield _one("generation_applied_timestamp_seconds", "When this generation was put in force", at)
     is_rejected = status.rejection is not None
     yield _one("config_rejected", "Whether the newest job files were refused", is_rejected)
 
@@ -125,24 +125,32 @@ def _waiting(status: Status, opened: Sequence[Run], now: datetime) -> Iterator[F
     )
     due = [run.not_before for run in opened if run.state is RunState.QUEUED and run.not_before <= now]
     oldest = (now - min(due)).total_seconds() if due else 0.0
-    yield _one("oldest_waiting_run_seconds", "How long the oldest run has waited that could start", oldest)
-    yield _one("overdue_runs", "Runs that were due and that nothing has started", status.overdue)
+    yield _one("oldest_waiting_run_seconds", "How long the oldest run that could start has waited", oldest)
+    yield _one("overdue_runs", "Runs that were due, but nothing has started them", status.overdue)
     yield _one("unsettled_runs", "Runs whose end no engine has recorded", status.unsettled)
     queues = [((("queue", one.queue),), one) for one in status.queues]
     yield _gauge(
         "queue_slots",
-        "Slots of a queue in which runs wait",
+        "Slots of each queue in which runs wait",
         *(Sample(label, one.slots) for label, one in queues),
     )
-    yield _gauge("queue_held_slots", "Its slots in use", *(Sample(label, one.held) for label, one in queues))
-    yield _gauge("queue_waiting_runs", "Its runs", *(Sample(label, one.waiting) for label, one in queues))
+    yield _gauge(
+        "queue_held_slots",
+        "How many of these slots are in use",
+        *(Sample(label, one.held) for label, one in queues),
+    )
+    yield _gauge(
+        "queue_waiting_runs",
+        "How many runs wait in the queue",
+        *(Sample(label, one.waiting) for label, one in queues),
+    )
 
 
 def fleet_families(fleet: "Fleet") -> Iterator[Family]:
     """The hosts, where several share the ledger."""
     yield _one("leader", "Whether an engine leads", fleet.is_led)
     term = None if fleet.leader is None else fleet.leader.term
-    yield _one("leader_term", "The number of the lead: it grows with each change of the leader", term)
+    yield _one("leader_term", "The term of the leader: a number that grows with each new leader", term)
     counts = (Sample((("state", word),), number) for word, number in fleet.counts.items())
     yield _gauge("hosts", "Hosts, by their state", *counts)
     named: dict[str, Host] = {}
@@ -156,38 +164,48 @@ def fleet_families(fleet: "Fleet") -> Iterator[Family]:
 
     yield each("up", "Whether a host takes work", lambda host: host.takes_work)
     yield each("slots", "How many attempts it executes at once", lambda host: host.slots)
-    yield each("used_slots", "Its slots in use", lambda host: host.held)
+    yield each("used_slots", "How many of its slots are in use", lambda host: host.held)
     yield each(
         "silent_seconds", "How long ago its last heartbeat was", lambda host: host.silence.total_seconds()
     )
-    yield each("skew_seconds", "How far its clock is ahead", lambda host: host.skew.total_seconds())
+    yield each(
+        "skew_seconds", "How far its clock is ahead of the ledger's", lambda host: host.skew.total_seconds()
+    )
     hosts = [(label, host) for label, host in hosts if not host.is_cluster]
     yield each("disk_free_bytes", "Free space where its state folder is", lambda host: host.free_bytes)
     offered, held = len(fleet.waiting), sum(len(one.held) for one in fleet.hosts)
     numbers = (Sample((("state", word),), number) for word, number in (("offered", offered), ("held", held)))
-    yield _gauge("deliveries", "Attempts that wait for a host, or that one has", *numbers)
+    yield _gauge("deliveries", "Attempts that wait for a host, or that a host has taken", *numbers)
     oldest = fleet.waiting[0].length.total_seconds() if fleet.waiting else 0.0
-    yield _one("deliveries_oldest_offered_seconds", "How long the oldest has waited for a host", oldest)
+    yield _one(
+        "deliveries_oldest_offered_seconds", "How long the oldest of those that wait has waited", oldest
+    )
     at_risk = sum(len(one.held) for one in fleet.silent)
     yield _one(
         "deliveries_of_silent_hosts", "Attempts that are lost when the leases of silent hosts end", at_risk
     )
     stranded = sum(not one.can_be_taken for one in fleet.waiting)
-    yield _one("deliveries_not_takeable", "Those for which no host that is there has the labels", stranded)
+    yield _one("deliveries_not_takeable", "Waiting attempts whose labels no reachable host has", stranded)
 
 
 def _outbox(status: Status, now: datetime) -> Iterator[Family]:
     oldest = status.backlog.oldest
     age = 0.0 if oldest is None else max(0.0, (now - oldest).total_seconds())
     yield _one("notifications_waiting", "Notifications and pings to send", status.backlog.owed)
-    yield _one("notifications_oldest_seconds", "The age of the oldest of them", age)
-    yield _one("notifications_failing", "Whether they do not arrive", status.is_mute)
-    yield _one("notifications_given_up", "Those that could not be delivered", status.given_up.given_up)
+    yield _one("notifications_oldest_seconds", "The age of the oldest notification to send", age)
+    yield _one("notifications_failing", "Whether notifications fail to arrive", status.is_mute)
+    yield _one(
+        "notifications_given_up",
+        "Notifications that could not be delivered for a day",
+        status.given_up.given_up,
+    )
 
 
 def _jobs(view: View, jobs: Sequence[ListedJob], *, beyond: int, now: datetime) -> Iterator[Family]:
     yield _one("jobs", "Jobs in force", len(jobs) + beyond)
-    yield _one("jobs_beyond_limit", f"Jobs without labels of their own: more than {MAX_JOBS:,}", beyond)
+    yield _one(
+        "jobs_beyond_limit", f"Jobs without labels of their own, beyond the first {MAX_JOBS:,}", beyond
+    )
 
     def each(name: str, help_: str, values: Mapping[str, float | None]) -> Family:
         found = [Sample((("job_name", job),), value) for job, value in values.items() if value is not None]
@@ -198,10 +216,12 @@ def _jobs(view: View, jobs: Sequence[ListedJob], *, beyond: int, now: datetime) 
     successes = {one.job: _instant(view.lateness.last_success(one.job, before=now)) for one in jobs}
     yield each("job_last_success_timestamp_seconds", "When a job last succeeded", successes)
     coming = {one.job: _instant(one.next_at) for one in jobs}
-    yield each("job_next_run_timestamp_seconds", "When its schedule has the next run", coming)
-    yield each("job_late", "Whether it does not meet `expect`", {one.job: bool(one.late) for one in jobs})
+    yield each("job_next_run_timestamp_seconds", "When the next run of its schedule is due", coming)
+    yield each(
+        "job_late", "Whether the job is late, as its `expect` says", {one.job: bool(one.late) for one in jobs}
+    )
     paused = {one.job: one.pause is not None for one in jobs}
-    yield each("job_paused", "Whether it does not run on its schedule", paused)
+    yield each("job_paused", "Whether the job is paused", paused)
 
 
 def _sums(report: Report, named: set[str]) -> Iterator[Family]:
@@ -219,7 +239,7 @@ def _sums(report: Report, named: set[str]) -> Iterator[Family]:
     )
     yield _gauge(
         "accounted_runs",
-        "The verdicts on them; their sum is jobfile_expected_runs",
+        "The verdicts on these runs; they add up to jobfile_expected_runs",
         *(
             Sample((("job_name", job), ("verdict", verdict)), count)
             for (job, verdict), count in verdicts.items()

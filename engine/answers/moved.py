@@ -29,7 +29,7 @@ def moved_to_text(moved: MovedLedger) -> str:
             f"would move {what}, from {moved.source} to {moved.target}: "
             f"each was copied and compared in {moved.seconds:.1f}s, and nothing was changed"
         )
-    how = "an earlier move had copied each, and it was compared" if moved.was_there else "each was compared"
+    how = "an earlier move had copied each; all were compared" if moved.was_there else "each was compared"
     return f"moved {what}, from {moved.source} to {moved.target}: {how} ({moved.seconds:.1f}s)"
 
 

@@ -12,7 +12,7 @@ from jobfile.model.canonical import spec_from_json
 
 WAITS_LONG: Final = timedelta(seconds=2)
 """An attempt that was offered more recently does not count as waiting: a host is about to take it."""
-TAKEN_SOON: Final = "one is about to take it"
+TAKEN_SOON: Final = "a host is about to take it"
 WAITING: Final = (RunState.QUEUED, RunState.RETRY_WAIT)
 
 

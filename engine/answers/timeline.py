@@ -23,7 +23,7 @@ MAX_BARS: Final = 60
 MAX_LANES: Final = 4
 """Maximum number of runs of a job beside each other; further ones share the last lane."""
 MAX_SESSIONS: Final = 200
-"""Maximum number of engine sessions that are looked at."""
+"""Maximum number of engine sessions that are read."""
 SLOTS: Final = 96
 """Number of slots of a window."""
 REACH: Final = timedelta(hours=12)

@@ -246,7 +246,7 @@ def _not_expected(asked: Asked, at: datetime) -> Story:
     what = "expected, not yet due" if is_coming else f"not expected: {because}"
     jobs = " or ".join(view.following.upstream(job)) if schedule is None else ""
     if jobs:
-        because = f"it starts after {jobs}, and no run of that was for that time"
+        because = f"it starts after {jobs}, and no run of it was for that time"
         begins = upcoming_of_roots(view, job, now=at - INSTANT, until=at) if at > asked.now else None
         is_coming = begins is not None
         what = (

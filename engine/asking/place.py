@@ -196,4 +196,4 @@ def refuse_unsafe_files(place: Place, *, is_strict: bool) -> None:
         return
     found = next(file_troubles(names), None)
     if found is not None:
-        place.note(f"warning: {found.found}, and so the commands that run as you:  {found.help}")
+        place.note(f"warning: {found.found}, and with it the commands that run as you:  {found.help}")

@@ -29,7 +29,7 @@ from jobfile.plan.text import counts_text
 
 SUFFIX: Final = ".jfplan"
 MAX_FILES: Final = 20
-"""Maximum number of files of saved plans that are looked at."""
+"""Maximum number of files of saved plans that are read."""
 
 
 class AppliedPlan(NamedTuple):

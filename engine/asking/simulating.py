@@ -221,7 +221,7 @@ class Reader:
             jobs = [name for one in job.triggers if isinstance(one, AfterTrigger) for name in one.jobs]
             whose = f" of {' and '.join(dict.fromkeys(jobs))}" if jobs else ""
             raise WrongUsageError(
-                f"{where}: runs after other jobs come by themselves; write an event{whose} instead"
+                f"{where}: the simulation starts followers by itself; write an event{whose} instead"
             )
         if word not in _GIVEN_KINDS:
             listed = ", ".join(_GIVEN_KINDS)

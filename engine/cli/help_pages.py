@@ -280,7 +280,7 @@ PAGES: Final[Mapping[str, HelpPage]] = {
             "jobfile attempt 3f2a9c01b7de4c5f8a9b0c1d2e3f4a5b 2 --step load --item 7",
         ),
         {
-            GOOD: "the job's command ended with 0; or nothing was to be done: another host has the attempt, "
+            GOOD: "the job's command ended with 0; or there was nothing to do: another host has the attempt, "
             "or the attempt is over",
             NOT_WELL: "the attempt was lost; or the job's command ended with 1 (any other exit "
             "code is passed on, too)",

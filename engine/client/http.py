@@ -327,8 +327,8 @@ def _read(response: BaseHTTPResponse) -> Answer:
 
 
 def _asked_to_wait(answer: Answer, *, may_repeat: bool) -> float | None:
-    """How long to wait before the request is sent again; None if it is not. One that is refused with 429 was
-    never looked at.
+    """How long to wait before the request is sent again; None if it is not. The server has
+    not read one that it refuses with 429.
     """
     if answer.status != HTTPStatus.TOO_MANY_REQUESTS and not (may_repeat and answer.status in _AGAIN):
         return None

@@ -76,7 +76,7 @@ class Jobs:
         return status != HTTPStatus.CONFLICT
 
     def read(self, name: str) -> Mapping[str, Any] | None:
-        """A Job; None when there is none of this name. Raises ServerError."""
+        """A Job; None when no Job has this name. Raises ServerError."""
         status, found = self._ask("GET", f"/{name}", known=(HTTPStatus.NOT_FOUND,))
         return None if status == HTTPStatus.NOT_FOUND else found
 

@@ -54,9 +54,9 @@ def implausible(
     if now.wall < built_at:
         return f"the clock says {_text(now.wall)}, which is before this version of jobfile was built"
     if trusted is not None and jump_between(trusted, now) > FAR_AHEAD:
-        return f"the clock went from {_text(trusted.wall)} to {_text(now.wall)} in much less elapsed time"
+        return f"the clock went from {_text(trusted.wall)} to {_text(now.wall)}, but much less time passed"
     if trusted is None and last_seen is not None and now.wall - last_seen > LONGEST_ABSENCE:
-        return f"the clock says {_text(now.wall)}, but the engine was last seen {_text(last_seen)}"
+        return f"the clock says {_text(now.wall)}, but an engine last ran at {_text(last_seen)}"
     if covered_until is not None and covered_until - now.wall > FAR_BEHIND:
         said = f"the clock says {_text(now.wall)}, but everything up to {_text(covered_until)}"
         return f"{said} is already recorded"

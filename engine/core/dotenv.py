@@ -73,7 +73,7 @@ def _next(text: str, at: int, line: int) -> tuple[Variable | None, int]:
     _refuse(name[0], line)
     value, end = _value(text, name.end() + 1, line)
     if "\0" in value:
-        raise NotReadError(line, f"the value of {name[0]} holds a NUL character")
+        raise NotReadError(line, f"the value of {name[0]} has a NUL character")
     return Variable(name[0], value, line), end
 
 

@@ -63,7 +63,7 @@ def _unmet_size(where: str, check: LogCheck, size: int | None) -> str:
     if check.empty is None:
         return ""
     if size is None:
-        return f"expected something about its {where}; its streams were not stored apart"
+        return f"expected a check of its {where}, but its streams were not stored separately"
     if check.empty and size:
         return f"expected an empty {where}; it wrote {many(size, 'byte')}"
     if not check.empty and not size:

@@ -23,8 +23,10 @@ MARGIN: Final = timedelta(seconds=2)
 SHARE: Final = 6
 GRACE: Final = timedelta(seconds=5)
 """A host counts as silent only this much after its lease has ended."""
+DELETED_KEPT: Final = timedelta(days=7)
+"""How long the ended attempts of a deleted run are kept: hosts delete its folders within a few hours."""
 BEHIND: Final = timedelta(seconds=60) + GRACE
-"""How much later than the last sign that a standby knows of a host may have given one to the lost server."""
+"""A host may have had a heartbeat on a lost server this much later than the last one on its standby."""
 SILENT: Final = timedelta(seconds=15)
 """A host without a heartbeat for this long gets no work."""
 TERM: Final = timedelta(seconds=10)
@@ -128,7 +130,7 @@ class Host(NamedTuple):
     lack: str = ""
     """What it lacks for some runs, such as the files of a commit; it takes others."""
     server: str = ""
-    """With which server of the ledger it has compared what it has; empty if it cannot."""
+    """The server of the ledger with which it has compared its attempts; empty if it cannot."""
 
     @property
     def is_for_one(self) -> bool:
@@ -234,7 +236,7 @@ def clock_trouble(skew: timedelta, *, within: timedelta) -> str:
 
 
 def member(name: str, own: str) -> str:
-    """The identity of a host that a cluster has started for one attempt: the name is in it."""
+    """The identity of a host that a cluster has started for one attempt: it contains the name."""
     return f"{CLUSTER}/{name.replace('/', '-')}/{own}"
 
 

@@ -211,7 +211,7 @@ class Backfill(NamedTuple):
     since: datetime
     until: datetime
     covered_until: datetime
-    """The last occurrence that was looked at, or just before `since`."""
+    """The last occurrence that the backfill has handled, or just before `since`."""
     at_once: int
     again: bool
     """Whether occurrences that have succeeded run, too."""

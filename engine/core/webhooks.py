@@ -138,7 +138,7 @@ def _scalar(value: object) -> Scalar:
         case float() if isfinite(value):
             return value
         case float():
-            raise ValueError("expected a number that a computer can hold")
+            raise ValueError("expected a finite number")
         case _:
             found = "null" if value is None else "a list" if isinstance(value, list) else "an object"
             raise ValueError(f"expected a text, a number, true, false, or a list of them, found {found}")
@@ -153,7 +153,7 @@ def _parsed(body: bytes) -> dict[str, Any]:
     except RecursionError:
         raise ValueError(f"it is nested more than {MAX_DEPTH} deep") from None
     if not isinstance(plain, dict):
-        raise ValueError("it is something else")  # noqa: TRY004  every mistake of a body is a ValueError
+        raise ValueError("it is not an object")  # noqa: TRY004  every mistake of a body is a ValueError
     _refuse_deep(plain)
     return plain
 

@@ -49,6 +49,6 @@ def _check_ledger(subject: Subject, view: View) -> Iterator[Finding]:
         yield Finding(
             code="clock.behind",
             found=f"{whose} is {behind} behind the ledger, where everything up to "
-            f"{covered:%Y-%m-%dT%H:%M:%SZ} is accounted for: until then nothing is due",
+            f"{covered:%Y-%m-%dT%H:%M:%SZ} is accounted for: nothing is due before that time",
             help="correct the clock; `jobfile clock` shows when it was set",
         )

@@ -6,6 +6,7 @@ from datetime import timedelta
 from engine.answers.findings import Examined, Finding, limited
 from engine.answers.hosts import Fleet, HostState, leader_words, make_fleet, skew_words
 from engine.core.hosts import (
+    DELETED_KEPT,
     LEADS_WITHIN,
     SKEW,
     TAKES_WITHIN,
@@ -30,7 +31,7 @@ def examine_hosts(view: View, hosts: HostsView) -> Examined:
     findings = (
         *check_fleet(fleet),
         *limited(check_holders(fleet, hosts.open())),
-        *check_ended(hosts.without_run()),
+        *check_ended(hosts.without_run(after=2 * DELETED_KEPT)),
     )
     return Examined(area="hosts", looked_at=looked_at, findings=findings)
 
@@ -56,15 +57,15 @@ def check_carriers(fleet: Fleet) -> Iterator[Finding]:
             yield Finding(
                 code="hosts.carrier",
                 found=f"the host {host.name} takes nothing: {why}",
-                help=f"`JOBFILE_CARRIER={leading} jobfile up --role worker` there, or all schedulers with "
-                f"{host.carrier}",
+                help=f"`JOBFILE_CARRIER={leading} jobfile up --role worker` there, or start all schedulers "
+                f"with JOBFILE_CARRIER={host.carrier}",
             )
     for one in fleet.schedulers:
         if one.word is SchedulerWord.WAITS and leading and one.carrier != leading:
             yield Finding(
                 code="hosts.carrier",
-                found=f"the scheduler on {one.name} waits to lead with JOBFILE_CARRIER={one.carrier}, that "
-                f"of the leader is {leading}: hosts would take nothing from it",
+                found=f"the scheduler on {one.name} waits to lead with JOBFILE_CARRIER={one.carrier}, but "
+                f"the leader has {leading}: hosts would take nothing from it",
                 help=f"`JOBFILE_CARRIER={leading} jobfile up --role scheduler` there",
             )
 
@@ -134,5 +135,5 @@ def check_ended(count: int) -> Iterator[Finding]:
         yield Finding(
             code="hosts.leftover",
             found=f"{many(count, 'ended attempt')} in the table `delivery`, whose runs are deleted",
-            help="harmless, they only take room: the table `delivery` is read for runs in the table `run`",
+            help="harmless, they only take up space: jobfile reads `delivery` for the runs in `run` only",
         )

@@ -119,7 +119,7 @@ def check_file(subject: Subject, found: Examination) -> Iterator[Finding]:
         yield Finding(
             code="ledger.foreign",
             found=f"it was altered: {one}",
-            help=f"drop the foreign parts with sqlite3, or {_restoring(subject)}",
+            help=f"drop what does not belong to it with sqlite3, or {_restoring(subject)}",
             path=path,
         )
     for one in found.broken_references:

@@ -67,8 +67,8 @@ def _check_folders(subject: Subject, view: View) -> Iterator[Finding]:
             yield Finding(
                 code="engine.folder",
                 found=f"files start nothing for {', '.join(one.jobs)}: {folder_words(one)}",
-                help="make or mount it, as with `mkdir` or `mount`, or let the engine's user read it; "
-                "`jobfile status` shows it until then",
+                help="make or mount this folder (`mkdir`, `mount`), or let the engine's user read it; "
+                "`jobfile status` shows the problem until then",
                 path=one.folder,
             )
 

@@ -26,7 +26,7 @@ class CopyGoneError(Exception):
 
 
 def read_list(folder: str, key: bytes, told: tuple[Artifact, ...]) -> tuple[Artifact, ...]:
-    """The artifacts of an attempt: what its end told, with its list in the place of LISTED."""
+    """The artifacts of an attempt: those that its end names, with its list in place of LISTED."""
     if LISTED not in told:
         return told
     found = _listed(beside(folder, ARTIFACTS), key)

@@ -14,7 +14,7 @@ def pieces_after(folder: Path, attempt: AttemptKey, at: Whereabouts, *, most: in
 
 
 def dropped_pieces(at: Whereabouts) -> range:
-    """The numbers of the pieces that an output has dropped by the time that it has grown to `at`."""
+    """The numbers of the pieces that an output has dropped when it has grown to `at`."""
     return range(PIECES_OF_A_FILE, (at.seq // PIECES_OF_A_FILE - SEGMENTS_KEPT + 1) * PIECES_OF_A_FILE)
 
 

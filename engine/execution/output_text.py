@@ -19,7 +19,7 @@ MAX_LINE: Final = 200
 """Maximum number of characters shown of one of the last lines."""
 
 _STRING: Final = r"(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])(?:(?!\x1b\\)[^\n\x07\x9c])*"
-"""Titles, clipboards and the like. An unfinished string ends with its line and hides no other line."""
+"""Strings that set a title, a clipboard or similar. An unfinished one ends with its line."""
 
 _SEQUENCE: Final = re.compile(
     rf"(?:\x1b\[|\x9b)(?P<colour>[0-9;:]*)m|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
@@ -101,7 +101,7 @@ def last_part(output: bytes, lines: int | None) -> bytes:
 
 
 def tail_of(output: "AttemptOutput", *, count: int) -> tuple[str, ...]:
-    """The last lines for an answer that is about more; none when the store of outputs cannot be reached."""
+    """The last lines, as a part of an answer; none when the store of outputs cannot be reached."""
     try:
         return last_lines(output, count=count)
     except OutputsUnavailableError:

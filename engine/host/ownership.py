@@ -137,7 +137,7 @@ def _is_read_by_others(path: Path, about: os.stat_result) -> bool:
 
 
 def refuse_foreign_files(paths: Iterable[Path]) -> None:
-    """Raise JobfileError when others than this user and root could change one of these job files."""
+    """Raise JobfileError when users other than this one and root could change one of these job files."""
     found = next(file_troubles(paths), None)
     if found is not None:
         raise JobfileError(unsafe_text(found))
@@ -145,7 +145,7 @@ def refuse_foreign_files(paths: Iterable[Path]) -> None:
 
 def unsafe_text(trouble: Trouble) -> str:
     """The message about a job file that is not put in force."""
-    found = f"{trouble.found}, and so the commands that run as you"
+    found = f"{trouble.found}, and with it the commands that run as you"
     return f"{found}:  {trouble.help}  (or continue with  --no-strict-modes)"
 
 
@@ -175,7 +175,7 @@ def _changeable(path: Path) -> Iterator[Trouble]:
         help_ = f"run jobfile as {owner}, or  chown $(id -un) {_quoted(path)}"
         yield Trouble(JOB_FILE, path, f"{path} belongs to {owner}, who may change it", help_)
     elif is_shared(about):
-        found = f"{path} may be changed by others than its owner (mode {stat.S_IMODE(about.st_mode):04o})"
+        found = f"users other than its owner may change {path} (mode {stat.S_IMODE(about.st_mode):04o})"
         yield Trouble(JOB_FILE, path, found, f"chmod go-w {_quoted(path)}")
 
 

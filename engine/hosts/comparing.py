@@ -10,8 +10,8 @@ from engine.ports import Clock
 
 ENDED_SECONDS: Final = 600.0
 MOST_ENDED: Final = 1_000
-"""For how long, and of how many attempts, it is remembered that they have ended here: a server that takes
-over may not know it.
+"""How long this host remembers the end of an attempt, and of how many: a server that takes over may not know
+these ends.
 """
 
 
@@ -40,16 +40,16 @@ class Comparison:
         self._on_failover = on_failover
         self._ended: deque[tuple[float, Delivery]] = deque(maxlen=MOST_ENDED)
         self.server = ""
-        """The server with which all is compared; empty if there is none."""
+        """The server with which this host has compared its attempts; empty if there is none yet."""
 
     def note_end(self, delivery: Delivery) -> None:
         """Remember what this host has reported."""
         self._ended.append((self._clock.elapsed(), delivery))
 
     def reclaimed(self, missing: Sequence[Delivery]) -> Mapping[str, Delivery]:
-        """What this host has, or has executed a moment ago, and the server does not know of.
+        """Take back the attempts that this host has, or has just executed, and that the server does not know.
 
-        Nobody else may take it until then. What is left of `missing` has no run there.
+        No host takes any attempt before that. Those of `missing` that are not returned have no run there.
         """
         now = self._clock.elapsed()
         ended = [one for at, one in self._ended if now - at < ENDED_SECONDS]

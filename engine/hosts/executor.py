@@ -41,11 +41,11 @@ class Executor(Protocol):
         ...
 
     def chosen(self, runs: Sequence[Run]) -> Sequence[Run]:
-        """Of runs that may start, in their order, those for which there is a place now."""
+        """Those of the runs that can start now because a slot is free for them, in the same order."""
         ...
 
     def launch(self, starts: Sequence[ToStart]) -> Mapping[str, StartError]:
-        """Start attempts; by id, the errors of those that are already known to be unable to start.
+        """Start attempts; returns, by id, the errors of those that are already known to be unable to start.
 
         An attempt of which `look` knows nothing afterwards can be launched again.
         """

@@ -127,7 +127,7 @@ class Here:
             self._launcher.stop(folder, Stop(one.stop_requested))
 
     def _counted(self, flight: Flight, evidence: Evidence) -> Evidence | None:
-        """What evidence counts as; None when it does not count yet: the rescuer notices it again."""
+        """The outcome that the evidence proves; None when it proves none yet: the rescuer looks again."""
         match evidence:
             case Alive():
                 return evidence

@@ -30,7 +30,7 @@ CHECK_SECONDS: Final = 1.0
 RENEW_SECONDS: Final = 5.0
 """How often leases are renewed, at least."""
 RENEWALS: Final = 6
-"""How often a lease is renewed within its length. A supervisor may send SIGTERM when half of it is over."""
+"""Renewals of a lease within its length. A supervisor may send SIGTERM when half of the lease is over."""
 START_SECONDS: Final = 10.0
 """A supervisor may begin an attempt only within this time after its order was sent."""
 DOUBT_SECONDS: Final = 1.0
@@ -61,7 +61,7 @@ class _Held(NamedTuple):
 
 
 class Hosting:
-    """Executes what it takes. Each method may be called by a thread of its own."""
+    """Executes the attempts that it takes. Each method may be called by a thread of its own."""
 
     def __init__(
         self,
@@ -91,7 +91,7 @@ class Hosting:
         self._renewals = renewals
         self._store = store
         self._sender = sender
-        self._upkeep = Upkeep(store, config, clock, journal)
+        self._upkeep = Upkeep(store, config, clock, journal, is_deleted=self._is_known_deleted)
         self._launcher = launcher
         self._clock = clock
         self._host_clock = host_clock
@@ -115,7 +115,7 @@ class Hosting:
         self._is_stopping = False
         self.is_ending = False
         self.refusal = ""
-        """Why the ledger is not for this version of jobfile any more."""
+        """Why this version of jobfile can no longer use the ledger; empty while it can."""
 
     def _make_here(self) -> Here:
         return Here(
@@ -147,7 +147,7 @@ class Hosting:
 
     @property
     def hindrance(self) -> str:
-        """Why this host takes nothing, or which files of a run it lacks; '' if neither is so."""
+        """Why this host takes nothing, or which files of a run it lacks; '' if it can execute every run."""
         return self._trouble() or self._trees.trouble or ("it is draining" if self._is_draining else "")
 
     def stop_jobs(self) -> None:
@@ -161,6 +161,10 @@ class Hosting:
         runs = (self._store.run(run_id) for run_id in held)
         self._trees.sweep(run for run in runs if run is not None)
         return self._upkeep.tick(held)
+
+    def _is_known_deleted(self, run_id: str) -> bool:
+        """Whether the ledger had a run that it does not have any more: its attempts stay for a while."""
+        return bool(self._shared.deliveries.of_runs([run_id]))
 
     def begin(self) -> None:
         """Appear as a host, and take over the attempts of its earlier processes."""
@@ -432,9 +436,9 @@ class Hosting:
         return replace(outcome, started_at=started_at, ended_at=ended_at)
 
     def _on_ledgers_clock(self, stamp: datetime, delivery: Delivery) -> datetime:
-        """When the ledger's clock said what this host's stamped; that may have been set since.
+        """The ledger's time of a stamp of this host's clock, which may have been set since.
 
-        It was after this host took the attempt, and before now.
+        The result is never before this host took the attempt, and never after now.
         """
         taken_at = delivery.held_at or delivery.offered_at
         return max(taken_at, min(stamp + self._ahead(), self._clock.now()))

@@ -11,11 +11,11 @@ from engine.ledger.host_ports import Leadership
 from engine.ports import Clock
 
 ASKS: Final = 4
-"""How often a leader renews its lead before it would end."""
+"""How many times a leader renews its lead before it would end."""
 WAIT_SECONDS: Final = 0.5
 """How often an engine that does not lead asks for the lead."""
 RETRY_SECONDS: Final = 0.5
-"""How soon a failed renewal of a lead or of leases is repeated: a short one would soon be over."""
+"""How soon a failed renewal of a lead or of leases is repeated, because these may be short."""
 SPARE_SECONDS: Final = 1.0
 """A leader stops this much before another may lead. The ledger refuses whatever it writes later."""
 

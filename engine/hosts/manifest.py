@@ -95,7 +95,7 @@ def _own_container(containers: Sequence[Manifest]) -> int:
 
 
 def _value(text: str) -> str:
-    """A text as the value of a label: those of Kubernetes have 63 plain characters at most."""
+    """A text as the value of a label: in Kubernetes, a value has at most 63 plain characters."""
     return _UNFIT.sub("_", text)[:MAX_VALUE].strip(_ENDS)
 
 

@@ -18,7 +18,7 @@ CHECK_SECONDS: Final = 60.0
 
 
 class Outcomes:
-    """Adds to the ends of attempts which check of `expect` they do not pass."""
+    """Adds to the end of an attempt which check of `expect` it does not pass."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class Outcomes:
         except (NotYetError, NoAnswerError):
             if self._clock.elapsed() - asked_at < CHECK_SECONDS:
                 return None
-            unmet = f"what it left could not be looked at within {CHECK_SECONDS:.0f} seconds"
+            unmet = f"what it left could not be checked within {CHECK_SECONDS:.0f} seconds"
         del self._asked_at[attempt.id]
         return replace(ended, unmet=unmet)
 

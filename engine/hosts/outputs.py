@@ -41,16 +41,16 @@ class _Sending:
         self.at = Whereabouts() if is_new else None
         self.is_new = is_new
         self.dropped = 0
-        """Up to which piece the ledger has deleted those that this host has dropped."""
+        """The ledger has deleted the pieces before this one, which this host has dropped."""
         self.ended_at: float | None = None
         self.artifacts: list[Artifact] = []
-        """Those whose copies are still to be sent."""
+        """The artifacts whose copies are still to be sent."""
         self.copying: Iterator[list[Piece]] = iter(())
         """The rest of the copy that is sent now."""
         self.copied: list[Piece] | None = None
         """The part of it that is being sent: after a failure it is sent again."""
         self.is_over = False
-        """Whether it has ended and all of it was sent."""
+        """Whether the attempt has ended and all of its output was sent."""
         self.is_reported = False
 
 
@@ -177,7 +177,7 @@ class OutputSender:
                 sending.dropped = len(gone)
 
     def _complete(self, sending: _Sending) -> bool:
-        """Send a part of the artifacts of an attempt whose output is sent; whether that was the last."""
+        """Send a part of the artifacts of an attempt whose output is sent; True if it was the last part."""
         sending.copied = sending.copied or next(sending.copying, None)
         while sending.copied is None and sending.artifacts:
             artifact = sending.artifacts[0]
@@ -201,7 +201,7 @@ class OutputSender:
         return at.seq * self._outputs.limits.piece_bytes + at.size == artifact.size
 
     def _copied(self, attempt: AttemptKey, artifact: Artifact) -> Iterator[list[Piece]]:
-        """The pieces of a copy, some at a time. If it is gone or was changed, its reader will notice."""
+        """The pieces of a copy, a few at a time. Its reader will notice if it is gone or was changed."""
         size, seq, rest = self._outputs.limits.piece_bytes, 0, b""
         pieces: list[Piece] = []
         with contextlib.suppress(CopyGoneError):

@@ -13,17 +13,18 @@ from engine.transactions.steps import ToStart
 
 
 class Sending:
-    """Implements `Executor` with another one. An end counts when its output was sent, or that takes long."""
+    """Implements `Executor` with another one. An end counts when its output was sent, or when that takes too
+    long."""
 
     def __init__(self, inner: Executor, sender: OutputSender) -> None:
         """`sender` has a thread of its own, which sends."""
         self._inner = inner
         self._sender = sender
         self._ending: dict[str, Outcome] = {}
-        """Ends that count when the output was sent."""
+        """Ends that wait until the output is sent."""
 
     def take_over(self, live: Sequence[LiveAttempt]) -> None:
-        """Send what attempts write that an earlier engine has started."""
+        """Also send the output of attempts that an earlier engine has started."""
         for attempt, _ in self._inner.check(live).alive:
             self._sender.follow(attempt.key, is_new=False)
 

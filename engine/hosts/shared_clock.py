@@ -15,7 +15,7 @@ class SharedClock:
     """Implements `Clock`: all hosts of a ledger have the same time, whatever their own clocks say."""
 
     def __init__(self, own: Clock, ask: Callable[[], datetime]) -> None:
-        """`ask` returns the server's time. Raises what it raises."""
+        """`ask` returns the server's time. Raises the errors of `ask`."""
         self._own = own
         self._ask = ask
         self._lock = threading.Lock()
@@ -37,13 +37,13 @@ class SharedClock:
         return self._own.elapsed()
 
     def ask_again(self) -> None:
-        """Correct the drift of this host's clock. Raises what asking raises, and keeps its time then."""
+        """Correct the drift of this host's clock. If `ask` raises, raises the same and keeps its time."""
         base = self._asked()
         with self._lock:
             self._base = base
 
     def ask_if_older(self, seconds: float) -> None:
-        """Ask again, if the last answer is older than this. Raises what asking raises, as above."""
+        """Ask again, if the last answer is older than this. Raises the errors of `ask`."""
         with self._lock:
             _, elapsed = self._base
         if self._own.elapsed() - elapsed >= seconds:

@@ -22,7 +22,7 @@ from jobfile.model.namedtuple import NamedTuple
 FOLDER: Final = "trees"
 """Where the folders of commits are, in the state folder."""
 ASK_SECONDS: Final = 10.0
-"""How long a commit that was not found is not looked for again."""
+"""How long the host waits before it looks for a missing commit again."""
 KEPT: Final = 3
 """How many folders of commits that no run needs are kept: they will probably be needed again."""
 
@@ -53,7 +53,7 @@ class Trees:
 
     @property
     def trouble(self) -> str:
-        """Why the files of a run are not here that this host was given lately; '' when all are."""
+        """Why the files of a run that this host was offered lately are not here; '' when all are."""
         with self._lock:
             now = self._clock.elapsed()
             self._missing = {

@@ -134,7 +134,7 @@ def _call(forge: Forge, method: str, url: str, body: Mapping[str, str] | None = 
         )
     data = None if body is None else json.dumps(body).encode()
     headers = {**forge.headers, "Content-Type": "application/json", "User-Agent": "jobfile"}
-    request = Request(url, data=data, headers=headers, method=method)  # noqa: S310  the scheme was looked at
+    request = Request(url, data=data, headers=headers, method=method)  # noqa: S310  the scheme was checked
     try:
         with build_opener(_NoRedirects).open(request, timeout=TIMEOUT_SECONDS) as answer:
             content = answer.read(MAX_ANSWER_BYTES + 1)
@@ -155,5 +155,5 @@ def _call(forge: Forge, method: str, url: str, body: Mapping[str, str] | None = 
 def _needed(environ: Mapping[str, str], name: str, default: str = "") -> str:
     found = environ.get(name) or default
     if not found:
-        raise ForgeError(f"${name} is not set: the CI service sets it, unless it is the token, which you set")
+        raise ForgeError(f"${name} is not set: a CI service sets it, but a token you must set yourself")
     return found

@@ -24,7 +24,7 @@ class TooLargeError(JobfileError):
 def bounded(answer: Mapping[str, object], *, narrow: str) -> dict[str, object]:
     """The answer, cut to MAX_BYTES if it is larger: long texts first, then the ends of the longest lists.
 
-    What was cut is said in `left_out`, with `narrow`, which says what to give for a smaller answer.
+    `left_out` says what was cut, and adds `narrow`, which names the arguments for a smaller answer.
     """
     if _size(answer) <= MAX_BYTES:
         return dict(answer)

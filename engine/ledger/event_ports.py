@@ -1,4 +1,4 @@
-"""The ports of a ledger for how work comes in, and for who is notified of its end. A store has them as
+"""The ports of a ledger for requests and events that start runs, and for notifications. A store has them as
 `trigger_events`, `keys`, `backfills` and `outbox`.
 
 Every method that writes must be called inside a transaction of the store.
@@ -76,7 +76,7 @@ class Backfills(Protocol):
         ...
 
     def advance(self, id: int, *, to: datetime) -> None:
-        """Record that every occurrence up to an instant was looked at."""
+        """Record that every occurrence up to an instant was handled."""
         ...
 
     def end(self, id: int, *, because: str, now: datetime) -> bool:

@@ -162,8 +162,11 @@ class Deliveries(Protocol):
         """Offers that have waited for too long; each is returned again later if it still waits."""
         ...
 
-    def forget(self, *, after: timedelta, limit: int) -> int:
-        """Delete deliveries that are over and whose run is deleted."""
+    def forget(self, *, after: timedelta, past: str, limit: int) -> str:
+        """Delete deliveries of runs that were deleted longer than `after` ago, beginning past the run `past`.
+
+        Returns the run to continue after; '' to begin again.
+        """
         ...
 
 
@@ -178,7 +181,7 @@ class Holding(Protocol):
 
     def reclaim(self, delivery: Delivery, *, host: str, process: str, boot_id: str) -> Delivery | None:
         """Note that this host has an attempt of which the ledger's new server does not know that; None when
-        it is at another host or over, or when its run is not known.
+        it is at another host or over, when its run is not known or over, or has a newer attempt.
         """
         ...
 
@@ -278,8 +281,8 @@ class HostsView(Protocol):
         """All attempts of runs that were ever offered, by fence."""
         ...
 
-    def without_run(self) -> int:
-        """The number of ended attempts whose run is deleted."""
+    def without_run(self, *, after: timedelta) -> int:
+        """The number of ended attempts of runs that were deleted longer than `after` ago."""
         ...
 
     def now(self) -> datetime:

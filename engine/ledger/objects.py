@@ -1,5 +1,6 @@
 """The output and artifacts of attempts in an object store; the only module that imports obstore."""
 
+import re
 import zlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -27,7 +28,7 @@ DIGITS: Final = 6
 MAX_SAID: Final = 300
 """Maximum length of what a store says about an error."""
 DEBUG: Final = "Debug source:"
-"""Begins the part of an error that is for those who build the package."""
+"""Begins the part of an error that is for the developers of the package."""
 METADATA: Final = "169.254.169.254"
 """Where machines of a cloud get credentials; a store asks there when the environment has none."""
 CREDENTIALS: Final = {
@@ -35,6 +36,26 @@ CREDENTIALS: Final = {
     "gs": "GOOGLE_SERVICE_ACCOUNT to a file with the key of a service account",
     "az": "AZURE_STORAGE_ACCOUNT_KEY",
 }
+REFUSALS: Final = {
+    "AccessDenied": "give the key the right to list, read, write and delete objects there",
+    "AuthenticationFailed": "set AZURE_STORAGE_ACCOUNT_KEY to the key of that account",
+    "AuthorizationFailure": "set AZURE_STORAGE_ACCOUNT_KEY to the key of that account",
+    "AuthorizationHeaderMalformed": "set AWS_REGION to the region of the bucket",
+    "ContainerNotFound": "make the container, or name another one",
+    "InvalidAccessKeyId": "set AWS_ACCESS_KEY_ID to a key that the store knows",
+    "NoSuchBucket": "make the bucket, or name another one",
+    "PermanentRedirect": "set AWS_REGION to the region of the bucket",
+    "RequestTimeTooSkewed": "set the clock of this machine",
+    "SignatureDoesNotMatch": "set AWS_SECRET_ACCESS_KEY to the secret of that key",
+}
+"""What to do about a refusal, by its code in the API of S3 or Azure."""
+NO_TLS: Final = {"s3": "AWS_ALLOW_HTTP", "az": "AZURE_ALLOW_HTTP"}
+"""The variables that allow a URL with http://, which is refused otherwise."""
+NOT_BUILT: Final = "builder error"
+"""What a store says about such a URL."""
+_CODE: Final = re.compile(r"<Code>(\w+)</Code>")
+_REQUEST: Final = re.compile(r".*Error performing [A-Z]+ \S+ in [^-]* - ")
+"""Names the request, with the long name of an object; what comes after it is the reason."""
 RETRIES: Final["RetryConfig"] = {"max_retries": 3, "retry_timeout": timedelta(seconds=20)}
 """How often a request is repeated: a command should soon say that the store is away."""
 
@@ -53,7 +74,7 @@ class ObjectOutputs:
         """Name the store. Its other settings come from the environment, as they do for its own tools."""
         self._url = url
         self._seen: dict[str, object] = {}
-        """The version of the last piece that was read of each output, which may grow."""
+        """For each output, the version of the last piece that was read: this piece may grow."""
         with self._explaining_errors():
             self._store = _store_of(url)
 
@@ -142,11 +163,22 @@ class ObjectOutputs:
         try:
             yield
         except (BaseError, OSError, ValueError) as error:
-            said = " ".join(str(error).partition(DEBUG)[0].split())[:MAX_SAID]
-            if METADATA in said:
-                names = CREDENTIALS.get(self._url.partition(":")[0], "the variables of the store's own tools")
-                said = f"no credentials: set {names}; this machine is none of a cloud that gives some"
+            said = _reason(str(error), scheme=self._url.partition(":")[0])
             raise OutputsUnavailableError(f"the outputs in {self._url} cannot be reached ({said})") from error
+
+
+def _reason(said: str, *, scheme: str) -> str:
+    """What is wrong, in what a store says about an error; and what to do, if that is known."""
+    said = " ".join(said.partition(DEBUG)[0].split())
+    if METADATA in said:
+        names = CREDENTIALS.get(scheme, "the variables of the store's own tools")
+        return f"no credentials: set {names} (the cloud gives this machine none)"
+    if NOT_BUILT in said and scheme in NO_TLS:
+        return f"the store has no TLS: set {NO_TLS[scheme]}=true in a network that nobody else can enter"
+    code = _CODE.search(said)
+    if code is not None and code[1] in REFUSALS:
+        return f"it says {code[1]}: {REFUSALS[code[1]]}"
+    return _REQUEST.sub("", said)[:MAX_SAID]
 
 
 def _store_of(url: str) -> "ObjectStore":

@@ -129,7 +129,7 @@ def glance_at_hosts(url: str) -> Sequence[str]:
 
 
 def examine_ledger(url: str) -> "Examination":
-    """Check that a ledger is intact. Raises what opening a ledger raises."""
+    """Check that a ledger is intact. Raises the errors of opening a ledger."""
     if _is_postgres(url):
         found: Examination = _postgres().examine_ledger(url)
         return found

@@ -13,7 +13,7 @@ class PlacedOutputs:
     """Implements `Outputs`: new ones are in an object store, and older ones may be in the ledger."""
 
     def __init__(self, table: Outputs, objects: Outputs) -> None:
-        """Take both."""
+        """Combine the two."""
         self._table = table
         self._objects = objects
         self.limits = objects.limits
@@ -50,7 +50,7 @@ class UnreachableOutputs:
     limits = IN_LEDGER
 
     def __init__(self, why: str) -> None:
-        """Take the reason."""
+        """`why` is the reason that each question gets."""
         self._why = why
 
     def append(self, pieces: Sequence[Piece], *, host: str) -> None:  # noqa: ARG002  the port's signature

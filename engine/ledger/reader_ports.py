@@ -11,7 +11,7 @@ class Reader(Protocol):
     """Reads one ledger. Threads may share it; making one opens nothing yet."""
 
     def view(self) -> "View":
-        """The ledger for reading; the caller closes it. Raises what opening a ledger raises."""
+        """The ledger for reading; the caller closes it. Raises the errors of opening a ledger."""
         ...
 
     def mark(self) -> Hashable:

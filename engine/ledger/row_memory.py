@@ -24,7 +24,7 @@ class RowMemory:
         self._kept: dict[object, object] = {}
 
     def value(self, read: Callable[[Row], Read], query: str, row: Row) -> Read:
-        """The value that `read` makes of a row of a query. Raises what it raises."""
+        """The value that `read` makes of a row of a query. Raises the errors of `read`."""
         key = (read, query, *row)  # the columns of one query are always the same
         found = self._kept.get(key)
         if found is None:

@@ -20,9 +20,9 @@ MORE_SECONDS: Final = 0.1
 BATCH: Final = 200
 """Maximum number of jobs in a look."""
 FIRST_LOOK: Final = timedelta(days=32)
-"""How far back the first engine looks that has noted nothing."""
+"""How far back an engine looks if no earlier one has noted anything."""
 NOTE_EVERY: Final = timedelta(minutes=10)
-"""How often it is noted up to when the days were looked at, if nothing was found."""
+"""How often the loop notes up to when it has checked the days, if it has found nothing."""
 SEEN: Final = "late_seen_until"
 _BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -48,7 +48,7 @@ class LateWatch:
         self._generation = 0
         self._specs: dict[str, JobSpec] = {}
         self._due: dict[str, datetime] = {}
-        """When a job may be late next, or has to be looked at again."""
+        """When a job may be late next, or must be checked again."""
         self._noted_at = _BEGINNING
         self._long: set[str] = set()
         """Runs that are known to take too long."""

@@ -15,7 +15,7 @@ from engine.ports import Clock, Journal
 
 PING_SECONDS: Final = 60.0
 LOOK_SECONDS: Final = 5.0
-"""How soon it is looked again whether a ping is through, or there is something to tell."""
+"""How soon the loop checks again whether a ping has ended, or the next one is due."""
 CHANNEL: Final = "heartbeat"
 """The name under which its failures are reported, like those of a channel."""
 

@@ -45,7 +45,7 @@ IDLE_SECONDS = 15.0
 STARTED = (RunState.RUNNING, RunState.CANCELLING)
 
 MAX_ASKS = 20
-"""How often one turn asks again for what may start: many skipped runs must not make it long."""
+"""How many times one turn asks again for startable runs: many skipped ones must not make it long."""
 
 PASSED_OVER = 1_000
 """How many startable runs for which no host has a place may be passed over, to find one that has one."""

@@ -10,7 +10,7 @@ from jobfile.model.namedtuple import NamedTuple
 from jobfile.schedule.dates import parse_hours
 
 REPEAT: Final = timedelta(hours=1)
-"""How long the same event of a job is not sent again, if a channel sets nothing else."""
+"""How soon the same event of a job may be sent again, if a channel sets nothing else."""
 LONGEST_QUIET: Final = 400
 """Maximum number of steps, each to the end of some hours or of a day, after which the search ends."""
 _DAY: Final = timedelta(days=1)

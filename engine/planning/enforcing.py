@@ -107,7 +107,7 @@ def refuse_other_meaning(saved: SavedPlan, before: Side, *, name: str) -> Plan:
     plan = make_plan(before, after, now=now, beyond=needs_beyond(saved.target))
     if not saved.is_sealed or _lasting(to_json(plan, version=__version__)) != _lasting(saved.plan):
         raise PlanRefusedError(
-            f"{name} would make other changes than it shows: it was changed after it was made, or made by "
+            f"{name} would make changes that it does not show: it was changed after it was made, or made by "
             "another version of jobfile; nothing was applied. Make it again:  jobfile plan --out"
         )
     return plan

@@ -1,4 +1,4 @@
-"""Notes in which server a shared ledger is: after a failover, the new one may lack the newest moments."""
+"""Notes in which server a shared ledger is: after a failover, the new one may lack the newest records."""
 
 from datetime import datetime
 from typing import Final
@@ -17,9 +17,9 @@ BY: Final = "jobfile"
 def begin_in(
     server: str, store: Store, *, before: Session | None, rewind: Rewind | None, now: datetime
 ) -> bool:
-    """Note the server in which a leader begins; whether its ledger is behind by what a standby may lack.
+    """Note the server in which a leader begins; True if its ledger lacks only what a standby may lack.
 
-    That is no older copy to wait for a user with: hosts say what they have before anything is executed.
+    Such a ledger is not held as an older copy: hosts report what they have before anything is executed.
     """
     found = store.past.fact(SERVER, default="")
     if not server or found == server:

@@ -55,7 +55,7 @@ class HostService:
     ) -> None:
         """Take the state folder, and connect to the ledger. `ended` is set to request the end.
 
-        `bring` makes what brings offers here; `carrier` is its name, which has to be that of the leader.
+        `bring` makes this host's end of the carrier; `carrier` is its name, the same as the leader's.
         `outputs` is the URL of an object store for all hosts; empty to leave it as the ledger has it. With
         `is_for_one`, a cluster has started this host for one attempt.
         """
@@ -123,7 +123,7 @@ class HostService:
 
     @property
     def hindrance(self) -> str:
-        """Why this host takes nothing, or which files of a run it lacks; '' if neither is so."""
+        """Why this host takes nothing, or which files of a run it lacks; '' if it can execute every run."""
         return self._hosting.hindrance
 
     def start(self) -> None:
@@ -250,7 +250,7 @@ def begin_beside(name: str, act: Callable[[], None], *, journal: Journal, ended:
 
 
 def _when_made(use: Callable[[], Made], ended: threading.Event) -> Made:
-    """What hosts use, when a scheduler has made its tables."""
+    """Connect to tables of a scheduler, as soon as it has made them."""
     while True:
         try:
             return use()

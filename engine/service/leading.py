@@ -171,8 +171,8 @@ class LeaderService:
         self._renewals.refuse_other_version()
         if self._server and self._renewals.server() != self._server:
             raise SupersededError(
-                "another server has taken over the ledger, and may not know the newest of it; this engine "
-                "stops, and the next one begins with what is there"
+                "another server has taken over the ledger and may lack its newest records; this engine "
+                "stops, and the next one continues with the records that are there"
             )
 
     def _keep(self) -> float:

@@ -60,7 +60,7 @@ def list_at(
 
 
 def _snapshot(config: EngineConfig, *, is_needed: bool) -> Snapshot | None:
-    """The job files; None if they cannot be read. Raises that if they are needed."""
+    """The job files; None if they cannot be read. Raises the error if they are needed."""
     snapshot = FolderTree(config.main_file).snapshot()
     if not snapshot.problem:
         return snapshot

@@ -45,7 +45,7 @@ def _notes(row: JobTally, spec: JobSpec, setting: Setting) -> Iterator[str]:
             f"{failed}: {takes}, timeout {length_text(spec.timeout)}" if timeout and spec.timeout else failed
         )
     if spec.matrix:
-        yield f"{many(len(spec.matrix), 'run')} a fire, by its matrix"
+        yield f"{many(len(spec.matrix), 'run')} for each fire, because of its matrix"
     for (state, reason), count in sorted(row.not_run.items()):
         if (state, reason) == ("skipped", Reason.OVERLAP):
             fires = row.fires * max(1, len(spec.matrix))

@@ -23,7 +23,7 @@ STOPPED: Final = "stopped"
 NO_SCHEDULE: Final = "no_schedule"
 """Why a backfill is over, besides reasons of the ledger and words about a key that cannot be filled in."""
 LOWEST_PRIORITY: Final = -100
-"""That of every run of a backfill: its time is long past, and it would start before everything else."""
+"""The priority of every run of a backfill: its time is long past, so it would start before all others."""
 LOOKED_AT_ONCE: Final = 500
 """Maximum number of occurrences of a backfill in one turn: most of them may need no run."""
 _INSTANT: Final = timedelta.resolution

@@ -43,7 +43,7 @@ class Who:
     jobs: str = ALL_JOBS
     """The pattern of the names of jobs that this is limited to."""
     session: str = ""
-    """What the forms of a browser's session are derived from; empty for a request that no browser sends."""
+    """The secret of a browser's session, for its forms; empty for a request that no browser sends."""
     grant: Grant | None = None
 
     @property
@@ -60,8 +60,13 @@ class Who:
         return self.role.rank >= access
 
 
+def names_bearer(headers: Mapping[str, str]) -> bool:
+    """Whether a request has a token in the header Authorization, or what is meant to be one."""
+    return headers.get("authorization", "").lower().startswith("bearer")
+
+
 def bearer(headers: Mapping[str, str]) -> str | None:
-    """The token of a request; None if it sends none. One that has no token's form is refused."""
+    """The token of a request; None if it sends none. A header in a different form is refused."""
     given = headers.get("authorization")
     if given is None:
         return None

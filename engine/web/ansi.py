@@ -27,7 +27,7 @@ class Part(NamedTuple):
 
 
 def parts_of(line: bytes) -> tuple[Part, ...]:
-    """The parts of a line of output. One that a carriage return begins again has all its texts."""
+    """The parts of a line of output. A line with carriage returns shows all the texts between them."""
     neutral = NeutralText(has_colour=True)
     text = neutral.feed(line) + neutral.rest()
     return tuple(_parts(text))
@@ -87,7 +87,7 @@ def _plain_colour(look: dict[str, str], code: int) -> None:
 
 
 def _extended(look: dict[str, str], kind: str, codes: list[int]) -> None:
-    """A colour of the palette: its first 16 are those with names, the others and direct ones are left out."""
+    """A colour of the palette: the first 16, which have names. All others are shown without a colour."""
     form = codes.pop(0) if codes else 0
     if form == _PALETTE and codes:
         number = codes.pop(0)

@@ -19,7 +19,7 @@ _STEPS: Final = (
     (8 * DAY, DAY),
     (16 * DAY, 2 * DAY),
 )
-"""How far apart the named instants are, up to which length."""
+"""For windows up to this length: how far apart the named instants are."""
 _LONGEST_STEP: Final = 4 * DAY
 MAX_TICKS: Final = 40
 
@@ -30,7 +30,7 @@ class Tick(NamedTuple):
     x: str
     text: str
     is_minor: bool
-    """Whether a narrow screen leaves its name out."""
+    """Whether its name is left out on a narrow screen."""
 
 
 class Axis(NamedTuple):

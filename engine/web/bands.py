@@ -15,10 +15,10 @@ from jobfile.render.style import WORDS, Tone
 
 SLOT: Final = timedelta(minutes=15)
 HEIGHT: Final = 78
-"""Of the part for marks, in pixels; the signs are above it, the hours below."""
+"""Height of the part with the marks, in pixels; the signs are above it, the hours below."""
 TOP: Final = 16
 MOST_IN_COLUMN: Final = 13
-"""Where a column has more occurrences, all columns show counts."""
+"""If one column has more occurrences than this, all columns show counts."""
 MAX_MARK: Final = 13.0
 """How high a mark is at most."""
 _BOTTOM_UP: Final = (Tone.GOOD, Tone.FAINT, Tone.ACTIVE, Tone.DOUBTFUL, Tone.BAD)
@@ -69,7 +69,7 @@ class BandPicture(NamedTuple):
     now: str
     """Where the present is; empty if that is on another day."""
     words: str
-    """What the picture shows, for who does not see it."""
+    """What the picture shows, for readers who do not see it."""
     is_counted: bool
     most: int
     """The largest number in a column, where counts are shown."""

@@ -47,7 +47,7 @@ class Renewal:
         self._thread.start()
 
     def look(self) -> bool:
-        """Use the files if they have changed; whether they were used. A pair that does not fit yet waits."""
+        """Use the files if they have changed; True if they were used. A pair that does not fit yet waits."""
         now = self._mark()
         if now == self._seen:
             return False

@@ -24,7 +24,7 @@ class Day(NamedTuple):
     since: datetime
     until: datetime
     trouble: str
-    """What the address names that does not exist; empty if all of it does."""
+    """What is wrong with the zone or the day in the address; empty if nothing is."""
 
     @property
     def before(self) -> str:

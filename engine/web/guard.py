@@ -9,6 +9,8 @@ from engine.web.refusing import RefusedError
 from jobfile.model.namedtuple import NamedTuple
 from jobfile.model.regex import regex
 
+PROXY_HEADER: Final = "x-remote-user"
+"""Where a proxy names its user. It is refused twice: one may be of the browser, and not of the proxy."""
 SAFE: Final = ("GET", "HEAD")
 _PATH: Final = regex(rb"/(?:[!-$&-.0-\[\]-~]+(?:/[!-$&-.0-\[\]-~]+)*)?")
 """A path of visible characters without `%`, `\\` and `//`: nothing in it can be read in two ways."""
@@ -30,7 +32,7 @@ the origin of a form even from this site.
 
 
 class Request(NamedTuple):
-    """A request whose form is sound; nothing in it is believed yet."""
+    """A request in the right form; what it says is not verified yet."""
 
     method: str
     path: str
@@ -55,7 +57,7 @@ def look_at(scope: Mapping[str, Any], hosts: Collection[str]) -> Request:
     if len(path) + len(query) > MAX_PATH_BYTES:
         raise RefusedError(HTTPStatus.REQUEST_URI_TOO_LONG, "the address is too long")
     if _PATH.fullmatch(path) is None or _QUERY.fullmatch(query) is None:
-        raise RefusedError(HTTPStatus.BAD_REQUEST, "the address has a part that no address here has")
+        raise RefusedError(HTTPStatus.BAD_REQUEST, "no address here has this form")
     _check_framing(headers)
     return Request(scope["method"], path.decode("ascii"), query.decode("ascii"), headers)
 
@@ -81,6 +83,8 @@ def _headers(raw: Sequence[tuple[bytes, bytes]]) -> Mapping[str, str]:
     found: dict[str, str] = {}
     for name, value in raw:
         key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        if key == PROXY_HEADER and key in found:
+            raise RefusedError(HTTPStatus.BAD_REQUEST, "the user of the proxy is named twice")
         found[key] = f"{found[key]}, {text}" if key in found else text
     return found
 
@@ -98,4 +102,4 @@ def _check_framing(headers: Mapping[str, str]) -> None:
     if "content-encoding" in headers:
         raise RefusedError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send the body without an encoding")
     if "upgrade" in headers:
-        raise RefusedError(HTTPStatus.UPGRADE_REQUIRED, "there is no other protocol here than HTTP")
+        raise RefusedError(HTTPStatus.UPGRADE_REQUIRED, "this server speaks only HTTP")

@@ -11,6 +11,7 @@ from engine.actions.prepare import secret_value
 from engine.core.webhook_proofs import secret_trouble
 from engine.transactions.webhooks import Hook
 from engine.web.limits import CALLS_AT_ONCE, CALLS_PER_MINUTE, SECRETS_SECONDS
+from engine.web.noted import Noted
 from engine.web.rates import MINUTE, Rates
 from engine.web.site import Site
 from jobfile.model.canonical import spec_from_json
@@ -42,6 +43,7 @@ class HookMemory:
 
     def __init__(self, site: Site) -> None:
         """Know none yet."""
+        self.refused = Noted(site, "call refused")
         self.rates = Rates(CALLS_PER_MINUTE, site.elapsed, at_once=CALLS_AT_ONCE)
         self._site = site
         self._lock = threading.Lock()
@@ -101,7 +103,7 @@ class HookMemory:
 
 
 def _with_webhooks(view: "View") -> Iterator[JobSpec]:
-    """The jobs in force that have a webhook, without those that are disabled."""
+    """The jobs in force that have a webhook and are not disabled."""
     for version in view.jobs_in_force():
         text = view.definition_text(version.digest) or ""
         if f'"{WebhookTrigger.KIND}"' in text:

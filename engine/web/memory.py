@@ -27,19 +27,19 @@ T = TypeVar("T")
 
 class _Kept(NamedTuple):
     mark: Hashable
-    """That of the ledger, before it was computed."""
+    """The mark of the ledger before the answer was computed."""
     at: float
     seconds: float
-    """How long it took."""
+    """How long the computation took."""
     value: object
 
     def is_fresh(self, mark: Callable[[], Hashable], *, is_rough: bool) -> bool:
-        """Whether nothing can have changed since."""
+        """Whether the answer is recent and, unless it may be rough, the ledger is unchanged since."""
         is_recent = time.monotonic() < self.at + KEPT_SECONDS
         return is_recent and (is_rough or self.mark == mark())
 
     def may_be_late(self) -> bool:
-        """Whether it is given while a new one is computed: nobody waits for an answer that takes long."""
+        """Whether this answer may be given while a new one is computed, because that takes long."""
         return self.seconds > QUICK_SECONDS and time.monotonic() < self.at + LATE_SECONDS
 
     def seconds_to_next(self) -> float:
@@ -63,12 +63,12 @@ class Memory:
         self._own = threading.Lock()
         self._forgotten = threading.Event()
         self._slow = threading.Lock()
-        """Held while an answer is computed that nobody waits for: one at a time."""
+        """Held while a thread computes an answer that nobody waits for, so that only one does."""
         self.late_answers = 0
-        """How many answers were computed after an older one was given."""
+        """Number of answers that were computed after an older one had been given."""
 
     def recall(self, question: Hashable, answer: Callable[[], T], *, is_rough: bool = False) -> T:
-        """The answer: the one that is kept, or a new one. A rough one may be older than the ledger."""
+        """The answer: the one that is kept, or a new one. If `is_rough`, it may be older than the ledger."""
         with self._own:
             lock = self._locks.setdefault(question, threading.Lock())
             kept = self._kept.get(question)

@@ -14,7 +14,7 @@ PROBLEM = "application/problem+json"
 
 
 class RefusedError(Exception):
-    """A request that is refused, with the status that says why."""
+    """A request that is refused, with a status that shows the reason."""
 
     def __init__(
         self,

@@ -51,7 +51,7 @@ class Routes:
             route = methods.get("GET" if method == "HEAD" else method)
             if route is None:
                 allow = ", ".join([*methods, "HEAD"] if "GET" in methods else methods)
-                text = "this address does not know that method"
+                text = "this address does not accept that method"
                 raise RefusedError(HTTPStatus.METHOD_NOT_ALLOWED, text, allow=allow)
             return Found(route, values)
         raise RefusedError(HTTPStatus.NOT_FOUND, "there is nothing at this address")

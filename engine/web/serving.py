@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import logging
 import os
 import signal
 import socket
@@ -128,6 +129,8 @@ class Server:
             h11_max_incomplete_event_size=MAX_HEADER_BYTES,
         )
         config.load()
+        # Strangers would fill the log: uvicorn writes a line about each request that is no HTTP.
+        logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
         config.ssl = self._tls
         try:
             _UntilSignal(config).run(sockets=[self._socket])
@@ -200,7 +203,8 @@ def open_unix(state_dir: Path) -> socket.socket:
 def open_tcp(listen: Listen) -> socket.socket:
     """A socket for this address."""
     family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
-    made = socket.socket(family, socket.SOCK_STREAM)
+    # With the protocol named, asyncio sends each part of an answer at once (TCP_NODELAY).
+    made = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         made.bind((listen.host, listen.port))

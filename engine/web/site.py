@@ -33,7 +33,7 @@ class Site:
     proxies: frozenset[str] = frozenset()
     """The addresses whose header about the user is believed."""
     proxy_role: Role = Role.VIEWER
-    """What a user may do whom the proxy names."""
+    """What a user that the proxy names may do."""
 
     def close(self) -> None:
         """Close what is open of the ledger."""
@@ -42,7 +42,7 @@ class Site:
 
     @property
     def origins(self) -> frozenset[str]:
-        """Where a page may come from that changes something."""
+        """The origins from which a page may send a change."""
         scheme = "https" if self.is_secure else "http"
         return frozenset(f"{scheme}://{host}" for host in self.hosts)
 

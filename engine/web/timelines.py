@@ -64,7 +64,7 @@ class Line(NamedTuple):
     strips: tuple[Strip, ...]
     counts: tuple[Part, ...]
     words: str
-    """What is in it, for who does not see it."""
+    """What the row shows, for readers who do not see it."""
 
 
 class TimelinePicture(NamedTuple):

@@ -127,14 +127,14 @@ class Route(NamedTuple):
     """Whether a token that is limited to some jobs may use it: then `{job}` in the path is checked before the
     handler, and a handler that lists jobs or takes a run asks `who.sees`."""
     is_page: bool = True
-    """Whether people see it: errors are pages, a missing sign-in leads to the sign-in page."""
+    """Whether it is for people: errors are pages, a missing sign-in leads to the sign-in page."""
     body: str = ""
     """What it accepts: "form", "json", or nothing."""
     most: int = MAX_BODY_BYTES
     """The largest body that it accepts."""
     is_call: bool = False
-    """Whether it is the call of a webhook: the handler proves it from the body as it came. A token is none of
-    ours, and no browser sends it.
+    """Whether it is the call of a webhook: the handler proves it from the body as it came. A token in it is
+    not one of ours, and no browser sends the call.
     """
 
 

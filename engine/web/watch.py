@@ -11,7 +11,7 @@ from engine.core.errors import JobfileError
 
 LOOK_SECONDS: Final = 1.0
 AWAY: Final = "away"
-"""The mark of a ledger that cannot be reached: open pages notice that it went, and that it came back."""
+"""The mark of a ledger that cannot be reached, so that open pages notice when it goes and comes back."""
 
 
 class Watch:

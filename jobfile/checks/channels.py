@@ -45,7 +45,7 @@ def check_quiet(files: FileSet) -> Iterator[Diagnostic]:
                 spared,
                 "JF102",
                 "`except` needs `hours` or `calendar`",
-                label="nothing waits, so nothing is an exception",
+                label="the channel never waits, so there is no exception",
                 help=('add  hours: "22:00-07:00"',),
                 at_key=True,
             )
@@ -57,7 +57,7 @@ def _check_hours(hours: Setting) -> Iterator[Diagnostic]:
         yield finding(
             hours,
             "JF308",
-            f"`{hours.text[:40]}` is not a part of the day",
+            f"`{hours.text[:40]}` is not a range of hours",
             label="expected HH:MM-HH:MM",
             help=('from "00:00" to "23:59", such as  hours: "22:00-07:00"',),
         )
@@ -81,7 +81,7 @@ def _check_repeat(repeat: Setting) -> Iterator[Diagnostic]:
             repeat,
             "JF106",
             f"`repeat` must be from {least} to {most}, found `{repeat.text}`",
-            label="how long the same event of a job is not sent again",
+            label="how soon the same event of a job may be sent again",
         )
 
 
@@ -104,7 +104,7 @@ def _check_entries(digest: DigestText) -> Iterator[Diagnostic]:
                     part,
                     "JF109",
                     f"`{key}` and `digest` exclude each other",
-                    label="only a run has params and a delay",
+                    label="a digest is not a run: it has no params and no delay",
                     help=("remove it",),
                     at_key=True,
                 )

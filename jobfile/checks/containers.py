@@ -72,8 +72,8 @@ def _unreached(setting: Setting, key: str) -> Diagnostic:
     return finding(
         setting,
         "JF637",
-        f"`{key}` does not reach into a container",
-        label="it has no effect there",
+        f"`{key}` has no effect in a container",
+        label="the runtime starts the processes",
         help=("remove it, or give the container an option in `args`",),
         at_key=True,
     )

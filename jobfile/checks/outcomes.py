@@ -17,7 +17,7 @@ from jobfile.schedule.duration import format_duration
 MAX_FILES: Final = 100
 """Maximum entries of `files`."""
 MAX_COUNT: Final = 10_000
-"""The largest `count`: no more files are looked at."""
+"""The largest `count`: no more files are counted."""
 MAX_TEXT: Final = 1024
 """Maximum characters of a path, and of a text that a log must contain."""
 LOG: Final = "log"
@@ -85,7 +85,7 @@ def _check_files(files: Setting | None) -> Iterator[Diagnostic]:
             message, label, advice = wrong
             yield finding(path, "JF119", message, label=label, help=(advice,) if advice else ())
         if count is not None and isinstance(count.value, int) and count.value > MAX_COUNT:
-            message = f"`count` is {count.value:,}, and at most {MAX_COUNT:,} files are looked at"
+            message = f"`count` is {count.value:,}, but at most {MAX_COUNT:,} files are counted"
             yield finding(count, "JF119", message, label=f"expected 1 to {MAX_COUNT:,}")
 
 
@@ -97,7 +97,7 @@ def _wrong_path(path: str) -> tuple[str, str, str] | None:
     if path.startswith("~"):
         return f"{shown} is not expanded: no shell reads it", "names a file called ~", "write the full path"
     if path.endswith("/"):
-        return f"{shown} names a folder", "only files are looked at", f"for its files, write  {path[:60]}*"
+        return f"{shown} names a folder", "only files count", f"for its files, write  {path[:60]}*"
     if _BRACES.search(path):
         return f"the braces in {shown} are not expanded", "they match only themselves", "write two entries"
     return None
@@ -111,8 +111,8 @@ def _check_log(job: JobText, name: str, log: Setting | None) -> Iterator[Diagnos
             log,
             "JF119",
             f"`{name}` of a job with steps: each step has streams of its own",
-            label="about no single process",
-            help=("write  log: {…}  for what all steps write",),
+            label="the job has several processes",
+            help=("for the output of all steps, write  log: {…}",),
             at_key=True,
         )
     for one in log.parts():

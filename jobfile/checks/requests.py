@@ -54,7 +54,7 @@ def check_headers(payload: Payload) -> Iterator[Diagnostic]:
             yield finding(header, "JF105", f"`{name}` is not a name of a header", label=label, at_key=True)
         elif is_ours(name):
             message = f"header `{name}` is set by jobfile"
-            yield finding(header, "JF105", message, label="it follows from the body", at_key=True)
+            yield finding(header, "JF105", message, label="jobfile computes it from the body", at_key=True)
         elif problem := header_problem(header.text):
             help_ = ("write it on one line, and without  |  or  >",)
             yield finding(header, "JF104", f"header `{name}` has {problem}", label="not allowed", help=help_)

@@ -76,7 +76,7 @@ def check_webhook_values(job: JobText) -> Iterator[Diagnostic]:
 
 def _header_for(param: ParamSpec, setting: Setting) -> Iterator[Diagnostic]:
     if not is_pointer(setting.text) and param.type is not ParamType.STRING:
-        trouble = f"a header is a text, and `{param.name}` is of type {param.type.value}"
+        trouble = f"a header has text, but `{param.name}` is of type {param.type.value}"
         yield _no_place(setting, trouble, "use a JSON pointer, or  type: string")
 
 
@@ -91,7 +91,7 @@ def _no_place(setting: Setting, trouble: str, help_: str) -> Diagnostic:
     return finding(
         setting,
         "JF217",
-        f"`{setting.text[:60]}` cannot be the place of this value in a call",
+        f"this value cannot be read from `{setting.text[:60]}` in a call",
         label=trouble,
         help=(help_,),
     )

@@ -200,7 +200,7 @@ CODES: dict[str, Code] = {
         JF214 name reserved by jobfile
         JF215 two params with the same variable
         JF216 no job has this tag or owner
-        JF217 a value cannot be at this place of a webhook's call
+        JF217 this value cannot be read from this place of a call
         JF301 not a cron expression
         JF302 cron field out of range
         JF303 day of month and day of week both set

@@ -116,7 +116,9 @@ def test_why_there_are_none_is_told(keeping: Jobfile) -> None:
     assert keeping("artifacts", "plain").code == 64
     keeping("run", "plain")
     keeping("run", "none")
-    assert keeping("artifacts", "plain").out.endswith("of plain has no artifacts: its job asks for none\n")
+    assert keeping("artifacts", "plain").out.endswith(
+        "of plain has no artifacts: its job names no files to keep\n"
+    )
     assert keeping("artifacts", "none").out.endswith("of none left no artifacts\n")
     assert keeping("artifacts", "none", "*.x").out.endswith("of none left no artifacts that match `*.x`\n")
     assert keeping("artifacts", "none", "--to", "out").code == 1

@@ -260,7 +260,7 @@ REFUSED = {
     "secret file that is missing": ('secrets: {S: "file:/none/such"}', "secret `S` is not there: /none/such"),
     "secret file open to others": (
         'secrets: {S: "file:FOLDER/open-key"}',
-        "others than its owner may change",
+        "users other than its owner may change",
     ),
     "secret file that is a folder": ('secrets: {S: "file:FOLDER"}', "FOLDER is not a file"),
     "program that is missing": ("command: [no-such-program-91]", "program `no-such-program-91` not found"),

@@ -61,7 +61,7 @@ def test_what_is_wrong_with_a_file_is_told_and_nothing_runs(jobfile: Jobfile) ->
     path = Path("secret.env").absolute()
     assert failed("masked") == f"env_file `secret.env` is not there: {path}: No such file or directory"
     write("secret.env", "TOKEN=hunter2hunter2\n", 0o666)
-    assert f"env_file `secret.env`: others than its owner may change {path}" in failed("masked")
+    assert f"env_file `secret.env`: users other than its owner may change {path}" in failed("masked")
     write("secret.env", "A=1\nTOKEN='hunter2hunter2\n")
     assert failed("masked") == f"{path}:2: the quote ' is never closed"
     write("secret.env", "LD_PRELOAD=hunter2.so\n")

@@ -418,7 +418,7 @@ def test_a_key_is_free_again_after_a_week(jobfile: Jobfile, tmp_path: Path) -> N
     [
         ({"job": "load", "trigger": "fiel"}, "unknown trigger `fiel`; expected one of manual, file, webhook"),
         ({"job": "load", "trigger": ["file"]}, "unknown trigger"),
-        ({"job": "report", "trigger": "after"}, "come by themselves; write an event of load instead"),
+        ({"job": "report", "trigger": "after"}, "starts followers by itself; write an event of load instead"),
         (a_file("a.zip"), "`load` does not start for the file a.zip: it waits for *.csv in in"),
         (a_file("a.csv", -1), "the `size` of a file is a number of bytes, found `-1`"),
         (a_file("a.csv", params={"x": 1}), "an event of trigger `file` has no params; write `values`"),

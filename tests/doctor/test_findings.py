@@ -26,10 +26,9 @@ from engine.ledger.opening import open_ledger
 from engine.ledger.watched_fact import watched_to_text
 from engine.supervisor.evidence import NAME, beside, pack
 from jobfile import __version__
-from tests.builders import HOUR, MINUTE, NOON
+from tests.builders import HOUR, MINUTE, NOON, a_host
 from tests.doctor.conftest import RENAMED, SOUND, Patient, write_result
 from tests.engine.test_hosts import a_delivery
-from tests.engine.test_hosts import host as a_host
 from tests.postgres_servers import a_server
 
 Trouble = Callable[[Patient], Iterable[Finding] | None]
@@ -109,7 +108,7 @@ def a_run_is_deleted_that_older_zone_rules_may_not_have_named(patient: Patient) 
     patient.write(f"delete from run where id = {A_MISSED}", "update generation set tzdata_version = '2019a'")
 
 
-@brings("invariant.I2", "which no schedule named")
+@brings("invariant.I2", "but no schedule has this time")
 def a_run_is_of_an_instant_that_nothing_named(patient: Patient) -> None:
     patient.write(f"update run set scheduled_for = scheduled_for + 1000000 where id = {A_MISSED}")
 
@@ -125,7 +124,7 @@ def a_gap_record_lies_over_a_run(patient: Patient) -> None:
     )
 
 
-@brings("invariant.I3", "after all that is accounted for")
+@brings("invariant.I3", "which is after the coverage of its schedule")
 def a_run_is_recorded_before_its_time(patient: Patient) -> None:
     patient.write(f"update run set scheduled_for = scheduled_for + 864000000000 where id = {A_MISSED}")
 
@@ -299,7 +298,7 @@ def a_record_of_the_audit_is_edited(patient: Patient) -> None:
     patient.write("update audit set actor = 'eve' where seq = 1")
 
 
-@brings("invariant.I2", "names `nightly`, not its own job")
+@brings("invariant.I2", "names `nightly`, but belongs to `hourly`")
 def a_gap_record_is_told_of_another_job(patient: Patient) -> None:
     patient.write("update gap set job = 'nightly' where job = 'hourly'")
 
@@ -442,12 +441,12 @@ def the_state_folder_came_with_a_clone(patient: Patient) -> None:
     (patient.config.state_dir / "wake").unlink()
 
 
-@brings("rights.job_file", "jobs.yaml may be changed by others")
+@brings("rights.job_file", "jobs.yaml (mode 0666)")
 def the_job_file_may_be_changed(patient: Patient) -> None:
     patient.config.main_file.chmod(0o666)
 
 
-@brings("rights.job_file", "may be changed by others than its owner")
+@brings("rights.job_file", "users other than its owner may change")
 def the_folder_of_the_job_file_may_be_changed(patient: Patient) -> None:
     patient.config.main_file.parent.chmod(0o777)
 
@@ -456,7 +455,7 @@ def with_secret(patient: Patient, source: str) -> None:
     patient.world.edit(f"{RENAMED}    secrets: {{TOKEN: '{source}'}}\n")
 
 
-@brings("rights.secret_file", "others than its owner may change")
+@brings("rights.secret_file", "users other than its owner may change")
 def a_secret_may_be_changed(patient: Patient) -> None:
     token = patient.config.main_file.with_name("token")
     token.write_text("s3cret-value\n")
@@ -473,6 +472,13 @@ def a_secret_is_not_there(patient: Patient) -> None:
 @brings("rights.secret_env", "secret `TOKEN` needs NOT_SET")
 def a_variable_is_not_there(patient: Patient) -> None:
     with_secret(patient, "env:NOT_SET")
+
+
+@brings("rights.secret_env", "secret `HOOK` needs NOT_SET")
+def a_variable_of_a_webhook_is_not_there(patient: Patient) -> None:
+    hook = "    secrets: {HOOK: 'env:NOT_SET'}\n    triggers: [{webhook: {path: go, secret: HOOK}}]\n"
+    patient.world.edit(f"{RENAMED}{hook}")
+    assert "where `jobfile serve` is started" in patient.findings()["rights.secret_env"].help
 
 
 # Clock and disk

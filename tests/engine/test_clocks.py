@@ -53,13 +53,13 @@ def test_a_jump_is_what_the_wall_clock_went_more_than_the_time_that_passed(
             {"trusted": reading(NOON)},
             NOON + FAR_AHEAD,
             NOON + FAR_AHEAD + SECOND,
-            "in much less elapsed time",
+            "but much less time passed",
         ),
         (
             {"last_seen": NOON},
             NOON + LONGEST_ABSENCE,
             NOON + LONGEST_ABSENCE + SECOND,
-            "the engine was last seen 2026-03-05 12:00:00Z",
+            "but an engine last ran at 2026-03-05 12:00:00Z",
         ),
         (
             {"covered_until": NOON + FAR_BEHIND},

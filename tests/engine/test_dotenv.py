@@ -92,7 +92,7 @@ def test_each_form_of_a_line(text: str, found: dict[str, str]) -> None:
         ("JF_0=1", "line 1: JF_0 is reserved"),
         ("LD_PRELOAD=x", "line 1: LD_PRELOAD decides what runs"),
         ("A=1\nBASH_ENV=x", "line 2: BASH_ENV decides what runs"),
-        ("A=a\0b", "line 1: the value of A holds a NUL character"),
+        ("A=a\0b", "line 1: the value of A has a NUL character"),
     ],
 )
 def test_each_mistake_is_told_with_its_line(text: str, why: str) -> None:

@@ -286,7 +286,7 @@ def test_a_disk_that_does_not_answer_stops_no_other_job_and_fails_the_run_after_
         assert now(world, run).state is RunState.RUNNING
         world.pass_time(seconds=CHECK_SECONDS)
         run = now(world, run)
-        detail = "what it left could not be looked at within 60 seconds"
+        detail = "what it left could not be checked within 60 seconds"
         assert (run.state, run.reason, run.detail) == (RunState.FAILED, "expectation", detail)
 
 

@@ -57,7 +57,7 @@ def test_did_has_an_answer_before_during_and_after_the_job_before(tmp_path: Path
         assert story.headline == f"{job}, 2026-03-05 13:00 UTC: expected after load, not yet due"
         story = why(world.view, job, NOON, zone=ZONE, now=world.clock.now())
         before = {"report": "load", "mail": "report"}[job]
-        assert story.headline.endswith(f"it starts after {before}, and no run of that was for that time")
+        assert story.headline.endswith(f"it starts after {before}, and no run of it was for that time")
     world.pass_time(seconds=3600)
     for job in ("report", "mail"):
         assert said(ask(world, job)) == (Answer.NOT_OVER, f"{job}: not yet: load is running")

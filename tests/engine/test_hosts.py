@@ -1,7 +1,6 @@
 """Which host can take an attempt, and why none can."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
@@ -18,22 +17,9 @@ from engine.core.hosts import (
     name_without_row,
 )
 from engine.core.lifecycle import AttemptKey
+from tests.builders import a_host
 
 NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
-
-
-def host(name: str = "a", **about: Any) -> Host:
-    known = Host(
-        id=name,
-        name=name,
-        process="1",
-        boot_id="1",
-        version="1",
-        labels=(),
-        slots=2,
-        seen_at=NOON,
-    )
-    return known._replace(**about)
 
 
 def a_delivery() -> Delivery:
@@ -66,25 +52,25 @@ FOUR = "all 4 slots of a and b are taken"
     ("hosts", "needs", "words"),
     [
         ([], (), "no host is there"),
-        ([host(**SILENT)], (), "no host is there"),
-        ([host(ended_at=NOON)], (), "no host is there"),
-        ([host(silence=timedelta(seconds=14.9))], (), ""),
-        ([host()], ("gpu",), "no host has the label gpu"),
-        ([host(**GPU)], ("gpu", "eu"), "no host has the labels gpu and eu"),
-        ([host(), host("b", **GPU, **SILENT)], ("gpu",), "no host has the label gpu"),
-        ([host(), host("b", **GPU)], ("gpu",), ""),
-        ([host(is_draining=True)], (), "no host takes work: a is draining"),
+        ([a_host(**SILENT)], (), "no host is there"),
+        ([a_host(ended_at=NOON)], (), "no host is there"),
+        ([a_host(silence=timedelta(seconds=14.9))], (), ""),
+        ([a_host()], ("gpu",), "no host has the label gpu"),
+        ([a_host(**GPU)], ("gpu", "eu"), "no host has the labels gpu and eu"),
+        ([a_host(), a_host("b", **GPU, **SILENT)], ("gpu",), "no host has the label gpu"),
+        ([a_host(), a_host("b", **GPU)], ("gpu",), ""),
+        ([a_host(is_draining=True)], (), "no host takes work: a is draining"),
         (
-            [host(trouble="disk space is low"), host("b", is_draining=True)],
+            [a_host(trouble="disk space is low"), a_host("b", is_draining=True)],
             (),
             "no host takes work: a: disk space is low and b is draining",
         ),
-        ([host(held=2)], (), "all 2 slots of a are taken"),
-        ([host(held=1)], (), ""),
-        ([host(slots=1, held=1)], (), "the only slot of a is taken"),
-        ([host(held=2), host("b", held=3), host("c", is_draining=True)], (), FOUR),
-        ([host(held=2), host("b", **GPU)], (), ""),
-        ([host(), host("b", **GPU, held=2)], ("gpu",), "all 2 slots of b are taken"),
+        ([a_host(held=2)], (), "all 2 slots of a are taken"),
+        ([a_host(held=1)], (), ""),
+        ([a_host(slots=1, held=1)], (), "the only slot of a is taken"),
+        ([a_host(held=2), a_host("b", held=3), a_host("c", is_draining=True)], (), FOUR),
+        ([a_host(held=2), a_host("b", **GPU)], (), ""),
+        ([a_host(), a_host("b", **GPU, held=2)], ("gpu",), "all 2 slots of b are taken"),
     ],
 )
 def test_it_says_why_no_host_takes_an_attempt(hosts: list[Host], needs: tuple[str, ...], words: str) -> None:
@@ -102,8 +88,8 @@ def test_few_names_are_named() -> None:
     ]
 
 
-POD = host(member("jf-1", "0"), slots=1)
-CLOUD = host(CLUSTER, labels=(EVERY,), slots=3, held=1)
+POD = a_host(member("jf-1", "0"), slots=1)
+CLOUD = a_host(CLUSTER, labels=(EVERY,), slots=3, held=1)
 
 
 def test_a_cluster_takes_whatever_its_labels_and_its_pods_offer_no_slots() -> None:
@@ -123,5 +109,5 @@ def test_a_cluster_that_takes_nothing_is_offered_nothing_that_it_would_take_late
 def test_a_host_without_a_row_still_has_a_name() -> None:
     assert name_without_row(member("pod/1", "0" * 32)) == "pod-1"
     assert name_without_row("a" * 32) == "host aaaaaaaa"
-    assert host(member("pod", "0")).is_for_one
-    assert not host("a" * 32).is_for_one
+    assert a_host(member("pod", "0")).is_for_one
+    assert not a_host("a" * 32).is_for_one

@@ -22,9 +22,8 @@ from engine.core.histograms import BOUNDS, Histogram
 from engine.core.hosts import DeliveryState, Leader
 from engine.service.metrics import collect, metrics_text
 from engine.service.presence import presence_at
-from tests.builders import DAY, HOUR, MINUTE, NOON
+from tests.builders import DAY, HOUR, MINUTE, NOON, a_host
 from tests.engine.test_hosts import a_delivery
-from tests.engine.test_hosts import host as a_host
 from tests.engine.world import World
 
 PACKAGING = Path(__file__).parents[2] / "packaging"

@@ -177,7 +177,7 @@ def test_job_files_that_others_could_change_do_not_run(tmp_path: Path, how: str)
     for command in ("up --for 1s", "run hello", "apply --yes") if is_every_way else ("run hello",):
         said = say(folder, *command.split())
         assert said.returncode == 1, (command, said)
-        assert "and so the commands that run as you" in said.stderr
+        assert "and with it the commands that run as you" in said.stderr
         assert "--no-strict-modes" in said.stderr
     assert not (folder / "ran").exists()
     if is_every_way:  # who reviews is not who runs

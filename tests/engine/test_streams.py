@@ -37,6 +37,16 @@ def ended(real: Real, order: LaunchOrder) -> Ended:
     return found
 
 
+def end(store: Streams, handle: int, sink: int) -> None:
+    """Let the process end: store what is left, and close all."""
+    os.close(sink)
+    store.hang_up()
+    while store.take(handle):
+        pass
+    store.close()
+    os.close(handle)
+
+
 def test_each_stream_is_stored_by_itself_and_both_in_the_log(real: Real) -> None:
     order = real.launch("a", "echo one; echo two >&2; echo three", apart=True)
     end = ended(real, order)
@@ -87,7 +97,7 @@ def test_a_start_that_fails_leaves_no_descriptor_open(tmp_path: Path) -> None:
     for _ in range(3):
         store = Streams(str(tmp_path), (Masker([]), Masker([])))
         store.close()
-        Streams(str(tmp_path), (Masker([]), Masker([])))  # it is never told that it is over
+        Streams(str(tmp_path), (Masker([]), Masker([])))  # nothing closes it
     assert len(os.listdir("/proc/self/fd")) == before
 
 
@@ -100,12 +110,7 @@ def test_a_secret_is_in_neither_though_the_streams_take_turns(tmp_path: Path) ->
         os.write(sink, with_secret[number : number + 1])
         os.write(store.errors, with_secret[number : number + 1])
         assert store.take(handle)
-    os.close(sink)
-    store.hang_up()
-    while store.take(handle):
-        pass
-    store.close()
-    os.close(handle)
+    end(store, handle, sink)
     assert [OutputTail(tmp_path, name).read() for name in STREAMS] == [b"x***y"] * 2
     log = OutputTail(tmp_path).read()
     assert SECRET.encode() not in log
@@ -127,12 +132,7 @@ def test_whatever_is_written_to_each_is_read_from_each(
         wanted[is_error] += part
         if len(part) % 2:
             assert store.take(handle)
-    os.close(sink)
-    store.hang_up()
-    while store.take(handle):
-        pass
-    store.close()
-    os.close(handle)
+    end(store, handle, sink)
     assert [OutputTail(folder, name).read() for name in STREAMS] == wanted
     assert Counter(OutputTail(folder).read()) == Counter(b"".join(wanted))
     counts = store.counts()

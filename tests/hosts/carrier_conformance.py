@@ -340,7 +340,7 @@ def test_a_host_serves_again_after_its_connections_were_killed(yard: Yard) -> No
     yard.age()
 
 
-def test_a_server_that_is_away_is_an_error_within_seconds_and_no_longer_when_it_is_back(made: Made) -> None:
+def test_a_server_that_is_away_is_an_error_within_seconds_until_it_is_back(made: Made) -> None:
     with a_server() as server:
         url = server.url().replace("jobfile@", f"jobfile:{PASSWORD}@")
         yard = Yard(made, url)

@@ -24,7 +24,7 @@ print(*(name for name in EXTRAS if name in sys.modules))
 """
 
 
-def test_a_name_that_is_no_carrier_is_a_mistake_of_the_user() -> None:
+def test_an_unknown_carrier_is_a_mistake_of_the_user() -> None:
     shared: Any = None
     with pytest.raises(
         WrongUsageError, match="JOBFILE_CARRIER is `celery`; expected pgqueuer, procrastinate or kubernetes"

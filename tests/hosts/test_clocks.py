@@ -10,11 +10,10 @@ import pytest
 from engine.core.errors import SupersededError
 from engine.core.hosts import HostWord, clock_trouble
 from engine.core.lifecycle import RunState
-from engine.hosts.lead import Lead
 from engine.hosts.shared_clock import SharedClock
 from engine.testing import FakeClock
 from tests.builders import NOON
-from tests.hosts.world import HostsWorld, OwnClock
+from tests.hosts.world import HostsWorld, OwnClock, a_lead
 
 TEXT = "version: 1\njobs:\n  once: {run: 'true', concurrency: {limit: none}}\n"
 
@@ -110,14 +109,7 @@ def test_whether_a_file_is_new_is_judged_by_the_clock_that_stamps_it(
 def test_an_engine_with_a_wrong_clock_waits_and_one_that_leads_stops(tmp_path: Path) -> None:
     world = HostsWorld(tmp_path, TEXT, hosts=[])
     troubles, ended = ["it is wrong", "it is wrong", ""], threading.Event()
-    lead = Lead(
-        world.shared.leadership,
-        world.clock,
-        holder="me",
-        host="a",
-        length=timedelta(seconds=10),
-        hindrance=lambda: troubles.pop(0) if troubles else "",
-    )
+    lead = a_lead(world, hindrance=lambda: troubles.pop(0) if troubles else "")
     assert lead.wait(ended)
     assert not troubles
     assert lead.keep() > 0

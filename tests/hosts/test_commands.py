@@ -172,7 +172,7 @@ def test_a_host_that_drains_takes_nothing_new_and_keeps_what_it_has(world: Hosts
     ]
 
 
-def test_a_drained_host_that_has_not_heard_of_it_takes_nothing_either(
+def test_a_drained_host_that_does_not_know_it_yet_takes_nothing_either(
     world: HostsWorld, asked: Asked
 ) -> None:
     for name in "bc":
@@ -197,7 +197,7 @@ def test_drain_waits_until_nothing_runs_there(world: HostsWorld, asked: Asked) -
     assert world.runs("train")[0].state is RunState.SUCCEEDED
 
 
-def test_names_that_do_not_exist_are_refused(world: HostsWorld, asked: Asked) -> None:
+def test_unknown_host_names_are_refused(world: HostsWorld, asked: Asked) -> None:
     said = asked("hosts", "drain", "d")
     assert said.code == 64
     assert "no host is called 'd'; there are a, b and c" in said.err
@@ -372,15 +372,15 @@ def test_an_attempt_that_nobody_executes_and_an_end_that_nobody_records_are_foun
         checks = asked("doctor", "--json").json["checks"]
         return [one["found"] for one in checks if one["code"] == "invariant.I8"]
 
-    assert found() == [f"run {first.id[:8]}, attempt 1: no host was offered it for 6m40s"]
+    assert found() == [f"run {first.id[:8]}, attempt 1: it was not offered to any host for 6m40s"]
     world.clock.advance(seconds=301)
     world.lead("a")
     with world.store.transaction():
         world.store.touch_session(epoch=world.epoch, now=world.clock.now(), boot_seconds=1.0)
     said = [one.partition(": ")[2] for one in found()]
     assert said == [
-        "no host was offered it for 11m41s",
-        "its host has reported its end, and no engine has recorded that for 5m1s",
+        "it was not offered to any host for 11m41s",
+        "its host has reported its end, but no engine has recorded it for 5m1s",
     ]
 
 
@@ -393,7 +393,12 @@ def test_attempts_of_deleted_runs_are_counted(world: HostsWorld, asked: Asked) -
     world.pass_time(seconds=5)
     world.db("update delivery set run_id = 'f' || substr(run_id, 2)")
     assert world.view.hosts is not None
-    assert world.view.hosts.without_run() == 1
+    a_day = timedelta(days=1)
+    assert world.view.hosts.without_run(after=a_day) == 0
+    world.shared.deliveries.forget(after=a_day, past="", limit=9)
+    assert world.view.hosts.without_run(after=a_day) == 0, "that is normal"
+    world.clock.advance(seconds=a_day.total_seconds() + 1)
+    assert world.view.hosts.without_run(after=a_day) == 1, "a leader should have deleted it"
 
 
 def test_a_run_that_is_requested_waits_for_no_engine_here_if_one_leads_elsewhere(

@@ -158,7 +158,7 @@ class Life(HostsWorld):
 OF_HOSTS = ("take", "renew", "begin", "report", "give_back")
 
 
-def test_a_commit_that_breaks_in_any_way_leaves_nothing_twice_and_nothing_out(
+def test_a_commit_that_breaks_in_any_way_repeats_nothing_and_loses_nothing(
     tmp_path: Path, breaker: Breaker
 ) -> None:
     """The first of each kind breaks before, the second when its answer is lost, the third goes through."""

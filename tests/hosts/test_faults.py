@@ -80,7 +80,7 @@ def test_the_shortest_lease_is_renewed_before_half_of_it_is_over(tmp_path: Path,
         world.turn()
 
 
-def test_what_a_killed_process_had_ordered_is_not_given_back_while_it_may_still_begin(tmp_path: Path) -> None:
+def test_an_order_of_a_killed_process_is_not_given_back_while_it_may_still_begin(tmp_path: Path) -> None:
     world = LateWorld(tmp_path, JOBS, hosts=["a"])
     world.run_by_hand("once")
     world.turn()
@@ -117,7 +117,7 @@ def test_an_order_of_a_killed_process_that_is_too_old_is_void_and_another_host_e
     assert (a.launcher.executed, len(b.launcher.executed)) == ([], 1)
 
 
-def test_what_this_process_took_in_an_answer_that_was_lost_is_given_back_soon(tmp_path: Path) -> None:
+def test_an_attempt_taken_in_a_lost_answer_is_given_back_soon(tmp_path: Path) -> None:
     world = HostsWorld(tmp_path, JOBS, hosts=["a"])
     a = world.hosts["a"]
     a.network.loses = lambda what: "answer" if what == "take" else ""
@@ -129,7 +129,7 @@ def test_what_this_process_took_in_an_answer_that_was_lost_is_given_back_soon(tm
     assert len(world.executed) == 1
 
 
-def test_an_offer_whose_news_were_lost_for_long_is_not_forgotten_for_long(tmp_path: Path) -> None:
+def test_an_offer_that_was_lost_for_long_is_repeated_soon(tmp_path: Path) -> None:
     world = HostsWorld(tmp_path, JOBS, hosts=["a"])
     world.queue.loses = lambda _: True
     world.run_by_hand("once")
@@ -247,7 +247,7 @@ def test_an_engine_that_waits_to_lead_outlives_a_ledger_that_is_away(monkeypatch
     assert lead.term == 7
 
 
-def test_what_a_thread_beside_the_loops_fails_at_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_of_a_thread_beside_the_loops_is_reported_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(services, "RETRY_SECONDS", 0.0)
     journal, ended, tries = KeptJournal(), threading.Event(), []
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from queue import Empty, Queue
 from threading import Event, Thread
 
+from engine.core.hosts import DELETED_KEPT
 from engine.core.lifecycle import RunState
 from engine.ledger.host_ports import EVERYONE, LEADER
 from engine.ledger.postgres.store import PostgresStore
@@ -41,7 +42,7 @@ def test_each_run_is_executed_by_one_host(tmp_path: Path) -> None:
     world.check_once()
 
 
-def test_each_attempt_has_a_number_that_grows_for_what_it_changes_elsewhere(tmp_path: Path) -> None:
+def test_each_attempt_has_a_fence_that_grows(tmp_path: Path) -> None:
     world = HostsWorld(tmp_path, JOBS)
     for _ in range(3):
         world.run_by_hand("once")
@@ -53,7 +54,7 @@ def test_each_attempt_has_a_number_that_grows_for_what_it_changes_elsewhere(tmp_
     assert fences == sorted({*fences}), "ids are in the order of time"
 
 
-def test_a_host_without_power_loses_its_runs_and_another_repeats_only_what_may_be_repeated(
+def test_a_host_without_power_loses_its_runs_and_another_repeats_only_idempotent_ones(
     tmp_path: Path,
 ) -> None:
     world = HostsWorld(tmp_path, JOBS, hosts=["a"])
@@ -97,7 +98,7 @@ def test_a_host_that_is_cut_off_has_killed_its_jobs_before_another_repeats_them(
     world.check_once()
 
 
-def test_a_short_cut_harms_nothing(tmp_path: Path) -> None:
+def test_a_short_network_cut_harms_nothing(tmp_path: Path) -> None:
     world = HostsWorld(tmp_path, JOBS, hosts=["a"])
     world.run_by_hand("often")
     world.turn()
@@ -124,7 +125,7 @@ def test_a_process_that_is_killed_finds_its_jobs_again(tmp_path: Path) -> None:
     world.check_once()
 
 
-def test_news_that_are_lost_are_repeated(tmp_path: Path) -> None:
+def test_a_lost_offer_is_repeated(tmp_path: Path) -> None:
     world = HostsWorld(tmp_path, JOBS, hosts=["a"])
     world.queue.loses = lambda _: True
     world.run_by_hand("once")
@@ -252,6 +253,10 @@ def test_a_host_that_is_gone_and_deliveries_of_deleted_runs_are_forgotten(tmp_pa
     world.hosts["a"].hosting.renew()
     world.turn()
     assert [host.name for host in world.shared.hosts.all()] == ["a"]
+    assert len(world.shared.deliveries.of_runs([run.id])) == 1, "a host learns by it that the run is deleted"
+    world.clock.advance(seconds=DELETED_KEPT.total_seconds() + 1)
+    world.hosts["a"].hosting.renew()
+    world.turn()
     assert world.shared.deliveries.of_runs([run.id]) == []
 
 

@@ -135,12 +135,12 @@ def test_the_template_keeps_all_that_it_has_and_needs_no_arguments() -> None:
         "metadata: 1\nspec: {containers: [{image: x}]}",
     ],
 )
-def test_what_is_no_template_is_refused_in_words(text: str) -> None:
+def test_a_file_that_is_not_a_template_is_refused_with_the_reason(text: str) -> None:
     with pytest.raises(WrongUsageError, match=r"the template of pods pod\.yaml (is not valid|has no)"):
         read_template("pod.yaml", text)
 
 
-def test_yaml_reads_as_what_it_was_made_of() -> None:
+def test_yaml_reads_as_the_data_that_it_was_made_from() -> None:
     words = [
         "yes",
         "no",
@@ -196,7 +196,7 @@ def test_the_files_in_packaging_are_what_export_prints(request: pytest.FixtureRe
 # Settings
 
 
-def test_settings_that_are_wrong_are_refused_in_words(api: Kubernetes, tmp_path: Path) -> None:
+def test_wrong_settings_are_refused_with_the_reason(api: Kubernetes, tmp_path: Path) -> None:
     pod = tmp_path / "pod.yaml"
     pod.write_text("spec: {containers: [{image: x}]}")
     good = api.settings(pod)
@@ -281,7 +281,7 @@ def test_an_answer_that_was_lost_makes_no_second_job(api: Kubernetes) -> None:
     assert cluster.trouble == ""
 
 
-def test_a_right_that_is_missing_is_said_with_what_to_do(api: Kubernetes) -> None:
+def test_a_missing_right_is_reported_with_what_to_do(api: Kubernetes) -> None:
     cluster = cluster_of(api)
     api.trouble = lambda *_: 403
     cluster.offer([offer(A), offer(B)])
@@ -302,7 +302,7 @@ def test_a_right_that_is_missing_is_said_with_what_to_do(api: Kubernetes) -> Non
         ("ca", "is not the one of the service account"),
     ],
 )
-def test_an_account_that_is_wrong_is_said(
+def test_a_wrong_account_is_reported(
     api: Kubernetes, certificates: Certificates, change: str, said: str
 ) -> None:
     if change == "ca":
@@ -330,7 +330,7 @@ def test_the_token_is_read_again_because_the_cluster_replaces_it(api: Kubernetes
     assert len(api.jobs) == 1
 
 
-def test_a_job_that_alone_is_refused_holds_up_no_other(api: Kubernetes) -> None:
+def test_a_single_refused_job_holds_up_no_other(api: Kubernetes) -> None:
     time = Time()
     cluster = cluster_of(api, elapsed=time)
     create = api.create
@@ -352,7 +352,7 @@ def test_a_job_that_alone_is_refused_holds_up_no_other(api: Kubernetes) -> None:
     assert cluster.trouble == "", "it is tried with others"
 
 
-def test_a_pod_that_ended_before_it_took_its_attempt_is_replaced_later_and_later_and_that_is_said(
+def test_a_pod_that_ended_before_it_took_its_attempt_is_replaced_after_growing_waits_and_reported(
     api: Kubernetes,
 ) -> None:
     time = Time()
@@ -392,7 +392,7 @@ def test_a_job_that_is_being_removed_is_waited_for(api: Kubernetes) -> None:
     assert api.jobs.keys() == {job_name(A)}
 
 
-def test_what_is_withdrawn_is_removed_or_never_made(api: Kubernetes) -> None:
+def test_the_job_of_a_withdrawn_offer_is_removed_or_never_made(api: Kubernetes) -> None:
     cluster = cluster_of(api)
     cluster.offer([offer(A)])
     cluster.tend()
@@ -572,7 +572,7 @@ def test_a_drained_cluster_gets_nothing_new(tmp_path: Path, api: Kubernetes) -> 
     assert len(api.jobs) == 1
 
 
-def test_the_next_leader_goes_on_with_what_the_last_one_had_offered(tmp_path: Path, api: Kubernetes) -> None:
+def test_the_next_leader_continues_with_the_offers_of_the_last_one(tmp_path: Path, api: Kubernetes) -> None:
     world = ClusterWorld(tmp_path, api)
     api.trouble = lambda *_: 503
     world.run_by_hand("once")

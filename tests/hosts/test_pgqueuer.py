@@ -12,7 +12,7 @@ def made() -> Made:
     return Made("pgqueuer", "pgqueuer", "update pgqueuer set heartbeat = heartbeat - interval '1 day'")
 
 
-def test_its_log_does_not_grow_for_ever(yard: Yard) -> None:
+def test_its_log_does_not_grow_forever(yard: Yard) -> None:
     yard.offer(A)
     host = yard.host()
     until(lambda: yard.left == 0)

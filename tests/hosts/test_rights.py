@@ -150,7 +150,7 @@ def test_what_jobfile_calls_with_the_rights_of_the_owner_is_for_workers_only(pla
         db.execute("drop role stranger")
 
 
-def test_a_host_is_bound_to_the_user_who_first_was_it(
+def test_a_host_belongs_to_the_user_that_first_appeared_as_it(
     bergen: PostgresSharedLedger, oslo: PostgresSharedLedger, leader: PostgresSharedLedger, store: Store
 ) -> None:
     bergen.hosts.appear(ME)
@@ -290,7 +290,7 @@ def test_a_worker_changes_no_verdict_and_no_definition_and_writes_no_run(
     assert (again.state, again) == (RunState.RUNNING, run)
 
 
-def test_each_user_is_told_which_role_does_what_it_tried(
+def test_an_error_names_the_role_that_has_the_missing_right(
     place: Secured, oslo: PostgresSharedLedger, leader: PostgresSharedLedger, store: Store
 ) -> None:
     with closing(PostgresSharedLedger(address_of(place.url("anna")))) as anna:
@@ -444,7 +444,7 @@ def test_a_writer_that_does_nothing_in_a_transaction_holds_up_nobody(place: Secu
         ("postgresql://a@localhost/x?sslmode=require", "require"),
     ],
 )
-def test_another_machine_is_reached_with_tls_that_checks_it(
+def test_another_machine_is_reached_only_with_tls_that_verifies_it(
     url: str, mode: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("PGHOST", raising=False)
@@ -460,10 +460,10 @@ def test_a_host_in_the_environment_counts_as_one_in_the_url(monkeypatch: pytest.
 
 
 @pytest.mark.parametrize("mode", ["allow", "prefer", "require", "verify-ca"])
-def test_tls_that_does_not_check_who_answers_is_refused(mode: str) -> None:
+def test_tls_that_does_not_verify_the_server_is_refused(mode: str) -> None:
     with pytest.raises(JobfileError) as caught:
         address_of(f"postgresql://a:geheim@db.example.org/x?sslmode={mode}")
-    assert f"`sslmode={mode}` in its URL does not check who answers; use  sslmode=verify-full" in str(
+    assert f"`sslmode={mode}` in its URL does not verify the server; use  sslmode=verify-full" in str(
         caught.value
     )
     assert "geheim" not in str(caught.value)
@@ -517,7 +517,7 @@ from pg_proc where pronamespace = 'public'::regnamespace and proname like 'worke
     deadline=None, max_examples=examples(20), suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(data=st.data())
-def test_whatever_a_worker_calls_nothing_of_another_one_changes(
+def test_no_call_of_a_worker_changes_anything_of_another_one(
     data: st.DataObject,
     place: Secured,
     bergen: PostgresSharedLedger,

@@ -12,10 +12,10 @@ import pytest
 from engine.answers.hosts import fleet_to_json, fleet_to_text, make_fleet
 from engine.core.hosts import SchedulerWord, hindrance, other_carrier
 from tests.acceptance.engines import until
+from tests.builders import a_host
 from tests.cli.conftest import Jobfile, jobfile
 from tests.cli.test_files import fits
 from tests.hosts.test_commands import JOBS, Asked
-from tests.hosts.test_slots import a_host
 from tests.hosts.world import HostsWorld
 
 __all__ = ["jobfile"]

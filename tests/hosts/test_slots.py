@@ -1,20 +1,7 @@
 """Which attempts may be offered, given the hosts that are there."""
 
-from engine.core.hosts import MOST_UNPLACED, Host, Slots
-from tests.builders import NOON
-
-
-def a_host(name: str, *, slots: int, labels: tuple[str, ...] = (), held: int = 0) -> Host:
-    return Host(
-        id=name,
-        name=name,
-        process="1",
-        boot_id="1",
-        version="1",
-        labels=labels,
-        slots=slots,
-        held=held,
-    )
+from engine.core.hosts import MOST_UNPLACED, Slots
+from tests.builders import NOON, a_host
 
 
 def test_an_attempt_takes_a_slot_of_the_host_that_is_least_special() -> None:
@@ -26,7 +13,7 @@ def test_an_attempt_takes_a_slot_of_the_host_that_is_least_special() -> None:
     assert slots.free == 0
 
 
-def test_what_no_host_could_ever_take_is_offered_up_to_a_limit_and_takes_no_slot() -> None:
+def test_an_attempt_that_no_host_could_take_is_offered_up_to_a_limit_and_takes_no_slot() -> None:
     slots = Slots([a_host("plain", slots=1)], [])
     assert [slots.place(("tpu",)) for _ in range(MOST_UNPLACED + 1)] == [True] * MOST_UNPLACED + [False]
     assert slots.free == 1

@@ -3,16 +3,14 @@
 import subprocess
 import sys
 import threading
-from datetime import timedelta
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from engine.core.errors import StoreRefusedError, SupersededError
-from engine.hosts.lead import Lead
 from tests.acceptance.engines import until
-from tests.hosts.world import FUNCTION, HostsWorld
+from tests.hosts.world import FUNCTION, HostsWorld, a_lead
 from tests.ledgers import Chosen
 
 TRUE_TIME = "select cast(extract(epoch from clock_timestamp()) * 1000000 as bigint)"
@@ -53,14 +51,7 @@ def test_a_host_waits_for_its_tables_and_takes_nothing_when_they_are_of_a_newer_
 
 def test_a_scheduler_of_an_older_version_does_not_lead_any_more(tmp_path: Path) -> None:
     world = HostsWorld(tmp_path, TEXT, hosts=[])
-    lead = Lead(
-        world.shared.leadership,
-        world.clock,
-        holder="me",
-        host="a",
-        length=timedelta(seconds=10),
-        refuse=world.shared.refuse_other_version,
-    )
+    lead = a_lead(world, refuse=world.shared.refuse_other_version)
     assert lead.wait(threading.Event())
     assert lead.keep() > 0
     with psycopg.connect(Chosen.ledgers.url(world.config.ledger), autocommit=True) as db:

@@ -19,6 +19,7 @@ from engine.core.lifecycle import AttemptKey
 from engine.core.records import HOME
 from engine.hosts.executor import Executor
 from engine.hosts.hosting import Hosting
+from engine.hosts.lead import Lead
 from engine.hosts.offers import Offers
 from engine.hosts.outputs import OutputSender
 from engine.ledger.postgres.address import address_of
@@ -299,3 +300,9 @@ class HostsWorld(World):
     def check_once(self) -> None:
         """No attempt was executed twice."""
         assert len(self.executed) == len(set(self.executed)), self.executed
+
+
+def a_lead(world: HostsWorld, **given: Any) -> Lead:
+    """The lead of a process on host a, beside the engine of this world."""
+    length = timedelta(seconds=10)
+    return Lead(world.shared.leadership, world.clock, holder="me", host="a", length=length, **given)

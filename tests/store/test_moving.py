@@ -205,3 +205,26 @@ def test_a_move_may_take_longer_than_a_writer_may(
     with closing(open_copyable(file)) as source, closing(open_copyable(there)) as target:
         done = move(source, target, findings=slow_findings)
     assert done.rows["run"] == len(rows(there)["run"])
+
+
+TABLES = """
+select 'index', pg_get_indexdef(indexrelid), '' from pg_index
+where indrelid in (select oid from pg_class where relnamespace = current_schema()::regnamespace)
+union all
+select conname, pg_get_constraintdef(oid), convalidated::text from pg_constraint
+where connamespace = current_schema()::regnamespace
+union all
+select tgname, pg_get_triggerdef(pg_trigger.oid), tgenabled::text
+from pg_trigger join pg_class on pg_class.oid = tgrelid
+where relnamespace = current_schema()::regnamespace and not tgisinternal
+order by 1, 2
+"""
+
+
+def test_indexes_references_and_triggers_are_as_before_a_move(file: str, there: str, known: Known) -> None:
+    with closing(open_copyable(there)):
+        pass
+    before = known.superuser.execute(TABLES).fetchall()
+    moved(file, there)
+    assert known.superuser.execute(TABLES).fetchall() == before
+    assert {what for what, _, _ in before} > {"index", "run_pkey", "run_digest_fkey", "run_ended"}

@@ -52,7 +52,7 @@ def test_without_credentials_an_error_names_their_variables_soon(scheme: str) ->
     command = ["unshare", "-n", sys.executable, "-c", ASK, URLS[scheme]]
     env = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(Path.cwd())}
     said = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
-    assert f"cannot be reached (no credentials: set {CREDENTIALS[scheme]};" in said.stdout, (
+    assert f"cannot be reached (no credentials: set {CREDENTIALS[scheme]} (" in said.stdout, (
         said.stdout + said.stderr
     )
 

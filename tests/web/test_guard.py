@@ -140,7 +140,7 @@ def test_an_error_repeats_nothing_of_the_request(web: Web) -> None:
                 assert "zzz" not in got.text
 
 
-def test_what_a_probe_learns_is_a_word(web: Web) -> None:
+def test_a_probe_learns_only_a_word(web: Web) -> None:
     assert web.ask("/healthz").text == "ok\n"
     assert web.ask("/readyz").text in ("ready\n", "not ready\n")
     assert HOST not in web.ask("/readyz").text

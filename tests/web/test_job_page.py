@@ -160,7 +160,7 @@ def test_the_form_is_made_from_the_params(web: Web) -> None:
         ("<script>", "expected an integer, found `<script>`"),
     ],
 )
-def test_what_is_wrong_with_a_value_stands_beside_it(
+def test_what_is_wrong_with_a_value_is_shown_beside_it(
     web: Web, operator: Browser, given: str, words: str
 ) -> None:
     got = web.ask("/jobs/asked/run", "POST", browser=operator, form={"p.count": given})
@@ -225,7 +225,7 @@ def test_with_a_key_a_form_that_is_sent_twice_starts_one_run(web: Web, operator:
     assert (got.status, "the key cannot be used" in got.text) == (422, True)
 
 
-def test_a_time_that_is_none_is_explained(web: Web, operator: Browser) -> None:
+def test_an_invalid_time_is_explained(web: Web, operator: Browser) -> None:
     got = web.ask("/jobs/good/run", "POST", browser=operator, form={"at": "someday"})
     assert got.status == 422
     assert "someday" in got.text

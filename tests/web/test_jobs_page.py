@@ -117,7 +117,7 @@ def test_a_paused_job_says_who_paused_it_until_when_and_why(tmp_path: Path) -> N
     web.close()
 
 
-def test_what_nothing_starts_stands_above(tmp_path: Path) -> None:
+def test_why_nothing_starts_is_shown_at_the_top(tmp_path: Path) -> None:
     web = Web(tmp_path)
     web.world.step()
     web.silence()
@@ -131,7 +131,7 @@ def test_before_anything_is_recorded_the_page_shows_the_files(tmp_path: Path) ->
     web.close()
 
 
-def test_files_with_errors_are_named_above(tmp_path: Path) -> None:
+def test_files_with_errors_are_named_at_the_top(tmp_path: Path) -> None:
     web = Web(tmp_path)
     web.world.step()
     (tmp_path / "jobs.yaml").write_text("jobs: {a: {run: 1, retires: 2}}")

@@ -84,7 +84,7 @@ def test_its_risks_are_those_of_now_and_its_warnings_those_of_its_files(own: Web
     assert "RISK03" in shown(own, f"/changes/plans/{plan}")
 
 
-def test_what_was_changed_or_is_too_old_does_not_wait(own: Web) -> None:
+def test_a_changed_or_outdated_plan_is_not_listed(own: Web) -> None:
     folder = own.place.main_file.parent
     edited, old = save(own, SAVED, "edited.jfplan"), save(own, SAVED, "old.jfplan")
     (folder / "edited.jfplan").write_text((folder / "edited.jfplan").read_text().replace("exit 4", "exit 9"))

@@ -204,7 +204,7 @@ def test_while_the_ledger_cannot_be_reached_each_page_says_so_and_then_answers_a
     assert web.ask("/jobs", token=stranger).status == 401
 
 
-def test_who_waits_hears_of_a_write_of_another_program(web: Web) -> None:
+def test_a_request_that_waits_notices_a_write_of_another_program(web: Web) -> None:
     run = web.owner("/api/v1/jobs/asked/runs", "POST", json={}).json["id"]
     tag = web.owner(f"/api/v1/runs/{run}").headers["etag"]
     answers: list[Got] = []

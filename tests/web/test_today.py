@@ -119,7 +119,7 @@ def test_the_axis_names_local_hours_also_on_the_days_when_clocks_change() -> Non
     assert [one.text for one in hour] == ["22:00", "22:10", "22:20", "22:30", "22:40", "22:50"]
 
 
-def test_what_is_wrong_in_the_address_is_said_and_the_page_is_shown(web: Web) -> None:
+def test_a_wrong_value_in_the_address_is_reported_and_the_page_is_shown(web: Web) -> None:
     assert "there is no time zone" in text_of(web, "/?zone=Mars/Olympus")
     assert "is not a day" in text_of(web, "/?day=someday")
     assert "is not a day" in text_of(web, "/?day=9999-12-31")
@@ -130,7 +130,7 @@ def test_what_is_wrong_in_the_address_is_said_and_the_page_is_shown(web: Web) ->
         text_of(web, f"/timeline?page={odd.encode().hex() if not odd.isascii() else odd}")
 
 
-def test_who_needs_to_act_is_told_in_the_words_of_did_with_a_link(web: Web) -> None:
+def test_what_needs_attention_is_shown_in_the_words_of_did_with_a_link(web: Web) -> None:
     line = ask_did(place_of(web), "bad", Wanted({}, {}, None, None)).line.removeprefix("bad: ")
     run = web.world.runs("bad")[-1]
     for path in ("/", "/?day=2026-03-05"):

@@ -114,8 +114,9 @@ def _ended(key: SetKey, walk: _Walk, instant: datetime | None, hint: str) -> Ite
         if gap.job != key.job:
             yield Finding(
                 code="invariant.I2",
-                found=f"a gap record from {_utc(gap.first_at)} on names `{gap.job}`, not its own job",
-                help=f"`jobfile why {key.job} {_utc(gap.first_at)}` shows the first of it; {REPORT_IT}",
+                found=f"a gap record from {_utc(gap.first_at)} on names `{gap.job}`, but belongs to "
+                f"`{key.job}`",
+                help=f"`jobfile why {key.job} {_utc(gap.first_at)}` shows its first occurrence; {REPORT_IT}",
                 job=key.job,
             )
         if gap.count == span.seen:
@@ -125,7 +126,7 @@ def _ended(key: SetKey, walk: _Walk, instant: datetime | None, hint: str) -> Ite
         )
         yield Finding(
             code="invariant.I1",
-            found=f"{counted}, and its schedule names {span.seen:,} of them that are accounted for{hint}",
+            found=f"{counted}, but its schedule has {span.seen:,} of them up to its coverage{hint}",
             help=f"`jobfile why {key.job} {_utc(gap.first_at)}` shows the first of them; {REPORT_IT}",
             job=key.job,
         )
@@ -137,9 +138,9 @@ def _phantom(key: SetKey, run: tuple[datetime, str], covered: datetime | None, h
     about = f"run {short(run_id)} is recorded for {_utc(at)}"
     return Finding(
         code="invariant.I3" if is_early else "invariant.I2",
-        found=f"{about}, after all that is accounted for"
+        found=f"{about}, which is after the coverage of its schedule"
         if is_early
-        else f"{about}, which no schedule named{hint}",
+        else f"{about}, but no schedule has this time{hint}",
         help=f"`jobfile why {key.job} {_utc(at)}` shows what is known; {REPORT_IT}",
         job=key.job,
         run=run_id,

@@ -21,9 +21,9 @@ def check_deliveries(view: View, hosts: HostsView) -> Iterator[Finding]:
     for attempt in live:
         found = delivered.get(attempt.id)
         if found is None:
-            since, what = attempt.created_at, "no host was offered it"
+            since, what = attempt.created_at, "it was not offered to any host"
         elif found.state is DeliveryState.ENDED and found.ended_at is not None:
-            since, what = found.ended_at, "its host has reported its end, and no engine has recorded that"
+            since, what = found.ended_at, "its host has reported its end, but no engine has recorded it"
         else:
             continue
         if now - since > OVERDUE:

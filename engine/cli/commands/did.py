@@ -56,7 +56,7 @@ def command(
     runs with these values count. A job with a matrix has succeeded when all its combinations have.
 
     The question can be typed as it is asked: params and a time after the name, in one text or as words. A
-    time with a clock is that of --at, any other that of --on.
+    time of day works like --at, a day without one like --on.
     """
     question = " ".join((run_or_job, *words))
     found = ask_did(place, question, Wanted(split_params(given), split_axes(axes), day, instant))

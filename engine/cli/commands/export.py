@@ -62,7 +62,7 @@ def command(
     Put your image and the URL of the ledger into them. The leader then makes a Job for each attempt. The same
     manifests are in packaging/kubernetes/.
 
-    With `roles`, print the SQL that makes the roles of a ledger in PostgreSQL, for who administers it:
+    With `roles`, print the SQL that makes the roles of a ledger in PostgreSQL, for its administrator:
     jobfile export roles | psql -v ON_ERROR_STOP=1 -d DATABASE. It is also in packaging/postgresql/.
     """
     if target == ROLES and is_attempt:

@@ -25,7 +25,7 @@ MAX_PORT = 65_535
 def command(listen: str | None, textfile: str | None, *, place: Place) -> int:
     """The metrics of jobs, queues, notifications and the engine, in the text form of Prometheus.
 
-    It reads the ledger, so it works with the engine stopped, and then says that it is.
+    It reads the ledger, so it also works while the engine is stopped, and reports that.
 
     Needs the extra: pip install 'jobfile[metrics]'
     """

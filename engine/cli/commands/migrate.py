@@ -17,14 +17,16 @@ from engine.cli.place import json_option, place_options, refuse_password
     required=True,
     help="Where the ledger moves: postgresql://USER@HOST/DATABASE, or a new file: sqlite:///PATH.",
 )
-@click.option("--dry-run", "is_trial", is_flag=True, help="Copy and compare everything, and keep nothing.")
+@click.option(
+    "--dry-run", "is_trial", is_flag=True, help="Copy and compare everything, and discard the copy."
+)
 @json_option
 @place_options
 def command(to: str, *, is_trial: bool, as_json: bool, place: Place) -> int:
     """Move the ledger to another database, with everything that was ever recorded.
 
-    No engine may run meanwhile. Every row of the copy is compared before it is kept; then the old ledger is
-    refused by every command, with its new place. If the move is interrupted, run it again.
+    No engine may run meanwhile. Every row of the copy is compared before it is kept. Afterwards every command
+    refuses the old ledger and names the new place. If the move is interrupted, run it again.
     """
     refuse_password(to, "--to")
     moved = move_ledger(place, to, is_trial=is_trial)

@@ -85,8 +85,9 @@ def command(
 
     A job with a matrix has a run for each combination; --matrix selects some of them.
 
-    With --key, the second request within 7 days is a duplicate: nothing is recorded, and the command says
-    so and is about the run of the first one. With --json --wait, it prints one JSON object and nothing else.
+    With --key, a second request within 7 days is a duplicate: the command says so, records nothing, and
+    answers about the run of the first request. With --json --wait, it prints one JSON object and nothing
+    else.
     """
     refuse_contradictions(outputs, key, is_dry=is_dry, detach=detach, is_waiting=is_waiting)
     wanted = Wanted(params=split_params(given), matrix=split_axes(axes), at=instant, key=key or "")

@@ -40,10 +40,10 @@ def command(
 ) -> int:
     """The newest runs, of JOB or of all, newest first; or one RUN, named by the beginning of its id.
 
-    Runs that did not happen are listed too. Many in a row have one gap record, shown below the table. Runs
-    are sorted by the time when they were recorded; with --since, --until, --tag or --owner, by their
-    scheduled time. Each time is in the zone of its job. --since and --until are read in the zone of JOB, or
-    else in UTC.
+    Runs that did not happen are listed too. Many such runs in a row have one gap record, which is shown
+    below the table. Runs are sorted by the time when they were recorded; with --since, --until, --tag or
+    --owner, by their scheduled time. Each time is in the zone of its job. --since and --until are read in
+    the zone of JOB, or else in UTC.
     """
     options = Options(since, until, choice, states_of(given, not_ok=not_ok), limit)
     found = ask_runs(place, run_or_job, options)

@@ -32,7 +32,7 @@ from engine.host.hardening import PARENT, die_with_parent, make_undumpable
     "proxies",
     multiple=True,
     metavar="ADDRESS",
-    help="Believe what this proxy says about its user, in the header X-Remote-User. Repeatable.",
+    help="Believe what this proxy, which does the TLS, says about its user, in X-Remote-User. Repeatable.",
 )
 @click.option(
     "--proxy-role",

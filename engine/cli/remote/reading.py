@@ -258,7 +258,7 @@ def _verified(parts: Iterator[bytes], one: Any) -> Iterator[bytes]:  # noqa: ANN
         digest.update(part)
         yield part
     if digest.hexdigest() != one["sha256"]:
-        raise OSError("what came does not have the recorded SHA-256")
+        raise OSError("the received file does not have the recorded SHA-256")
 
 
 def logs(

@@ -39,9 +39,9 @@ from engine.ledger.host_ports import Place, SharedLedger
 
 NAME: Final = "pgqueuer"
 TABLE: Final = "pgqueuer"
-"""If this table exists, all tables of the carrier do."""
+"""If this table exists, so do all other tables of the carrier."""
 BATCH: Final = 10
-"""The most offers that are fetched at once."""
+"""Maximum number of offers that are fetched at once."""
 FULL_SECONDS: Final = 0.5
 """How often a host without a free slot asks again."""
 SETTINGS: Final = DBSettings.model_construct(
@@ -65,7 +65,7 @@ class PgqueuerCarrier:
     """Implements `Carrier`."""
 
     def __init__(self, place: Place) -> None:
-        """Connect when something is to be done."""
+        """Connect later, when a connection is needed."""
         self._place = place
         self._sender = Sender(place, PgqException)
 
@@ -193,8 +193,8 @@ async def _verify(manager: QueueManager) -> None:
             await manager.verify_structure()
     except RuntimeError as error:
         raise StoreRefusedError(
-            "the tables of the queue are those of another version of pgqueuer; remove the schema whose name "
-            f"ends with _{NAME}: it has only offers, and is made again ({error})"
+            "the tables of the queue belong to another version of pgqueuer; remove the schema whose name "
+            f"ends with _{NAME}: it has only offers, and jobfile makes it again ({error})"
         ) from error
 
 

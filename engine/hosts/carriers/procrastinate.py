@@ -29,11 +29,11 @@ from engine.ledger.host_ports import Place, SharedLedger
 NAME: Final = "procrastinate"
 TASK: Final = "jobfile.execute"
 TABLE: Final = "procrastinate_jobs"
-"""If this table exists, all tables of the carrier do."""
+"""If this table exists, so do all other tables of the carrier."""
 CONNECTIONS: Final = 2
 """Maximum number of connections with which a host fetches and finishes. One more listens."""
 WAIT_SECONDS: Final = 2.0
-"""How long something may wait for one of these connections."""
+"""How long a fetch or a finish may wait for one of these connections."""
 LONGEST_QUEUE: Final = 40
 """The longest name of a queue: names of channels have at most 63 bytes, 23 of them Procrastinate's."""
 
@@ -42,7 +42,7 @@ class ProcrastinateCarrier:
     """Implements `Carrier`."""
 
     def __init__(self, place: Place) -> None:
-        """Connect when something is to be done."""
+        """Connect later, when a connection is needed."""
         self._place = place
         self._sender = Sender(place, ProcrastinateException)
         self._app = procrastinate.App(connector=procrastinate.SyncPsycopgConnector())

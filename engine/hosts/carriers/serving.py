@@ -21,7 +21,7 @@ LOOK_SECONDS: Final = 0.2
 START_SECONDS: Final = 10.0
 """How long a carrier may take to connect and to look at its tables."""
 STOP_SECONDS: Final = 2.0
-"""How long each part of a carrier may take to end. Then its connections are closed under it."""
+"""How long each part of a carrier may take to end. Afterwards its connections are closed."""
 SWEEP_SECONDS: Final = 60.0
 """How often a host deletes what dead hosts left in the carrier's tables."""
 DEAD_SECONDS: Final = 30
@@ -88,10 +88,10 @@ class Course:
             raise self._failure
         if working.done() and not working.cancelled() and (error := working.exception()) is not None:
             raise error
-        raise StoreUnavailableError("the queue of the ledger has stopped; it is started again")
+        raise StoreUnavailableError("the queue beside the ledger has stopped; the host starts it again")
 
     def run(self, main: Coroutine[Any, Any, None]) -> None:
-        """Run a coroutine; at its end, abandon whatever does not end with it."""
+        """Run a coroutine; when it ends, abandon the tasks that do not end with it."""
         loop = asyncio.new_event_loop()
         loop.set_exception_handler(lambda *_: None)  # errors of abandoned tasks: the leader repeats offers
         try:
@@ -113,7 +113,7 @@ class Sender:
         self._db: psycopg.Connection | None = None
 
     def send(self, act: Callable[[psycopg.Connection], object]) -> None:
-        """Do something with the connection; if it has broken meanwhile, do it again with a new one."""
+        """Call a function with the connection; if that has broken meanwhile, call it again with a new one."""
         with self._lock:
             if self._db is not None:
                 try:

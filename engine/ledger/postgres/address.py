@@ -41,7 +41,7 @@ class Address(NamedTuple):
         return make_conninfo(**self.parameters)
 
     def without_password(self, text: str) -> str:
-        """A text of the server or of libpq, without the password."""
+        """A message of the server or of libpq, without the password."""
         for name in _SECRET:
             if secret := self.parameters.get(name):
                 text = text.replace(str(secret), HIDDEN)
@@ -74,15 +74,15 @@ def address_of(url: str) -> Address:
 
 
 def _tls(given: Mapping[str, str]) -> Mapping[str, str]:
-    """What is added to a URL: TLS with a verified server, unless that is on this machine."""
+    """The parameters to add to a URL: TLS with a verified server, unless the server is on this machine."""
     mode = given.get("sslmode", VERIFIED)
     if _are_here(given):
         return {}
     if mode not in (VERIFIED, PLAIN):
         raise WrongUsageError(
-            f"the ledger {_shown(given)} is on another machine, and `sslmode={mode}` in its URL does not "
-            f"check who answers; use  sslmode={VERIFIED}  with  sslrootcert=FILE,  or, in a network that "
-            f"nobody else can enter,  sslmode={PLAIN}"
+            f"the ledger {_shown(given)} is on another machine, but `sslmode={mode}` in its URL does not "
+            f"verify the server; use  sslmode={VERIFIED}  with  sslrootcert=FILE,  or  sslmode={PLAIN}  in a "
+            "network that nobody else can enter"
         )
     return {"sslmode": VERIFIED}
 
@@ -94,7 +94,7 @@ def _are_here(given: Mapping[str, str]) -> bool:
 
 
 def _default(name: str) -> str:
-    """What libpq uses when the URL does not say it, from the environment."""
+    """The value that libpq takes from the environment when the URL has none."""
     found: Sequence[bytes | None] = [
         one.val for one in pq.Conninfo.get_defaults() if one.keyword == name.encode()
     ]

@@ -15,6 +15,7 @@ from psycopg.types.numeric import Int8Dumper
 from psycopg.types.string import StrDumper
 
 from engine.core.errors import (
+    ChangeUnknownError,
     JobfileError,
     StoreDamagedError,
     StoreRefusedError,
@@ -24,6 +25,7 @@ from engine.core.errors import (
 from engine.ledger.connection import ROWS_AT_ONCE, Connection, Values
 from engine.ledger.host_ports import LEADER
 from engine.ledger.postgres.address import UNANSWERED_SECONDS, Address
+from engine.ledger.postgres.fates import MARK, Fate, Mark, fate_of
 from engine.ledger.postgres.pooling import is_pooled
 from engine.ledger.rows import db_text
 from engine.ledger.statements import read_statements
@@ -59,7 +61,7 @@ _COMMIT: Final = (
     f"insert into meta (key, value) values ('{CHANGE}', pg_current_xact_id()::text) "  # noqa: S608  a constant
     "on conflict (key) do update set value = excluded.value; commit"
 )
-_RING: Final = f"select pg_notify('jobfile_' || current_schema(), '{LEADER}')"
+_RING: Final = f"select pg_notify('jobfile_' || current_schema(), '{LEADER}'), {MARK}"
 _SERVER: Final = "select server_now() as server"
 _SNAPSHOT: Final = "begin isolation level repeatable read read only"
 _SETTINGS: Final = """
@@ -229,7 +231,7 @@ class PostgresConnection(Connection):
                 yield from found
 
     def copy_in(self, text: str, rows: Iterable[Sequence[object]]) -> None:
-        """Add many rows with COPY. Raises what psycopg raises about a row."""
+        """Add many rows with COPY. Raises the errors of psycopg about a row."""
         self._has_written = True
         with self._lock, self._db.cursor() as cursor, cursor.copy(text) as copy:
             for row in rows:
@@ -253,7 +255,7 @@ class PostgresConnection(Connection):
 
     @property
     def is_free(self) -> bool:
-        """Whether it can be used for something else: it is not broken, and not in a transaction."""
+        """Whether others can use this connection: it is not broken, and not in a transaction."""
         return not self._db.closed and not self._is_in_transaction
 
     @property
@@ -279,9 +281,33 @@ class PostgresConnection(Connection):
         """Commit. If a caller caught an error, PostgreSQL would roll back and report no error."""
         failed = self._db.info.transaction_status is TransactionStatus.INERROR
         assert not failed, "a statement of the transaction failed, and its error was caught"
-        if self._has_written and self.epoch is None:  # not the engine, so tell the engine to look
-            self._db.execute(_RING)
-        self._db.execute(_COMMIT if self._has_written else "commit")
+        if not self._has_written or self.epoch is not None:
+            self._db.execute(_COMMIT if self._has_written else "commit")
+            return
+        # Not the engine, whose loops look again: a user asks once. So tell the engine to look.
+        [row] = self._db.execute(_RING).fetchall()
+        try:
+            self._db.execute(_COMMIT)
+        except psycopg.OperationalError as error:
+            if not self._db.closed and not (error.sqlstate or "").startswith(_AWAY):
+                raise
+            self._find_fate(Mark(row["xact"], row["server"]), error)
+
+    def _find_fate(self, mark: Mark, error: psycopg.OperationalError) -> None:
+        """Ask how a commit that was not answered has ended. Raises an error unless it was done."""
+        fate = Fate.UNKNOWN
+        with suppress(psycopg.Error, JobfileError):
+            self._db.close()
+            self._db = self._connect()
+            fate = fate_of(self._db, mark)
+        said = self.address.without_password(" ".join(str(error).split()))
+        broken = f"the connection to the ledger {self.address.shown} broke ({said})"
+        if fate is Fate.NOT_DONE:
+            raise StoreUnavailableError(f"{broken}, and nothing was recorded; try again") from error
+        if fate is Fate.UNKNOWN:
+            raise ChangeUnknownError(
+                f"{broken}: the change may have been recorded; look with  jobfile audit  before you repeat it"
+            ) from error
 
     def _roll_back(self) -> None:
         """Undo a transaction. If the connection is broken, the server has already done so."""
@@ -290,7 +316,7 @@ class PostgresConnection(Connection):
                 self._db.execute("rollback")
 
     def _repeated(self, act: Callable[[], Given]) -> Given:
-        """Do something. Outside of a transaction, repeat it on a new connection if this one is broken."""
+        """Call `act`. Outside of a transaction, call it again on a new connection if this one is broken."""
         if self._is_bound:
             return act()
         if self._db.closed:
@@ -365,7 +391,7 @@ class PostgresConnection(Connection):
             self._raise(error)
 
     def _raise(self, error: psycopg.Error) -> NoReturn:
-        """Raise our error for it. An error of our own statements is a bug, and is raised unchanged."""
+        """Raise our error for one of PostgreSQL. A mistake in our statements is a bug: raised unchanged."""
         state = error.sqlstate or ""
         if isinstance(error, psycopg.ProgrammingError | psycopg.InterfaceError | psycopg.NotSupportedError):
             is_ours = state != _FORBIDDEN

@@ -25,6 +25,24 @@ select table_name as table, column_name as column from information_schema.column
 where table_schema = current_schema() and is_identity = 'YES'
 """
 
+_APART: Final = """
+select format('drop index %%s', indexrelid::regclass) as away, pg_get_indexdef(indexrelid) as back
+from pg_index
+where indrelid = %(table)s::regclass and not exists (select 1 from pg_constraint where conindid = indexrelid)
+union all
+select format('alter table %%s drop constraint %%I', conrelid::regclass, conname),
+       format('alter table %%s add constraint %%I %%s',
+              conrelid::regclass, conname, pg_get_constraintdef(oid))
+from pg_constraint where conrelid = %(table)s::regclass and contype = 'f'
+union all
+select format('alter table %%s disable trigger user', oid::regclass),
+       format('alter table %%s enable trigger user', oid::regclass)
+from pg_class where oid = %(table)s::regclass and relhastriggers
+"""
+"""What costs time with each row that is added: indexes and references, which cost a fraction if all rows are
+there, and triggers, whose notes are among the rows that are copied.
+"""
+
 
 class PostgresCopyable:
     """Implements `Copyable`."""
@@ -57,8 +75,13 @@ class PostgresCopyable:
     def add(self, table: str, columns: Sequence[str], rows: Iterable[Cells]) -> None:
         if table == "meta":  # a new ledger has some rows
             self._db.run("delete from meta where key <> %(key)s", {"key": VERSION})
+        apart = self._db.run(_APART, {"table": table})
+        for one in apart:
+            self._db.run(one["away"])
         try:
             self._db.copy_in(f"copy {table} ({', '.join(columns)}) from stdin", rows)
+            for one in apart:
+                self._db.run(one["back"])
         except (psycopg.DataError, psycopg.IntegrityError) as error:
             said = " ".join(str(error).split())
             raise StoreRefusedError(

@@ -32,11 +32,11 @@ select name, most, used from (
 ) as limits
 where most >= 0 order by most - used limit 1
 """
-"""The limit with the fewest free connections. That of this look is counted as used."""
+"""The limit with the fewest free connections. The connection of this check counts as used."""
 
 
 def examine(address: Address) -> Examination:
-    """Check the settings: PostgreSQL itself checks references and pages. Raises what opening raises."""
+    """Check the settings: PostgreSQL itself checks references and pages. Raises the errors of opening."""
     with closing(PostgresConnection(address, read_only=True)) as connection:
         [row] = connection.run(_SETTINGS)
         [room] = connection.run(_ROOM)

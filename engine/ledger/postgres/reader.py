@@ -104,7 +104,7 @@ class PostgresReader:
         return taken, facts
 
     def _refuse_in_vain(self) -> None:
-        """Refuse one thread too many, or one that would only wait for a server that is away."""
+        """Refuse a thread beyond the maximum, and one that would only wait for a server that is away."""
         if self._readers >= MAX_READERS:
             raise StoreUnavailableError(
                 f"the ledger {self._address.shown} is busy ({MAX_READERS} answers at once); try again"
@@ -115,7 +115,7 @@ class PostgresReader:
             self._away_until = math.inf  # only this thread tries; the others get the error at once
 
     def _checked(self, kept: PostgresConnection | None) -> tuple[PostgresConnection, Mapping[str, str]]:
-        """A connection that works, and what the ledger says of itself. Refuses one of another version."""
+        """A connection that works, and the facts in `meta`. Refuses a ledger of another version."""
         connection = kept or PostgresConnection(self._address, read_only=True)
         connection.row_memory = self._rows
         try:

@@ -7,8 +7,9 @@ from engine.ledger.connection import Connection
 from engine.ledger.rows import Row, to_us
 
 LOOKED_AT: Final = 32
-"""How many more than wanted of the runs that wait for another are looked at in starting order. Then they are
-looked for by their keys: that takes longer with many keys, and the first way with many blocked runs.
+"""How many runs that wait for another are read in starting order, beyond the number that can start. If these
+do not suffice, the runs are found by their keys. With many keys that is slower, and with many blocked runs
+reading them in order is slower.
 """
 
 

@@ -204,7 +204,7 @@ class LedgerStore(LedgerCurrent, LedgerStanding):
         self.live_attempts()
         self.schedules_in_force()
         for row in self._db.rows("run.unowned"):
-            why = "its state is running or waiting for a retry, but its attempt or the time cannot be read"
+            why = "it is running or waits for a retry, but its attempt or its time cannot be read"
             job = row["job"] if is_job(row["job"]) else ""
             self._db.note_unreadable(Unreadable("run", f"seq = {row['seq']}", why, job=job, seq=row["seq"]))
 

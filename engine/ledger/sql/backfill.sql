@@ -18,7 +18,7 @@ select * from backfill where job = :job and ended_at is null;
 select * from backfill where (cast(:job as text) is null or job = :job) order by id desc limit :limit;
 
 -- name: advance_backfill
--- Every occurrence up to an instant was looked at.
+-- Every occurrence up to an instant was handled.
 update backfill set covered_until = :covered_until where id = :id and ended_at is null;
 
 -- name: end_backfill

@@ -15,7 +15,7 @@ update late set over_at = :now where job = :job and over_at is null;
 select * from late where over_at is null order by job, since, kind, about;
 
 -- name: open_late_of_job
--- The same of one job.
+-- The same for one job.
 select * from late where over_at is null and job = :job order by since, kind, about;
 
 -- name: late_between
@@ -23,7 +23,7 @@ select * from late where over_at is null and job = :job order by since, kind, ab
 select * from late where since >= :since and since < :until order by job, since, kind, about;
 
 -- name: late_of_job_between
--- The same of one job.
+-- The same for one job.
 select * from late where job = :job and since >= :since and since < :until order by since, kind, about;
 
 -- name: drop_late

@@ -19,7 +19,7 @@ where coalesce(ended_at, until, :since + 1) > :since and coalesce(until, :since 
 order by paused_at, id;
 
 -- name: pauses_of_job_between
--- The same of one job.
+-- The same for one job.
 select * from pause
 where job = :job and coalesce(ended_at, until, :since + 1) > :since and coalesce(until, :since + 1) > :since
   and paused_at <= :until

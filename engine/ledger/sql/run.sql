@@ -280,7 +280,7 @@ where scheduled_for >= :since and scheduled_for < :until and occurrence is not n
 order by scheduled_for, seq;
 
 -- name: matrix_runs_of_job
--- The same of one job.
+-- The same for one job.
 select * from run indexed by run_of_job
 where job = :job and scheduled_for >= :since and scheduled_for < :until and occurrence is not null
 order by scheduled_for, seq;
@@ -316,7 +316,7 @@ from run indexed by run_scheduled_for
 where scheduled_for >= :since and scheduled_for < :until and started_at is not null;
 
 -- name: courses_of
--- The same of some jobs.
+-- The same for some jobs.
 select job, case when state = 'succeeded' then ended_at - started_at end as duration,
        case when schedule_key is not null and retry_of is null then case when started_at > not_before then started_at - not_before else 0 end end as lateness
 from run indexed by run_of_job
@@ -337,7 +337,7 @@ select * from run where seq in (
 order by scheduled_for desc, seq desc limit :limit;
 
 -- name: newest_in_states_of
--- The same of some jobs.
+-- The same for some jobs.
 select * from run where seq in (
   select seq from (
     select seq, row_number() over (partition by job order by scheduled_for desc, seq desc) as place

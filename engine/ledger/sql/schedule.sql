@@ -34,7 +34,7 @@ where s.active_from < :until and (s.active_until is null or s.active_until >= :s
 order by s.job, s.active_from;
 
 -- name: schedules_of_job_between
--- The same of one job.
+-- The same for one job.
 select s.*, '' as digest from schedule s
 where s.job = :job and s.active_from < :until and (s.active_until is null or s.active_until >= :since)
 order by s.active_from;

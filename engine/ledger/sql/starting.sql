@@ -61,7 +61,7 @@ order by priority desc, scheduled_for, seq;
 
 -- name: overlapped
 -- The first runs of a lane that wait for another run which is over by now. A run after a catch-up run of the same key
--- waits for that: the key's runs start in their order. Only `looked_at` runs are looked at: many may be blocked.
+-- waits for that: the key's runs start in their order. Only `looked_at` runs are read: many may be blocked.
 select one.* from run as one where one.seq in (
   select first.seq from run as first indexed by run_overlap_lane
   where first.state = 'queued' and first.reason = 'overlap' and first.queue = :queue

@@ -14,7 +14,7 @@ QUICK_FROM_BYTES = 2**30
 
 
 def examine(path: Path) -> Examination:
-    """Check a whole file. Raises what opening a ledger raises."""
+    """Check a whole file. Raises the errors of opening a ledger."""
     connection = SqliteConnection(path, read_only=True)
     try:
         is_quick = path.stat().st_size > QUICK_FROM_BYTES

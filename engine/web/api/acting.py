@@ -99,12 +99,12 @@ def resume(visit: Visit) -> Answered:
 
 
 def drain(visit: Visit) -> Answered:
-    """Let a host take nothing new; what it has runs to its end. All hosts of this name are meant."""
+    """Let all hosts of this name take nothing new; what they run continues to its end."""
     return _drained(visit, is_draining=True)
 
 
 def undrain(visit: Visit) -> Answered:
-    """Let a host take work again."""
+    """Let all hosts of this name take work again."""
     return _drained(visit, is_draining=False)
 
 

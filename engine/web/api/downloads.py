@@ -40,7 +40,7 @@ class Download(NamedTuple):
 
     @property
     def about(self) -> str:
-        """What it gives, in a sentence."""
+        """What the operation returns, in a sentence."""
         return (self.give.__doc__ or "").strip()
 
     def route(self) -> Route:
@@ -55,7 +55,7 @@ class Download(NamedTuple):
 
 
 class _PiecesLater:
-    """Implements `Pieces` for an answer that is sent when what it had opened is closed."""
+    """Implements `Pieces` for an answer that is still being sent when the ledger of its request is closed."""
 
     def __init__(self, place: Place) -> None:
         """The place whose ledger is read."""
@@ -146,7 +146,7 @@ def _held_back(parts: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _whole(first: bytes, parts: Iterator[bytes]) -> Iterator[bytes]:
-    """What is sent. Of a copy that was changed the end is missing, so that the browser finds it broken."""
+    """The bytes to send. If the copy was changed, its end is missing, so that a browser reports it."""
     yield first
     try:
         yield from parts
@@ -203,7 +203,10 @@ def _between(parts: Iterator[bytes], first: int, last: int) -> Iterator[bytes]:
 
 
 _ATTEMPT: Final = (
-    Given("attempt", "The number of the attempt [default: the one that runs, or matters most]."),
+    Given(
+        "attempt",
+        "The number of the attempt [default: the one that runs, else the one that failed, or the last].",
+    ),
     Given("step", "With `attempt`: the step."),
     Given("item", "With `attempt`: the item of the step."),
 )

@@ -1,4 +1,4 @@
-"""How an answer is to look: as JSON, or as the text that a command prints, for a terminal or a pipe."""
+"""The form of an answer: JSON, or the text that a command prints, for a terminal or a pipe."""
 
 from typing import Final
 
@@ -8,14 +8,14 @@ from jobfile.render.style import COLOURED, PLAIN, Style
 
 TEXT: Final = "text/plain"
 PIPE_COLUMNS: Final = 120
-"""Columns for a pipe, as the commands have it."""
+"""The width of the text for a pipe, as in the commands."""
 MIN_COLUMNS: Final = 40
 MAX_COLUMNS: Final = 1_000
 _NUMBER: Final = regex(r"[0-9]{1,4}")
 
 
 class Look(NamedTuple):
-    """The terminal of who asks; without one, rows are as long as they are."""
+    """The terminal of the client; without one, long rows are not broken."""
 
     columns: int | None = None
     style: Style = PLAIN

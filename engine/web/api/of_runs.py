@@ -162,7 +162,7 @@ _LOG = (
 _PATTERN = Given("pattern", "Only files whose names match: *.csv.")
 _WAIT = (
     Given("run", "A run, by the beginning of its id.", is_repeated=True),
-    Given("together", "true: the runs are those of one request, and have one answer."),
+    Given("together", "true: the runs belong to one request, and get one answer."),
     WAIT,
 )
 _VIEW = Access.VIEW

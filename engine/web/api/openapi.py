@@ -31,11 +31,11 @@ _PROBLEM: Final = {
         "code": {"type": "string", "description": "What kind of error it is: docs/api.md."},
         "message": {
             "type": "string",
-            "description": "The same in the words of the command, if they differ: with its options.",
+            "description": "The message of the command, with its options, if it differs from `detail`.",
         },
         "errors": {
             "type": "object",
-            "description": "By field, what is wrong with it.",
+            "description": "What is wrong with each field.",
             "additionalProperties": {"type": "string"},
         },
     },
@@ -78,7 +78,7 @@ def document() -> dict[str, Any]:
         "info": {
             "title": "jobfile",
             "version": __version__,
-            "description": "What the commands print with --json, and what they do about runs and jobs.",
+            "description": "The answers that commands print with --json, and their actions on runs and jobs.",
         },
         "paths": paths,
         "security": [{"token": []}],

@@ -42,11 +42,11 @@ class Answered(NamedTuple):
     """Whether it is final; a request that waits gets it then."""
     location: str = ""
     text: Callable[[Look], str] | None = None
-    """The same answer as the command prints it; None if it prints JSON only."""
+    """The same answer as text, as the command prints it; None if it prints JSON only."""
     exit_code: int = 0
-    """That of the command."""
+    """The exit code of the command."""
     notes: Sequence[str] = ()
-    """What the command says beside the answer."""
+    """What the command prints beside the answer."""
 
 
 class Given(NamedTuple):
@@ -57,7 +57,7 @@ class Given(NamedTuple):
     type: str = "string"
     is_repeated: bool = False
     more: Mapping[str, Any] = MappingProxyType({})
-    """What else its schema says."""
+    """Further keywords of its JSON Schema."""
 
 
 WAIT: Final = Given(

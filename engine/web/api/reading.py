@@ -326,7 +326,7 @@ def _limit(visit: Visit, *, default: int = PAGE_SIZE) -> int:
 
 
 def _cursor(found: Sequence[Run], count: int) -> str:
-    """Where the next part begins: the time of the last run, and how many runs of that time were given."""
+    """Where the next part begins: the time of the last run, and how many runs of that time were returned."""
     last = found[count - 1].scheduled_for
     same = sum(one.scheduled_for == last for one in found[:count])
     return f"{last.astimezone(UTC).isoformat()}~{same}"

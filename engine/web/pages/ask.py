@@ -39,7 +39,7 @@ _WRONG: Final = (
     ErrorCode.UNKNOWN_RUN,
     ErrorCode.NOTHING_RECORDED,
 )
-"""What can be wrong with a question: it is shown beside it, and not as an error of the page."""
+"""The errors of a question: they are shown beside the question, and not as an error of the page."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +51,7 @@ class AskPage:
     """What is wrong with the question."""
     found: Did | None = None
     facts: tuple[Fact, ...] = ()
-    """Why, as `why` says it, of the run that decides."""
+    """The answer of `why` about the run that decides the answer."""
     items: tuple[tuple[Item, str], ...] = ()
     """The runs that the answer is about, each with its verdict, newest first."""
 

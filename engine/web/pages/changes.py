@@ -124,7 +124,7 @@ class ChangesPage:
     jobs: int
     generations: tuple[Applied, ...]
     more: int
-    """How many to show next; 0 if these are all."""
+    """How many generations to show next; 0 if these are all."""
     rejection: Rejection | None
     waiting: Waiting
     source: Source
@@ -139,7 +139,7 @@ class WaitingPage:
     waiting: Waiting
     rows: PlanRows | None
     digest: str = ""
-    """What is applied: refused if the files are different by then."""
+    """The digest of the files that the form applies: they are refused if they have changed by then."""
     base: int = 0
     removes_many: bool = False
     may_apply: bool = False
@@ -195,7 +195,7 @@ def waiting(visit: Visit) -> Response:
 
 
 def apply(visit: Visit) -> Response:
-    """Put the files in force that were looked at, as `jobfile apply` does."""
+    """Put the files that the user has seen in force, as `jobfile apply` does."""
     found, form = _waiting(visit), visit.form
     plan = found.plan
     if plan is None:

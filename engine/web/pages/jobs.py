@@ -152,7 +152,7 @@ def _all_jobs(visit: Visit) -> "tuple[JobList, _Choices]":
 
 
 class _Choices(NamedTuple):
-    """What jobs can be chosen by."""
+    """The values that a filter of the list can choose."""
 
     tags: tuple[str, ...]
     owners: tuple[str, ...]
@@ -160,7 +160,7 @@ class _Choices(NamedTuple):
 
     @classmethod
     def of(cls, jobs: Sequence[ListedJob]) -> "_Choices":
-        """Those that some of these jobs have."""
+        """The tags, owners and states that some of these jobs have."""
         present = {one.state for one in jobs}
         return cls(
             _words(tag for one in jobs for tag in one.labels.tags),

@@ -32,7 +32,7 @@ from jobfile.model.values import Value
 PARAM: Final = "p."
 """What the names of the fields of params begin with."""
 AXIS: Final = "m."
-"""The same of axes of a matrix."""
+"""What the names of the fields of axes begin with."""
 MAX_REASON: Final = 1_000
 MAX_CHOICES: Final = 500
 """Maximum number of values of a select; with more of them, it is a text."""
@@ -45,7 +45,7 @@ class Field:
     name: str
     label: str
     kind: str
-    """select, area, or the type of an input."""
+    """The kind of element: `select`, `area`, or the type of an input."""
     value: str
     choices: tuple[str, ...] = ()
     is_required: bool = False
@@ -70,7 +70,7 @@ class RunNowPage:
     dry: DryRun | None = None
     """What the run would be; None until the values are sound."""
     is_changed: bool = False
-    """Whether the definition has changed since the values were looked at."""
+    """Whether the definition has changed since the user saw the values."""
     obstacle: str = ""
     """Why nothing starts now."""
 

@@ -90,7 +90,7 @@ class SystemPage:
     owed: int
     given_up: int
     hosts: tuple[HostRow, ...] = ()
-    """Empty with one host."""
+    """The hosts; empty if the ledger belongs to one host."""
     leader: str = ""
     channels: tuple[Reached, ...] = ()
     trouble: str = ""

@@ -157,7 +157,7 @@ def _look_at(visit: Visit, day: Day) -> Today | None:
 
 
 def _troubled(report: Report, last: Report | None, jobs: Collection[str] | None) -> list[str]:
-    """The jobs that something was not well with: those that need attention most come first."""
+    """The jobs that were not well: those that need attention most come first."""
     found = {row.job for row in report.rows if not row.is_well} | set(report.late)
     if last is not None:
         late = {row.job for row in last.rows if not row.is_well} | set(last.late)

@@ -44,7 +44,7 @@ select '' as job, slot, state, cast(sum(count) as bigint) as count from (
 ) as counted group by 2, 3;
 
 -- name: count_runs_of
--- The same of some jobs, and by day: the first day begins at `:midnight`, and each is as long as `:day`.
+-- The same for some jobs, and by day: the first day begins at `:midnight`, and each is as long as `:day`.
 select named.value as job, day, is_scheduled, state, cast(sum(count) as bigint) as count
 from json_each(:jobs) as named cross join lateral (
   select (scheduled_for - :midnight) / :day as day, case when schedule_key is null then 0 else 1 end as is_scheduled,

@@ -49,7 +49,7 @@ select '' as job, slot, state, sum(count) as count from (
 ) as counted group by 2, 3;
 
 -- name: count_runs_of
--- The same of some jobs, and by day: the first day begins at `:midnight`, and each is as long as `:day`.
+-- The same for some jobs, and by day: the first day begins at `:midnight`, and each is as long as `:day`.
 select job, day, is_scheduled, state, sum(count) as count from (
   select run.job, (scheduled_for - :midnight) / :day as day, schedule_key is not null as is_scheduled,
          case when case when json_valid(params) then json_type(params) end is not 'object'
