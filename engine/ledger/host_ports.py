@@ -16,7 +16,7 @@ from jobfile.model.namedtuple import NamedTuple
 
 LEADER: Final = "leader"
 EVERYONE: Final = ""
-"""In the place of a name: whoever listens."""
+"""In the place of a name: all who listen."""
 """The name for hints to the engine that leads."""
 HIDDEN: Final = "***"
 """What is shown in place of a password."""

@@ -20,7 +20,7 @@ SECONDS: Final = 2.0
 MAX_JOBS: Final = 1_000
 """Maximum number of jobs that are offered."""
 _NONSENSE: Final = (JobfileError, KeyError, TypeError, ValueError, AttributeError, AssertionError)
-"""What goes wrong with a server that is away, refuses, or is none of ours."""
+"""What goes wrong with a server that is away, refuses, or is of another program."""
 
 
 class NamesThere:
