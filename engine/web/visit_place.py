@@ -79,7 +79,7 @@ class VisitPlace(SitePlace):
         self.notes.append(text)
 
     def close(self) -> None:
-        """Close what was opened, and note which rows could not be read; only for a user who may see all jobs."""
+        """Close what was opened; note which rows could not be read, for a user who may see all jobs."""
         while self.opened:
             view = self.opened.pop()
             if not self.is_limited:
