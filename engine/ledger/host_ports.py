@@ -15,6 +15,8 @@ from engine.ports import Pieces
 from jobfile.model.namedtuple import NamedTuple
 
 LEADER: Final = "leader"
+EVERYONE: Final = ""
+"""In the place of a name: all who listen."""
 """The name for hints to the engine that leads."""
 HIDDEN: Final = "***"
 """What is shown in place of a password."""
@@ -246,7 +248,9 @@ class Hints(Protocol):
         ...
 
     def listen(self, heard: Callable[[str], None], *, is_over: Callable[[], bool]) -> None:
-        """Call `heard` with the name in each hint, until `is_over`."""
+        """Call `heard` with the name in each hint, until `is_over`; first with EVERYONE: who begins to listen
+        has missed what came before, and looks.
+        """
         ...
 
 

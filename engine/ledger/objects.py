@@ -115,6 +115,15 @@ class ObjectOutputs:
             # An object says how large it is when compressed; but all pieces except the last have one size.
             return (len(found) - 1) * PIECE_BYTES + len(self._content(found[-1])) if found else 0
 
+    def lengths(self, attempt: AttemptKey) -> Sequence[Whereabouts]:
+        with self._explaining_errors():
+            found = self._listed(_folder(attempt, LOG))
+            last = len(self._content(found[-1])) if found else 0
+            return [
+                *(Whereabouts(_seq(one), PIECE_BYTES) for one in found[:-1]),
+                *(Whereabouts(_seq(one), last) for one in found[-1:]),
+            ]
+
     def drop_passed(self, attempt: AttemptKey, *, first: int, before: int, host: str) -> None:  # noqa: ARG002  as above
         with self._explaining_errors():
             self._delete([one for one in self._listed(_folder(attempt, LOG)) if first <= _seq(one) < before])

@@ -46,6 +46,8 @@ _STATUS: Final[Mapping[ErrorCode, HTTPStatus]] = {
     ErrorCode.INVALID_FILES: HTTPStatus.CONFLICT,
     ErrorCode.UNREADABLE_FILE: HTTPStatus.CONFLICT,
     ErrorCode.REFUSED: HTTPStatus.CONFLICT,
+    ErrorCode.RISKS: HTTPStatus.CONFLICT,
+    ErrorCode.PLAN_REFUSED: HTTPStatus.CONFLICT,
 }
 """The status for an error of a question or an action; any other is 500."""
 
@@ -185,7 +187,8 @@ class App:
         request, found = asked.request, asked.found
         is_page = found.route.is_page if found else request is None or _wants_page(request)
         if not is_page or request is None or not _wants_page(request):
-            return problem(error)
+            warnings = () if asked.visit is None else asked.visit.place.notes
+            return problem(error, warnings=warnings)
         visit = asked.visit or self._nobody(request)
         if error.status is HTTPStatus.UNAUTHORIZED and request.is_safe:
             return self._sign_in_first(visit, request)

@@ -7,7 +7,7 @@ from hashlib import sha256
 
 from engine.core.access import Role
 from engine.web.apart.computer import Computer
-from engine.web.apart.question import Question, answer_of
+from engine.web.apart.question import Computed, Question, answer_of
 from engine.web.compiled import CompiledFiles
 from engine.web.memory import Memory
 from engine.web.visit_place import SitePlace
@@ -40,7 +40,7 @@ class Site:
     computer: Computer | None = None
     """The process beside the server; without it, answers are computed here."""
 
-    def compute(self, question: Question) -> object:
+    def compute(self, question: Question) -> Computed:
         """The answer to a question, computed now."""
         return answer_of(question, self) if self.computer is None else self.computer.answer(question)
 

@@ -74,6 +74,7 @@ class SitePlace(Place):
             clock=clock,
             who=who,
             opened=[],
+            notes=[],
         )
 
 
@@ -84,6 +85,8 @@ class VisitPlace(SitePlace):
     clock: Callable[[], datetime]
     who: Seer | None
     opened: list[View]
+    notes: list[str]
+    """What the command says beside its answer: warnings, first of all about rows that cannot be read."""
 
     @property
     def user(self) -> str:
@@ -108,7 +111,14 @@ class VisitPlace(SitePlace):
         """Note that a ledger was opened for this question."""
         self.opened.append(view)
 
+    def note(self, text: str) -> None:
+        """Say something beside the answer."""
+        self.notes.append(text)
+
     def close(self) -> None:
-        """Close what was opened."""
+        """Close what was opened; note which rows could not be read, for a user who may see all jobs."""
         while self.opened:
-            self.opened.pop().close()
+            view = self.opened.pop()
+            if not self.is_limited:
+                self.warn_unreadable(view)
+            view.close()

@@ -97,8 +97,9 @@ class Visit:
         for all who ask. The values must be plain, and may be nothing secret: the answer is kept under them.
         """
         question, site = Question(answer, values, tuple(sorted(named.items()))), self.site
-        found: T = site.memory.recall_for(self._name, question, lambda: site.compute(question), how)  # type: ignore[assignment]  # as its function says
-        return found
+        found = site.memory.recall_for(self._name, question, lambda: site.compute(question), how)
+        self._note(found.notes)
+        return found.value  # type: ignore[return-value]  # as its function says
 
     @property
     def _name(self) -> str:
@@ -106,13 +107,25 @@ class Visit:
 
     def apart(self) -> "Visit":
         """The same visit now, with views of its own: for an answer that may be computed after this one."""
-        return replace(self, place=replace(self.place, opened=[]), now=self.site.clock())
+        return replace(self, place=replace(self.place, opened=[], notes=[]), now=self.site.clock())
 
     def recall(self, question: Hashable, answer: "Callable[[Visit], T]", *, is_rough: bool = False) -> T:
         """An answer that is the same for all who ask, kept as long as nothing changes: see `Memory`."""
-        compute = closing_after(answer)
+
+        def compute() -> "tuple[T, Sequence[str]]":
+            apart = self.apart()
+            found = closing_after(answer)(apart)
+            return found, apart.place.notes
+
         memory, how = self.site.memory, How(is_rough=is_rough)
-        return memory.recall_for(self._name, question, lambda: compute(self.apart()), how)
+        found, notes = memory.recall_for(self._name, question, compute, how)
+        self._note(notes)
+        return found
+
+    def _note(self, notes: Sequence[str]) -> None:
+        """Warn of what the computation of an answer met, but not users who may see only some jobs."""
+        if not self.place.is_limited:
+            self.place.notes.extend(notes)
 
     def view(self) -> View | None:
         """The ledger for reading, closed after the answer; None when nothing was ever recorded."""

@@ -9,7 +9,7 @@ from threading import Event, Thread
 
 from engine.core.hosts import DELETED_KEPT
 from engine.core.lifecycle import RunState
-from engine.ledger.host_ports import LEADER
+from engine.ledger.host_ports import EVERYONE, LEADER
 from engine.ledger.postgres.store import PostgresStore
 from engine.ports import Stop
 from jobfile.model.environment import FENCE
@@ -184,6 +184,14 @@ def test_what_a_command_records_wakes_the_leader(tmp_path: Path) -> None:
         over.set()
         listener.join()
         other.close()
+
+
+def test_who_begins_to_listen_looks_because_earlier_hints_are_lost(tmp_path: Path) -> None:
+    world = HostsWorld(tmp_path, JOBS, hosts=[])
+    world.shared.hints.ring(LEADER)
+    heard: list[str] = []
+    world.shared.hints.listen(heard.append, is_over=lambda: bool(heard))
+    assert heard == [EVERYONE]
 
 
 PROBES = count()

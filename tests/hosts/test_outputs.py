@@ -18,6 +18,7 @@ from engine.core.pieces import IN_LEDGER, PIECE_BYTES, Whereabouts
 from engine.execution.artifact_files import CopyGoneError, read_copy
 from engine.execution.attempt_output import AttemptOutput, output_of
 from engine.execution.output_pieces import pieces_after
+from engine.execution.output_ranges import between, size_of
 from engine.execution.output_text import tail_of
 from engine.execution.output_windows import find_lines, read_window
 from engine.execution.run_folders import artifacts_of, compress_attempt
@@ -130,6 +131,16 @@ def test_output_is_read_elsewhere_as_it_comes_whatever_its_bytes_are(talk: Talk)
         assert new == part
     assert talk.there() == talk.here() == seen
     assert talk.elsewhere().stored_bytes() == AttemptOutput(talk.folder).stored_bytes() == len(seen)
+    same_parts(talk, seen)
+
+
+def same_parts(talk: Talk, whole: bytes) -> None:
+    """A part that is read by itself is the same there and here: at both ends, and over a boundary."""
+    for output in (talk.elsewhere(), AttemptOutput(talk.folder)):
+        stretches = output.stretches()
+        assert size_of(stretches) == len(whole)
+        for first, last in ((0, 9), (PIECE_BYTES - 2, PIECE_BYTES + 2), (len(whole) - 9, len(whole) - 1)):
+            assert b"".join(between(stretches, first, last)) == whole[first : last + 1]
 
 
 @EVERYWHERE
@@ -224,6 +235,7 @@ def test_a_flood_keeps_its_start_and_its_end_as_its_files_do(talk: Talk) -> None
     stored = HEAD_BYTES + (SEGMENTS_KEPT - 1) * SEGMENT_BYTES + len(b"the end\n")
     assert talk.elsewhere().stored_bytes() == AttemptOutput(talk.folder).stored_bytes() == stored
     assert talk.pieces.total_bytes() < stored
+    same_parts(talk, talk.here())
 
 
 def test_in_a_round_a_flood_sends_a_bounded_part(talk: Talk) -> None:

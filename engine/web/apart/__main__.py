@@ -22,7 +22,7 @@ from engine.web.apart.computer import Computer, of_descriptor
 from engine.web.apart.first import first_questions
 from engine.web.apart.jobs import written
 from engine.web.apart.passing import from_bytes, passed_error, to_bytes
-from engine.web.apart.question import Question, answer_of
+from engine.web.apart.question import Computed, Question, answer_of
 from engine.web.compiled import CompiledFiles
 from engine.web.memory import Memory
 from engine.web.visit_place import SitePlace
@@ -42,7 +42,7 @@ class Apart:
     memory: Memory
     files: CompiledFiles
 
-    ahead: "dict[Question, Future[object]]" = field(default_factory=dict)
+    ahead: "dict[Question, Future[Computed]]" = field(default_factory=dict)
     """Answers that nobody needs yet."""
 
     @staticmethod
@@ -57,14 +57,14 @@ class Apart:
         self.ahead.update((one, Future()) for one in first_questions(self.clock()))
         threads.submit(self._prepare, dict(self.ahead))
 
-    def _prepare(self, wanted: "Mapping[Question, Future[object]]") -> None:
+    def _prepare(self, wanted: "Mapping[Question, Future[Computed]]") -> None:
         for one, prepared in wanted.items():
             try:
                 prepared.set_result(answer_of(one, self))
             except Exception as error:  # noqa: BLE001  who asks first gets it
                 prepared.set_exception(error)
 
-    def answer(self, question: Question) -> object:
+    def answer(self, question: Question) -> Computed:
         """The answer to a question; a prepared one is given once."""
         prepared = self.ahead.pop(question, None)
         return answer_of(question, self) if prepared is None else prepared.result()
@@ -98,7 +98,7 @@ def _compile(place: Place, snapshot: Snapshot) -> WrittenJobs:
     """Compile files in a process that ends then: thousands of jobs take much memory, which it gives back."""
     compiler = Computer(place)
     try:
-        found = compiler.answer(Question(written, (snapshot,)))
+        found = compiler.answer(Question(written, (snapshot,))).value
     finally:
         compiler.close()
     assert isinstance(found, WrittenJobs)

@@ -14,7 +14,7 @@ from engine.core.errors import JobfileError
 from engine.execution.launcher_client import Beside
 from engine.host.environment import environment
 from engine.web.apart.passing import from_bytes, to_bytes
-from engine.web.apart.question import Question
+from engine.web.apart.question import Computed, Question
 
 STOP_SECONDS: Final = 1.0
 TRIES: Final = 2
@@ -42,7 +42,7 @@ class Computer:
         """Start the process now: the first question then waits less."""
         self._running()
 
-    def answer(self, question: Question) -> object:
+    def answer(self, question: Question) -> Computed:
         """The answer, or the error of its function."""
         for _ in range(TRIES):
             with contextlib.suppress(GoneError):
@@ -71,7 +71,7 @@ class _Child:
         self.is_gone = False
         self._own = threading.Lock()
         self._numbers = itertools.count()
-        self._waiting: dict[int, Future[object]] = {}
+        self._waiting: dict[int, Future[Computed]] = {}
         self._ours, theirs = Pipe()
         argv = (sys.executable, "-P", "-m", "engine.web.apart", str(theirs.fileno()))
         self._process = Beside(argv, env={**environment(), **ARENAS}, passed=(theirs.fileno(),))
@@ -79,9 +79,9 @@ class _Child:
         self._send(to_bytes(about))
         threading.Thread(target=self._listen, name="answers", daemon=True).start()
 
-    def answer(self, question: Question) -> object:
+    def answer(self, question: Question) -> Computed:
         """Send a question, and wait."""
-        number, waited = next(self._numbers), Future[object]()
+        number, waited = next(self._numbers), Future[Computed]()
         content = to_bytes((number, question))
         with self._own:
             if self.is_gone:
@@ -118,8 +118,8 @@ class _Child:
         self._ours.close()
 
 
-def _received(connection: Connection) -> tuple[int, object, Exception | None]:
-    found: tuple[int, object, Exception | None] = from_bytes(connection.recv_bytes())  # type: ignore[assignment]  # what it sends
+def _received(connection: Connection) -> tuple[int, Computed, Exception | None]:
+    found: tuple[int, Computed, Exception | None] = from_bytes(connection.recv_bytes())  # type: ignore[assignment]  # what it sends
     return found
 
 

@@ -26,6 +26,13 @@ class Question(NamedTuple):
     named: tuple[tuple[str, object], ...] = ()
 
 
+class Computed(NamedTuple):
+    """An answer, and what a command would warn of beside it: first of all rows that cannot be read."""
+
+    value: object
+    notes: tuple[str, ...]
+
+
 class Stage(Protocol):
     """Where questions are answered: this is what a server has, and the process beside it."""
 
@@ -71,15 +78,17 @@ class Scene:
     ) -> T:
         """The answer to a question within this one."""
         question = Question(answer, arguments, tuple(sorted(named.items())))
-        found: T = self.stage.memory.recall(question, lambda: answer_of(question, self.stage), how)  # type: ignore[assignment]  # as its function says
-        return found
+        found: Computed = self.stage.memory.recall(question, lambda: answer_of(question, self.stage), how)
+        self.place.notes.extend(found.notes)
+        return found.value  # type: ignore[return-value]  # as its function says
 
 
-def answer_of(question: Question, stage: Stage) -> object:
+def answer_of(question: Question, stage: Stage) -> Computed:
     """Compute an answer in this process, with views of its own."""
     place = stage.place.of_visit(stage.clock, None)
     try:
         scene = Scene(stage=stage, place=place, now=stage.clock())
-        return question.answer(scene, *question.arguments, **dict(question.named))
+        value = question.answer(scene, *question.arguments, **dict(question.named))
     finally:
         place.close()
+    return Computed(value, tuple(place.notes))

@@ -9,6 +9,7 @@ from engine.answers.agenda import next_to_json, next_to_text
 from engine.answers.as_json import one_run_to_json, run_now
 from engine.answers.audit import records_to_json, records_to_text, verified_to_json, verified_to_text, verify
 from engine.answers.choice import Choice, unknown_word
+from engine.answers.clock import clock_to_json, clock_to_text, look_at_clock
 from engine.answers.did import Answer, did_to_json, did_to_text
 from engine.answers.generations import generations_to_json, generations_to_text
 from engine.answers.hosts import fleet_to_json, fleet_to_text
@@ -36,11 +37,15 @@ from engine.asking.show import job_from_files
 from engine.asking.why import ask_why
 from engine.core.errors import ErrorCode, WrongUsageError
 from engine.core.lifecycle import Run
+from engine.doctor.reporting import diagnosis_to_json, diagnosis_to_text
+from engine.host.clock import is_synchronized
 from engine.ledger.ports import View
 from engine.service.presence import presence_at
 from engine.service.status import status_at
 from engine.web.access import Access
 from engine.web.apart.jobs import all_jobs, with_marks
+from engine.web.apart.question import ROUGHLY
+from engine.web.apart.upkeep import examined
 from engine.web.api import of_runs
 from engine.web.api.looks import Look
 from engine.web.api.of_runs import MATRIX, seen_run
@@ -261,6 +266,26 @@ def status(visit: Visit) -> Answered:
     )
 
 
+def doctor(visit: Visit) -> Answered:
+    """Are the machine and the ledger sound? The machine is the server's host."""
+    found = visit.ask(ROUGHLY, examined)
+    return Answered(
+        diagnosis_to_json(found),
+        text=lambda look: diagnosis_to_text(found, width=look.lines, style=look.style),
+        exit_code=0 if all(one.is_well for one in found) else NOT_WELL,
+    )
+
+
+def clock(visit: Visit) -> Answered:
+    """Does the engine believe the clock?"""
+    found = look_at_clock(visit.place.view(), now=visit.now, is_synchronized=is_synchronized())
+    return Answered(
+        clock_to_json(found),
+        text=lambda look: clock_to_text(found, width=look.lines, style=look.style),
+        exit_code=0 if found.hold is None else NOT_WELL,
+    )
+
+
 def hosts(visit: Visit) -> Answered:
     """Which hosts share the ledger, and what each runs."""
     found = ask_hosts(visit.place)
@@ -376,6 +401,8 @@ OPERATIONS: Final[Sequence[Operation]] = (
     Operation("GET", "/runs/{run}/show", _VIEW, definition, "show"),
     Operation("GET", "/report", _VIEW, report, "report", (_JOB, *_REPORT, TAG, OWNER)),
     Operation("GET", "/status", _VIEW, status, "status", is_for_limited=False),
+    Operation("GET", "/doctor", _VIEW, doctor, "doctor", is_for_limited=False),
+    Operation("GET", "/clock", _VIEW, clock, "clock", is_for_limited=False),
     Operation("GET", "/hosts", _VIEW, hosts, "hosts", is_for_limited=False),
     Operation("GET", "/generations", _VIEW, generations, "generations", (LIMIT,), is_for_limited=False),
     Operation("GET", "/audit", Access.ADMIN, audit, "audit", (LIMIT,), is_for_limited=False),

@@ -33,7 +33,7 @@ from engine.notifications.system_channels import KnownChannel
 from engine.service.status import status_at
 from engine.web.access import Access
 from engine.web.apart.question import ROUGHLY
-from engine.web.apart.upkeep import examined as examined_now
+from engine.web.apart.upkeep import examined
 from engine.web.refusing import words_of
 from engine.web.rendering import page
 from engine.web.visits import Route, Visit
@@ -144,9 +144,9 @@ def drain(visit: Visit) -> Response:
 
 def doctor(visit: Visit) -> Response:
     """What `doctor` finds. It may take long, so the page of the system asks for it when it is shown."""
-    examined = visit.ask(ROUGHLY, examined_now)
-    found = [finding for one in examined for finding in one.findings]
-    values = {"examined": examined, "areas": AREAS, "found": found}
+    areas = visit.ask(ROUGHLY, examined)
+    found = [finding for one in areas for finding in one.findings]
+    values = {"examined": areas, "areas": AREAS, "found": found}
     return page(visit, "doctor.html", title="Doctor", values=values)
 
 
