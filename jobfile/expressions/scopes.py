@@ -149,7 +149,7 @@ def _unclear(name: str) -> Refusal:
     return Refusal(
         "JF424",
         f"several of the jobs that this one follows have `{own}` in their {what}",
-        "of which job is not known",
+        "it is not known which job is meant",
         ("rename it in one of them, or follow one job only",),
     )
 
