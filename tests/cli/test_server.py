@@ -236,7 +236,9 @@ def test_every_command_has_a_place_with_a_server() -> None:
     assert not ASKED.keys() & OF_FILES
 
 
-def test_a_token_that_is_wrong_or_may_not_is_said(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_token_and_one_without_the_right_are_reported(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
     viewer = here("token", "add", "look", "--role", "viewer", "--json").json["token"]
     for token, words, code in (
         ("", "it needs a token; put one into JOBFILE_TOKEN", 1),
