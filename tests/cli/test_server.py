@@ -244,7 +244,7 @@ def test_a_wrong_token_and_one_without_the_right_are_reported(
         ("", "it needs a token; put one into JOBFILE_TOKEN", 1),
         ("x" * 43, "this token is not valid here, or no longer; make one on its host", 1),
         ("short", "JOBFILE_TOKEN has no token", 1),
-        (viewer, "this needs the role operate; use a token that may do it", 1),
+        (viewer, "this needs the role operator; use a token that may do it", 1),
     ):
         monkeypatch.setenv("JOBFILE_TOKEN", token)
         said = here.there("run", "good", "--detach", "--json")
