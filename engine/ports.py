@@ -12,7 +12,7 @@ from jobfile.model.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
     from engine.core.events import Event
-    from engine.core.pieces import Piece
+    from engine.core.pieces import Piece, Whereabouts
 from engine.core.arrivals import Scan, Trace
 from engine.core.confinement import Confinement, ContainerOrder, Removal
 from engine.core.lifecycle import AttemptKey, Outcome
@@ -232,4 +232,8 @@ class Pieces(Protocol):
 
     def stored_bytes(self, attempt: AttemptKey) -> int:
         """How many bytes of an attempt's output are there."""
+        ...
+
+    def lengths(self, attempt: AttemptKey) -> "Sequence[Whereabouts]":
+        """The pieces of an attempt's output, in order, with the size of each; none is read."""
         ...

@@ -35,6 +35,7 @@ LONGEST = (
     "acceptance/test_ci.py",
     "acceptance/test_rolling_upgrade.py",
     "acceptance/test_outputs_elsewhere.py",
+    "acceptance/test_object_store.py",
     "acceptance/test_soak.py",
     "acceptance/test_kill.py",
     "acceptance/test_real_disks.py",

@@ -84,7 +84,7 @@ def container_name(attempt: AttemptKey) -> str:
 def names_inside(env: Collection[str], spec: JobSpec) -> list[str]:
     """The variables of an attempt that reach its container: of those of this machine, what its job names."""
     of_machine = {*PASSED_ON, *GIVEN} - {*spec.env, *spec.pass_env}
-    return [name for name in (*env, *spec.secrets) if name not in of_machine]
+    return [name for name in (*env, *spec.given(spec.secrets)) if name not in of_machine]
 
 
 def client_environment(environ: Mapping[str, str]) -> dict[str, str]:

@@ -75,7 +75,8 @@ def prepare(
     try:
         about = _About(run, attempt or run.last_attempt, spec, config, now, last_success, scope, fence)
         order = _order(about, secrets)
-        return replace(order, masked=_of_other_steps(spec, steps, config)) if steps else order
+        is_all = not steps and not spec.of_webhooks
+        return order if is_all else replace(order, masked=_not_given(spec, steps, config))
     except CannotStartError as error:
         reason, detail = error.reason, error.detail
     except NotYetError:
@@ -113,7 +114,7 @@ def _order(about: _About, secrets: dict[str, str]) -> LaunchOrder:
     the caller can remove them from errors.
     """
     run, spec, config = about.run, about.spec, about.config
-    for name, source in spec.secrets.items():
+    for name, source in spec.given(spec.secrets).items():
         if is_reserved(name):  # only a job of an older version, or a foreign one
             raise CannotStartError(Reason.START_ERROR, f"secret `{name}` has a name that jobfile reserves")
         secrets[name] = _secret(name, source, config.environ)
@@ -246,11 +247,13 @@ def _values(about: _About, secrets: Mapping[str, str]) -> dict[str, object]:
     return {**values, **about.scope(), "secrets": dict(secrets)}
 
 
-def _of_other_steps(spec: JobSpec, steps: Sequence[StepSpec], config: EngineConfig) -> tuple[str, ...]:
-    """The secrets of other steps, to mask them. One that cannot be read now is in no step's hands."""
+def _not_given(spec: JobSpec, steps: Sequence[StepSpec], config: EngineConfig) -> tuple[str, ...]:
+    """The secrets of webhooks and of other steps, to mask them. One that cannot be read now is in no
+    process's hands.
+    """
     found: set[str] = set()
-    sources = {(name, source) for step in steps for name, source in step.secrets.items()}
-    for name, source in sources - spec.secrets.items():
+    sources = {one for named in (spec.secrets, *(step.secrets for step in steps)) for one in named.items()}
+    for name, source in sources - spec.given(spec.secrets).items():
         with suppress(CannotStartError):
             found.add(_secret(name, source, config.environ))
     files = {one for step in steps for one in step.env_file if one.secret}
@@ -338,7 +341,8 @@ def refusals(
         return values
 
     decisions: list[Callable[[], object]] = [
-        partial(_refuse_unread_secret, name, source, config.environ) for name, source in spec.secrets.items()
+        partial(_refuse_unread_secret, name, source, config.environ)
+        for name, source in spec.given(spec.secrets).items()
     ]
     decisions.append(partial(refuse_env_files, spec.env_file, _folder_of(config.main_file)))
     if spec.container is None:

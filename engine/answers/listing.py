@@ -6,7 +6,7 @@ What a row shows comes from one query for each column, however many jobs there a
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 from engine.answers.as_json import iso
 from engine.answers.choice import ALL, UNKNOWN, Choice, Labels, known_labels, unknown_word
@@ -15,7 +15,7 @@ from engine.answers.lateness import late_jobs
 from engine.answers.overdue import OVERDUE, is_overdue
 from engine.answers.presence import GRACE, Presence
 from engine.answers.shared_fires import SharedFires
-from engine.core.lifecycle import Run, RunState
+from engine.core.lifecycle import RunState
 from engine.core.occurrences import newest_of_each
 from engine.core.records import Gap, Pause, Schedule
 from engine.core.vocabulary import instant_text
@@ -52,7 +52,24 @@ class Mark(NamedTuple):
 
     at: datetime
     state: str
-    run: Run | None = None
+    run_id: str = ""
+    """Empty without a run."""
+
+
+class WrittenJob(NamedTuple):
+    """What a list needs of a job of the files: a process that keeps thousands of them keeps no more."""
+
+    name: str
+    digest: str
+    labels: Labels
+    schedule: tuple[ScheduleEntry, ...]
+    """Empty if the job is disabled."""
+
+    @classmethod
+    def of(cls, job: CompiledJob) -> Self:
+        """That of a compiled job."""
+        spec = job.spec
+        return cls(spec.name, job.digest, Labels.of(spec), tuple(spec.schedule) if spec.enabled else ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +148,7 @@ class _Known(NamedTuple):
 
 def list_jobs(
     view: View | None,
-    file: Catalog | None,
+    file: Catalog | Sequence[WrittenJob] | None,
     *,
     presence: Presence,
     now: datetime,
@@ -142,17 +159,18 @@ def list_jobs(
     marks: int = MARKS,
 ) -> JobList:
     """The jobs in force and those of the files, by choice and states, with as many last results."""
-    written = {} if file is None else {one.spec.name: one for one in file.jobs}
+    jobs = map(WrittenJob.of, file.jobs) if isinstance(file, Catalog) else file or ()
+    written = {one.name: one for one in jobs}
     if view is None:
         known = _Known({}, {}, {}, {}, {}, {})
     else:
         with view.soundness.snapshot():  # all columns of one moment: an engine may write meanwhile
             known = _known(view, written, presence=presence, now=now, limit=marks)
     names = sorted({*known.in_force, *written})
-    jobs = [
+    listed = [
         _listed(name, known, written, now=now, is_compared=file is not None, limit=marks) for name in names
     ]
-    chosen = [one for one in jobs if choice.fits(one.labels) and (not states or one.state in states)]
+    chosen = [one for one in listed if choice.fits(one.labels) and (not states or one.state in states)]
     return JobList(
         jobs=tuple(chosen),
         now=now,
@@ -160,7 +178,7 @@ def list_jobs(
         has_file=has_file,
         main_file=main_file,
         is_filtered=bool(states) or not choice.is_all,
-        unknown=unknown_word(choice, (one.labels for one in jobs)),
+        unknown=unknown_word(choice, (one.labels for one in listed)),
     )
 
 
@@ -195,7 +213,7 @@ def _job_to_json(one: ListedJob) -> dict[str, object]:
         "job": one.job,
         "state": one.state,
         "scheduled_for": None if last is None else last.at.isoformat(),
-        "run": None if last is None or last.run is None else last.run.id,
+        "run": None if last is None else last.run_id or None,
         "last": [mark.state for mark in one.marks],
         "next_at": iso(one.next_at),
         "starts": list(one.labels.starts),
@@ -253,7 +271,7 @@ def _marks(
             last = again[last.id]
         item = item_of(*newest_of_each(view.runs_of(run.occurrence))) if run.occurrence else item_of(last)
         state = OVERDUE if is_overdue(item, presence, now) else item.state.value
-        found[run.job].append(Mark(run.scheduled_for, state, item.run))
+        found[run.job].append(Mark(run.scheduled_for, state, "" if item.run is None else item.run.id))
     for gap in view.last_gaps(names, limit=limit):
         found[gap.job] += _gap_marks(gap, limit)
     for marks in found.values():
@@ -304,13 +322,13 @@ def _next_fire(entries: Sequence[ScheduleEntry], after: datetime) -> "Fire | Non
 def _listed(
     name: str,
     known: _Known,
-    written: Mapping[str, CompiledJob],
+    written: Mapping[str, WrittenJob],
     *,
     now: datetime,
     is_compared: bool,
     limit: int,
 ) -> ListedJob:
-    compiled = written.get(name)
+    in_file = written.get(name)
     is_in_force = name in known.in_force
     pause = known.pauses.get(name)
     after = _after(pause, now)
@@ -318,15 +336,14 @@ def _listed(
         labels = known.labels.get(name, UNKNOWN)
         coming = [one.next_at(after) for one in known.schedules.get(name, ()) if after is not None]
     else:
-        assert compiled is not None
-        labels = Labels.of(compiled.spec)
-        fire = _next_fire(compiled.spec.schedule, after) if compiled.spec.enabled and after else None
+        assert in_file is not None
+        labels = in_file.labels
+        fire = _next_fire(in_file.schedule, after) if after else None
         coming = [None if fire is None else fire.at]
     marks = tuple(known.marks.get(name, ())[-limit:])
-    last = marks[-1].run if marks else None
-    notes = [UNSETTLED] if last is not None and last.id in known.fates else []
+    notes = [UNSETTLED] if marks and marks[-1].run_id in known.fates else []
     notes += [UNREADABLE] if labels is UNKNOWN else []
-    notes += _notes(known.in_force.get(name), compiled) if is_compared else ()
+    notes += _notes(known.in_force.get(name), in_file) if is_compared else ()
     return ListedJob(
         job=name,
         labels=labels,
@@ -346,10 +363,10 @@ def _after(pause: Pause | None, now: datetime) -> datetime | None:
     return None if pause.end is None else max(now, pause.end - INSTANT)
 
 
-def _notes(applied: str | None, compiled: CompiledJob | None) -> tuple[str, ...]:
+def _notes(applied: str | None, written: WrittenJob | None) -> tuple[str, ...]:
     """How the files differ from what is in force."""
-    if compiled is None:
+    if written is None:
         return (REMOVED,)
     if applied is None:
         return (NOT_APPLIED,)
-    return () if applied == compiled.digest else (CHANGED,)
+    return () if applied == written.digest else (CHANGED,)

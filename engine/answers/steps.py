@@ -20,6 +20,11 @@ def steps_of_run(view: View, run: Run) -> tuple[StepRun, ...]:
     return tuple(sorted(found, key=lambda one: (order.get(one.step, len(order)), one.item)))
 
 
+def step_names(view: View, run: Run) -> tuple[str, ...]:
+    """The names of the steps of a run, in the order of the file, also of those that have not begun."""
+    return tuple(dict.fromkeys([*_order(view, run), *(one.step for one in view.steps(run.id))]))
+
+
 def attempts_in_order(view: View, run: Run, attempts: Sequence[Attempt]) -> tuple[Attempt, ...]:
     """Attempts in the order of their steps in the file."""
     order = _order(view, run) if any(one.step for one in attempts) else {}

@@ -4,13 +4,22 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from engine.asking.applying import UNCOMMITTED
+from engine.actions.beyond_host import ignored_labels
+from engine.asking.applying import UNCOMMITTED, put
 from engine.asking.place import Place
 from engine.asking.plan import planned
 from engine.core.errors import UnreadableFileError
+from engine.core.events import Event
 from engine.ledger.ports import View
 from engine.notifications.system_channels import known_channels
-from engine.planning.enforcing import Intent, refuse_other_meaning, refuse_stale
+from engine.planning.enforcing import (
+    Intent,
+    refuse_mass_removal,
+    refuse_other_meaning,
+    refuse_risks,
+    refuse_stale,
+    refuse_what_cannot_run,
+)
 from engine.planning.saved import PlanRefusedError, SavedPlan, ledger_here, read_plan_file
 from engine.planning.sides import engine_side, files_differ, worktree_side
 from jobfile.model.counts import many
@@ -21,6 +30,14 @@ from jobfile.plan.text import counts_text
 SUFFIX: Final = ".jfplan"
 MAX_FILES: Final = 20
 """Maximum number of files of saved plans that are read."""
+
+
+class AppliedPlan(NamedTuple):
+    """What applying a saved plan did, and what there is to say about it."""
+
+    intent: Intent
+    events: Sequence[Event]
+    notes: Sequence[str]
 
 
 class ReadPlan(NamedTuple):
@@ -60,6 +77,16 @@ def waiting_plans(place: Place, view: View) -> tuple[ReadPlan, ...]:
     return tuple(found)
 
 
+def waiting_plan(place: Place, view: View, plan_id: str) -> ReadPlan:
+    """The plan with this id, if it waits. Raises PlanRefusedError."""
+    found = next((one for one in waiting_plans(place, view) if one.saved.id == plan_id), None)
+    if found is None:
+        raise PlanRefusedError(
+            "no such plan waits: it was applied, changed or removed, or a different generation is in force"
+        )
+    return found
+
+
 def intent_of_saved(saved: SavedPlan, place: Place, *, why: str) -> tuple[Intent, Sequence[str]]:
     """What applying a saved plan means, and the files that were changed since it was saved."""
     differing = files_differ(saved.files, place.main_file)
@@ -76,3 +103,19 @@ def intent_of_saved(saved: SavedPlan, place: Place, *, why: str) -> tuple[Intent
         channels=None if files is None else known_channels(files),
     )
     return intent, differing
+
+
+def apply_saved(
+    found: ReadPlan, place: Place, *, why: str, may_remove: bool, fails_on_risk: bool
+) -> AppliedPlan:
+    """Put a saved plan in force. Raises, and changes nothing, if it must not or cannot be."""
+    saved = found.saved
+    refuse_what_cannot_run(saved.target, place.config)
+    if fails_on_risk:
+        refuse_risks(saved.plan["summary"]["risks"])
+    refuse_mass_removal(found.plan, may_remove=may_remove)
+    intent, differing = intent_of_saved(saved, place, why=why)
+    notes = [f"{name} was changed since then; the plan is applied as it was saved" for name in differing]
+    events = put(place, intent)
+    ignored = ignored_labels(intent.catalog, place.config)
+    return AppliedPlan(intent, events, [*notes, *([f"warning: {ignored}"] if ignored else [])])

@@ -108,9 +108,15 @@ def _event_of(case: Case, spec: JobSpec, place: Place) -> Described | None:
 
 def _without_outside(job: CompiledJob) -> CompiledJob:
     """The job without parts that need the outside world, or that do not matter here."""
+    spec = job.spec
+    action = spec.action
+    if isinstance(action, StepsAction):
+        bare_steps = (replace(one, secrets=_stand_ins(spec.given(one.secrets))) for one in action.steps)
+        action = replace(action, steps=tuple(bare_steps))
     bare = replace(
-        job.spec,
-        secrets={name: f"env:{_secret_name(name)}" for name in job.spec.secrets},
+        spec,
+        action=action,
+        secrets=_stand_ins(spec.given(spec.secrets)),
         working_dir=None,
         notify={},
         expect=type(job.spec.expect)(),
@@ -136,6 +142,16 @@ def _of_one_combination(job: CompiledJob, case: Case) -> CompiledJob:
     return replace(job, spec=replace(job.spec, matrix=tuple(found[:1])))
 
 
+def _stand_ins(secrets: Mapping[str, str]) -> dict[str, str]:
+    """The secrets of a job or step, read from values that stand for them."""
+    return {name: f"env:{_secret_name(name)}" for name in secrets}
+
+
+def _secret_names(spec: JobSpec) -> set[str]:
+    steps = spec.action.steps if isinstance(spec.action, StepsAction) else ()
+    return {name for named in (spec.secrets, *(one.secrets for one in steps)) for name in named}
+
+
 def _secret_name(name: str) -> str:
     return f"JOBFILE_SECRET_{name}"
 
@@ -157,7 +173,7 @@ class _Engine:
         self.run_id = ""
         self.made: set[str] = set()
         environ = {"PATH": "/usr/bin:/bin", **case.given.env}
-        environ |= {_secret_name(name): f"secret:{name}" for name in job.spec.secrets}
+        environ |= {_secret_name(name): f"secret:{name}" for name in _secret_names(job.spec)}
         self.config = EngineConfig(
             main_file=ledger.parent / "jobs.yaml", state_dir=ledger.parent, environ=environ
         )

@@ -1,6 +1,6 @@
 """Prints plans, for the commands plan, apply and rollback."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
@@ -11,6 +11,7 @@ from engine.asking.findings import refuse_invalid
 from engine.asking.place import Place
 from engine.cli.exit_codes import GOOD
 from engine.cli.output import print_json, print_text, style_of, width
+from engine.core.events import Event
 from engine.host.keys import make_key
 from engine.planning.enforcing import Intent, applied_to_json, applied_to_text
 from engine.planning.saved import refuse_without_ledger, write_plan_file
@@ -53,11 +54,15 @@ def save_plan(path: Path, plan: Plan, *, place: Place, text: str) -> None:
 
 def apply_and_print(place: Place, intent: Intent, *, as_json: bool) -> int:
     """Put a set in force and print its generation; return the exit code."""
-    events = put(place, intent)
+    print_applied(put(place, intent), intent, as_json=as_json)
+    if told := ignored_labels(intent.catalog, place.config):
+        click.echo(f"warning: {told}", err=True)
+    return GOOD
+
+
+def print_applied(events: Sequence[Event], intent: Intent, *, as_json: bool) -> None:
+    """Print which generation is in force now."""
     if as_json:
         print_json(applied_to_json(events, intent))
     else:
         click.echo(applied_to_text(events))
-    if told := ignored_labels(intent.catalog, place.config):
-        click.echo(f"warning: {told}", err=True)
-    return GOOD

@@ -39,7 +39,11 @@ def serve_options(
 ) -> "Options":
     """The options as given; contradictions, and addresses that others could listen in on, are refused."""
     refuse_without_extra()
-    from engine.web.addresses import parse_listen, refuse_open  # noqa: PLC0415  start-up time: loads the server
+    from engine.web.addresses import (  # noqa: PLC0415  start-up time: loads the server
+        parse_listen,
+        parse_proxy,
+        refuse_open,
+    )
     from engine.web.serving import Options  # noqa: PLC0415  start-up time: as above
 
     address = None if listen is None else parse_listen(listen)
@@ -49,9 +53,9 @@ def serve_options(
         raise WrongUsageError("the socket in the state folder needs no such option; add --listen")
     if proxy_role is not None and not proxies:
         raise WrongUsageError("--proxy-role is for users that a proxy names; add --proxy ADDRESS")
+    is_behind_proxy = is_behind_proxy or bool(proxies)
     if address is not None:
-        is_proxied = is_behind_proxy or bool(proxies)
-        refuse_open(address, has_tls=certificate is not None, is_behind_proxy=is_proxied, hosts=hosts)
+        refuse_open(address, has_tls=certificate is not None, is_behind_proxy=is_behind_proxy, hosts=hosts)
         refuse_root(may_be_root=may_be_root)
     return Options(
         listen=address,
@@ -59,7 +63,7 @@ def serve_options(
         certificate=None if certificate is None else Path(certificate),
         key=None if key is None else Path(key),
         is_behind_proxy=is_behind_proxy,
-        proxies=proxies,
+        proxies=tuple(map(parse_proxy, proxies)),
         proxy_role=Role(proxy_role or Role.VIEWER),
     )
 

@@ -7,7 +7,7 @@ from typing import Final, Protocol, TextIO
 from engine.cli.output import is_coloured
 from engine.core.lifecycle import AttemptKey
 from engine.core.vocabulary import place_text
-from engine.execution.output_text import NeutralText
+from engine.execution.output_text import NeutralText, last_part
 from engine.host.environment import environment
 
 COLOURS: Final = (36, 35, 34, 33, 32, 96, 95, 94, 93, 92)
@@ -36,8 +36,13 @@ class SeenAttempt(Protocol):
 class PrefixedLines:
     """Prints whole lines of one attempt; a line that is not finished waits for its end."""
 
-    def __init__(self, tail: Tail, prefix: str, stream: TextIO) -> None:
-        """Print nothing yet; `prefix` comes before each line."""
+    def __init__(self, tail: Tail, prefix: str, stream: TextIO, *, lines: int | None = None) -> None:
+        """Print nothing yet; `prefix` comes before each line.
+
+        With `lines`, only that many of the lines that are there at the first call are printed.
+        """
+        self.has_shown = False
+        self._lines = lines
         self._tail = tail
         self._prefix = prefix.encode()
         self._stream = stream
@@ -46,7 +51,8 @@ class PrefixedLines:
 
     def show_new(self, *, is_over: bool = False) -> None:
         """Print the whole lines since the last call; all that is left when the attempt is over."""
-        part = self._tail.read()
+        part, self._lines = last_part(self._tail.read(), self._lines), None
+        self.has_shown = self.has_shown or bool(part)
         if self._text is not None:
             text = self._text.feed(part) + (self._text.rest() if is_over else "")
             part = text.encode()
@@ -73,11 +79,15 @@ class StepsShown:
         *,
         stream: TextIO | None = None,
         prefix: str = "",
+        lines: int | None = None,
     ) -> None:
         """`tail_of` gives the output of an attempt. The stream is standard output, if no other is given.
 
-        `prefix` comes before each line: the combination of a matrix.
+        `prefix` comes before each line: the combination of a matrix. With `lines`, only that many of the
+        lines that an attempt has at the first look are printed.
         """
+        self.has_shown = False
+        self._lines = lines
         self._first = prefix
         self._attempts = attempts
         self._tail_of = tail_of
@@ -93,9 +103,12 @@ class StepsShown:
             if key in self._over or not key.step:
                 continue
             if key not in self._open:
-                self._open[key] = PrefixedLines(self._tail_of(key), self._prefix(key), self._stream)
+                self._open[key] = PrefixedLines(
+                    self._tail_of(key), self._prefix(key), self._stream, lines=self._lines
+                )
             is_over = attempt.ended_at is not None
             self._open[key].show_new(is_over=is_over)
+            self.has_shown = self.has_shown or self._open[key].has_shown
             if is_over:
                 del self._open[key]
                 self._over.add(key)

@@ -10,7 +10,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any, Final
@@ -68,8 +68,19 @@ class Answer(NamedTuple):
 class Connection:
     """Connections to one server. Threads may share it, and it may be made before a fork."""
 
-    def __init__(self, address: Address, *, token: str, wait_seconds: float) -> None:
-        """Connect to nothing yet. A request is repeated for at most `wait_seconds`, where that is safe."""
+    def __init__(
+        self,
+        address: Address,
+        *,
+        token: str,
+        wait_seconds: float,
+        on_answer: Callable[[Answer], None] = lambda _: None,
+    ) -> None:
+        """Connect to nothing yet. A request is repeated for at most `wait_seconds`, where that is safe.
+
+        `on_answer` gets each answer, also one that refuses.
+        """
+        self._on_answer = on_answer
         refuse_open_token(address, token)
         self.address = address
         self._has_token = bool(token)
@@ -159,7 +170,7 @@ class Connection:
             redirect=False,
             retries=False,
             assert_same_host=False,
-            timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=seconds),
+            timeout=urllib3.Timeout(connect=min(CONNECT_SECONDS, seconds), read=seconds),
             preload_content=False,
             decode_content=False,
         )
@@ -176,6 +187,7 @@ class Connection:
             return self._pool
 
     def _checked(self, answer: Answer, known: Sequence[int]) -> Answer:
+        self._on_answer(answer)
         is_good = answer.status in (HTTPStatus.OK, HTTPStatus.ACCEPTED, HTTPStatus.PARTIAL_CONTENT)
         if is_good and "jobfile-exit-code" not in answer.headers and "content-range" not in answer.headers:
             raise self._error("it answers, but not as a server of jobfile does; look at the address")

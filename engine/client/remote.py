@@ -194,7 +194,7 @@ def _explaining() -> Iterator[None]:
                 raise InvalidParamsError(str(error), tuple(fields.values()) or (str(error),)) from error
             case ErrorCode.UNKNOWN_JOB:
                 raise UnknownJobError(str(error)) from error
-            case ErrorCode.LEDGER_UNAVAILABLE | ErrorCode.SERVER_UNAVAILABLE:
+            case ErrorCode.LEDGER_UNAVAILABLE | ErrorCode.CHANGE_UNKNOWN | ErrorCode.SERVER_UNAVAILABLE:
                 raise UnavailableError(str(error)) from error
             case _:
                 raise RefusedError(str(error)) from error

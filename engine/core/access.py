@@ -9,6 +9,8 @@ from jobfile.model.dataclass import dataclass
 ALL_JOBS = "*"
 OWNER = "owner"
 """Who uses the token of the state folder."""
+NOBODY = "nobody at"
+"""With an address, the actor of what was refused to a stranger."""
 
 
 class Role(StrEnum):

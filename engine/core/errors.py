@@ -34,6 +34,7 @@ class ErrorCode(StrEnum):
     UNREADABLE_FILE = "unreadable_file", 65, "make a job file:  jobfile init, or name the file with -f"
     BUG = "bug", 70, "report it, with the file that the message names"
     LEDGER_UNAVAILABLE = "ledger_unavailable", 75, "try again; if it fails again:  jobfile doctor"
+    CHANGE_UNKNOWN = "change_unknown", 1, "look whether it was recorded:  jobfile audit"
     ENGINE_RUNNING = "engine_running", 75, "stop the other engine, or name another folder with --state"
     SERVER_REFUSED = "server_refused", 1, "the message says what to do"
     SERVER_UNAVAILABLE = "server_unavailable", 75, "start it on its host:  jobfile serve"
@@ -80,6 +81,12 @@ class StoreUnavailableError(JobfileError):
     """The ledger cannot be written or read now: disk full, read-only, busy. No change was made in part."""
 
     code = ErrorCode.LEDGER_UNAVAILABLE
+
+
+class ChangeUnknownError(StoreUnavailableError):
+    """The ledger did not answer a change: it was made, or it was not. A repeat could make it twice."""
+
+    code = ErrorCode.CHANGE_UNKNOWN
 
 
 class OutputsUnavailableError(StoreUnavailableError):

@@ -23,6 +23,8 @@ MARGIN: Final = timedelta(seconds=2)
 SHARE: Final = 6
 GRACE: Final = timedelta(seconds=5)
 """A host counts as silent only this much after its lease has ended."""
+DELETED_KEPT: Final = timedelta(days=7)
+"""How long the ended attempts of a deleted run are kept: hosts delete its folders within a few hours."""
 BEHIND: Final = timedelta(seconds=60) + GRACE
 """A host may have had a heartbeat on a lost server this much later than the last one on its standby."""
 SILENT: Final = timedelta(seconds=15)

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from jobfile.model.dataclass import dataclass
+from jobfile.model.hashing import sha256
 from jobfile.model.namedtuple import NamedTuple
 from jobfile.model.regex import regex
 from jobfile.model.webhooks import Proof
@@ -88,10 +89,13 @@ def _standard(call: Call, secret: str, now: datetime) -> Proven | None:
 
 
 def _github(call: Call, secret: str, now: datetime) -> Proven | None:  # noqa: ARG001  GitHub signs no time
+    """Neither is the id signed, nor the event: so a repetition is known by its body, which GitHub sends again
+    as it was.
+    """
     expected = f"sha256={_mac(_bytes(secret), call.body).hex()}".encode()
     is_signed = _is_any(expected, [_sent_bytes(call.headers.get("x-hub-signature-256", ""))])
     id = call.id_in("x-github-delivery")
-    return Proven(id=id, identity=id) if is_signed and id else None
+    return Proven(id=id, identity=f"body {sha256(call.body).hexdigest()}") if is_signed and id else None
 
 
 def _stripe(call: Call, secret: str, now: datetime) -> Proven | None:

@@ -42,7 +42,8 @@ def diagnose(
     is_shared = hosts is not None and hosts.are_sharing()
     if hosts is not None and is_shared:
         leader = hosts.leader()  # the engine may be on any host
-        subject = replace(subject, is_running=leader is not None and not leader.is_over)
+        is_running = leader is not None and not leader.is_over
+        subject = replace(subject, is_running=is_running, shared_now=hosts.now())
     runs = survey(config.runs_dir)
     areas: dict[str, Callable[[], Examined]] = {
         "invariant": lambda: examine_invariants(subject),

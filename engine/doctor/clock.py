@@ -23,9 +23,12 @@ def examine_clock(subject: Subject) -> Examined:
 
 def _check_system(subject: Subject) -> Iterator[Finding]:
     if subject.machine.is_synchronized is False:
+        decides = (
+            "this clock" if subject.shared_now is None else "the ledger's clock, but jobs here read this one"
+        )
         yield Finding(
             code="clock.unsynchronized",
-            found="the system reports its clock as not synchronized; runs start by this clock",
+            found=f"the system reports its clock as not synchronized; runs start by {decides}",
             help="start a time service (`timedatectl set-ntp true`, or chrony); in a container, on its host",
         )
 
@@ -39,11 +42,13 @@ def _check_ledger(subject: Subject, view: View) -> Iterator[Finding]:
             help="correct the clock, or confirm that it is right: `jobfile clock accept`",
         )
     covered = view.soundness.covered_in_force()
-    if covered is not None and covered - subject.now > JUMP:
-        behind = seconds_text((covered - subject.now).total_seconds())
+    now = subject.shared_now or subject.now
+    if covered is not None and covered - now > JUMP:
+        behind = seconds_text((covered - now).total_seconds())
+        whose = "the clock" if subject.shared_now is None else "the clock of the database"
         yield Finding(
             code="clock.behind",
-            found=f"the clock is {behind} behind the ledger, where everything up to "
+            found=f"{whose} is {behind} behind the ledger, where everything up to "
             f"{covered:%Y-%m-%dT%H:%M:%SZ} is accounted for: nothing is due before that time",
             help="correct the clock; `jobfile clock` shows when it was set",
         )

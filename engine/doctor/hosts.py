@@ -6,6 +6,7 @@ from datetime import timedelta
 from engine.answers.findings import Examined, Finding, limited
 from engine.answers.hosts import Fleet, HostState, leader_words, make_fleet, skew_words
 from engine.core.hosts import (
+    DELETED_KEPT,
     LEADS_WITHIN,
     SKEW,
     TAKES_WITHIN,
@@ -30,7 +31,7 @@ def examine_hosts(view: View, hosts: HostsView) -> Examined:
     findings = (
         *check_fleet(fleet),
         *limited(check_holders(fleet, hosts.open())),
-        *check_ended(hosts.without_run()),
+        *check_ended(hosts.without_run(after=2 * DELETED_KEPT)),
     )
     return Examined(area="hosts", looked_at=looked_at, findings=findings)
 

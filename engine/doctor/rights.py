@@ -12,6 +12,7 @@ from engine.ledger.ports import View
 from engine.sources.file_reader import read_job_files
 from jobfile.model.canonical import spec_from_json
 from jobfile.model.counts import many
+from jobfile.model.webhooks import WebhookTrigger
 
 
 def examine_rights(subject: Subject, state: tuple[Finding, ...]) -> Examined:
@@ -59,24 +60,29 @@ def _job_files(main: Path) -> list[Path]:
         return [main]
 
 
-def _secrets(view: View) -> Iterator[tuple[str, str, str]]:
-    """Job, name and source of each secret of the jobs in force."""
+def _secrets(view: View) -> Iterator[tuple[str, str, str, bool]]:
+    """Job, name and source of each secret of the jobs in force, and whether only the server needs it."""
     for version in view.jobs_in_force():
         text = view.definition_text(version.digest)
         if text is not None and '"secrets"' in text:
-            for name, source in spec_from_json(text).secrets.items():
-                yield version.job, name, source
+            spec = spec_from_json(text)
+            proofs = {one.secret for one in spec.triggers if isinstance(one, WebhookTrigger)}
+            for name, source in spec.secrets.items():
+                yield version.job, name, source, name in proofs
 
 
-def _check_secrets(subject: Subject, secrets: tuple[tuple[str, str, str], ...]) -> Iterator[Finding]:
-    for job, name, source in secrets:
+def _check_secrets(subject: Subject, secrets: tuple[tuple[str, str, str, bool], ...]) -> Iterator[Finding]:
+    for job, name, source, is_proof in secrets:
         kind, _, place = source.partition(":")
         if kind == "env":
             if place not in subject.config.environ:
+                advice = f"set it where the engine is started; `jobfile did {job}` shows whether it runs"
+                if is_proof:
+                    advice = "set it where `jobfile serve` is started; the webhook refuses calls without it"
                 yield Finding(
                     code="rights.secret_env",
                     found=f"secret `{name}` needs {place}, which is not in the environment of this command",
-                    help=f"set it where the engine is started; `jobfile did {job}` shows whether it runs",
+                    help=advice,
                     job=job,
                 )
             continue

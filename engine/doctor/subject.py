@@ -18,6 +18,8 @@ class Subject:
     is_running: bool
     view: View | None = None
     file_system: str = ""
+    shared_now: datetime | None = None
+    """The time of the ledger's server if hosts share the ledger: then runs start by that clock."""
 
 
 def size_text(size: int) -> str:

@@ -146,12 +146,12 @@ def _rows(
     rows += _process_rows(spec)
     rows += file_rows(spec.env_file, around)
     if isinstance(spec.action, StepsAction):
-        rows += environment_rows(values, around, env=spec.env, secrets=spec.secrets)
+        rows += environment_rows(values, around, env=spec.env, secrets=spec.given(spec.secrets))
     else:
         if spec.container is not None:
             around = replace(around, image=spec.container.image)
         rows += container_rows(spec, values, config)
-        rows += payload_rows(spec.action, values, around, env=spec.env, secrets=spec.secrets)
+        rows += payload_rows(spec.action, values, around, env=spec.env, secrets=spec.given(spec.secrets))
     rows.append(limits_row("none" if spec.timeout is None else format_duration(spec.timeout), spec.retry))
     return [*rows, *_end_rows(spec), then_row(spec, preview.jobs)]
 

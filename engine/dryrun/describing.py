@@ -245,12 +245,12 @@ def _step_rows(spec: JobSpec, step: StepSpec, values: Mapping[str, object], arou
     if step.for_each is not None:
         rows.append(("for_each", _each(step, values)))
         inside["item"] = "⟨item⟩"
-    inside["secrets"] = dict.fromkeys({**spec.secrets, **step.secrets}, "***")
+    inside["secrets"] = dict.fromkeys(spec.given({**spec.secrets, **step.secrets}), "***")
     if step.container is not None:
         around = replace(around, image=step.container.image)
         rows += around.container_rows(spec, step, inside)
     rows += file_rows(step.env_file, around)
-    rows += payload_rows(step.action, inside, around, env=step.env, secrets=step.secrets)
+    rows += payload_rows(step.action, inside, around, env=step.env, secrets=spec.given(step.secrets))
     if step.working_dir:
         rows.append(("cwd", shown_text(step.working_dir, inside)))
     rows.append(limits_row(format_duration(step.timeout) if step.timeout else "the job's", step.retry))

@@ -92,7 +92,7 @@ def values_before(
     known = {key: value for key, value in given.items() if key != "id"} | dict(known_run)
     found["run"] = Unknowns("run", known, _RUN_TYPES)
     found["trigger"] = trigger
-    found["secrets"] = dict.fromkeys(spec.secrets, "***")
+    found["secrets"] = dict.fromkeys(spec.given(spec.secrets), "***")
     if spec.matrix:
         found["matrix"] = dict(spec.matrix[0])
     steps = {step.name: _step(step, outputs.get(step.name, {}), skipped) for step in steps_of(spec)}

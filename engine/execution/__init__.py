@@ -7,6 +7,7 @@ __all__ = [
     "evidence_reader",
     "launcher_client",
     "output_pieces",
+    "output_ranges",
     "output_text",
     "output_windows",
     "run_folders",

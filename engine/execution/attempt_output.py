@@ -10,6 +10,7 @@ from engine.core.lifecycle import AttemptKey
 from engine.supervisor.output import OutputTail
 
 if TYPE_CHECKING:
+    from engine.execution.output_ranges import Stretch
     from engine.execution.sent_output import PieceTail
     from engine.ports import Pieces
 
@@ -52,6 +53,14 @@ class AttemptOutput:
     def parts(self) -> Iterator[bytes]:
         """All of it, in parts."""
         return self.tail().parts()
+
+    def stretches(self) -> "list[Stretch]":
+        """The same as parts that can be read from any byte on."""
+        from engine.execution import output_ranges  # noqa: PLC0415  only a server gives a part
+
+        if self._pieces is None or self._attempt is None or _files(self._folder):
+            return output_ranges.stretches_here(self._folder)
+        return output_ranges.stretches_sent(self._attempt, self._pieces)
 
     def stored_bytes(self) -> int:
         """How many bytes are stored; a different number means that more was written."""

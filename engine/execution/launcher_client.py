@@ -417,10 +417,10 @@ def ask(argv: Sequence[str], text: str, *, timeout_seconds: float) -> tuple[int,
 class Beside:
     """A program of ours that runs beside this process, in its own session; it prints to standard error."""
 
-    def __init__(self, argv: Sequence[str], *, env: Mapping[str, str]) -> None:
-        """Start it."""
+    def __init__(self, argv: Sequence[str], *, env: Mapping[str, str], passed: Sequence[int] = ()) -> None:
+        """Start it; it gets these open files, with the same numbers."""
         self._process = subprocess.Popen(  # noqa: S603  our own program, never a shell
-            argv, env=env, stdin=subprocess.DEVNULL, stdout=STDERR, start_new_session=True
+            argv, env=env, stdin=subprocess.DEVNULL, stdout=STDERR, start_new_session=True, pass_fds=passed
         )
 
     def wait(self) -> str:

@@ -91,7 +91,7 @@ class Hosting:
         self._renewals = renewals
         self._store = store
         self._sender = sender
-        self._upkeep = Upkeep(store, config, clock, journal)
+        self._upkeep = Upkeep(store, config, clock, journal, is_deleted=self._is_known_deleted)
         self._launcher = launcher
         self._clock = clock
         self._host_clock = host_clock
@@ -161,6 +161,10 @@ class Hosting:
         runs = (self._store.run(run_id) for run_id in held)
         self._trees.sweep(run for run in runs if run is not None)
         return self._upkeep.tick(held)
+
+    def _is_known_deleted(self, run_id: str) -> bool:
+        """Whether the ledger had a run that it does not have any more: its attempts stay for a while."""
+        return bool(self._shared.deliveries.of_runs([run_id]))
 
     def begin(self) -> None:
         """Appear as a host, and take over the attempts of its earlier processes."""

@@ -4,7 +4,16 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from engine.core.hosts import GRACE, Delivery, DeliveryState, Leases, Offer, Slots, name_without_row
+from engine.core.hosts import (
+    DELETED_KEPT,
+    GRACE,
+    Delivery,
+    DeliveryState,
+    Leases,
+    Offer,
+    Slots,
+    name_without_row,
+)
 from engine.core.lifecycle import Attempt, AttemptKey, Ended, Lost, Run, RunState, StartError
 from engine.core.reasons import Reason
 from engine.core.records import LiveAttempt
@@ -19,9 +28,9 @@ GAP_SECONDS: Final = 5.0
 """If the leader has not looked for silent hosts for this long, perhaps they could not renew their leases."""
 TIDY_SECONDS: Final = 60.0
 KEPT: Final = timedelta(days=1)
-"""How long deliveries of deleted runs are kept, and silent hosts that have nothing."""
-TIDIED_AT_ONCE: Final = 500
-"""Maximum number of deliveries that are deleted at once."""
+"""How long silent hosts that have nothing are kept."""
+LOOKED_AT_ONCE: Final = 5_000
+"""How many deliveries are checked each time, to delete those that are no longer needed."""
 PATIENCE: Final = timedelta(seconds=5)
 """How long an offer may wait before it is repeated: the carrier may have lost it."""
 
@@ -53,6 +62,8 @@ class Offers:
         self._grace = grace
         self._on_withdrawn = on_withdrawn
         self._tidy_at = clock.elapsed() + TIDY_SECONDS
+        self._tidied = ""
+        """The run up to which this round has checked deliveries."""
         self._connected_at = 0.0
         self._judged_at = float("-inf")
         """When silent hosts were last looked for, with success."""
@@ -148,7 +159,8 @@ class Offers:
         if now < self._tidy_at:
             return
         self._tidy_at = now + TIDY_SECONDS
-        self._shared.deliveries.forget(after=KEPT, limit=TIDIED_AT_ONCE)
+        past = self._tidied
+        self._tidied = self._shared.deliveries.forget(after=DELETED_KEPT, past=past, limit=LOOKED_AT_ONCE)
         self._shared.hosts.forget(after=KEPT)
         self._shared.schedulers.forget(after=KEPT)
 

@@ -18,7 +18,7 @@ COMPRESS_AFTER: Final = timedelta(days=1)
 KEEP_OUTPUT_FOR: Final = timedelta(hours=1)
 """Output of younger runs is kept, however large all outputs are."""
 GONE_FOR: Final = timedelta(days=1)
-"""How long a host keeps a folder whose run is not in the ledger: perhaps that is an older copy."""
+"""How long a host keeps a folder whose run the ledger has deleted."""
 LOOK_SECONDS: Final = 10.0
 LOOKS_A_SHARD: Final = 6
 """Number of calls of `tick` between two shards: all shards take four hours."""
@@ -29,21 +29,38 @@ LOOKS_A_COUNT: Final = 360
 class Sweeper:
     """Examines one shard of the run folders at a time."""
 
-    def __init__(self, store: Retention, config: EngineConfig, clock: Clock, *, kept: timedelta) -> None:
-        """Begin with the first. `kept` is how long a folder that belongs to no run stays unchanged."""
+    def __init__(
+        self,
+        store: Retention,
+        config: EngineConfig,
+        clock: Clock,
+        *,
+        is_deleted: Callable[[str], bool] | None = None,
+    ) -> None:
+        """Begin with the first. `is_deleted` says whether the ledger has had a run, and has deleted it."""
         self._store = store
         self._config = config
         self._clock = clock
-        self._kept = kept
+        self._is_deleted = is_deleted
         self.shard = 0
 
     def sweep(self) -> None:
-        """Delete old folders of one shard that belong to no run."""
-        older_than = (self._clock.now() - self._kept).timestamp()
-        for path in run_folders.old_entries(self._config.runs_dir, shard=self.shard, older_than=older_than):
-            if self._store.run(run_folders.run_of(path.name)) is None:
-                run_folders.remove(path)
+        """Delete old folders of one shard that belong to no run.
+
+        A run of which the ledger has nothing may be one that it lost, after a failover or because it is an
+        older copy: then its folder is the only evidence, and stays as long as any run does.
+        """
+        self._remove(timedelta(days=self._config.keep_days), lambda _: True)
+        if self._is_deleted is not None:
+            self._remove(GONE_FOR, self._is_deleted)
         self.shard = (self.shard + 1) % run_folders.SHARDS
+
+    def _remove(self, kept: timedelta, may_go: Callable[[str], bool]) -> None:
+        older_than = (self._clock.now() - kept).timestamp()
+        for path in run_folders.old_entries(self._config.runs_dir, shard=self.shard, older_than=older_than):
+            run_id = run_folders.run_of(path.name)
+            if self._store.run(run_id) is None and may_go(run_id):
+                run_folders.remove(path)
 
 
 class Upkeep:
@@ -52,13 +69,21 @@ class Upkeep:
     It looks at what is on the disk, and asks the ledger only about that: most runs were executed elsewhere.
     """
 
-    def __init__(self, store: Retention, config: EngineConfig, clock: Clock, journal: Journal) -> None:
-        """No folder was examined yet."""
+    def __init__(
+        self,
+        store: Retention,
+        config: EngineConfig,
+        clock: Clock,
+        journal: Journal,
+        *,
+        is_deleted: Callable[[str], bool],
+    ) -> None:
+        """No folder was examined yet. `is_deleted` is as that of `Sweeper`."""
         self._store = store
         self._config = config
         self._clock = clock
         self._journal = journal
-        self._sweeper = Sweeper(store, config, clock, kept=GONE_FOR)
+        self._sweeper = Sweeper(store, config, clock, is_deleted=is_deleted)
         self._looks = 0
 
     def tick(self, held: Collection[str]) -> float:

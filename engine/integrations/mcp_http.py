@@ -1,7 +1,9 @@
 """Serves agents over HTTP: who may connect is decided before the protocol reads anything."""
 
+import asyncio
 import hashlib
 import hmac
+import logging
 import signal
 import socket
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
@@ -17,9 +19,8 @@ MAX_SESSIONS: Final = 64
 """How many clients may have a session at once."""
 IDLE_SECONDS: Final = 30 * 60
 """A session without a request for this long is closed."""
-MAX_CONNECTIONS: Final = 128
 MAX_HEAD_BYTES: Final = 16 * 1024
-KEEP_ALIVE_SECONDS: Final = 5
+KEEP_ALIVE_SECONDS: Final = 10
 END_SECONDS: Final = 2
 """How long open requests may continue when the server ends."""
 PATH: Final = "/mcp"
@@ -91,8 +92,15 @@ async def _refuse(refusal: tuple[int, str], send: Send) -> None:
     await send({"type": "http.response.body", "body": f"{text}\n".encode()})
 
 
-def serve_http(server: Server[Any], listening: socket.socket, *, hosts: Sequence[str], token: str) -> None:
-    """Serve clients until a signal ends it."""
+def serve_http(
+    server: Server[Any],
+    listening: socket.socket,
+    *,
+    hosts: Sequence[str],
+    token: str,
+    connection: type[asyncio.Protocol],
+) -> None:
+    """Serve clients until a signal ends it. `connection` limits their number, and how long each may take."""
     security = TransportSecuritySettings(allowed_hosts=list(hosts), allowed_origins=[])
     app = server.streamable_http_app(
         streamable_http_path=PATH,
@@ -104,17 +112,17 @@ def serve_http(server: Server[Any], listening: socket.socket, *, hosts: Sequence
     )
     config = uvicorn.Config(
         Guard(app, hosts=hosts, token=token),
-        http="h11",
+        http=connection,
         ws="none",
         proxy_headers=False,
         server_header=False,
         access_log=False,
         log_config=None,
-        limit_concurrency=MAX_CONNECTIONS,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=END_SECONDS,
         h11_max_incomplete_event_size=MAX_HEAD_BYTES,
     )
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # strangers would fill the log
     for one in (signal.SIGINT, signal.SIGTERM):
         signal.signal(one, lambda *_: None)  # uvicorn ends the server, and then raises the signal once more
     uvicorn.Server(config).run(sockets=[listening])

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import Enum
 from typing import assert_never
 
+from engine.core.access import NOBODY
 from engine.core.events import (
     AttemptAdopted,
     AttemptStarted,
@@ -269,6 +270,8 @@ def _by_others(event: DoneByOthers) -> str:
     what = f"run {short(event.object)}" if is_run else event.object
     done = _DONE.get(event.action, event.action)
     detail = f": {event.detail}" if event.detail and event.action not in ("run", "retry") else ""
+    if event.actor.startswith(NOBODY):  # what was refused to a stranger was done by nobody
+        return f"{event.action}: {what}, {event.actor}{detail}"
     return f"{what} {done} by {event.actor}{detail}"
 
 

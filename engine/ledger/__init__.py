@@ -12,6 +12,7 @@ __all__ = [
     "past_ports",
     "ports",
     "reader_ports",
+    "row_memory",
     "soundness_ports",
     "source_fact",
     "store_ports",

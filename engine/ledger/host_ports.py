@@ -15,6 +15,8 @@ from engine.ports import Pieces
 from jobfile.model.namedtuple import NamedTuple
 
 LEADER: Final = "leader"
+EVERYONE: Final = ""
+"""In the place of a name: all who listen."""
 """The name for hints to the engine that leads."""
 HIDDEN: Final = "***"
 """What is shown in place of a password."""
@@ -160,8 +162,11 @@ class Deliveries(Protocol):
         """Offers that have waited for too long; each is returned again later if it still waits."""
         ...
 
-    def forget(self, *, after: timedelta, limit: int) -> int:
-        """Delete deliveries that are over and whose run is deleted."""
+    def forget(self, *, after: timedelta, past: str, limit: int) -> str:
+        """Delete deliveries of runs that were deleted longer than `after` ago, beginning past the run `past`.
+
+        Returns the run to continue after; '' to begin again.
+        """
         ...
 
 
@@ -176,7 +181,7 @@ class Holding(Protocol):
 
     def reclaim(self, delivery: Delivery, *, host: str, process: str, boot_id: str) -> Delivery | None:
         """Note that this host has an attempt, which the ledger's new server does not know after a failover;
-        None when the attempt is at another host or over, or when its run is not known.
+        None when the attempt is at another host or over, or its run is unknown, over, or has a newer one.
         """
         ...
 
@@ -243,7 +248,9 @@ class Hints(Protocol):
         ...
 
     def listen(self, heard: Callable[[str], None], *, is_over: Callable[[], bool]) -> None:
-        """Call `heard` with the name in each hint, until `is_over`."""
+        """Call `heard` with the name in each hint, until `is_over`; first with EVERYONE: who begins to listen
+        has missed what came before, and looks.
+        """
         ...
 
 
@@ -274,8 +281,8 @@ class HostsView(Protocol):
         """All attempts of runs that were ever offered, by fence."""
         ...
 
-    def without_run(self) -> int:
-        """The number of ended attempts whose run is deleted."""
+    def without_run(self, *, after: timedelta) -> int:
+        """The number of ended attempts of runs that were deleted longer than `after` ago."""
         ...
 
     def now(self) -> datetime:

@@ -1,5 +1,6 @@
 """The output and artifacts of attempts in an object store; the only module that imports obstore."""
 
+import re
 import zlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -35,6 +36,26 @@ CREDENTIALS: Final = {
     "gs": "GOOGLE_SERVICE_ACCOUNT to a file with the key of a service account",
     "az": "AZURE_STORAGE_ACCOUNT_KEY",
 }
+REFUSALS: Final = {
+    "AccessDenied": "give the key the right to list, read, write and delete objects there",
+    "AuthenticationFailed": "set AZURE_STORAGE_ACCOUNT_KEY to the key of that account",
+    "AuthorizationFailure": "set AZURE_STORAGE_ACCOUNT_KEY to the key of that account",
+    "AuthorizationHeaderMalformed": "set AWS_REGION to the region of the bucket",
+    "ContainerNotFound": "make the container, or name another one",
+    "InvalidAccessKeyId": "set AWS_ACCESS_KEY_ID to a key that the store knows",
+    "NoSuchBucket": "make the bucket, or name another one",
+    "PermanentRedirect": "set AWS_REGION to the region of the bucket",
+    "RequestTimeTooSkewed": "set the clock of this machine",
+    "SignatureDoesNotMatch": "set AWS_SECRET_ACCESS_KEY to the secret of that key",
+}
+"""What to do about a refusal, by its code in the API of S3 or Azure."""
+NO_TLS: Final = {"s3": "AWS_ALLOW_HTTP", "az": "AZURE_ALLOW_HTTP"}
+"""The variables that allow a URL with http://, which is refused otherwise."""
+NOT_BUILT: Final = "builder error"
+"""What a store says about such a URL."""
+_CODE: Final = re.compile(r"<Code>(\w+)</Code>")
+_REQUEST: Final = re.compile(r".*Error performing [A-Z]+ \S+ in [^-]* - ")
+"""Names the request, with the long name of an object; what comes after it is the reason."""
 RETRIES: Final["RetryConfig"] = {"max_retries": 3, "retry_timeout": timedelta(seconds=20)}
 """How often a request is repeated: a command should soon say that the store is away."""
 
@@ -94,6 +115,15 @@ class ObjectOutputs:
             # An object says how large it is when compressed; but all pieces except the last have one size.
             return (len(found) - 1) * PIECE_BYTES + len(self._content(found[-1])) if found else 0
 
+    def lengths(self, attempt: AttemptKey) -> Sequence[Whereabouts]:
+        with self._explaining_errors():
+            found = self._listed(_folder(attempt, LOG))
+            last = len(self._content(found[-1])) if found else 0
+            return [
+                *(Whereabouts(_seq(one), PIECE_BYTES) for one in found[:-1]),
+                *(Whereabouts(_seq(one), last) for one in found[-1:]),
+            ]
+
     def drop_passed(self, attempt: AttemptKey, *, first: int, before: int, host: str) -> None:  # noqa: ARG002  as above
         with self._explaining_errors():
             self._delete([one for one in self._listed(_folder(attempt, LOG)) if first <= _seq(one) < before])
@@ -133,11 +163,22 @@ class ObjectOutputs:
         try:
             yield
         except (BaseError, OSError, ValueError) as error:
-            said = " ".join(str(error).partition(DEBUG)[0].split())[:MAX_SAID]
-            if METADATA in said:
-                names = CREDENTIALS.get(self._url.partition(":")[0], "the variables of the store's own tools")
-                said = f"no credentials: set {names} (the cloud gives this machine none)"
+            said = _reason(str(error), scheme=self._url.partition(":")[0])
             raise OutputsUnavailableError(f"the outputs in {self._url} cannot be reached ({said})") from error
+
+
+def _reason(said: str, *, scheme: str) -> str:
+    """What is wrong, in what a store says about an error; and what to do, if that is known."""
+    said = " ".join(said.partition(DEBUG)[0].split())
+    if METADATA in said:
+        names = CREDENTIALS.get(scheme, "the variables of the store's own tools")
+        return f"no credentials: set {names} (the cloud gives this machine none)"
+    if NOT_BUILT in said and scheme in NO_TLS:
+        return f"the store has no TLS: set {NO_TLS[scheme]}=true in a network that nobody else can enter"
+    code = _CODE.search(said)
+    if code is not None and code[1] in REFUSALS:
+        return f"it says {code[1]}: {REFUSALS[code[1]]}"
+    return _REQUEST.sub("", said)[:MAX_SAID]
 
 
 def _store_of(url: str) -> "ObjectStore":

@@ -10,6 +10,7 @@ from urllib.parse import unquote_to_bytes
 from engine.config import SERVERS
 from engine.core.errors import JobfileError
 from engine.core.extras import not_installed
+from engine.ledger.row_memory import KEPT_ROWS
 
 if TYPE_CHECKING:
     from engine.core.records import Examination
@@ -86,15 +87,17 @@ def open_view(url: str) -> "View":
     return SqliteView.open(path)
 
 
-def open_reader(url: str) -> "Reader":
-    """Read a ledger for as long as this process lives. It need not exist yet, nor be reachable."""
+def open_reader(url: str, rows: int = KEPT_ROWS) -> "Reader":
+    """Read a ledger for as long as this process lives, and remember this number of rows. It need not exist
+    yet, nor be reachable.
+    """
     if _is_postgres(url):
-        reader: Reader = _postgres().open_reader(url)
+        reader: Reader = _postgres().open_reader(url, rows)
         return reader
     path = _sqlite_path(url)
     from engine.ledger.sqlite.reader import SqliteReader  # noqa: PLC0415  start-up time: only servers
 
-    return SqliteReader(path)
+    return SqliteReader(path, rows)
 
 
 def open_trace_free_view(url: str, *, is_in_use: bool) -> "View":

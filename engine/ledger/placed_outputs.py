@@ -31,6 +31,9 @@ class PlacedOutputs:
     def stored_bytes(self, attempt: AttemptKey) -> int:
         return self._table.stored_bytes(attempt) or self._objects.stored_bytes(attempt)
 
+    def lengths(self, attempt: AttemptKey) -> Sequence[Whereabouts]:
+        return self._table.lengths(attempt) or self._objects.lengths(attempt)
+
     def drop_passed(self, attempt: AttemptKey, *, first: int, before: int, host: str) -> None:
         self._objects.drop_passed(attempt, first=first, before=before, host=host)
 
@@ -60,6 +63,9 @@ class UnreachableOutputs:
         self._refuse()
 
     def stored_bytes(self, attempt: AttemptKey) -> int:  # noqa: ARG002  as above
+        self._refuse()
+
+    def lengths(self, attempt: AttemptKey) -> Sequence[Whereabouts]:  # noqa: ARG002  as above
         self._refuse()
 
     def drop_passed(self, attempt: AttemptKey, *, first: int, before: int, host: str) -> None:  # noqa: ARG002  as above

@@ -63,7 +63,7 @@ class Housekeeper:
         self._config = config
         self._is_held = is_held
         self._looks = 0
-        self._sweeper = Sweeper(store, config, clock, kept=timedelta(days=config.keep_days))
+        self._sweeper = Sweeper(store, config, clock)
         self._later: dict[str, Run] = {}
         # An earlier engine may have found too little space, and there may be enough again.
         self.is_disk_low = store.incidents.hold(DISK_HOLD) is not None

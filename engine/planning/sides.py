@@ -16,7 +16,8 @@ from engine.core.errors import (
 )
 from engine.core.records import Generation, JobVersion
 from engine.ledger.ports import Generations, View
-from engine.planning.saved import NoBaseError, is_plan_file, ledger_here, read_plan_file
+from engine.planning.in_force import JobsInForce
+from engine.planning.saved import Ledger, NoBaseError, is_plan_file, read_plan_file
 from engine.ports import Snapshot
 from engine.sources.folder import FolderTree
 from engine.sources.git import git_bytes
@@ -48,31 +49,35 @@ class InvalidSideError(Exception):
         self.compiled = compiled
 
 
-def side_named(name: str, *, main_file: Path, state_dir: Path, view: View | None) -> Side:
-    """The side that a user names: engine, engine:N, worktree, a file, or a revision of git."""
+def side_named(name: str, *, main_file: Path, in_force: JobsInForce | None, here: Ledger | None) -> Side:
+    """The side that a user names: engine, engine:N, worktree, a file, or a revision of git.
+
+    `here` is the ledger that may have sealed a saved plan.
+    """
     kind, _, number = name.partition(":")
     if kind == ENGINE and (not number or number.isdigit()):
-        if view is None:
+        if in_force is None:
             raise NoBaseError("no engine has a ledger here: start one with  jobfile up, or name another side")
-        return engine_side(view, int(number) if number else None)
+        return in_force.side(int(number) if number else None)
     if name == WORKTREE:
         return worktree_side(main_file)
     path = Path(name)
     if os.path.lexists(path) and not path.is_dir():
         if is_plan_file(path):
-            return saved_side(path, state_dir=state_dir, view=view)
+            return saved_side(path, here=here)
         return file_side(path)
     return revision_side(main_file, name)
 
 
-def default_base(*, main_file: Path, view: View | None, is_saved: bool = False) -> Side:
+def default_base(*, main_file: Path, in_force: JobsInForce | None, is_saved: bool = False) -> Side:
     """The default base: what is in force; while nothing is, the commit at which this branch began.
 
     With `is_saved`, the plan is saved for the ledger, so its base is the ledger even before the first
     generation.
     """
-    if view is not None and (is_saved or view.current_generation() is not None):
-        return engine_side(view)
+    side = None if in_force is None else in_force.side()
+    if side is not None and (is_saved or side.generation):
+        return side
     folder = main_file.absolute().parent
     for ask in (("merge-base", "HEAD", "origin/HEAD"), ("rev-parse", "--verify", "HEAD^{commit}")):
         try:
@@ -80,8 +85,8 @@ def default_base(*, main_file: Path, view: View | None, is_saved: bool = False) 
         except RevisionError:
             continue
         return revision_side(main_file, commit, may_be_absent=True)
-    if view is not None:
-        return engine_side(view)
+    if side is not None:
+        return side
     raise NoBaseError(
         f"nothing to compare with: no engine has a ledger in {folder}, and it is not in a git repository "
         "with a commit. Name a side:  jobfile plan --from FILE"
@@ -127,9 +132,9 @@ def revision_side(main_file: Path, revision: str, *, may_be_absent: bool = False
         return Side(kind="revision", name=revision, catalog=build_catalog(()), revision=error.commit)
 
 
-def saved_side(path: Path, *, state_dir: Path, view: View | None) -> Side:
+def saved_side(path: Path, *, here: Ledger | None) -> Side:
     """The set of jobs that a saved plan leads to."""
-    saved = read_plan_file(path, here=ledger_here(view, state_dir))
+    saved = read_plan_file(path, here=here)
     return Side(kind="plan", name=str(path), catalog=saved.target, revision=saved.revision)
 
 

@@ -70,7 +70,10 @@ class Claim:
         if self._mine == OF_HOSTS and not self._is_taken_over:
             return ""  # whichever engine leads, the hosts are the same
         session = self._store.last_session()
-        is_open = session is not None and session.ended_at is None
+        # A session that a newer one has superseded can start nothing any more, and never gets an end.
+        is_open = (
+            session is not None and session.ended_at is None and session.epoch >= self._store.newest_epoch()
+        )
         if session is not None and is_open and session.boot_id != self._boot_id:
             silence = abs(now - session.last_seen_at)
             if silence < SILENT:

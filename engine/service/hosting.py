@@ -23,7 +23,7 @@ from engine.hosts.hosting import Hosting
 from engine.hosts.lead import RETRY_SECONDS as RENEWAL_RETRY
 from engine.hosts.outputs import OutputSender
 from engine.hosts.shared_clock import SharedClock
-from engine.ledger.host_ports import LEADER, SharedLedger
+from engine.ledger.host_ports import EVERYONE, LEADER, SharedLedger
 from engine.ledger.opening import open_current, open_shared, open_view
 from engine.ports import Clock, Journal
 from engine.service.sending import place_outputs
@@ -220,7 +220,7 @@ class HostService:
 
     def _listen(self) -> None:
         def heard(who: str) -> None:
-            if who == self.me.id:
+            if who in (self.me.id, EVERYONE):
                 self.threads.wake("host")
 
         self._shared.hints.listen(heard, is_over=self._ended.is_set)

@@ -21,7 +21,7 @@ from engine.hosts.lead import RETRY_SECONDS, Lead
 from engine.hosts.offers import Offers
 from engine.hosts.settings import HostSettings
 from engine.hosts.shared_clock import SharedClock
-from engine.ledger.host_ports import LEADER, SharedLedger
+from engine.ledger.host_ports import EVERYONE, LEADER, SharedLedger
 from engine.ledger.opening import open_ledger, open_shared
 from engine.ports import Clock, Journal
 from engine.service.engine import EngineService
@@ -193,7 +193,7 @@ class LeaderService:
         engine = self.engine
 
         def heard(who: str) -> None:
-            if who == LEADER:
+            if who in (LEADER, EVERYONE):
                 engine.wake()
 
         self._renewals.hints.listen(heard, is_over=self._ended.is_set)

@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from datetime import datetime
 
 from engine.config import EngineConfig
 from engine.core.errors import StoreRefusedError
@@ -48,6 +49,14 @@ class OpenSession:
         if not self.is_restored:
             covered_until = self.store.max_covered_until()
             note_high_water(self.config.state_dir, epoch=self.epoch, covered_until=covered_until)
+
+    def refuse(self, *, now: datetime) -> None:
+        """End the session before anything ran in it: it must not hold the ledger as a crashed one does."""
+        try:
+            with self.store.transaction():
+                self.store.close_session(epoch=self.epoch, now=now, boot_seconds=None, reason="refused")
+        finally:
+            self.close()
 
     def close(self) -> None:
         """Close the ledger and release the state folder."""

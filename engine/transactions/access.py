@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from engine.core.access import Grant, GrantKind
+from engine.core.access import NOBODY, Grant, GrantKind
 from engine.core.errors import JobfileError
 
 if TYPE_CHECKING:
@@ -87,6 +87,9 @@ def end_session(store: "Admitting", session: Grant, *, everywhere: bool, now: da
     store.audit(actor=session.name, action="sign out", object="session", detail=detail, now=now)
 
 
-def note_failure(store: "Admitting", address: str, *, now: datetime) -> None:
-    """Record that a sign-in from this address failed: with a wrong token, or one that has ended."""
-    store.audit(actor=f"nobody at {address}", action="sign in refused", object="token", detail="", now=now)
+def note_refused(
+    store: "Admitting", address: str, *, action: str, object: str, detail: str, now: datetime
+) -> None:
+    """Record that something was refused to a stranger at this address; at none, who was at the socket."""
+    actor = f"{NOBODY} {address or 'the socket'}"
+    store.audit(actor=actor, action=action, object=object, detail=detail, now=now)

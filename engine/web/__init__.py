@@ -4,4 +4,4 @@ A request takes one way: `guard` (which host, which path, how large), `routing` 
 `access` (who is it), then the handler, an ordinary function of a `Visit` that returns a response.
 """
 
-__all__ = ["addresses", "serving"]
+__all__ = ["addresses", "apart", "connections", "serving"]

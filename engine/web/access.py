@@ -65,6 +65,11 @@ class Who:
         return self.role.rank >= access
 
 
+def names_bearer(headers: Mapping[str, str]) -> bool:
+    """Whether a request has a token in the header Authorization, or what is meant to be one."""
+    return headers.get("authorization", "").lower().startswith("bearer")
+
+
 def bearer(headers: Mapping[str, str]) -> str | None:
     """The token of a request; None if it sends none. A header in a different form is refused."""
     given = headers.get("authorization")

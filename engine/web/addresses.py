@@ -12,6 +12,7 @@ _ADDRESS: Final = regex(
     r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]+)):([0-9]{1,5})",
 )
 _HOST: Final = regex(r"[a-z0-9.-]+(?::[0-9]{1,5})?|\[[0-9a-f:.]+\](?::[0-9]{1,5})?")
+MAPPED: Final = "::ffff:"
 LAST_PORT: Final = 65_535
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
@@ -48,6 +49,19 @@ def parse_listen(text: str, *, option: str = "--listen") -> Listen:
                 f"with --host {host}"
             ) from None
     return Listen(host, int(found[3]))
+
+
+def peer_of(client: Sequence[str]) -> str:
+    """The address of a client; of one with IPv4 also if a socket for IPv6 has taken its connection."""
+    return client[0].removeprefix(MAPPED)
+
+
+def parse_proxy(text: str) -> str:
+    """The address of a proxy, as `peer_of` gives it. Raises WrongUsageError."""
+    try:
+        return str(ipaddress.ip_address(text.lower().removeprefix(MAPPED)))
+    except ValueError:
+        raise WrongUsageError(f"--proxy: '{text}' is not an IP address; give that of the proxy") from None
 
 
 def refuse_open(listen: Listen, *, has_tls: bool, is_behind_proxy: bool, hosts: Sequence[str]) -> None:

@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 from engine.core.errors import ErrorCode, JobfileError
 from engine.web import bodies
 from engine.web.access import Access, Who
+from engine.web.addresses import peer_of
 from engine.web.guard import SECURITY, Request, check_origin, is_address, look_at
 from engine.web.hook_memory import HookMemory
 from engine.web.identity import Identity
@@ -23,6 +24,7 @@ from engine.web.refusing import RefusedError, problem, words_of
 from engine.web.rendering import error_page, page
 from engine.web.routing import Found, Routes
 from engine.web.site import Site
+from engine.web.under_way import UnderWay
 from engine.web.visit_place import VisitPlace
 from engine.web.visits import Fields, Visit, closing_after
 from jobfile.diagnostics.escapes import message
@@ -38,16 +40,20 @@ _STATUS: Final[Mapping[ErrorCode, HTTPStatus]] = {
     ErrorCode.UNKNOWN_GENERATION: HTTPStatus.NOT_FOUND,
     ErrorCode.NOTHING_RECORDED: HTTPStatus.NOT_FOUND,
     ErrorCode.LEDGER_UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
+    ErrorCode.CHANGE_UNKNOWN: HTTPStatus.SERVICE_UNAVAILABLE,
     ErrorCode.LEDGER_REFUSED: HTTPStatus.SERVICE_UNAVAILABLE,
     ErrorCode.ENGINE_RUNNING: HTTPStatus.CONFLICT,
     ErrorCode.INVALID_FILES: HTTPStatus.CONFLICT,
     ErrorCode.UNREADABLE_FILE: HTTPStatus.CONFLICT,
     ErrorCode.REFUSED: HTTPStatus.CONFLICT,
+    ErrorCode.RISKS: HTTPStatus.CONFLICT,
+    ErrorCode.PLAN_REFUSED: HTTPStatus.CONFLICT,
 }
 """The status for an error of a question or an action; any other is 500."""
 
 _LEDGER_TROUBLE: Final[Mapping[ErrorCode, str]] = {
     ErrorCode.LEDGER_UNAVAILABLE: "the ledger cannot be reached now; try again",
+    ErrorCode.CHANGE_UNKNOWN: "the ledger did not answer; the change may have been recorded",
     ErrorCode.LEDGER_REFUSED: "the ledger cannot be used; jobfile doctor says why",
 }
 """The error for a client that is not signed in, while the ledger cannot say who it is."""
@@ -64,6 +70,7 @@ class App:
         self._routes = routes
         self._identity = Identity(site)
         self._hooks = HookMemory(site)
+        self._under_way = UnderWay()
         self._threads = ThreadPoolExecutor(MAX_ANSWERS, thread_name_prefix="answer")
 
     def close(self) -> None:
@@ -74,13 +81,17 @@ class App:
         """Answer one request."""
         if scope["type"] != "http":  # no lifespan, and no WebSocket: `ws="none"` refuses those before
             return
-        response = await self._answer(scope, receive)
-        for name, value in SECURITY.items():
-            response.headers.setdefault(name, value)
-        await response(scope, receive, send)
-
-    async def _answer(self, scope: Scope, receive: Receive) -> Response:
         asked = _Asked()
+        try:
+            response = await self._answer(scope, receive, asked)
+            for name, value in SECURITY.items():
+                response.headers.setdefault(name, value)
+            await response(scope, receive, send)
+        finally:
+            if asked.counted is not None:
+                self._under_way.end(asked.counted)
+
+    async def _answer(self, scope: Scope, receive: Receive, asked: "_Asked") -> Response:
         try:
             return await self._visited(scope, receive, asked)
         except RefusedError as error:
@@ -94,7 +105,7 @@ class App:
 
     async def _visited(self, scope: Scope, receive: Receive, asked: "_Asked") -> Response:
         request = asked.request = look_at(scope, self._site.hosts)
-        peer = scope["client"][0] if scope.get("client") else ""
+        peer = peer_of(scope["client"]) if scope.get("client") else ""
         # Signed out, every address but the open ones looks the same: 401, whether it exists or not.
         found, missing = self._find(request)
         asked.found = found
@@ -103,6 +114,9 @@ class App:
         who = asked.who = None if is_call else await self._in_thread(self._identity.of, scope, request, peer)
         if who is None and not is_open:
             raise RefusedError(HTTPStatus.UNAUTHORIZED, "sign in first")
+        if who is not None:
+            self._under_way.begin(who.name)
+            asked.counted = who.name
         if found is None:
             assert missing is not None
             raise missing
@@ -119,7 +133,7 @@ class App:
             response = await self._in_thread(closing_after(answer), visit)
         assert isinstance(response, Response)
         if not request.is_safe:
-            self._site.memory.forget()
+            self._site.memory.note_change("" if who is None else who.name)
         return response
 
     def _find(self, request: Request) -> tuple[Found | None, RefusedError | None]:
@@ -173,7 +187,8 @@ class App:
         request, found = asked.request, asked.found
         is_page = found.route.is_page if found else request is None or _wants_page(request)
         if not is_page or request is None or not _wants_page(request):
-            return problem(error)
+            warnings = () if asked.visit is None else asked.visit.place.notes
+            return problem(error, warnings=warnings)
         visit = asked.visit or self._nobody(request)
         if error.status is HTTPStatus.UNAUTHORIZED and request.is_safe:
             return self._sign_in_first(visit, request)
@@ -234,6 +249,8 @@ class _Asked:
     who: Who | None = None
     found: Found | None = None
     visit: Visit | None = None
+    counted: str | None = None
+    """The user of whom the request was counted as under way."""
 
 
 def _refused(error: JobfileError, who: Who | None) -> RefusedError:
@@ -261,7 +278,7 @@ def _check_may(who: Who, found: Found) -> None:
 
 def _is_browser(request: Request, who: Who | None) -> bool:
     """Whether a browser sends the request, or may: nobody signed in it with a token or at the socket."""
-    return "authorization" not in request.headers and (who is None or bool(who.session))
+    return "authorization" not in request.headers if who is None else bool(who.session)
 
 
 def _wants_page(request: Request) -> bool:

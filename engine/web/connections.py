@@ -9,10 +9,21 @@ from typing import ClassVar, Final
 
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
+from engine.web.guard import SECURITY
 from engine.web.limits import MAX_CONNECTIONS, REQUEST_SECONDS, SEND_SECONDS
 
 _CREDENTIALS: Final = struct.Struct("3i")
 ROOT: Final = 0
+NO_HTTP: Final = "\r\n".join(
+    [
+        "HTTP/1.1 400 Bad Request",
+        "Content-Type: text/plain; charset=utf-8",
+        "Connection: close",
+        *(f"{name}: {value}" for name, value in SECURITY.items()),
+        "",
+        "this is no request of HTTP/1.1\n",
+    ]
+).encode()
 
 
 class Connection(H11Protocol):
@@ -47,6 +58,15 @@ class Connection(H11Protocol):
             if timer is not None:
                 timer.cancel()
         super().connection_lost(exc)
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002  one text for all
+        """Refuse what is no HTTP, with the headers of every other answer; not inside of an answer, though."""
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is not None and cycle.response_started and not cycle.response_complete:
+            self.transport.abort()
+            return
+        self.transport.write(NO_HTTP)
+        self.transport.close()
 
     def handle_events(self) -> None:
         """Handle what came. From its first byte to its last, a request has the same time."""

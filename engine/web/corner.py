@@ -1,14 +1,20 @@
 """Whether everything adds up, for the corner of every page: expected and accounted for in 24 hours."""
 
-from datetime import UTC, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
-from engine.answers.report import Report, make_report
-from engine.service.presence import presence_at
+from engine.web.apart.last_day import last_day
+from engine.web.apart.question import ROUGHLY
+from engine.web.memory import LATE_SECONDS, How
 from engine.web.visits import Visit
 from jobfile.model.dataclass import dataclass
 
-WINDOW: Final = timedelta(hours=24)
+PERIOD: Final = "last 24 h: "
+"""What the words of the corner are about, unless they are about now."""
+OLD: Final = timedelta(seconds=LATE_SECONDS)
+"""After this time the corner says of when it is."""
+PROBE: Final = How(is_rough=True)
+"""What a probe asks for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,15 +25,17 @@ class Corner:
     is_well: bool
     obstacle: str
     """Why nothing starts; empty if everything that is due starts."""
+    old: datetime | None = None
+    """Of when it is, if that is some time ago."""
 
     @property
     def words(self) -> str:
-        """What the corner says."""
+        """What the corner says, and about which time."""
         if not self.adds_up:
-            return "does not add up"
+            return f"{PERIOD}does not add up"
         if self.obstacle:
-            return "nothing starts"
-        return "adds up" if self.is_well else "adds up, not all well"
+            return "nothing starts now"
+        return f"{PERIOD}adds up" if self.is_well else f"{PERIOD}adds up, not all well"
 
     @property
     def tone(self) -> str:
@@ -42,29 +50,10 @@ class Corner:
         return {"good": "✓", "doubtful": "!", "bad": "✗"}[self.tone]
 
 
-def corner(visit: Visit) -> Corner:
+def corner(visit: Visit, how: How = ROUGHLY) -> Corner:
     """Whether everything adds up; the same for all who look within a few seconds."""
-    return visit.recall("corner", _corner, is_rough=True)
-
-
-def _corner(visit: Visit) -> Corner:
-    report = last_day(visit)
-    if report is None:
+    found = visit.ask(how, last_day)
+    if found is None:
         return Corner(adds_up=True, is_well=True, obstacle="nothing is recorded yet")
-    obstacle = report.presence.obstacle(UTC)
-    return Corner(adds_up=not report.wrong, is_well=report.is_well, obstacle=obstacle)
-
-
-def last_day(visit: Visit) -> Report | None:
-    """The report of all jobs about the last 24 hours; None with no ledger."""
-    return visit.recall("last day", _last_day, is_rough=True)
-
-
-def _last_day(visit: Visit) -> Report | None:
-    view = visit.view()
-    if view is None:
-        return None
-    now = visit.now
-    presence = presence_at(visit.place.config, view, now=now)
-    until = now + timedelta.resolution
-    return make_report(view, since=now - WINDOW, until=until, now=now, presence=presence)
+    old = found.at if visit.now - found.at > OLD else None
+    return Corner(adds_up=found.adds_up, is_well=found.is_well, obstacle=found.obstacle, old=old)

@@ -1,40 +1,26 @@
 """The zone and the day that the query of a page names."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from engine.answers.did import day_window
 from engine.asking.times import named_day
+from engine.web.apart.day import DEFAULT, Day, day_in
 from engine.web.visits import Visit
-from jobfile.model.namedtuple import NamedTuple
 from jobfile.schedule.dates import YEARS
 from jobfile.schedule.zones import load_zone
 
-DEFAULT: Final = ZoneInfo("UTC")
-"""The zone of a page whose address names none. A script then asks again, with the reader's."""
 _DAY: Final = timedelta(days=1)
 
 
-class Day(NamedTuple):
-    """A day in a zone, as [since, until)."""
+def day_before(day: Day) -> str:
+    """The day before."""
+    return (day.date - _DAY).isoformat()
 
-    date: date
-    zone: ZoneInfo
-    since: datetime
-    until: datetime
-    trouble: str
-    """What is wrong with the zone or the day in the address; empty if nothing is."""
 
-    @property
-    def before(self) -> str:
-        """The day before."""
-        return (self.date - _DAY).isoformat()
-
-    @property
-    def after(self) -> str:
-        """The day after."""
-        return (self.date + _DAY).isoformat()
+def day_after(day: Day) -> str:
+    """The day after."""
+    return (day.date + _DAY).isoformat()
 
 
 def chosen_zone(visit: Visit) -> tuple[ZoneInfo, str]:
@@ -51,5 +37,4 @@ def chosen_day(visit: Visit) -> Day:
     day = named_day(text, zone, now=visit.now) if text else today
     if day is None or day.year not in YEARS[1:-1]:
         day, trouble = today, trouble or f"'{text}' is not a day; this is today"
-    since, until = day_window(day, zone)
-    return Day(day, zone, since.astimezone(UTC), until.astimezone(UTC), trouble)
+    return day_in(zone, visit.now, day, trouble)

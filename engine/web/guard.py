@@ -9,6 +9,8 @@ from engine.web.refusing import RefusedError
 from jobfile.model.namedtuple import NamedTuple
 from jobfile.model.regex import regex
 
+PROXY_HEADER: Final = "x-remote-user"
+"""Where a proxy names its user. It is refused twice: one may be of the browser, and not of the proxy."""
 SAFE: Final = ("GET", "HEAD")
 _PATH: Final = regex(rb"/(?:[!-$&-.0-\[\]-~]+(?:/[!-$&-.0-\[\]-~]+)*)?")
 """A path of visible characters without `%`, `\\` and `//`: nothing in it can be read in two ways."""
@@ -81,6 +83,8 @@ def _headers(raw: Sequence[tuple[bytes, bytes]]) -> Mapping[str, str]:
     found: dict[str, str] = {}
     for name, value in raw:
         key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        if key == PROXY_HEADER and key in found:
+            raise RefusedError(HTTPStatus.BAD_REQUEST, "the user of the proxy is named twice")
         found[key] = f"{found[key]}, {text}" if key in found else text
     return found
 

@@ -7,7 +7,9 @@ from starlette.responses import PlainTextResponse, Response
 
 from engine.core.errors import JobfileError
 from engine.web.access import Access
-from engine.web.corner import corner
+from engine.web.apart.upkeep import metrics as metrics_text
+from engine.web.corner import PROBE, corner
+from engine.web.memory import EXACT
 from engine.web.refusing import RefusedError
 from engine.web.visits import Route, Visit
 
@@ -20,7 +22,7 @@ def healthz(_visit: Visit) -> Response:
 def readyz(visit: Visit) -> Response:
     """Everything adds up, and an engine starts what is due; one word, so that strangers learn nothing."""
     try:
-        found = corner(visit)
+        found = corner(visit, PROBE)
         is_ready = found.adds_up and not found.obstacle
     except JobfileError:
         is_ready = False
@@ -35,13 +37,7 @@ def metrics(visit: Visit) -> Response:
     except ModuleNotFoundError as error:
         detail = f"the metrics need {error.name}; install it with  pip install 'jobfile[metrics]'"
         raise RefusedError(HTTPStatus.NOT_IMPLEMENTED, detail) from error
-    return Response(visit.recall("metrics", _metrics), headers={"Content-Type": CONTENT_TYPE})
-
-
-def _metrics(visit: Visit) -> bytes:
-    from engine.service.metrics import collect, metrics_text  # noqa: PLC0415  as above
-
-    return metrics_text(collect(visit.place.config, visit.place.view(), now=visit.now))
+    return Response(visit.ask(EXACT, metrics_text), headers={"Content-Type": CONTENT_TYPE})
 
 
 ROUTES: Final = (

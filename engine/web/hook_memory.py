@@ -11,6 +11,7 @@ from engine.actions.prepare import secret_value
 from engine.core.webhook_proofs import secret_trouble
 from engine.transactions.webhooks import Hook
 from engine.web.limits import CALLS_AT_ONCE, CALLS_PER_MINUTE, SECRETS_SECONDS
+from engine.web.noted import Noted
 from engine.web.rates import MINUTE, Rates
 from engine.web.site import Site
 from jobfile.model.canonical import spec_from_json
@@ -42,6 +43,7 @@ class HookMemory:
 
     def __init__(self, site: Site) -> None:
         """Know none yet."""
+        self.refused = Noted(site, "call refused")
         self.rates = Rates(CALLS_PER_MINUTE, site.elapsed, at_once=CALLS_AT_ONCE)
         self._site = site
         self._lock = threading.Lock()

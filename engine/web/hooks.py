@@ -1,7 +1,8 @@
 """Webhooks: `POST /hooks/PATH` starts a job. A call is proven by its sender's secret, not by a token of ours.
 
 Size and type of the body are checked first, for every path in the same way; then the proof, the rate, and
-last the ledger. A call that is not genuine never opens the ledger for writing.
+last the ledger. Of calls that are not genuine the audit gets a few, those of unknown webhooks too: the work
+is the same.
 """
 
 from contextlib import closing
@@ -64,6 +65,7 @@ def _reply(visit: Visit, path: str, call: Call) -> Reply:
             return found
     if known is not None:
         visit.hooks.tell(f"a call of webhook {path} was refused: it is not proven with its secret")
+    visit.hooks.refused.note(visit.peer, path, "unknown webhook" if known is None else "not proven")
     raise _refusal(NOT_GENUINE)
 
 

@@ -14,17 +14,16 @@ from engine.asking.tokens import digest
 from engine.core.access import OWNER, Grant, GrantKind, Role
 from engine.core.errors import JobfileError
 from engine.ledger.opening import open_ledger
-from engine.transactions.access import note_failure
-from engine.web.access import Who, bearer, is_own_token, read_token, who_at_socket
-from engine.web.guard import Request
-from engine.web.limits import FAILURES_PER_MINUTE, RECORDED_FAILURES, REQUESTS_PER_MINUTE
+from engine.web.access import Who, bearer, is_own_token, names_bearer, read_token, who_at_socket
+from engine.web.guard import PROXY_HEADER, Request
+from engine.web.limits import FAILURES_PER_MINUTE, REQUESTS_PER_MINUTE
+from engine.web.noted import Noted
 from engine.web.rates import Rates
 from engine.web.refusing import RefusedError
 from engine.web.site import Site
 
 USED: Final = timedelta(minutes=1)
 """The last use of a token is recorded at most once in this time, because each record is a write."""
-PROXY_HEADER: Final = "x-remote-user"
 MAX_USER: Final = 128
 MAX_COOKIE: Final = 4_096
 
@@ -37,25 +36,28 @@ class Identity:
         self._site = site
         self.failures = Rates(FAILURES_PER_MINUTE, site.elapsed)
         self.requests = Rates(REQUESTS_PER_MINUTE, site.elapsed)
-        self._recorded = Rates(1, site.elapsed)
-        self._all_recorded = Rates(RECORDED_FAILURES, site.elapsed)
+        self._noted = Noted(site, "sign in refused")
 
     def of(self, scope: Mapping[str, Any], request: Request, peer: str) -> Who | None:
         """Who makes this request; None if it has no token and no session. Raises 401 for a wrong token."""
         at_socket = who_at_socket(scope)
         if at_socket is not None:
             return at_socket
-        token = bearer(request.headers)
+        is_named = peer in self._site.proxies and PROXY_HEADER in request.headers
+        # A proxy may pass on the password that its user gave to it: Authorization: Basic
+        token = None if is_named and not names_bearer(request.headers) else bearer(request.headers)
         if token is not None:
             return self._of_token(token, peer)
-        if peer in self._site.proxies and PROXY_HEADER in request.headers:
+        if is_named:
             return self._of_proxy(request.headers[PROXY_HEADER])
         secret = self._cookie(request.headers.get("cookie", ""))
         return self._of_session(secret) if secret else None
 
     def of_token(self, token: str, peer: str) -> Grant:
-        """What the bearer of a token or a code may do. Raises 401, and counts it for this address."""
-        self.failures.check(peer)
+        """What the bearer of a token or a code may do. Raises 401, and counts it for this address; after some
+        429. A right one is never refused for the wrong ones of others: all who come through a proxy, and all
+        users of this machine, have one address.
+        """
         now, hashed = self._site.clock(), digest(token)
         if is_own_token(self._site.place.state_dir, token):
             return Grant(
@@ -68,8 +70,9 @@ class Identity:
             )
         found = self._grant(hashed)
         if found is None or found.kind is GrantKind.SESSION or not found.holds_at(now):
+            self.failures.check(peer)
             self.failures.count(peer)
-            self._record_failure(peer)
+            self._noted.note(peer, "token")
             raise RefusedError(HTTPStatus.UNAUTHORIZED, "this token is not valid here, or no longer")
         return found
 
@@ -125,17 +128,6 @@ class Identity:
             return None
         with closing(view):
             return view.access.find(hashed)
-
-    def _record_failure(self, peer: str) -> None:
-        """Note a failed sign-in in the audit; few of many, because the audit is never deleted."""
-        if not (self._recorded.take(peer) and self._all_recorded.take("")):
-            return
-        place = self._site.place
-        with contextlib.suppress(JobfileError):  # the answer is the same when a disk is full
-            if place.may_have_ledger:
-                store = open_ledger(place.config.ledger_url)
-                with closing(store), store.transaction():
-                    note_failure(store, peer, now=self._site.clock())
 
     def _note_use(self, grant: Grant) -> None:
         """Record the use of what is in the ledger, at most once a minute."""

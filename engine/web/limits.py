@@ -14,6 +14,10 @@ MAX_CONNECTIONS: Final = 512
 """Beyond this, the connection that has waited longest for a request is closed."""
 MAX_STREAMS: Final = 256
 """Maximum number of tabs that get live updates at the same time."""
+MAX_UNDER_WAY: Final = 448
+"""Maximum number of requests of signed-in users that are under way: others still find a connection."""
+MAX_UNDER_WAY_OF_ONE: Final = 320
+"""Maximum number of these of one user: all live tabs, and some more."""
 MAX_ANSWERS: Final = 8
 """How many answers are computed at the same time; further requests wait."""
 REQUEST_SECONDS: Final = 10.0
@@ -31,9 +35,11 @@ MAX_WAIT_SECONDS: Final = 60.0
 """How long an API request may wait for an answer to change."""
 SESSION_HOURS: Final = 12
 FAILURES_PER_MINUTE: Final = 10
-"""Failed sign-ins of one address; after that it gets 429."""
+"""Failed sign-ins of one address; further ones get 429."""
 RECORDED_FAILURES: Final = 10
-"""Failed sign-ins of all addresses that the audit gets in a minute; of one address it gets one."""
+"""Failed sign-ins, and calls of webhooks that were not proven, of all addresses that the audit gets in a
+minute; of one address it gets one.
+"""
 REQUESTS_PER_MINUTE: Final = 600
 """Requests of one token to the API; after that it gets 429."""
 CALLS_PER_MINUTE: Final = 60

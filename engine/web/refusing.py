@@ -1,12 +1,13 @@
 """Why a request gets no answer: a status and a sentence that names no value of the request."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from types import MappingProxyType
 
 from starlette.responses import JSONResponse
 
 from engine.core.errors import JobfileError
+from engine.web.notes import WARNINGS, notes_header
 from jobfile.diagnostics.escapes import printable
 
 PROBLEM = "application/problem+json"
@@ -40,8 +41,8 @@ class RefusedError(Exception):
         self.allow = allow
 
 
-def problem(error: RefusedError) -> JSONResponse:
-    """The error for programs, as RFC 9457 has it."""
+def problem(error: RefusedError, *, warnings: Sequence[str] = ()) -> JSONResponse:
+    """The error for programs, as RFC 9457 has it; with warnings, as an answer has them."""
     plain: dict[str, object] = {
         "type": "about:blank",
         "title": error.status.phrase,
@@ -53,7 +54,8 @@ def problem(error: RefusedError) -> JSONResponse:
         plain["errors"] = dict(error.fields)
     if error.words not in ("", error.detail):
         plain["message"] = error.words
-    return JSONResponse(plain, status_code=error.status, media_type=PROBLEM, headers=extra_headers(error))
+    headers = extra_headers(error) | notes_header(WARNINGS, warnings)
+    return JSONResponse(plain, status_code=error.status, media_type=PROBLEM, headers=headers)
 
 
 def extra_headers(error: RefusedError) -> dict[str, str]:

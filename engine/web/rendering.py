@@ -104,7 +104,7 @@ def mark(one: Mark, zone: tzinfo) -> str:
     """The HTML of a result. It is kept: a page of the list of jobs has 3,000 of them, and making them would
     take most of its time.
     """
-    return _mark(one.state, one.at, one.run.id if one.run else "", zone)
+    return _mark(one.state, one.at, one.run_id, zone)
 
 
 @lru_cache(KEPT_MARKS)

@@ -2,14 +2,17 @@
 
 import contextlib
 import gc
+import logging
 import os
 import signal
 import socket
 import ssl
 import stat
 import sys
+import threading
 from collections.abc import Iterator
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -24,12 +27,14 @@ from engine.host.lock import make_state_dir
 from engine.host.ownership import refuse_foreign_state
 from engine.web.access import make_token
 from engine.web.addresses import Listen, allowed_hosts
+from engine.web.apart.computer import Computer
+from engine.web.apart.first import first_questions
 from engine.web.app import App
 from engine.web.certificates import Renewal, tls_context
 from engine.web.compiled import CompiledFiles
 from engine.web.connections import Connection
 from engine.web.limits import MAX_HEADER_BYTES, REQUEST_SECONDS
-from engine.web.memory import Memory
+from engine.web.memory import PAGE, Memory
 from engine.web.routes import all_routes
 from engine.web.site import Site
 from engine.web.visit_place import SitePlace
@@ -40,6 +45,8 @@ SOCKET: Final = "web.sock"
 ADDRESS: Final = "web.address"
 """A file with the address, for  jobfile ui."""
 BACKLOG: Final = 512
+ROWS: Final = 8_192
+"""How many rows the server remembers: those of a page. Lists of all jobs are made beside it."""
 SWITCH_SECONDS: Final = 0.0005
 """How soon a thread that computes an answer lets a quick request go first. With Python's 5 ms a request waits
 that long for each of its steps.
@@ -84,8 +91,8 @@ class Options:
 class Server:
     """The page and the API of one place, with its socket open."""
 
-    def __init__(self, place: Place, options: Options) -> None:
-        """Open the socket. Raises JobfileError if that cannot be."""
+    def __init__(self, place: Place, options: Options, computer: Computer) -> None:
+        """Open the socket; the computer has answers. Raises JobfileError if that cannot be."""
         make_state_dir(place.state_dir)
         refuse_foreign_state(place.state_dir)
         make_undumpable()
@@ -102,7 +109,7 @@ class Server:
         self._socket = open_unix(place.state_dir) if listen is None else open_tcp(listen)
         if listen is not None:
             listen = Listen(listen.host, self._socket.getsockname()[1])
-        self.site = make_site(place, options, listen)
+        self.site = make_site(place, options, listen, computer)
         self.url = options.url if listen is None or listen == options.listen else f"http://{listen.text}/"
         if self.url:
             write_address(place.state_dir / ADDRESS, self.url)
@@ -111,6 +118,7 @@ class Server:
         """Serve until SIGTERM or SIGINT."""
         sys.setswitchinterval(SWITCH_SECONDS)
         gc.set_threshold(*SEARCHES)
+        threading.Thread(target=_prepare, args=(self.site,), name="prepare", daemon=True).start()
         config = uvicorn.Config(
             App(self.site, all_routes()),
             http=Connection,
@@ -128,10 +136,13 @@ class Server:
             h11_max_incomplete_event_size=MAX_HEADER_BYTES,
         )
         config.load()
+        # Strangers would fill the log: uvicorn writes a line about each request that is no HTTP.
+        logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
         config.ssl = self._tls
         try:
             _UntilSignal(config).run(sockets=[self._socket])
         finally:
+            self.site.close()
             if not self.url:
                 (self._state_dir / SOCKET).unlink(missing_ok=True)
             elif read_address(self._state_dir) == self.url:  # another server may have written its own
@@ -152,7 +163,9 @@ class _UntilSignal(uvicorn.Server):
                 signal.signal(one, handler)
 
 
-def make_site(place: Place, options: Options, listen: Listen | None) -> Site:
+def make_site(
+    place: Place, options: Options, listen: Listen | None, computer: Computer | None = None
+) -> Site:
     """The site of a place, answering to the names of its address."""
     is_secure = options.is_secure
     hosts = (
@@ -160,18 +173,26 @@ def make_site(place: Place, options: Options, listen: Listen | None) -> Site:
         if listen is None
         else allowed_hosts(listen, options.hosts, is_secure=is_secure)
     )
-    read = SitePlace.of(place)
+    read = SitePlace.of(place, ROWS)
     return Site(
         place=read,
         memory=Memory(read.reader.mark),
         watch=Watch(read.reader.mark),
         files=CompiledFiles(),
+        computer=computer,
         clock=_now,
         hosts=hosts,
         is_secure=is_secure,
         proxies=frozenset(options.proxies),
         proxy_role=options.proxy_role,
     )
+
+
+def _prepare(site: Site) -> None:
+    """Ask for the answers of the first pages before somebody does."""
+    with contextlib.suppress(JobfileError):  # who asks next gets the error
+        for one in first_questions(site.clock()):
+            site.memory.recall(one, partial(site.compute, one), PAGE)
 
 
 def open_unix(state_dir: Path) -> socket.socket:
@@ -200,7 +221,8 @@ def open_unix(state_dir: Path) -> socket.socket:
 def open_tcp(listen: Listen) -> socket.socket:
     """A socket for this address."""
     family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
-    made = socket.socket(family, socket.SOCK_STREAM)
+    # With the protocol named, asyncio sends each part of an answer at once (TCP_NODELAY).
+    made = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         made.bind((listen.host, listen.port))

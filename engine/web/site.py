@@ -6,6 +6,8 @@ from datetime import datetime
 from hashlib import sha256
 
 from engine.core.access import Role
+from engine.web.apart.computer import Computer
+from engine.web.apart.question import Computed, Question, answer_of
 from engine.web.compiled import CompiledFiles
 from engine.web.memory import Memory
 from engine.web.visit_place import SitePlace
@@ -35,8 +37,17 @@ class Site:
     proxy_role: Role = Role.VIEWER
     """What a user that the proxy names may do."""
 
+    computer: Computer | None = None
+    """The process beside the server; without it, answers are computed here."""
+
+    def compute(self, question: Question) -> Computed:
+        """The answer to a question, computed now."""
+        return answer_of(question, self) if self.computer is None else self.computer.answer(question)
+
     def close(self) -> None:
-        """Close what is open of the ledger."""
+        """Close what is open of the ledger, and end the process beside the server."""
+        if self.computer is not None:
+            self.computer.close()
         self.watch.close()
         self.place.reader.close()
 

@@ -3,16 +3,18 @@
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import ParamSpec, Protocol, TypeVar
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from starlette.responses import Response
 
 from engine.core.errors import WrongUsageError
 from engine.ledger.ports import View
 from engine.web.access import Access, Who
+from engine.web.apart.question import Question, Scene
 from engine.web.hook_memory import HookMemory
 from engine.web.identity import Identity
 from engine.web.limits import MAX_BODY_BYTES
+from engine.web.memory import How
 from engine.web.site import Site
 from engine.web.visit_place import VisitPlace
 from jobfile.model.dataclass import dataclass
@@ -88,14 +90,42 @@ class Visit:
         assert self.who is not None
         return self.who
 
+    def ask(
+        self, how: How, answer: Callable[Concatenate[Scene, P], T], *values: P.args, **named: P.kwargs
+    ) -> T:
+        """An answer that may take long, computed by the process beside the server if there is one; the same
+        for all who ask. The values must be plain, and may be nothing secret: the answer is kept under them.
+        """
+        question, site = Question(answer, values, tuple(sorted(named.items()))), self.site
+        found = site.memory.recall_for(self._name, question, lambda: site.compute(question), how)
+        self._note(found.notes)
+        return found.value  # type: ignore[return-value]  # as its function says
+
+    @property
+    def _name(self) -> str:
+        return "" if self.who is None else self.who.name
+
     def apart(self) -> "Visit":
         """The same visit now, with views of its own: for an answer that may be computed after this one."""
-        return replace(self, place=replace(self.place, opened=[]), now=self.site.clock())
+        return replace(self, place=replace(self.place, opened=[], notes=[]), now=self.site.clock())
 
     def recall(self, question: Hashable, answer: "Callable[[Visit], T]", *, is_rough: bool = False) -> T:
         """An answer that is the same for all who ask, kept as long as nothing changes: see `Memory`."""
-        compute = closing_after(answer)
-        return self.site.memory.recall(question, lambda: compute(self.apart()), is_rough=is_rough)
+
+        def compute() -> "tuple[T, Sequence[str]]":
+            apart = self.apart()
+            found = closing_after(answer)(apart)
+            return found, apart.place.notes
+
+        memory, how = self.site.memory, How(is_rough=is_rough)
+        found, notes = memory.recall_for(self._name, question, compute, how)
+        self._note(notes)
+        return found
+
+    def _note(self, notes: Sequence[str]) -> None:
+        """Warn of what the computation of an answer met, but not users who may see only some jobs."""
+        if not self.place.is_limited:
+            self.place.notes.extend(notes)
 
     def view(self) -> View | None:
         """The ledger for reading, closed after the answer; None when nothing was ever recorded."""

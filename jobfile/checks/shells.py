@@ -155,7 +155,7 @@ def variables_of(payload: Payload) -> frozenset[str]:
             *SET_FOR_EACH_RUN,
             *ABOUT_THE_RUN,
             *payload.env,
-            *payload.secrets,
+            *(name for name in payload.secrets if f"secrets.{name}" not in job.refused),
             *(one.text for one in (() if passed is None else passed.parts())),
             *(param_variable(param.name) for param in job.params),
             *(axis_variable(name) for one in job.matrix[:1] for name in one),

@@ -154,6 +154,20 @@ def _unclear(name: str) -> Refusal:
     )
 
 
+def refused_secrets(of_webhooks: Iterable[str]) -> dict[str, Refusal]:
+    """The secrets with which calls of webhooks are proven, each with its refusal."""
+    return {f"secrets.{name}": _of_a_webhook(name) for name in of_webhooks}
+
+
+def _of_a_webhook(name: str) -> Refusal:
+    return Refusal(
+        "JF403",
+        f"`secrets.{name}` is not available here",
+        "it is the secret of a webhook, and no process gets it",
+        ("if the job needs the same value, add an entry with another name to `secrets`",),
+    )
+
+
 def common_names(ways: Sequence[Names]) -> Names:
     """The names that exist in every one of several ways of starting, and all unknown names of each."""
     unknown = {name: one for names in ways for name, one in names.items() if name.endswith(".*")}
@@ -196,7 +210,8 @@ def build(
     """
     kinds = kinds or {}
     shared = _shared(list(kinds.values()))
-    every = {**names, **shared, **{f"secrets.{name}": _SECRET for name in secrets}}
+    readable = (f"secrets.{name}" for name in secrets)
+    every = {**names, **shared, **{name: _SECRET for name in readable if name not in (refused or {})}}
     heads = {name.partition(".")[0] for name in every}
     if steps:
         heads.add("steps")

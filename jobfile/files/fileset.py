@@ -21,6 +21,7 @@ from jobfile.expressions.scopes import (
     item_of_loop,
     matrix_names,
     params_names,
+    refused_secrets,
     step_names,
     unclear_names,
     upstream_names,
@@ -266,7 +267,7 @@ class JobText:
     @cached_property
     def scope(self) -> Scope:
         """The names available in the job's templates."""
-        constants, refused = self.files.vars_names, self.unclear
+        constants, refused = self.files.vars_names, self.refused
         return build(
             self.base_names, constants=constants, secrets=self.secrets, kinds=self.kinds, refused=refused
         )
@@ -278,7 +279,7 @@ class JobText:
         refusal = Refusal(
             "JF403", "`run.attempt` is not available here", "the key is computed before any attempt"
         )
-        constants, refused = self.files.vars_names, {**self.unclear, "run.attempt": refusal}
+        constants, refused = self.files.vars_names, {**self.refused, "run.attempt": refusal}
         return build(names, constants=constants, secrets=self.secrets, kinds=self.kinds, refused=refused)
 
     @cached_property
@@ -301,11 +302,13 @@ class JobText:
         return found
 
     @cached_property
-    def unclear(self) -> dict[str, Refusal]:
-        """The names that several of the jobs of one trigger declare."""
+    def refused(self) -> dict[str, Refusal]:
+        """The names of secrets of webhooks, and the names that several jobs of one trigger declare."""
         waits = (trigger for trigger in self.triggers if needs_all(trigger))
         upstream = ([self._upstream_names(one.text) for one in followed(trigger)] for trigger in waits)
-        return {name: one for names in upstream for name, one in unclear_names(names).items()}
+        unclear = {name: one for names in upstream for name, one in unclear_names(names).items()}
+        webhooks = [part for one in self.triggers if (part := one.part("webhook"))]
+        return unclear | refused_secrets(name.text for one in webhooks if (name := one.part("secret")))
 
     @cached_property
     def entry_zones(self) -> frozenset[str | None]:
@@ -429,7 +432,7 @@ class StepText:
             secrets=self.secrets,
             kinds=self.job.kinds,
             steps=_StepNames(self),
-            refused=ChainMap(_NotEnded(self), self.job.unclear) if self.job.unclear else _NotEnded(self),  # type: ignore[arg-type]  # it is only read
+            refused=ChainMap(_NotEnded(self), self.job.refused) if self.job.refused else _NotEnded(self),  # type: ignore[arg-type]  # it is only read
         )
 
     def not_yet(self, name: str) -> Refusal:

@@ -481,3 +481,14 @@ class JobSpec(Shown):
     ping: str = ""
     """The URL of a check of an outside watchdog, or where it is read from."""
     renamed_from: str | None = None
+
+    @property
+    def of_webhooks(self) -> frozenset[str]:
+        """The names of the secrets with which calls are proven: only the server reads them."""
+        return frozenset(
+            one.secret for one in self.triggers if isinstance(one, WebhookTrigger) and one.secret
+        )
+
+    def given(self, secrets: Mapping[str, str]) -> dict[str, str]:
+        """Those of some secrets that a process gets."""
+        return {name: source for name, source in secrets.items() if name not in self.of_webhooks}

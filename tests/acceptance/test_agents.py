@@ -1,9 +1,11 @@
 """Agents with the real client of the protocol, over standard input and output and over HTTP."""
 
+import contextlib
 import hashlib
 import http.client
 import json
 import os
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -19,6 +21,7 @@ from engine.cli.agents.acting import ACTIONS
 from engine.host.environment import user_name
 from engine.integrations.mcp_results import MAX_BYTES
 from engine.supervisor.masking import forms
+from engine.web.limits import MAX_CONNECTIONS
 from tests.acceptance.engines import engine, has_jobs, say, until
 from tests.agents import JOBFILE, PATIENCE, Agent, over_http, over_stdio, served
 
@@ -374,6 +377,19 @@ def test_over_http_nobody_else_gets_anything(server: tuple[str, str]) -> None:
     assert asked(body=" " * 300_000)[0] == 413
     assert asked(body="{")[0] == 400
     assert asked()[0] in (200, 400), "the token is right, and the handshake is missing"
+
+
+def test_idle_connections_keep_no_client_out(server: tuple[str, str]) -> None:
+    """They need no token, and nothing had ended them."""
+    url, token = server
+    at = urlsplit(url)
+    with contextlib.ExitStack() as stack:
+        for _ in range(MAX_CONNECTIONS + 20):
+            stack.enter_context(socket.create_connection((at.hostname or "", at.port or 0), PATIENCE))
+        connection = http.client.HTTPConnection(at.hostname or "", at.port, timeout=PATIENCE)
+        connection.request("GET", "/other", headers={"Authorization": f"Bearer {token}"})
+        assert connection.getresponse().status == 404
+        connection.close()
 
 
 def test_a_job_does_not_get_the_token(agent: Agent) -> None:

@@ -16,9 +16,11 @@ import pytest
 import yaml
 
 from engine.integrations.forge import MAX_PAGES, PAGE
+from tests.acceptance.engines import say
 from tests.acceptance.test_ci import ROOT, runner_that_installed, said_by
 from tests.acceptance.test_git import commit, git, text
 from tests.acceptance.warm import JOBFILE, Jobfile
+from tests.web.served import served
 
 TOKEN = "t0ken-Value-91x"
 MARKER = "<!-- jobfile-plan:jobs.yaml -->"
@@ -279,3 +281,48 @@ def test_the_gitlab_example_writes_and_updates_the_note(
         assert re.fullmatch(f"comment {said}\n", done.stdout)
     (body,) = service.bodies()  # one, whatever was said
     assert f"(https://host/o/r/-/blob/{head}/jobs.yaml#L3)" in body
+
+
+def test_the_check_in_the_review_page_plans_against_a_running_server(tmp_path: Path) -> None:
+    """Its script, as a runner executes it: a comment with the plan, and the exit code of the plan."""
+    text = (ROOT / "docs" / "review.md").read_text()
+    [block] = [one for one in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL) if "JOBFILE_SERVER" in one]
+    workflow = yaml.safe_load(block)["jobs"]["plan"]
+    assert workflow["env"].keys() == {"JOBFILE_SERVER", "JOBFILE_TOKEN", "GITHUB_TOKEN"}
+    script = workflow["steps"][-1]["run"]
+    jobs = "version: 1\njobs: {a: {schedule: '0 4 * * *', run: echo}, b: {run: echo}}\n"
+    host, checkout = tmp_path / "host", tmp_path / "checkout"
+    for folder in (host, checkout):
+        folder.mkdir()
+        (folder / "jobs.yaml").write_text(jobs)
+    assert say(host, "apply", "--yes").returncode == 0
+    viewer = json.loads(say(host, "token", "add", "ci", "--role", "viewer", "--json").stdout)["token"]
+    service = Service("github")
+    serving = serve(service)
+    address = next(serving)
+    event = tmp_path / "event.json"
+    event.write_text('{"pull_request": {"number": 12}}')
+    with served(host, "--listen", "127.0.0.1:0") as server:
+        given = environ(service, address) | {"JOBFILE_SERVER": server.url, "JOBFILE_TOKEN": viewer}
+        given |= {"GITHUB_EVENT_PATH": str(event), "PATH": f"{BIN}:{os.environ['PATH']}"}
+
+        def check() -> subprocess.CompletedProcess[str]:
+            words = ["bash", "-e", "-c", script]
+            return subprocess.run(words, cwd=checkout, env=given, capture_output=True, text=True, check=False)
+
+        (checkout / "jobs.yaml").write_text(jobs.replace("0 4", "30 4"))
+        assert check().returncode == 0
+        [comment] = service.bodies()
+        assert "04:30" in comment
+        assert "~1" in comment.splitlines()[1]
+        (checkout / "jobs.yaml").write_text(jobs.replace("0 4 * * *", "* * * * *"))
+        assert check().returncode == 3
+        assert "RISK" in service.bodies()[0] or "as many runs" in service.bodies()[0]
+        (checkout / "jobs.yaml").write_text(jobs.replace("run", "rum"))
+        assert check().returncode == 1
+        assert "has errors" in service.bodies()[0]
+        given["JOBFILE_SERVER"] = "http://127.0.0.1:1"
+        away, before = check(), service.bodies()
+        assert (away.returncode, service.bodies()) == (75, before)
+        assert "start it on its host:  jobfile serve" in away.stderr
+    assert list(serving) == []

@@ -4,7 +4,10 @@ import os
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.acceptance.engines import JOBFILE, Jobfile, engine, run_of, say, until
+from tests.web.served import served
 
 JOBS = """\
 version: 1
@@ -23,9 +26,36 @@ jobs:
 """
 
 
-def follow(folder: Path, run: str) -> "subprocess.Popen[str]":
+STEPS = """\
+version: 1
+jobs:
+  before:
+    concurrency: {limit: 1, key: one}
+    run: while [ ! -e "$PWD/before" ]; do sleep 0.05; done
+  etl:
+    concurrency: {limit: 1, key: one}
+    steps:
+      fetch:
+        run: |
+          echo fetched
+          while [ ! -e "$PWD/fetch" ]; do sleep 0.05; done
+      load:
+        needs: [fetch]
+        retry: {attempts: 2, delay: 1s}
+        run: |
+          echo loading
+          [ -e "$PWD/loaded" ] || { touch "$PWD/loaded"; exit 1; }
+      report:
+        needs: [load]
+        run: |
+          echo report
+          while [ ! -e "$PWD/report" ]; do sleep 0.05; done
+"""
+
+
+def follow(folder: Path, *words: str, server: str = "") -> "subprocess.Popen[str]":
     pipe = subprocess.PIPE
-    command = [JOBFILE, "logs", "--follow", run]
+    command = [JOBFILE, *(("--server", server) if server else ()), "logs", "--follow", *words]
     return Jobfile(command, cwd=folder, stdout=pipe, stderr=pipe, text=True, env={**os.environ})
 
 
@@ -53,3 +83,24 @@ def test_without_an_engine_it_says_that_nothing_starts_the_run(tmp_path: Path) -
     said = say(tmp_path, "logs", "--follow", run)
     assert said.stdout == ""
     assert "has not started, and no engine is running; start one with  jobfile up" in said.stderr
+
+
+@pytest.mark.parametrize("is_away", [False, True], ids=["here", "server"])
+def test_a_step_is_followed_from_before_it_begins_until_it_is_over(tmp_path: Path, is_away: bool) -> None:
+    """Before the run begins, while another step runs, through its retry; it does not wait for later steps."""
+    (tmp_path / "jobs.yaml").write_text(STEPS)
+    with engine(tmp_path), served(tmp_path):
+        server = f"unix:{tmp_path}/.jobfile/web.sock" if is_away else ""
+        say(tmp_path, "run", "before", "--detach")
+        run = say(tmp_path, "run", "etl", "--detach").stdout.strip()
+        with follow(tmp_path, run, "load", server=server) as early:
+            (tmp_path / "before").touch()
+            until(lambda: "fetched" in say(tmp_path, "logs", run, "fetch").stdout, "the first step")
+            with follow(tmp_path, run, "load", server=server) as later:
+                (tmp_path / "fetch").touch()
+                said = [one.communicate(timeout=60) for one in (early, later)]
+        assert [out for out, _ in said] == ["load | loading\nload | loading\n"] * 2, said
+        assert run_of(tmp_path, run).ended_at is None
+        (tmp_path / "report").touch()
+        with follow(tmp_path, run, "report", server=server) as last:
+            assert last.communicate(timeout=60)[0] == "report | report\n"

@@ -238,7 +238,7 @@ def test_a_repository_runs_nothing(kind: Callable[[Trap], bool], tmp_path: Path,
     before = state(trap.at)
     files = [(str(trap.main), b"x")]
     tried(lambda: changed_files(files, since="origin/main...", here=trap.main.parent))
-    tried(lambda: default_base(main_file=trap.main, view=None))
+    tried(lambda: default_base(main_file=trap.main, in_force=None))
     worktree_side(trap.main)
     GitTree(trap.main, "main", after="", signers=keys / "allowed").advance()
     assert not trap.mark.exists()

@@ -587,6 +587,23 @@ def test_nothing_is_left_behind_and_no_secret_is_read(
     assert sorted(path.name for path in tmp_path.iterdir()) == before
 
 
+def test_no_secret_of_a_step_is_read_and_none_of_a_webhook_is_needed(
+    jobfile: Jobfile, tmp_path: Path
+) -> None:
+    (tmp_path / "jobs.yaml").write_text("""\
+version: 1
+jobs:
+  a:
+    secrets: {HOOK: env:HOOK_OF_NOBODY, API: env:API_OF_NOBODY}
+    triggers: [{webhook: {path: a, secret: HOOK}}]
+    steps:
+      one: {run: "true", secrets: {OWN: env:OWN_OF_NOBODY}}
+""")
+    put(tmp_path, written({"it": "    job: a\n    expect: {state: succeeded}\n"}))
+    said = jobfile("test")
+    assert (said.code, "  ok     it" in said.out) == (0, True), said.out
+
+
 def test_a_step_in_another_state_is_shown(jobfile: Jobfile, tmp_path: Path) -> None:
     case = """\
     job: etl

@@ -84,7 +84,7 @@ class Somewhere:
 
 
 def offered(line: str) -> list[str]:
-    return [one.value for one in complete(line.split(" "), lambda file, state, store: Somewhere())]
+    return [one.value for one in complete(line.split(" "), lambda where: Somewhere())]
 
 
 @together(
@@ -92,7 +92,11 @@ def offered(line: str) -> list[str]:
     [
         ("expl", ["explain", "explain-schedule"]),
         ("nosuch ", []),
-        ("--", ["--help", "--version"]),
+        ("--", ["--help", "--version", "--server"]),
+        ("--server ", []),
+        ("--server https://x di", ["did"]),
+        ("--server=https://x did we", ["weekly"]),
+        ("--server did did we", ["weekly"]),
         ("did ", ["nightly", "weekly"]),
         ("did we", ["weekly"]),
         ("did 3f", ["3f2a9c01", "3f77d01b"]),
@@ -138,11 +142,9 @@ def test_what_is_offered(line: str, expected: list[str]) -> None:
 
 
 def test_every_command_and_option_is_offered_with_its_meaning() -> None:
-    assert complete([], lambda file, state, store: Somewhere()) == [
-        Candidate(*one) for one in COMMANDS.items()
-    ]
+    assert complete([], lambda where: Somewhere()) == [Candidate(*one) for one in COMMANDS.items()]
     for name in COMMANDS:
-        found = complete([name, "-"], lambda file, state, store: Somewhere())
+        found = complete([name, "-"], lambda where: Somewhere())
         command = group.get_command(click.Context(group), name)
         assert command is not None
         options = [one for one in command.params if isinstance(one, click.Option)]
@@ -157,7 +159,7 @@ WORDS = st.text(st.sampled_from("-=, abc3f\u00e9$('\"\n"), max_size=12) | st.sam
 
 @given(st.lists(WORDS, max_size=5))
 def test_no_line_is_an_error_and_what_is_offered_is_text_for_any_shell(words: list[str]) -> None:
-    for one in complete(words, lambda file, state, store: Somewhere()):
+    for one in complete(words, lambda where: Somewhere()):
         if one.value not in (FILES, FOLDERS):
             assert one.value.startswith(words[-1] if words else "")
             assert re.fullmatch(r"[\w.,:/@%+=-]+", one.value, re.ASCII)

@@ -83,6 +83,9 @@ ELSEWHERE = {
     "hosts-drain": "as above",
     "submitted": "what a server answers to jobfile.client: tests/web/test_api.py",
     "ui": "needs a server: tests/web/test_server.py",
+    "plan-base": "what a server answers to `plan`: test_plan_at_server.py",
+    "plan-facts": "as above",
+    "plan-standing": "as above",
     "simulate-compare": "needs a revision: test_simulate.py",
 }
 NAMED_IN_OTHERS = {

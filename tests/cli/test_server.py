@@ -3,8 +3,10 @@
 import json
 import re
 import socket
+import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -24,6 +26,7 @@ jobs:
     run: "echo hi {{ params.n }}; echo kept > $JOBFILE_RUN_DIR/a.txt", artifacts: ["a.txt"]}
   bad: {run: "echo trouble; exit 7"}
   steps: {steps: {one: {run: echo one}, two: {needs: [one], run: echo two}}}
+  silent: {steps: {one: {run: "true"}, two: {run: echo two}}}
   both: {matrix: {region: [eu, us]}, run: "echo {{ matrix.region }}"}
   slow: {run: "echo begun; sleep 30", kill_grace: 1s}
 """
@@ -58,6 +61,12 @@ SAME = (
     "logs steps",
     "logs bad --tail 1",
     "logs steps three",
+    "logs steps one --follow",
+    "logs steps --follow --tail 1",
+    "logs steps three --follow",
+    "logs silent one",
+    "logs silent one --follow",
+    "logs good --follow",
     "outputs steps",
     "artifacts good",
     "generations",
@@ -112,7 +121,7 @@ def here(
 ) -> Here:
     made = Here(*host, capfdbinary, monkeypatch)
     if not made("runs", "both", "--json").json["runs"]:
-        for job in ("good", "bad", "steps", "both"):
+        for job in ("good", "bad", "steps", "silent", "both"):
             made("run", job, "--wait")
     return made
 
@@ -132,6 +141,21 @@ def test_a_command_says_at_a_server_what_it_says_on_its_host(here: Here) -> None
 def test_status_says_that_the_engine_runs_there(here: Here) -> None:
     mine, told = here("status", "--json"), here.there("status", "--json")
     assert (told.code, told.json["engine"]["pid"]) == (0, mine.json["engine"]["pid"])
+
+
+def test_doctor_and_clock_are_those_of_the_host(here: Here) -> None:
+    """They have times in their text, so the findings are compared."""
+    mine, told = here("doctor", "--json"), here.there("doctor", "--json")
+    assert told.code == mine.code
+
+    def found(said: Said) -> list[tuple[str, str]]:
+        return [(one["code"], one["severity"]) for one in said.json["checks"]]
+
+    assert found(told) == found(mine)
+    assert here.there("doctor").out.splitlines()[-1] == here("doctor").out.splitlines()[-1]
+    mine, told = here("clock", "--json"), here.there("clock", "--json")
+    assert (told.code, told.json | {"now": ""}) == (mine.code, mine.json | {"now": ""})
+    assert here.there("clock").out.splitlines()[1:] == here("clock").out.splitlines()[1:]
 
 
 def test_a_run_at_a_server_is_followed_to_its_end(here: Here) -> None:
@@ -197,7 +221,10 @@ def test_without_an_engine_a_server_ends_a_run_and_says_what_waits(
 
 REFUSED = (
     ("check", "`check` works on files of this machine; remove --server"),
-    ("apply", "`apply` works on the server's host only; run it there, or remove --server"),
+    ("up", "`up` works on the server's host only; run it there, or remove --server"),
+    ("ui", "`ui` works on the server's host only; open its address in a browser"),
+    ("metrics", "`metrics` works on the server's host only; collect them at its address with  /metrics"),
+    ("clock accept", "`clock accept` works on the server's host only; run it there"),
     ("did good -f jobs.yaml", "-f, --state and --store name a place of this machine, and --server a server"),
     ("cancel --all --yes", "choosing several works on the server's host only"),
     ("next 10m", "an expression and its zone need no server; remove --server"),
@@ -227,13 +254,21 @@ def test_with_the_variable_commands_about_files_work_as_always(
     monkeypatch.setenv("JOBFILE_SERVER", here.server.url)
     assert here("check").code == 0
     assert here("did", "bad").out.startswith("bad: no, it ran and did not succeed")
-    refused = here("apply")
+    refused = here("rollback")
     assert (refused.code, "or unset JOBFILE_SERVER" in refused.err) == (64, True)
 
 
 def test_every_command_has_a_place_with_a_server() -> None:
+    """And the documentation of it says which."""
     assert ASKED.keys() | OF_FILES <= COMMANDS.keys()
     assert not ASKED.keys() & OF_FILES
+    text = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
+    rows = re.findall(r"^\| ((?:`[a-z-]+`(?:, )?)+) \| (.*) \|$", text.partition("| commands |")[2], re.M)[:6]
+    said = {name: about for names, about in rows for name in re.findall(r"`([a-z-]+)`", names)}
+    assert said.keys() == COMMANDS.keys()
+    for name, about in said.items():
+        is_refused, is_local = about.startswith("are refused"), "files here; with" in about
+        assert (is_local, is_refused) == (name in OF_FILES, name not in ASKED.keys() | OF_FILES), name
 
 
 def test_a_wrong_token_and_one_without_the_right_are_reported(
@@ -320,3 +355,70 @@ def test_hosts_of_a_ledger_in_a_file_are_refused_by_the_server_as_here(here: Her
         assert (said.code, "this ledger belongs to one host" in said.err) == (64, True), said
     assert "remove it, or --server" in here.there("hosts", "drain", "a", "--wait").err
     assert "name one HOST" in here.there("hosts", "drain").err
+
+
+def test_names_at_a_server_are_completed(here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a folder without job files: with --server, and with the variable. What goes wrong is silent."""
+    good = here.run_of("good")
+    monkeypatch.chdir(tmp_path)
+
+    def offered(*words: str) -> list[str]:
+        said = here("completion", "bash", "--", *words)
+        assert (said.code, said.err) == (0, "")
+        return said.out.split()
+
+    server = ("--server", here.server.url)
+    assert offered(*server, "did", "go") == ["good"]
+    assert good[:8] in offered(*server, "retry", "")
+    assert offered(*server, "wait", "") == []
+    assert offered(*server, "run", "good", "-p", "") == ["n="]
+    assert offered(*server, "list", "--tag", "") == ["night"]
+    assert offered(*server, "list", "--owner", "") == ["kari"]
+    assert offered(*server, "hosts", "drain", "") == []
+    assert offered(*server, "plan", "") == []
+    monkeypatch.setenv("JOBFILE_SERVER", here.server.url)
+    assert offered("logs", "st") == ["steps"]
+    for address in ("http://127.0.0.1:1", "nonsense", "http://jobs.example"):
+        assert offered("--server", address, "did", "") == []
+    monkeypatch.setenv("JOBFILE_TOKEN", "x" * 43)
+    assert offered("did", "") == []
+
+
+DAMAGED = (
+    "runs",
+    "runs --json",
+    "list",
+    "list --json",
+    "report --since 1d",
+    "did good",
+    "why good",
+    "did nope",
+)
+FROM_THE_LEDGER = ("show good", "next good --from 2030-01-01", "next --from 2030-01-01 --limit 2 --json")
+
+
+def test_a_server_passes_on_what_the_command_warns_about(
+    tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows that cannot be read, also with an answer that was remembered; an answer without the files."""
+    put(tmp_path, JOBS)
+    with served(tmp_path, "--listen", "127.0.0.1:0") as server:
+        here = Here(tmp_path, server, capfdbinary, monkeypatch)
+        assert here("apply", "--yes").code == 0
+        for job in ("good", "good", "bad"):
+            here("run", job, "--wait")
+        with closing(sqlite3.connect(tmp_path / ".jobfile" / "ledger.db")) as ledger, ledger:
+            ledger.execute("update run set params = '{' where seq = (select min(seq) from run)")
+        said = here("runs")
+        assert re.fullmatch(r"warning: run row .* cannot be read: .*\n.*\n", said.err), said
+        for command in (*DAMAGED, *DAMAGED):
+            mine, told = here(*command.split()), here.there(*command.split())
+            assert (told.code, told.err) == (mine.code, mine.err), command
+        limited = here("token", "add", "some", "--jobs", "bad", "--json").json["token"]
+        with monkeypatch.context() as patch:
+            patch.setenv("JOBFILE_TOKEN", limited)
+            assert "good" not in here.there("runs").err
+        put(tmp_path, "version: 1\njobs: {good: {runs: x}}\n")
+        for command in FROM_THE_LEDGER:
+            mine, told = here(*command.split()), here.there(*command.split())
+            assert (told.code, told.err) == (mine.code, mine.err), command

@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from shutil import copytree
@@ -253,6 +254,26 @@ def test_of_two_engines_that_start_at_once_at_most_one_goes_on(opened: Opened) -
         late.check(epochs[0], now=NOON)
     begin(opened, "b")
     assert (has_evidence(first), has_evidence(second)) == (False, True)
+
+
+def test_a_leader_that_a_command_has_superseded_leads_again(opened: Opened) -> None:
+    """`jobfile wait` elsewhere takes a ledger whose leader is just starting: its session gets no end."""
+    (leading, own), (asking, elsewhere) = opened("a"), opened("b")
+    leader = replace(own, is_leader=True)
+    starting, command = Claim(leading, leader, boot_id="boot"), Claim(asking, elsewhere, boot_id="boot")
+    starting.make(now=NOON)
+    command.make(now=NOON)
+    about = {"boot_id": "boot", "pid": 1, "version": "1", "now": NOON, "boot_seconds": 1.0}
+    first = leading.open_session(kind="engine", **about)
+    second = asking.open_session(kind="run", **about)
+    with pytest.raises(SupersededError):
+        starting.check(first, now=NOON)
+    command.check(second, now=NOON)
+    end(asking, second)
+    again, _ = opened("a")
+    claim = Claim(again, leader, boot_id="boot")
+    claim.make(now=NOON)
+    claim.check(again.open_session(kind="engine", **about), now=NOON)
 
 
 def test_a_job_that_a_command_began_meanwhile_is_not_taken_over(opened: Opened) -> None:

@@ -474,6 +474,13 @@ def a_variable_is_not_there(patient: Patient) -> None:
     with_secret(patient, "env:NOT_SET")
 
 
+@brings("rights.secret_env", "secret `HOOK` needs NOT_SET")
+def a_variable_of_a_webhook_is_not_there(patient: Patient) -> None:
+    hook = "    secrets: {HOOK: 'env:NOT_SET'}\n    triggers: [{webhook: {path: go, secret: HOOK}}]\n"
+    patient.world.edit(f"{RENAMED}{hook}")
+    assert "where `jobfile serve` is started" in patient.findings()["rights.secret_env"].help
+
+
 # Clock and disk
 
 

@@ -186,6 +186,10 @@ TOLD = [
         "          generation 4 applied by anna: 2 jobs; + a",
     ),
     (
+        DoneByOthers(actor="nobody at 10.0.0.1", action="call refused", object="signup", detail="not proven"),
+        "          call refused: signup, nobody at 10.0.0.1: not proven",
+    ),
+    (
         GenerationApplied(number=2, added=("a",), changed=("b", "c"), removed=(), jobs=3),
         "          generation 2 applied: 3 jobs; + a  ~ b, c",
     ),

@@ -11,11 +11,14 @@ from hypothesis import strategies as st
 from engine.actions.prepare import prepare
 from engine.config import EngineConfig
 from engine.core.errors import PartialTurnError
-from engine.core.lifecycle import AttemptState, RunState, StartError
+from engine.core.lifecycle import AttemptKey, AttemptState, RunState, StartError
 from engine.ledger.health import BUG_CALM_SECONDS, STUCK_SECONDS, LedgerGuard
 from engine.loops.loop import Loop
 from engine.ports import LaunchOrder
 from engine.testing import FakeClock, KeptJournal
+from engine.transactions.steps import step_as_job
+from jobfile.model.jobs import CommandAction, StepsAction, StepSpec
+from jobfile.model.webhooks import WebhookTrigger
 from tests.builders import NOON, a_job, a_run
 from tests.engine.world import World
 from tests.soak import examples
@@ -91,6 +94,42 @@ def test_a_secret_that_is_not_utf8_is_given_as_it_is(tmp_path: Path) -> None:
     order = a_preparation(tmp_path, {"SEC": raw}, secrets={"S": "env:SEC"})
     assert isinstance(order, LaunchOrder)
     assert order.secrets == {"S": raw}
+
+
+def test_the_secret_of_a_webhook_reaches_no_process_and_a_run_does_not_need_it(tmp_path: Path) -> None:
+    """The server proves calls with it. A job that had it could make calls of its own, as its sender."""
+    hook = WebhookTrigger(webhook="a", secret="HOOK")
+    secrets = {"HOOK": "env:HOOK", "API": "env:API"}
+    environ = {"HOOK": "the secret of the webhook", "API": "another secret"}
+    order = a_preparation(tmp_path, environ, secrets=secrets, triggers=(hook,))
+    assert isinstance(order, LaunchOrder)
+    assert order.secrets == {"API": "another secret"}
+    assert environ["HOOK"] not in str(order.env)
+    assert order.masked == (environ["HOOK"],), "a job that finds it elsewhere does not print it"
+    del environ["HOOK"]
+    order = a_preparation(tmp_path, environ, secrets=secrets, triggers=(hook,))
+    assert isinstance(order, LaunchOrder), order
+    assert order.masked == ()
+
+
+def test_the_secret_of_a_webhook_reaches_no_step(tmp_path: Path) -> None:
+    hook = WebhookTrigger(webhook="a", secret="HOOK")
+    secrets = {"HOOK": "env:HOOK"}
+    step = StepSpec(name="one", action=CommandAction(argv=("true",)), secrets=secrets)
+    spec = a_job(secrets=secrets, triggers=(hook,), action=StepsAction(steps=(step,)))
+    config = EngineConfig(main_file=tmp_path / "jobs.yaml", state_dir=tmp_path, environ={"HOOK": "x" * 30})
+    attempt = AttemptKey("0" * 32, 1, step="one")
+    order = prepare(
+        a_run(spec, attempt=1),
+        step_as_job(spec, "one"),
+        config,
+        now=NOON,
+        last_success=None,
+        attempt=attempt,
+        steps=(step,),
+    )
+    assert isinstance(order, LaunchOrder), order
+    assert (order.secrets, order.masked) == ({}, ("x" * 30,))
 
 
 @settings(max_examples=examples(75), deadline=None)

@@ -374,7 +374,7 @@ def test_a_list_says_first_why_nothing_starts(fields: Mapping[str, Any], lines: 
 def test_the_data_of_a_list_has_every_key_of_every_job() -> None:
     run = a_run(id=A)
     busy = listed("b", labels=OPS, next_at=NOON + HOUR, pause=PAUSE, notes=("one",), is_in_force=False)
-    busy = replace(busy, marks=(Mark(NOON, "failed"), Mark(NOON + HOUR, "queued", run)))
+    busy = replace(busy, marks=(Mark(NOON, "failed"), Mark(NOON + HOUR, "queued", run.id)))
     gone = Presence(is_running=False, since=NOON)
     plain = {
         **{"job": "a", "state": "none", "scheduled_for": None, "run": None, "last": [], "next_at": None},

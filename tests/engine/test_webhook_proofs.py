@@ -5,6 +5,7 @@ import hmac
 import inspect
 from collections.abc import Callable
 from datetime import UTC, datetime
+from hashlib import sha256
 
 import pytest
 import standardwebhooks
@@ -66,11 +67,25 @@ def test_a_genuine_call_has_its_id(name: str) -> None:
     proof, call, id = GENUINE[name]
     found = verified(call, proof, SECRET, now=NOON)
     assert found is not None
-    assert (found.id, found.identity) == (id, id)
+    assert found.id == id
+    assert found.identity == (id if proof is not Proof.GITHUB else f"body {sha256(BODY).hexdigest()}")
     assert verified(call, proof, None, now=NOON) is None
     assert verified(call, proof, SECRET + "x", now=NOON) is None
     for other in Proof:
         assert other is proof or verified(call, other, SECRET, now=NOON) is None, other
+
+
+def test_what_github_does_not_sign_makes_no_other_call_of_one_that_was_seen() -> None:
+    """GitHub signs the body alone: neither the id of the delivery nor the event can be believed."""
+    seen = verified(github(), Proof.GITHUB, SECRET, now=NOON)
+    for call in (github(id="another"), github(event="release"), github(id="another", event="release")):
+        again = verified(call, Proof.GITHUB, SECRET, now=NOON)
+        assert seen is not None
+        assert again is not None
+        assert again.identity == seen.identity
+    other = verified(github(b"{}"), Proof.GITHUB, SECRET, now=NOON)
+    assert other is not None
+    assert other.identity != seen.identity
 
 
 OK, STRIPE = standard(), stripe()

@@ -2,6 +2,7 @@
 
 import re
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,10 @@ from engine.answers.hosts import fleet_to_text, make_fleet
 from engine.core.lifecycle import Lost, RunState
 from engine.core.reasons import Reason
 from engine.core.records import HOME
+from engine.doctor.checking import diagnose
 from engine.host.clock import SystemClock
 from engine.host.home import Home
+from engine.host.machine import read_machine
 from engine.ledger.outcome_text import outcome_to_text
 from jobfile import __version__
 from tests.builders import NOON
@@ -326,6 +329,32 @@ def test_doctor_checks_the_hosts_and_what_is_delivered_to_them(world: HostsWorld
     assert {"hosts.leaderless", "engine.killed"} <= found().keys()
 
 
+def test_doctor_says_whose_clock_decides(tmp_path: Path) -> None:
+    """On a ledger that hosts share, that of the database, however wrong the one of this host is."""
+
+    world = HostsWorld(tmp_path, "version: 1\njobs: {often: {schedule: {every: 1m}, run: x}}\n", hosts=[])
+    world.add("a")
+    config = replace(world.config, store=world.url)
+
+    def found(*, own: timedelta) -> dict[str, str]:
+        now = world.clock.now() + own
+        machine = read_machine()._replace(is_synchronized=False)
+        examined = diagnose(config, now=now, machine=machine)
+        return {one.code: one.found for area in examined if area.area == "clock" for one in area.findings}
+
+    world.pass_time(seconds=60)
+    shared = found(own=timedelta(hours=-2))
+    assert shared.keys() == {"clock.unsynchronized"}
+    words = "runs start by the ledger's clock, but jobs here read this one"
+    assert shared["clock.unsynchronized"].endswith(words)
+    world.clock.advance(seconds=-7_200)
+    assert found(own=timedelta(hours=2))["clock.behind"].startswith("the clock of the database is 2h")
+    world.db("delete from meta where key = %s", [HOME])
+    alone = found(own=timedelta(hours=2))
+    assert alone["clock.unsynchronized"].endswith("; runs start by this clock")
+    assert "clock.behind" not in alone
+
+
 def test_an_attempt_that_nobody_executes_and_an_end_that_nobody_records_are_found(
     world: HostsWorld, asked: Asked
 ) -> None:
@@ -364,7 +393,12 @@ def test_attempts_of_deleted_runs_are_counted(world: HostsWorld, asked: Asked) -
     world.pass_time(seconds=5)
     world.db("update delivery set run_id = 'f' || substr(run_id, 2)")
     assert world.view.hosts is not None
-    assert world.view.hosts.without_run() == 1
+    a_day = timedelta(days=1)
+    assert world.view.hosts.without_run(after=a_day) == 0
+    world.shared.deliveries.forget(after=a_day, past="", limit=9)
+    assert world.view.hosts.without_run(after=a_day) == 0, "that is normal"
+    world.clock.advance(seconds=a_day.total_seconds() + 1)
+    assert world.view.hosts.without_run(after=a_day) == 1, "a leader should have deleted it"
 
 
 def test_a_run_that_is_requested_waits_for_no_engine_here_if_one_leads_elsewhere(

@@ -1,6 +1,6 @@
 """A standby takes over that lacks the last second: what hosts have is compared with what it knows."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -28,6 +28,7 @@ jobs:
   done: {run: 'true', concurrency: {limit: 9}}
   asked: {run: 'true', concurrency: {limit: 9}}
   often: {run: 'true', idempotent: true, concurrency: {limit: 9}}
+  again: {run: 'true', retry: {attempts: 3, delay: 5s}}
 """
 
 
@@ -53,7 +54,7 @@ def world(pair: Pair, tmp_path: Path) -> Iterator[HostsWorld]:
         ledgers.close()
 
 
-def fail_over(world: HostsWorld, pair: Pair) -> None:
+def fail_over(world: HostsWorld, pair: Pair, *, before_one_leads: Callable[[], None] = lambda: None) -> None:
     """The standby takes over, and the next leader begins, before any host has noticed."""
     pair.fail_over()
     [known] = Chosen.ledgers._made  # type: ignore[attr-defined]
@@ -62,6 +63,7 @@ def fail_over(world: HostsWorld, pair: Pair) -> None:
     world.db, world.clock._db = known.superuser.execute, known.superuser  # type: ignore[attr-defined]
     world.clock._tell()  # type: ignore[attr-defined]
     world.crash()
+    before_one_leads()
     world.boot()
 
 
@@ -166,6 +168,71 @@ def test_an_attempt_that_a_standby_does_not_know_is_still_executed_once(
     assert executed_by(world, only(world, "often")) == []
     world.pass_time(seconds=20)
     assert len(executed_by(world, only(world, "often"))) == 1
+
+
+def stops_of(host: FakeHost, attempt: str) -> list[Stop]:
+    """How a host was told to end an attempt that it executes."""
+    [flight] = [one for one in host.launcher.flights.values() if one.order.attempt_id == attempt]
+    return [*flight.stops]
+
+
+@pytest.mark.parametrize("is_cancelled", [True, False])
+def test_a_retry_that_a_standby_does_not_know_continues_only_if_its_run_is_not_over_there(
+    world: HostsWorld, pair: Pair, is_cancelled: bool
+) -> None:
+    """The run waits for its retry there, and is cancelled before any host says that the retry runs."""
+    a = world.hosts["a"]
+    give(world, a, "again")
+    [first] = a.launcher.running()
+    a.launcher.finish(first, exit_code=1)
+    world.pass_time(seconds=1)
+    assert only(world, "again").state.value == "retry_wait"
+    pair.cut()
+    for other in (world.hosts["b"], world.hosts["c"]):
+        other.is_frozen = True
+    world.pass_time(seconds=8)
+    run = only(world, "again")
+    assert (run.state.value, run.attempt) == ("running", 2)
+    [second] = a.launcher.running()
+
+    def cancel() -> None:
+        store = Chosen.ledgers.store(world.config.ledger)
+        with store.transaction():
+            assert store.run(run.id).attempt == 1, "it does not know the retry"
+            store.request_stop(run.id, Stop.CANCEL, reason="by_hand", detail="", now=world.clock.now())
+
+    fail_over(world, pair, before_one_leads=cancel if is_cancelled else lambda: None)
+    if is_cancelled:
+        assert only(world, "again").state.value == "cancelled"
+    for host in world.hosts.values():
+        host.is_frozen = False
+    world.pass_time(seconds=20)
+    if is_cancelled:
+        assert stops_of(a, second)[:1] == [Stop.KILL], "its run is over: nobody would read its end"
+        assert only(world, "again").state.value == "cancelled"
+        return
+    assert stops_of(a, second) == []
+    a.launcher.finish(second)
+    world.pass_time(seconds=5)
+    assert only(world, "again").state.value == "succeeded"
+    assert executed_by(world, run) == ["a", "a"], "each attempt once"
+    assert world.unsound() == []
+
+
+def test_an_attempt_that_a_newer_one_has_followed_there_is_not_given_back(tmp_path: Path) -> None:
+    world = HostsWorld(tmp_path, JOBS, hosts=["a"])
+    a = world.hosts["a"]
+    give(world, a, "again")
+    [old] = world.shared.deliveries.open()
+    [first] = a.launcher.running()
+    a.launcher.finish(first, exit_code=1)
+    world.pass_time(seconds=8)
+    [newer] = world.shared.deliveries.open()
+    assert newer.attempt.number == 2
+    world.db("delete from delivery where number = 1")  # as in a server that lacks it
+    mine = {"host": "a", "process": "a-1", "boot_id": "a/1/1"}
+    assert world.shared.holding.reclaim(old, **mine) is None
+    assert [one.attempt for one in world.shared.deliveries.open()] == [newer.attempt]
 
 
 def test_a_leader_on_another_server_continues_a_ledger_that_lacks_moments_and_holds_one_that_lacks_more(

@@ -7,8 +7,9 @@ from pathlib import Path
 from queue import Empty, Queue
 from threading import Event, Thread
 
+from engine.core.hosts import DELETED_KEPT
 from engine.core.lifecycle import RunState
-from engine.ledger.host_ports import LEADER
+from engine.ledger.host_ports import EVERYONE, LEADER
 from engine.ledger.postgres.store import PostgresStore
 from engine.ports import Stop
 from jobfile.model.environment import FENCE
@@ -185,6 +186,14 @@ def test_what_a_command_records_wakes_the_leader(tmp_path: Path) -> None:
         other.close()
 
 
+def test_who_begins_to_listen_looks_because_earlier_hints_are_lost(tmp_path: Path) -> None:
+    world = HostsWorld(tmp_path, JOBS, hosts=[])
+    world.shared.hints.ring(LEADER)
+    heard: list[str] = []
+    world.shared.hints.listen(heard.append, is_over=lambda: bool(heard))
+    assert heard == [EVERYONE]
+
+
 PROBES = count()
 
 
@@ -244,6 +253,10 @@ def test_a_host_that_is_gone_and_deliveries_of_deleted_runs_are_forgotten(tmp_pa
     world.hosts["a"].hosting.renew()
     world.turn()
     assert [host.name for host in world.shared.hosts.all()] == ["a"]
+    assert len(world.shared.deliveries.of_runs([run.id])) == 1, "a host learns by it that the run is deleted"
+    world.clock.advance(seconds=DELETED_KEPT.total_seconds() + 1)
+    world.hosts["a"].hosting.renew()
+    world.turn()
     assert world.shared.deliveries.of_runs([run.id]) == []
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -17,6 +18,7 @@ from engine.core.pieces import IN_LEDGER, PIECE_BYTES, Whereabouts
 from engine.execution.artifact_files import CopyGoneError, read_copy
 from engine.execution.attempt_output import AttemptOutput, output_of
 from engine.execution.output_pieces import pieces_after
+from engine.execution.output_ranges import between, size_of
 from engine.execution.output_text import tail_of
 from engine.execution.output_windows import find_lines, read_window
 from engine.execution.run_folders import artifacts_of, compress_attempt
@@ -27,6 +29,7 @@ from engine.supervisor.output import HEAD_BYTES, SEGMENT_BYTES, SEGMENTS_KEPT, O
 from engine.supervisor.storing import OutputFiles
 from engine.testing import KeptJournal
 from tests.hosts.world import FakeHost, HostsWorld
+from tests.stand_in_s3 import ObjectServer, object_server
 from tests.web.site import Web
 
 JOBS = """
@@ -88,21 +91,36 @@ class Talk:
         flight.end = replace(flight.end, artifacts=artifacts)
 
 
+@pytest.fixture(scope="session")
+def objects(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectServer]:
+    with object_server(tmp_path_factory.mktemp("s3")) as made:
+        yield made
+
+
 @pytest.fixture
-def talk(tmp_path: Path, request: pytest.FixtureRequest) -> Talk:
-    is_in_objects = getattr(request, "param", "") == "objects"
-    return Talk(tmp_path, (tmp_path / "objects").as_uri() if is_in_objects else "")
+def talk(tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Talk:
+    match getattr(request, "param", "table"):
+        case "s3":
+            server: ObjectServer = request.getfixturevalue("objects")
+            for name, value in server.environ.items():
+                monkeypatch.setenv(name, value)
+            return Talk(tmp_path, server.make_bucket(f"bucket-{uuid4().hex}"))
+        case "objects":
+            return Talk(tmp_path, (tmp_path / "objects").as_uri())
+        case _:
+            return Talk(tmp_path)
 
 
-IN_BOTH = pytest.mark.parametrize("talk", ["table", "objects"], indirect=True)
-"""In the ledger's own table, and in an object store."""
+EVERYWHERE = pytest.mark.parametrize("talk", ["table", "objects", "s3"], indirect=True)
+"""In the ledger's own table, and in an object store: a folder, and a server with the API of S3."""
+IN_OBJECTS = pytest.mark.parametrize("talk", ["objects", "s3"], indirect=True)
 
 
 def noise(size: int, *, seed: int = 1) -> bytes:
     return random.Random(seed).randbytes(size)
 
 
-@IN_BOTH
+@EVERYWHERE
 def test_output_is_read_elsewhere_as_it_comes_whatever_its_bytes_are(talk: Talk) -> None:
     tail, seen = talk.elsewhere().tail(), b""
     assert tail.read() == b""
@@ -113,9 +131,19 @@ def test_output_is_read_elsewhere_as_it_comes_whatever_its_bytes_are(talk: Talk)
         assert new == part
     assert talk.there() == talk.here() == seen
     assert talk.elsewhere().stored_bytes() == AttemptOutput(talk.folder).stored_bytes() == len(seen)
+    same_parts(talk, seen)
 
 
-@IN_BOTH
+def same_parts(talk: Talk, whole: bytes) -> None:
+    """A part that is read by itself is the same there and here: at both ends, and over a boundary."""
+    for output in (talk.elsewhere(), AttemptOutput(talk.folder)):
+        stretches = output.stretches()
+        assert size_of(stretches) == len(whole)
+        for first, last in ((0, 9), (PIECE_BYTES - 2, PIECE_BYTES + 2), (len(whole) - 9, len(whole) - 1)):
+            assert b"".join(between(stretches, first, last)) == whole[first : last + 1]
+
+
+@EVERYWHERE
 def test_an_end_is_reported_when_all_output_is_there(talk: Talk) -> None:
     talk.files.write(noise(HEAD_BYTES + 5 * PIECE_BYTES))
     talk.finish()
@@ -145,7 +173,7 @@ def test_a_server_that_takes_no_output_delays_the_report_of_an_end_by_a_bounded_
     assert talk.there() == b"late\n"
 
 
-@IN_BOTH
+@EVERYWHERE
 def test_while_the_server_is_away_a_job_prints_and_all_of_it_comes_later(talk: Talk) -> None:
     talk.files.write(b"before\n")
     talk.world.pass_time(seconds=1)
@@ -167,7 +195,7 @@ def test_an_answer_that_is_lost_is_repeated_without_harm(talk: Talk) -> None:
     assert talk.there() == talk.here()
 
 
-@IN_BOTH
+@EVERYWHERE
 def test_a_process_that_is_killed_in_the_middle_continues_where_it_was(talk: Talk) -> None:
     talk.files.write(noise(PIECE_BYTES + 10))
     talk.world.pass_time(seconds=1)
@@ -179,7 +207,7 @@ def test_a_process_that_is_killed_in_the_middle_continues_where_it_was(talk: Tal
     assert talk.there() == talk.here()
 
 
-@IN_BOTH
+@EVERYWHERE
 def test_what_was_not_sent_before_the_report_is_sent_by_the_next_process(talk: Talk) -> None:
     talk.a.network.breaks = {"append"}
     talk.files.write(b"late\n")
@@ -194,7 +222,7 @@ def test_what_was_not_sent_before_the_report_is_sent_by_the_next_process(talk: T
     assert content_of(talk, kept) == b"content"
 
 
-@IN_BOTH
+@EVERYWHERE
 def test_a_flood_keeps_its_start_and_its_end_as_its_files_do(talk: Talk) -> None:
     for number in range(HEAD_BYTES // SEGMENT_BYTES + 2 * SEGMENTS_KEPT + 2):
         talk.files.write(noise(4096, seed=number) * (SEGMENT_BYTES // 4096))
@@ -207,6 +235,7 @@ def test_a_flood_keeps_its_start_and_its_end_as_its_files_do(talk: Talk) -> None
     stored = HEAD_BYTES + (SEGMENTS_KEPT - 1) * SEGMENT_BYTES + len(b"the end\n")
     assert talk.elsewhere().stored_bytes() == AttemptOutput(talk.folder).stored_bytes() == stored
     assert talk.pieces.total_bytes() < stored
+    same_parts(talk, talk.here())
 
 
 def test_in_a_round_a_flood_sends_a_bounded_part(talk: Talk) -> None:
@@ -227,7 +256,7 @@ def test_a_reader_that_is_overtaken_by_a_flood_continues_after_a_line_about_it(t
     assert len(new.splitlines()[-1]) == SEGMENTS_KEPT * SEGMENT_BYTES
 
 
-@IN_BOTH
+@EVERYWHERE
 def test_parts_of_a_long_output_are_found_elsewhere(talk: Talk) -> None:
     talk.files.write(b"".join(b"line %d\n" % number for number in range(30_000)))
     talk.world.pass_time(seconds=2)
@@ -282,7 +311,7 @@ def test_small_artifacts_are_read_elsewhere_and_large_ones_say_where_they_are(ta
             content_of(talk, one)
 
 
-@pytest.mark.parametrize("talk", ["objects"], indirect=True)
+@IN_OBJECTS
 def test_an_object_store_has_room_for_large_artifacts(talk: Talk) -> None:
     (shelf := artifacts_of(talk.folder)).mkdir()
     content = noise(20 * 2**20)
@@ -339,7 +368,7 @@ def ended_long_ago(talk: Talk, *, days: float) -> None:
     talk.world.clock.advance(seconds=timedelta(days=days).total_seconds())
 
 
-@IN_BOTH
+@EVERYWHERE
 def test_pieces_are_deleted_with_their_run(talk: Talk) -> None:
     prune(talk)
     assert talk.pieces.total_bytes() == 0
@@ -362,7 +391,7 @@ def test_nothing_is_stored_for_a_deleted_run(talk: Talk) -> None:
     assert talk.pieces.total_bytes() == 0
 
 
-@IN_BOTH
+@EVERYWHERE
 def test_copies_are_deleted_earlier_than_output(talk: Talk) -> None:
     ended_long_ago(talk, days=40)
     [one] = kept(talk)
@@ -374,7 +403,7 @@ def test_copies_are_deleted_earlier_than_output(talk: Talk) -> None:
         content_of(talk, one.artifact)
 
 
-@IN_BOTH
+@EVERYWHERE
 def test_above_the_limit_the_output_of_the_oldest_runs_is_deleted(talk: Talk) -> None:
     ended_long_ago(talk, days=1)
     with housekeeping(talk, keep_bytes=10 * PIECE_BYTES) as housekeeper:
@@ -393,7 +422,7 @@ def web(talk: Talk) -> Iterator[Web]:
     made.close()
 
 
-@IN_BOTH
+@EVERYWHERE
 def test_the_page_and_the_api_of_any_host_have_output_and_files(talk: Talk, web: Web) -> None:
     text = b"".join(b"line %d\n" % number for number in range(20_000))
     talk.files.write(text)

@@ -75,7 +75,8 @@ class Shared:
 
     def upkeep(self, host: FakeHost, **settings: int) -> Upkeep:
         config = replace(host.config, **settings)
-        return Upkeep(self.world.store, config, self.world.clock, self.world.journal)
+        is_deleted = host.hosting._is_known_deleted
+        return Upkeep(self.world.store, config, self.world.clock, self.world.journal, is_deleted=is_deleted)
 
     def look(self, host: FakeHost) -> None:
         """The host looks at the shard of all these runs, the first one, as its next process does."""
@@ -161,6 +162,48 @@ def test_the_folder_of_a_deleted_run_is_deleted_a_day_later_whatever_the_host_ke
     shared.world.clock.advance(seconds=(GONE_FOR + timedelta(hours=1)).total_seconds())
     shared.look(a)
     assert not [*run_folders.run_names(a.config.runs_dir)]
+
+
+def test_what_the_ledger_never_knew_stays_as_long_as_runs_do(shared: Shared) -> None:
+    """After a failover that lost moments, or in a restored copy, the folder is the only evidence."""
+    [a, _] = shared.hosts
+    mine = [run.id for run in shared.of(a)]
+    shared.world.db("set session_replication_role = replica")
+    for table in ("delivery", "output_chunk", "run"):
+        column = "id" if table == "run" else "run_id"
+        shared.world.db(f"delete from {table} where {column} = any(%s)", [mine])
+    shared.world.db("set session_replication_role = origin")
+    for days in (2, 20):
+        shared.age(days=days)
+        shared.look(a)
+        assert [*run_folders.run_names(a.config.runs_dir)] == sorted(mine)
+    shared.age(days=a.config.keep_days)
+    shared.look(a)
+    assert not [*run_folders.run_names(a.config.runs_dir)]
+
+
+def test_deliveries_of_deleted_runs_are_deleted_some_at_a_time_and_no_others(shared: Shared) -> None:
+    deliveries, gone = shared.world.shared.deliveries, shared.runs[:4]
+    with shared.world.store.transaction():
+        shared.world.store.past.prune(gone, now=shared.world.clock.now())
+    asked = [run.id for run in (*gone, *shared.runs)]
+
+    def known() -> set[str]:
+        return {one.attempt.run_id for one in deliveries.of_runs(asked)}
+
+    def a_round() -> int:
+        past, rounds = "", 0
+        while (past := deliveries.forget(after=timedelta(days=1), past=past, limit=2)) != "":
+            rounds += 1
+        return rounds
+
+    shared.age(days=40)
+    assert a_round() >= 2
+    assert known() == {*asked}, "hosts need to know that these were deleted, and when is counted from now"
+    shared.age(days=1.5)
+    a_round()
+    assert known() == {run.id for run in shared.runs}
+    assert deliveries.forget(after=timedelta(days=1), past="f" * 40, limit=2) == "", "begin again"
 
 
 def test_a_run_that_fills_the_disk_of_its_host_is_ended_there(shared: Shared) -> None:

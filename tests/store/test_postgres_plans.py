@@ -91,6 +91,7 @@ def plan_of(db: psycopg.Connection, query: str) -> list[str]:
 OF_HOSTS = (
     *(f"delivery.{name}" for name in ("offer", "of_runs", "open", "withdraw", "silent", "judge", "untaken")),
     *(f"delivery.{name}" for name in ("take", "reclaim", "renew", "of_other_boots", "begin", "give_back")),
+    *("delivery.looked_at", "delivery.note_deleted", "delivery.forget"),
     *("delivery.report", "delivery.report_late", "host.all", "host.sign", "host.forget", "leader.acquire"),
 )
 """What a leader and its hosts ask all the time."""

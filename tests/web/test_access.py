@@ -307,9 +307,19 @@ def test_a_limited_token_sees_its_jobs_and_learns_of_no_other(web: Web) -> None:
 def test_failed_sign_ins_of_an_address_are_limited_and_disturb_no_other(web: Web) -> None:
     tries = [web.ask("/jobs", token="y" * 43, peer="10.9.9.9").status for _ in range(FAILURES_PER_MINUTE + 2)]
     assert tries == [401] * FAILURES_PER_MINUTE + [429] * 2
-    limited = web.ask("/jobs", token=web.token, peer="10.9.9.9")
+    limited = web.ask("/login", "POST", form={"token": "y" * 43}, origin=ORIGIN, peer="10.9.9.9")
     assert (limited.status, int(limited.headers["retry-after"]) >= 1) == (429, True)
     assert web.ask("/jobs", token=web.token, peer="10.9.9.8").status == 200
+
+
+def test_no_stranger_locks_out_those_who_share_an_address_with_him(web: Web) -> None:
+    """All who come through a proxy have its address, and all users of this machine have one."""
+    for _ in range(FAILURES_PER_MINUTE + 2):
+        web.ask("/jobs", token="y" * 43, peer="10.9.9.7")
+    assert web.ask("/jobs", token="y" * 43, peer="10.9.9.7").status == 429
+    assert web.ask("/jobs", token=web.token, peer="10.9.9.7").status == 200
+    form = {"token": web.add_token("shares", Role.VIEWER)}
+    assert web.ask("/login", "POST", form=form, origin=ORIGIN, peer="10.9.9.7").status == 303
 
 
 def test_failed_sign_ins_are_in_the_audit_but_a_flood_of_them_does_not_fill_it(tmp_path: Path) -> None:
@@ -337,6 +347,40 @@ def test_the_requests_of_a_token_to_the_api_are_limited(tmp_path: Path) -> None:
     statuses = {web.ask("/api/v1/jobs?limit=0", token=token).status for _ in range(REQUESTS_PER_MINUTE + 1)}
     assert statuses == {422, 429}
     assert web.ask("/api/v1/jobs", token=other).status == 200
+    web.close()
+
+
+def test_a_proxy_that_names_two_users_is_not_believed(tmp_path: Path) -> None:
+    """One that adds its header, and does not remove the one that the browser sent."""
+    web = Web(tmp_path, proxies=frozenset(("10.0.0.7",)))
+    web.world.step()
+    user, host = (b"x-remote-user", b"anna"), (b"host", b"127.0.0.1:8420")
+    assert web.raw("GET", b"/jobs", [host, user], peer="10.0.0.7").status == 200
+    assert web.raw("GET", b"/jobs", [host, user], peer="::ffff:10.0.0.7").status == 200, (
+        "at a socket for IPv6"
+    )
+    assert web.raw("GET", b"/jobs", [host, (b"x-remote-user", b"root"), user], peer="10.0.0.7").status == 400
+    web.close()
+
+
+def test_a_proxy_may_pass_on_the_password_with_which_its_user_signed_in_there(tmp_path: Path) -> None:
+    """As nginx does with `auth_basic`. It is none of ours; the user is the one whom the proxy names."""
+    web = Web(tmp_path, proxies=frozenset(("10.0.0.7",)), proxy_role=Role.OPERATOR)
+    web.world.step()
+    password = {"authorization": "Basic YW5uYTpzZWNyZXQ="}
+    named = {"peer": "10.0.0.7", "x_remote_user": "anna", **password}
+    page = web.ask("/jobs", accept="text/html", **named)
+    assert page.status == 200
+    csrf = page.text.partition('name="csrf" value="')[2].partition('"')[0]
+    path, sent = "/api/v1/jobs/good/pause", {"json": {"why": "x"}, "x_csrf_token": csrf}
+    assert web.ask(path, "POST", **named, **sent).status == 403, "a browser names its site"
+    assert web.ask(path, "POST", **named, json={"why": "x"}, origin=ORIGIN).status == 403
+    assert web.ask(path, "POST", **named, **sent, origin=ORIGIN).status == 200
+    assert web.ask("/jobs", peer="10.0.0.7", **password).status == 401
+    assert web.ask("/jobs", peer="10.0.0.8", x_remote_user="anna", **password).status == 401
+    token = web.add_token("program", Role.VIEWER)
+    got = web.ask(path, "POST", peer="10.0.0.7", x_remote_user="anna", token=token, json={})
+    assert got.status == 403, "a token counts more than what the proxy says"
     web.close()
 
 

@@ -545,6 +545,8 @@ def test_no_operation_takes_a_definition(web: Web) -> None:
                 "kill",
                 "runs",
                 "texts",
+                # the id of a plan whose file is on the host, and what it may do
+                *("plan", "fail_on_risk", "remove_many"),
             )
         }
     for field in ("run", "command", "env", "yaml", "definition", "file"):

@@ -6,29 +6,29 @@ from pathlib import Path
 import pytest
 
 from engine.ports import Snapshot
+from engine.service.listing import WrittenJobs
 from engine.sources.folder import FolderTree
 from engine.web import compiled
 from engine.web.compiled import CompiledFiles
-from jobfile.pipeline import Compiled
 from tests.web.site import Web
 
 
-def names(found: Compiled | None) -> list[str]:
+def names(found: WrittenJobs | None) -> list[str]:
     assert found is not None
-    assert found.catalog is not None
-    return [one.spec.name for one in found.catalog.jobs]
+    assert found.jobs is not None
+    return [one.name for one in found.jobs]
 
 
 def test_files_are_compiled_once_and_again_when_they_change(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    compile_them, made = compiled.compiled_snapshot, []
+    compile_them, made = compiled.written_jobs, []
 
-    def counted(snapshot: Snapshot) -> Compiled:
+    def counted(snapshot: Snapshot) -> WrittenJobs:
         made.append(snapshot)
         return compile_them(snapshot)
 
-    monkeypatch.setattr(compiled, "compiled_snapshot", counted)
+    monkeypatch.setattr(compiled, "written_jobs", counted)
     files, main = CompiledFiles(), tmp_path / "jobs.yaml"
     for name in ("one", "two"):
         main.write_text(f"version: 1\njobs: {{{name}: {{run: x}}}}\n")
@@ -40,13 +40,13 @@ def test_files_are_compiled_once_and_again_when_they_change(
 def test_a_page_does_not_wait_for_files_that_take_long(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    compile_them, may_end = compiled.compiled_snapshot, threading.Event()
+    compile_them, may_end = compiled.written_jobs, threading.Event()
 
-    def slow(snapshot: Snapshot) -> Compiled:
+    def slow(snapshot: Snapshot) -> WrittenJobs:
         assert may_end.wait(30)
         return compile_them(snapshot)
 
-    monkeypatch.setattr(compiled, "compiled_snapshot", slow)
+    monkeypatch.setattr(compiled, "written_jobs", slow)
     monkeypatch.setattr(compiled, "PATIENCE_SECONDS", 0.01)
     web = Web(tmp_path)
     web.live(instants=1)

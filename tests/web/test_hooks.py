@@ -12,7 +12,7 @@ import pytest
 from engine.core.lifecycle import TriggerKind
 from engine.core.webhook_proofs import TOLERANCE, Call
 from engine.core.webhooks import MAX_BODY_BYTES, MAX_DEPTH
-from engine.web.limits import CALLS_AT_ONCE, CALLS_PER_MINUTE, SECRETS_SECONDS
+from engine.web.limits import CALLS_AT_ONCE, CALLS_PER_MINUTE, RECORDED_FAILURES, SECRETS_SECONDS
 from tests.engine.calls import SECRET, bearer, changed, github, gitlab, standard, stripe
 from tests.web.site import HOST, Got, Web
 from tests.web.test_guard import assert_has_headers
@@ -37,6 +37,11 @@ jobs:
           key: /after
           params: {{branch: /ref, event: X-GitHub-Event}}
     run: echo {{{{ params.branch }}}} {{{{ params.event }}}}
+  release:
+    triggers:
+      - webhook: {{path: forge/release, secret: HOOK, verify: github, params: {{}}}}
+      - webhook: {{path: forge/each, secret: HOOK, verify: github, params: {{}}, key: X-GitHub-Delivery}}
+    run: echo hello
   mirror:
     params: {{number: {{type: integer}}}}
     triggers:
@@ -142,6 +147,28 @@ def test_each_sender_proves_its_calls_in_its_own_form(hooks: Hooks) -> None:
     assert hooks.call("open", calls["open"]).status == 202
     assert hooks.call("forge/push", github(push, id="another")).status == 200, "its key is known"
     assert hooks.call("forge/push", github(event="ping")).json == {"ping": True}
+
+
+def test_a_delivery_of_github_that_was_seen_starts_nothing_under_another_id_or_event(hooks: Hooks) -> None:
+    seen = b'{"action": "published"}'
+    first = hooks.call("forge/release", github(seen, id="first", event="release"))
+    assert first.status == 202
+    for again in (
+        github(seen, id="first", event="release"),  # GitHub itself sends a delivery again
+        github(seen, id="another", event="release"),
+        github(seen, id="another", event="push"),
+    ):
+        got = hooks.call("forge/release", again)
+        assert (got.status, got.json["run"]) == (200, first.json["run"])
+    other = github(b'{"action": "edited"}', id="first", event="release")
+    assert hooks.call("forge/release", other).status == 202, "a new body is a new call, whatever its id"
+
+
+def test_with_the_id_as_key_each_delivery_of_github_counts(hooks: Hooks) -> None:
+    """For events whose bodies can be equal, as two dispatches of one workflow with the same inputs."""
+    same = b'{"inputs": {}}'
+    answers = [hooks.call("forge/each", github(same, id=id)).status for id in ("a", "b", "b")]
+    assert answers == [202, 202, 200]
 
 
 def test_params_that_do_not_fit_are_named(hooks: Hooks) -> None:
@@ -276,6 +303,27 @@ def test_a_webhook_has_a_rate_that_no_stranger_uses_up(hooks: Hooks) -> None:
     assert hooks.call("open", Call({}, b"{}")).status == 202, "another webhook has its own"
     hooks.world.clock.advance(seconds=60 / CALLS_PER_MINUTE)
     assert hooks.call("told", bearer(b"{}")).status == 202
+
+
+def test_the_audit_has_a_few_of_the_calls_that_are_not_proven_whether_the_webhook_exists_or_not(
+    hooks: Hooks,
+) -> None:
+    hooks.world.clock.advance(seconds=60)
+    for number in range(RECORDED_FAILURES + 2):
+        for _ in range(2):
+            call = hooks.signed(b'{"user": "private"}', secret="x" * 30)
+            assert hooks.call("signup", call, peer=f"10.0.2.{number}").status == 401
+    hooks.world.clock.advance(seconds=60)
+    assert hooks.call("no-such-hook", hooks.signed(), peer="10.0.2.1").status == 401
+    records = hooks.world.view.recent_audit(limit=RECORDED_FAILURES + 1)
+    found = [(one.actor, one.action, one.object, one.detail) for _, one in reversed(records)]
+    assert found == [
+        *(
+            (f"nobody at 10.0.2.{number}", "call refused", "signup", "not proven")
+            for number in range(RECORDED_FAILURES)
+        ),
+        ("nobody at 10.0.2.1", "call refused", "no-such-hook", "unknown webhook"),
+    ]
 
 
 def test_a_new_secret_holds_after_seconds(hooks: Hooks) -> None:

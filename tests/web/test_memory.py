@@ -38,7 +38,9 @@ def test_several_who_ask_at_once_wait_for_one_computation(ledger: Path) -> None:
         go.wait(30)
         return "x"
 
-    askers = [threading.Thread(target=lambda: kept.recall("a", answer, is_rough=True)) for _ in range(5)]
+    askers = [
+        threading.Thread(target=lambda: kept.recall("a", answer, memory.How(is_rough=True))) for _ in range(5)
+    ]
     for one in askers:
         one.start()
     until(lambda: began)

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -24,8 +25,13 @@ SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
 IS_SOAK = bool(os.environ.get("JOBFILE_SOAK"))
 PHASES, EXAMPLES = ("coverage,fuzzing", 30) if IS_SOAK else ("fuzzing", 3)
 """The soak calls each operation at every limit of its schema, and more often at random."""
-NO_LIMIT = "import engine.web.api.operations as o, engine.cli.main as m; o.count_request = id; m.main()"
-"""The command without the limit of requests in a minute: that has tests of its own."""
+GOOD_ANSWERS = 20
+"""At least so many answers must be no refusals: these alone would prove little."""
+NO_LIMIT = (
+    "import engine.web.api.operations as o, engine.web.identity as i, engine.cli.main as m;"
+    "o.count_request = id; i.FAILURES_PER_MINUTE = 10**6; m.main()"
+)
+"""The command without the limits of requests and wrong tokens in a minute: these have tests of their own."""
 EXCLUDED = "positive_data_acceptance"
 """Which values are good depends on the jobs: a tag that no job has is 422, as the document says."""
 
@@ -45,8 +51,21 @@ def test_the_server_answers_as_its_document_says(tmp_path: Path) -> None:
             *(SCHEMATHESIS, "--config-file", "schemathesis.toml", "run", f"{server.url}api/v1/openapi.json"),
             *("--header", f"Authorization: Bearer {server.token}", "--max-examples", str(EXAMPLES)),
             *("--phases", PHASES, "--exclude-checks", EXCLUDED, "--generation-deterministic"),
-            *("--no-color", "--no-shrink", "--warnings", "off"),
+            *(
+                "--no-color",
+                "--no-shrink",
+                "--warnings",
+                "off",
+                "--report",
+                "har",
+                "--report-har-path",
+                "all.har",
+            ),
         ]
         said = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, env=dict(os.environ))
         assert said.returncode == 0, said.stdout
-        assert "Tested: 36" in said.stdout
+        assert "Tested: 42" in said.stdout
+    entries = json.loads((tmp_path / "all.har").read_text())["log"]["entries"]
+    statuses = Counter(one["response"]["status"] for one in entries)
+    assert statuses[200] + statuses[202] >= GOOD_ANSWERS, statuses
+    assert not statuses[429], "once there is one, it is the answer to everything, and documented"

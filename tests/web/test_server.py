@@ -1,5 +1,6 @@
 """The server as a real process: sockets and who is at them, slow and many clients, signals."""
 
+import asyncio
 import contextlib
 import json
 import os
@@ -16,12 +17,21 @@ from pathlib import Path
 import pytest
 
 from engine.asking.place import Place
+from engine.cli.serving import serve_options
 from engine.core.access import Role
 from engine.core.errors import JobfileError, WrongUsageError
 from engine.web.addresses import Listen, allowed_hosts, parse_listen, refuse_open
 from engine.web.certificates import Renewal, tls_context
-from engine.web.limits import MAX_CONNECTIONS, MAX_HEADER_BYTES, REQUEST_SECONDS
-from engine.web.serving import read_address, write_address
+from engine.web.guard import SECURITY
+from engine.web.limits import (
+    MAX_CONNECTIONS,
+    MAX_HEADER_BYTES,
+    MAX_STREAMS,
+    MAX_UNDER_WAY,
+    MAX_UNDER_WAY_OF_ONE,
+    REQUEST_SECONDS,
+)
+from engine.web.serving import Options, make_site, open_tcp, read_address, write_address
 from tests.acceptance.engines import PATIENCE, say, until
 from tests.cli.test_files import fits
 from tests.web.served import Served, read_all, served
@@ -118,7 +128,71 @@ def test_bytes_that_are_not_a_request_are_refused_and_the_server_continues(
             connection.shutdown(socket.SHUT_WR)
         answer = read_all(connection)
     assert answer == "" or answer.split()[1] in ("400", "421", "431"), answer
+    for name, value in SECURITY.items() if answer else ():
+        assert f"{name}: {value}\r\n".lower() in answer.lower()
     is_quick(server)
+
+
+def test_what_is_no_request_fills_no_log(folder: Path) -> None:
+    with served(folder, "--listen", "127.0.0.1:0") as server:
+        for _ in range(3):
+            with server.connect() as connection:
+                connection.sendall(b"\0" * 100)
+                assert " 400 " in read_all(connection)
+        server.process.terminate()
+        server.process.wait(PATIENCE)
+        assert server.process.stdout is not None
+        assert server.process.stdout.read() == ""
+
+
+def test_a_body_that_breaks_off_inside_of_an_answer_puts_no_second_answer_into_it(server: Served) -> None:
+    with server.connect() as connection:
+        request = server.request("/live").replace(b"Connection: close", b"Transfer-Encoding: chunked")
+        connection.sendall(request)
+        found = b""
+        while b": alive" not in found:
+            found += connection.recv(4_096)
+        connection.sendall(b"ZZ\r\n")
+        assert "HTTP/1.1" not in read_all(connection)
+
+
+def test_no_user_takes_every_connection_with_requests_that_wait(folder: Path) -> None:
+    """One who may only look could keep out all others."""
+    assert MAX_STREAMS < MAX_UNDER_WAY_OF_ONE < MAX_UNDER_WAY < MAX_CONNECTIONS
+    few = "import engine.web.under_way as u, engine.cli.main as m; u.MAX_UNDER_WAY_OF_ONE = 3; m.main()"
+    with served(folder, "--listen", "127.0.0.1:0", code=few) as server, contextlib.ExitStack() as stack:
+        tabs = [stack.enter_context(server.connect()) for _ in range(3)]
+        for tab in tabs:
+            tab.sendall(server.request("/live"))
+            assert b" 200 OK" in tab.recv(4_096)
+        answer = server.get()
+        assert " 429 " in answer
+        assert "retry-after: 30" in answer
+        assert " 200 OK" in server.get("/healthz", token="")
+        for tab in tabs:
+            tab.close()
+        until(lambda: " 200 OK" in server.get())
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_no_answer_waits_for_the_client_to_confirm_a_part_of_it(host: str) -> None:
+    """Head and body are two writes: without TCP_NODELAY, each answer on a kept connection took 40 ms more."""
+
+    async def has_no_delay() -> int:
+        found: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        def connected(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            connection = writer.get_extra_info("socket")
+            found.set_result(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            writer.close()
+
+        listening = open_tcp(Listen(host, 0))
+        async with await asyncio.start_server(connected, sock=listening):
+            _, writer = await asyncio.open_connection(*listening.getsockname()[:2])
+            writer.close()
+            return await found
+
+    assert asyncio.run(has_no_delay())
 
 
 def test_a_page_of_an_open_tab_hears_of_a_change(server: Served, folder: Path) -> None:
@@ -276,6 +350,37 @@ def test_an_address_that_others_reach_needs_tls_and_a_name(
 def test_an_address_is_one_of_this_machine_and_a_port(text: str) -> None:
     with pytest.raises(WrongUsageError):
         parse_listen(text)
+
+
+def proxied(*proxies: str, listen: str = "10.0.0.5:8420") -> Options:
+    return serve_options(
+        listen=listen,
+        hosts=("jobs.example.org",),
+        certificate=None,
+        key=None,
+        is_behind_proxy=False,
+        proxies=proxies,
+        proxy_role=None,
+        may_be_root=True,
+    )
+
+
+def test_a_proxy_that_names_users_does_the_tls_too(folder: Path) -> None:
+    """So browsers come from https, and their changes are accepted; docs/page.md has this example."""
+    options = proxied("10.0.0.7")
+    assert options.url == "https://jobs.example.org/"
+    place = Place(main_file=folder / "jobs.yaml", state_dir=folder / ".jobfile")
+    site = make_site(place, options, options.listen)
+    assert "https://jobs.example.org" in site.origins
+    assert site.cookie.startswith("__Host-")
+    site.close()
+
+
+def test_a_proxy_is_an_address_in_any_of_its_forms() -> None:
+    assert proxied("::ffff:10.0.0.7", "2001:DB8:0::7").proxies == ("10.0.0.7", "2001:db8::7")
+    for wrong in ("proxy.example.org", "10.0.0.0/8", "10.0.0.7:80", "*"):
+        with pytest.raises(WrongUsageError, match="--proxy"):
+            proxied(wrong)
 
 
 def test_the_answered_hosts_are_exact() -> None:

@@ -21,6 +21,7 @@ from engine.asking.report import Wanted as Reported
 from engine.asking.report import ask_report
 from engine.core.access import Role
 from engine.core.errors import JobfileError
+from engine.host.lock import EngineLock
 from engine.web.axes import Axis
 from engine.web.days import DEFAULT
 from jobfile.schedule.zones import load_zone
@@ -89,6 +90,44 @@ def test_today_the_board_and_badges_say_what_report_and_did_say(
             assert got.json == json.loads(json.dumps(did_to_json(found)))
             assert got.headers["jobfile-exit-code"] == str(int(found.answer))
         web.close()
+
+
+@settings(max_examples=5, deadline=None)
+@given(actions=st.lists(st.tuples(st.sampled_from(ACTIONS), st.integers(1, 9)), min_size=2, max_size=12))
+def test_what_is_said_of_now_and_of_the_last_24_hours_agrees(actions: list[tuple[str, int]]) -> None:
+    with TemporaryDirectory() as name:
+        web = Web(Path(name), RANDOM_JOBS)
+        live(web.world, actions)
+        for path in ("/", "/board"):
+            html = text_of(web, path)
+            is_calm = "nothing needs attention now" in html
+            assert not (is_calm and re.search("[Nn]othing starts|[Dd]oes not add up", html))
+            if is_calm and "not all well" in text_of(web, "/"):
+                assert re.search("not well today or in the last 24 hours and needs? nothing now: [a-z]", html)
+        (words,) = re.findall(r'id="corner".*</span> (.*)</a>', text_of(web, "/"))
+        assert words.startswith("last 24 h: ") or words.endswith(" now")
+        web.close()
+
+
+def test_a_job_that_failed_and_is_well_again_is_named(tmp_path: Path) -> None:
+    web = Web(tmp_path, 'version: 1\njobs: {one: {schedule: "*/10 * * * *", run: x}}\n')
+    lock = EngineLock.take(web.place.state_dir)
+    for code in (3, 0):
+        web.world.pass_time(seconds=600)
+        web.world.step()
+        for attempt in web.world.launcher.running():
+            web.world.launcher.finish(attempt, exit_code=code)
+        web.world.step()
+        named = "1 job was not well today or in the last 24 hours and needs nothing now: one"
+        for path in ("/", "/board"):
+            html = text_of(web, path)
+            assert [named in html, "nothing needs attention now" in html] == [code == 0] * 2
+    assert "last 24 h: adds up, not all well" in text_of(web, "/")
+    assert "all was well" in text_of(web, "/board?day=yesterday")
+    lock.release()
+    web.site.memory.forget()
+    assert "No job besides that." in text_of(web, "/")
+    web.close()
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from engine.asking.did import ask_did
 from engine.asking.findings import refuse_invalid
 from engine.asking.naming import find_run
 from engine.asking.next import Asked, ask_next
-from engine.asking.plan import chosen_of, planned, sides_of
+from engine.asking.plan import chosen_of, in_force_at, ledger_at, planned, sides_of
 from engine.asking.report import Wanted as WantedReport
 from engine.asking.report import ask_report
 from engine.asking.requested import Wanted, ask_dry_run
@@ -150,7 +150,9 @@ def plan(place: AgentPlace, call: Call) -> Answer:
     before, after = side_in(place, call.text("from")), side_in(place, call.text("to"))
     view, choice = place.view_if_any(), choice_of(call)
     try:
-        base, target = sides_of(place, view, before, after or "worktree")
+        base, target = sides_of(
+            place, in_force_at(place, view), before, after or "worktree", here=ledger_at(place, view)
+        )
     except InvalidSideError as error:
         return invalid_to_json(invalid_of(error), version=__version__)
     found = planned(base, target, view=view, place=place)

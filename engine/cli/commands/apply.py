@@ -7,11 +7,11 @@ import click
 from engine.asking.applying import intent_of, open_store
 from engine.asking.place import Place, refuse_unsafe_files
 from engine.asking.plan import planned
-from engine.asking.saved_plans import intent_of_saved, read_saved
+from engine.asking.saved_plans import apply_saved, read_saved
 from engine.cli.confirming import confirmed
 from engine.cli.exit_codes import GOOD
 from engine.cli.place import json_option, place_options, strict_option, why_option
-from engine.cli.planning import apply_and_print, print_plan, valid_side
+from engine.cli.planning import apply_and_print, print_applied, print_plan, valid_side
 from engine.planning.enforcing import refuse_mass_removal, refuse_risks, refuse_what_cannot_run
 from engine.planning.saved import NoBaseError, read_plan_file
 from engine.planning.sides import engine_side, revision_side, worktree_side
@@ -93,13 +93,10 @@ def _apply_saved(
         raise NoBaseError(
             f"{path} was made for an engine's ledger, and {place.state_dir} has none; name it with --state"
         )
-    _, saved, plan = read_saved(path, place, view)
+    found = read_saved(path, place, view)
     view.close()
-    refuse_what_cannot_run(saved.target, place.config)
-    if fail_on:
-        refuse_risks(saved.plan["summary"]["risks"])
-    refuse_mass_removal(plan, may_remove=may_remove)
-    intent, differing = intent_of_saved(saved, place, why=why)
-    for name in differing:
-        click.echo(f"{printable(name)} was changed since then; the plan is applied as it was saved", err=True)
-    return apply_and_print(place, intent, as_json=as_json)
+    applied = apply_saved(found, place, why=why, may_remove=may_remove, fails_on_risk=bool(fail_on))
+    for note in applied.notes:
+        click.echo(printable(note), err=True)
+    print_applied(applied.events, applied.intent, as_json=as_json)
+    return GOOD

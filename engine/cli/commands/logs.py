@@ -175,17 +175,9 @@ def _follow(place: Place, view: View, run: Run, options: Options) -> bool:
 
 
 def _show_steps(place: Place, view: View, run: Run, options: Options) -> bool:
-    """Print the output of steps: of all as it comes, or else of one after the other."""
-    if options.is_followed and options.step is None:
-        following = StepsShown(
-            lambda: view.attempts(run.id), lambda key: output_of(place.config, key, view.pieces).tail()
-        )
-        following.show_new()
-        while _is_going(place, view, view.run(run.id) or run):
-            threading.Event().wait(LOOK_SECONDS)
-            following.show_new()
-        following.show_new()
-        return True
+    """Print the output of steps: as it comes, or else of one after the other."""
+    if options.is_followed:
+        return _follow_steps(place, view, run, options)
     attempts = options.attempts(view, run)
     has_shown = False
     for one in attempts:
@@ -196,6 +188,27 @@ def _show_steps(place: Place, view: View, run: Run, options: Options) -> bool:
         shown.finish()
         has_shown = has_shown or shown.has_shown
     return has_shown
+
+
+def _follow_steps(place: Place, view: View, run: Run, options: Options) -> bool:
+    """Print the output of steps as it comes, also of those that begin later; return whether there was any."""
+    shown = StepsShown(
+        lambda: [one for one in view.attempts(run.id) if options.takes(one.key)],
+        lambda key: output_of(place.config, key, view.pieces).tail(),
+        lines=options.tail,
+    )
+    shown.show_new()
+    while _is_going(place, view, view.run(run.id) or run) and not _has_all(view, run, options):
+        threading.Event().wait(LOOK_SECONDS)
+        shown.show_new()
+    shown.show_new()
+    return shown.has_shown
+
+
+def _has_all(view: View, run: Run, options: Options) -> bool:
+    return options.step is not None and options.has_all(
+        (one.step, one.item, one.state) for one in view.steps(run.id)
+    )
 
 
 def _is_going(place: Place, view: View, run: Run) -> bool:

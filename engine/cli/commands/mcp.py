@@ -23,6 +23,8 @@ TOKEN = "JOBFILE_MCP_TOKEN"  # noqa: S105  the name of the variable
 MIN_TOKEN = 24
 """Minimum number of characters of a token."""
 MAX_PORT = 65_535
+BACKLOG = 128
+"""How many connections may wait to be accepted."""
 
 
 @click.command("mcp")
@@ -65,6 +67,7 @@ def command(given: tuple[str, ...], names: tuple[str, ...], *, listen: str | Non
     try:
         from engine.integrations.mcp import make_server, serve_stdio  # noqa: PLC0415  start-up time, and an extra
         from engine.integrations.mcp_http import serve_http  # noqa: PLC0415  start-up time, and an extra
+        from engine.web.connections import Connection  # noqa: PLC0415  start-up time, and an extra
     except ModuleNotFoundError as error:
         raise not_installed("the server for agents needs", error, extra="mcp") from error
     from engine.cli.agents.attending import Attendant  # noqa: PLC0415  start-up time: `--help` needs none of it
@@ -83,7 +86,7 @@ def command(given: tuple[str, ...], names: tuple[str, ...], *, listen: str | Non
             listening = _listening(address)
             hosts = _hosts(address, listening.getsockname()[1], names)
             _say_where(listening, "" if given_token else token)
-            serve_http(server, listening, hosts=hosts, token=token)
+            serve_http(server, listening, hosts=hosts, token=token, connection=Connection)
     finally:
         attendant.end()
     return GOOD
@@ -136,12 +139,19 @@ def _is_loopback(host: str) -> bool:
 def _listening(address: Address) -> socket.socket:
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     try:
-        return socket.create_server((address.host, address.port), family=family)
+        # With the protocol named, asyncio sends each part of an answer at once (TCP_NODELAY).
+        made = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        made.bind((address.host, address.port))
+        made.listen(BACKLOG)
     except OSError as error:
         why = error.strerror or error
         raise JobfileError(
             f"cannot listen on port {address.port} of {address.host} ({why}); give another"
         ) from error
+    return made
 
 
 def _hosts(address: Address, port: int, names: Sequence[str]) -> list[str]:

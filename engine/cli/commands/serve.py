@@ -32,7 +32,7 @@ from engine.host.hardening import PARENT, die_with_parent, make_undumpable
     "proxies",
     multiple=True,
     metavar="ADDRESS",
-    help="Believe what this proxy says about its user, in the header X-Remote-User. Repeatable.",
+    help="Believe what this proxy, which does the TLS, says about its user, in X-Remote-User. Repeatable.",
 )
 @click.option(
     "--proxy-role",
@@ -73,9 +73,13 @@ def command(
         proxy_role=proxy_role,
         may_be_root=may_be_root,
     )
+    from engine.web.apart.computer import Computer  # noqa: PLC0415  start-up time: only with the extra
+
+    computer = Computer(place, is_for_pages=True)
+    computer.start()  # first: it loads what it needs while this process loads the web server
     from engine.web.serving import SOCKET, Server  # noqa: PLC0415  start-up time: loads the web server
 
-    server = Server(place, options)
+    server = Server(place, options, computer)
     click.echo(f"the page is at {server.url or place.state_dir / SOCKET}")
     server.run()
     return GOOD

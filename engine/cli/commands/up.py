@@ -225,7 +225,7 @@ def _run_engine(
     config, manager = part.config, part.manager
     outlets = _outlets(config, clock, form)
     session = _open(config, outlets.journal, clock)
-    _place_outputs(session, part.about.outputs)
+    _place_outputs(session, part.about.outputs, clock)
     service = EngineService(
         session, outlets.journal, clock, ended=part.ended, manager=manager, alarm=_alarm(manager, config)
     )
@@ -240,7 +240,7 @@ def _run_engine(
     _end(service, outlets)
 
 
-def _place_outputs(session: OpenSession, url: str) -> None:
+def _place_outputs(session: OpenSession, url: str, clock: SystemClock) -> None:
     """Note in the ledger which object store has the outputs, if one is named."""
     if not url:
         return
@@ -249,7 +249,7 @@ def _place_outputs(session: OpenSession, url: str) -> None:
     try:
         place_outputs(session.store, url)
     except JobfileError:
-        session.close()
+        session.refuse(now=clock.now())
         raise
 
 

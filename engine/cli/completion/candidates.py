@@ -31,7 +31,8 @@ _WORDS: Final[Mapping[str, Sequence[str]]] = {
     "DIR": (FOLDERS,),
 }
 """What is offered for a value of this name."""
-_AT_GROUP: Final = ("--help", "--version")
+SERVER_OPTION: Final = "--server"
+_AT_GROUP: Final = ("--help", "--version", SERVER_OPTION)
 
 
 class Candidate(NamedTuple):
@@ -74,6 +75,8 @@ class Known(Protocol):
 class _Line(NamedTuple):
     """A command line up to the current word."""
 
+    server: str
+    """What --server names, before the command."""
     command: str
     arguments: list[str]
     options: Mapping[str, str]
@@ -83,19 +86,26 @@ class _Line(NamedTuple):
     only_arguments: bool
 
 
-def complete(
-    words: Sequence[str], known: Callable[[str | None, str | None, str | None], Known]
-) -> list[Candidate]:
-    """What fits the last of the words, which may be empty; the words begin behind `jobfile`.
+class Whereabouts(NamedTuple):
+    """Where the names of a command line are: at a server, or where -f, --state and --store say."""
 
-    `known` looks into the place that -f, --state and --store name.
-    """
+    command: str
+    server: str
+    file: str | None
+    state: str | None
+    store: str | None
+
+
+def complete(words: Sequence[str], known: Callable[[Whereabouts], Known]) -> list[Candidate]:
+    """What fits the last of the words, which may be empty; the words begin behind `jobfile`."""
     *before, current = words or ("",)
     line = _read(before)
     if line.command not in COMMANDS:
         offered: Iterable[Candidate] = _commands(current) if not line.command else ()
         return _fitting(offered, current)
-    names = known(*map(line.options.get, ("-f", "--state", "--store")))
+    names = known(
+        Whereabouts(line.command, line.server, *map(line.options.get, ("-f", "--state", "--store")))
+    )
     if line.awaiting is not None:
         return _fitting(_values(line, line.awaiting, current, names), current)
     if not line.only_arguments and current.startswith("-"):
@@ -113,10 +123,14 @@ def complete(
 
 
 def _read(words: Sequence[str]) -> _Line:
-    command, arguments, options = "", [], {}
-    awaiting, only_arguments = None, False
+    server, command, arguments, options = "", "", [], {}
+    awaiting, only_arguments, is_server = None, False, False
     for word in words:
-        if awaiting is not None:
+        if is_server:
+            server, is_server = word, False
+        elif not command and word.partition("=")[0] == SERVER_OPTION:
+            server, is_server = word.partition("=")[2], "=" not in word
+        elif awaiting is not None:
             options[awaiting["names"][0]] = word
             awaiting = None
         elif not command:
@@ -132,7 +146,9 @@ def _read(words: Sequence[str]) -> _Line:
                 continue
             options[option["names"][0]] = value
             awaiting = option if option["value"] and not equals else None
-    return _Line(command, arguments, options, awaiting, only_arguments)
+    if is_server:
+        command = SERVER_OPTION  # its value is being typed: nothing fits
+    return _Line(server, command, arguments, options, awaiting, only_arguments)
 
 
 def _table(command: str) -> Mapping[str, Any]:

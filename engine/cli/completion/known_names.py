@@ -4,7 +4,7 @@ A file that is being edited is often invalid, and parsing takes longer than a us
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -18,6 +18,7 @@ from jobfile.diagnostics.escapes import printable
 
 if TYPE_CHECKING:
     from engine.ledger.ports import View
+    from jobfile.model.jobs import ParamSpec
 
 MAX_BYTES: Final = 4 * 1024 * 1024
 """Maximum size of all files that are searched."""
@@ -39,7 +40,8 @@ _TOKEN: Final = re.compile(
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 MIN_PREFIX: Final = 4
 """Minimum number of characters of a run's id that are searched for among all runs."""
-_OPEN_ONLY: Final = ("cancel", "wait")
+OPEN_ONLY: Final = ("cancel", "wait")
+"""Commands about runs that are not over."""
 
 
 class NamesHere:
@@ -65,7 +67,7 @@ class NamesHere:
         from engine.asking.place import Place  # noqa: PLC0415  start-up time: only for names of the ledger
         from engine.core.vocabulary import SHORT_ID  # noqa: PLC0415  start-up time: only for runs
 
-        is_open = True if command in _OPEN_ONLY else False if command == "retry" else None
+        is_open = True if command in OPEN_ONLY else False if command == "retry" else None
         searched = prefix if len(prefix) >= MIN_PREFIX else ""
         try:
             found = Place.named(self._file, self._state, self._store).newest_runs(
@@ -128,9 +130,14 @@ class NamesHere:
             return
         from jobfile.model.canonical import spec_from_json  # noqa: PLC0415  start-up time: only for params
 
-        for one in spec_from_json(text).params:
-            words = ("true", "false") if one.type == "boolean" else tuple(map(str, one.enum))
-            yield KnownParam(one.name, one.description or one.type.value, words)
+        yield from known_params(spec_from_json(text).params)
+
+
+def known_params(params: "Iterable[ParamSpec]") -> Iterator[KnownParam]:
+    """The params of a compiled job."""
+    for one in params:
+        words = ("true", "false") if one.type == "boolean" else tuple(map(str, one.enum))
+        yield KnownParam(one.name, printable(one.description or one.type.value), words)
 
 
 def jobs_in(text: str) -> dict[str, list[str]]:

@@ -33,7 +33,18 @@ class Remote:
     def __init__(self, server: str) -> None:
         """Connect to nothing yet."""
         token = token_of(environment())
-        self.connection = Connection(parse_address(server), token=token, wait_seconds=REPEAT_SECONDS)
+        self.connection = Connection(
+            parse_address(server), token=token, wait_seconds=REPEAT_SECONDS, on_answer=self._hear
+        )
+        self._warnings: dict[str, None] = {}
+
+    def _hear(self, answer: Answer) -> None:
+        self._warnings |= dict.fromkeys(_texts_in(answer, "jobfile-warnings"))
+
+    def say_warnings(self) -> None:
+        """Print on standard error what the answers have warned about, each once."""
+        for one in self._warnings:
+            click.echo(one, err=True)
 
     def get(
         self,
@@ -111,8 +122,12 @@ def write_text(body: bytes) -> None:
 
 def notes_of(answer: Answer) -> list[str]:
     """What the command says beside the answer."""
+    return _texts_in(answer, "jobfile-notes")
+
+
+def _texts_in(answer: Answer, header: str) -> list[str]:
     try:
-        found = json.loads(answer.headers.get("jobfile-notes", "[]"))
+        found = json.loads(answer.headers.get(header, "[]"))
     except ValueError:
         return []
     return [message(str(one)) for one in found] if isinstance(found, list) else []

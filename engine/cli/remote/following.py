@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from engine.cli.exit_codes import GOOD
+from engine.asking.logs import Options
 from engine.cli.following import EndingSignals, say
 from engine.cli.output import style_of
 from engine.cli.remote.asking import (
@@ -31,6 +31,8 @@ LOOK_SECONDS: Final = 2.0
 ID_DIGITS: Final = 16
 """Digits of a run's id in a request about many."""
 MAX_FOLLOWED: Final = 90
+EVERYTHING: Final = Options(step=None, attempt=None, tail=None, is_followed=True)
+"""The output of all attempts."""
 
 
 class Seen(NamedTuple):
@@ -66,17 +68,24 @@ class RemoteTail:
 class _Run:
     """One run that is followed."""
 
-    def __init__(self, remote: Remote, *, to_stderr: bool, prefix: str) -> None:
-        self._remote, self._prefix = remote, prefix
+    def __init__(self, remote: Remote, options: Options, *, to_stderr: bool, prefix: str) -> None:
+        self._remote, self._options, self._prefix = remote, options, prefix
         self._stream = sys.stderr if to_stderr else sys.stdout
         self._attempts: list[Seen] = []
-        self._steps = StepsShown(lambda: self._attempts, self._tail, stream=self._stream, prefix=self._prefix)
+        self._steps = StepsShown(
+            lambda: self._attempts,
+            self._tail,
+            stream=self._stream,
+            prefix=self._prefix,
+            lines=options.tail,
+        )
         self._shown: dict[AttemptKey, OutputShown | PrefixedLines] = {}
         self._over: set[AttemptKey] = set()
 
     def look(self, plain: Mapping[str, Any]) -> None:
         """Print what is new."""
-        self._attempts = [_seen(str(plain["id"]), one) for one in plain.get("attempt_list") or ()]
+        found = [_seen(str(plain["id"]), one) for one in plain.get("attempt_list") or ()]
+        self._attempts = [one for one in found if self._options.takes(one.key)]
         if any(one.key.step for one in self._attempts):
             self._steps.show_new()
             return
@@ -95,8 +104,8 @@ class _Run:
     def _show(self, key: AttemptKey) -> OutputShown | PrefixedLines:
         tail = self._tail(key)
         if self._prefix:
-            return PrefixedLines(tail, f"{self._prefix}| ", self._stream)
-        return OutputShown(tail, stream=self._stream)
+            return PrefixedLines(tail, f"{self._prefix}| ", self._stream, lines=self._options.tail)
+        return OutputShown(tail, stream=self._stream, lines=self._options.tail)
 
     def _tail(self, key: AttemptKey) -> RemoteTail:
         return RemoteTail(self._remote, key)
@@ -111,8 +120,10 @@ def _seen(run: str, one: Mapping[str, Any]) -> Seen:
 class _Watch:
     """What was printed of runs that are followed."""
 
-    def __init__(self, remote: Remote, *, is_quiet: bool, shows_output: bool, to_stderr: bool) -> None:
-        self._remote = remote
+    def __init__(
+        self, remote: Remote, options: Options, *, is_quiet: bool, shows_output: bool, to_stderr: bool
+    ) -> None:
+        self._remote, self._options = remote, options
         self._is_quiet, self._shows_output, self._to_stderr = is_quiet, shows_output, to_stderr
         self._runs: dict[str, _Run] = {}
         self._printed: set[str] = set()
@@ -124,7 +135,9 @@ class _Watch:
             if self._shows_output:
                 prefix = f"{combination_text(one['matrix'])} " if len(found) > 1 else ""
                 if run not in self._runs:
-                    self._runs[run] = _Run(self._remote, to_stderr=self._to_stderr, prefix=prefix)
+                    self._runs[run] = _Run(
+                        self._remote, self._options, to_stderr=self._to_stderr, prefix=prefix
+                    )
                 self._runs[run].look(one)
             if one["ended_at"] is not None and run not in self._printed:
                 self._printed.add(run)
@@ -142,22 +155,24 @@ def follow(
     to_stderr: bool = False,
     seconds: float = float("inf"),
     together: bool = True,
+    options: Options = EVERYTHING,
 ) -> Answer:
-    """Wait until all runs are over, or nothing will start the rest; the last answer about them.
+    """Wait until all runs are over, or nothing will start the rest; the last answer about them. `options`
+    choose what is printed; when nothing more of it can come, that is the end, too.
 
     On a signal that ends a command, a run of ours that has not started is withdrawn, and others continue.
     """
     if len(runs) > MAX_FOLLOWED:
         raise JobfileError(f"{len(runs)} runs are too many to follow at once; add --detach")
     query = [("run", one[:ID_DIGITS]) for one in runs] + pairs(together=together)
-    watch = _Watch(remote, is_quiet=is_quiet, shows_output=shows_output, to_stderr=to_stderr)
+    watch = _Watch(remote, options, is_quiet=is_quiet, shows_output=shows_output, to_stderr=to_stderr)
     until = time.monotonic() + seconds
     last = remote.get("/wait", query)
     with EndingSignals().listening() as told:
         while True:
             found = runs_in(last)
             watch.look(found)
-            is_over = all(one["ended_at"] is not None for one in found)
+            is_over = all(one["ended_at"] is not None or _has_all(one, options) for one in found)
             if is_over or notes_of(last) or time.monotonic() >= until:
                 for text in notes_of(last):
                     say(text)
@@ -183,10 +198,14 @@ def _leave(remote: Remote, found: Sequence[Mapping[str, Any]], *, why: str, is_o
             say(f"\nstill {still}; end it with  jobfile cancel {short(one['id'])}")
 
 
-def follow_logs(remote: Remote, run: str) -> int:
-    """`jobfile logs --follow`: the output until the run is over."""
-    follow(remote, [run], is_ours=False, is_quiet=True)
-    return GOOD
+def _has_all(one: Mapping[str, Any], options: Options) -> bool:
+    steps = one.get("steps") or ()
+    return options.has_all((str(step["step"]), int(step["item"] or 0), str(step["state"])) for step in steps)
+
+
+def follow_logs(remote: Remote, run: str, options: Options) -> None:
+    """`jobfile logs --follow`: the output until the run, or the step, is over."""
+    follow(remote, [run], is_ours=False, is_quiet=True, options=options)
 
 
 def runs_in(answer: Answer) -> list[dict[str, Any]]:

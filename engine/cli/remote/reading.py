@@ -9,6 +9,7 @@ import click
 
 from engine.answers.choice import Choice
 from engine.asking.choosing import refuse_choice_of_one
+from engine.asking.logs import Options
 from engine.cli.exit_codes import GOOD, NOT_WELL
 from engine.cli.remote.asking import (
     Remote,
@@ -71,6 +72,18 @@ def why(remote: Remote, *, run_or_job: str, time: Tuple, as_json: bool) -> int:
 def status(remote: Remote, *, as_json: bool) -> int:
     """`jobfile status`."""
     return remote.show("/status", as_json=as_json)
+
+
+def doctor(remote: Remote, *, as_json: bool) -> int:
+    """`jobfile doctor`, of the server's host."""
+    return remote.show("/doctor", as_json=as_json)
+
+
+def clock(remote: Remote, *, what: str | None, why: str, as_json: bool) -> int:
+    """`jobfile clock`."""
+    if what is not None or why:
+        raise click.UsageError("`clock accept` works on the server's host only; run it there")
+    return remote.show("/clock", as_json=as_json)
 
 
 def hosts(
@@ -275,7 +288,12 @@ def logs(
     if is_followed:
         from engine.cli.remote.following import follow_logs  # noqa: PLC0415  start-up time
 
-        return follow_logs(remote, str(found["run"]))
+        follow_logs(remote, str(found["run"]), Options(step, attempt, tail, is_followed=True))
+        after = remote.get(f"/runs/{found['run']}/logs", pairs(step=step, attempt=attempt, tail=1))
+        why_none = [] if tail == 0 else notes_of(after)[1:]
+        for text in why_none:
+            click.echo(text, err=True)
+        return GOOD
     if tail == 0:
         return GOOD
     for one in found["attempts"]:

@@ -15,6 +15,7 @@ from psycopg.types.numeric import Int8Dumper
 from psycopg.types.string import StrDumper
 
 from engine.core.errors import (
+    ChangeUnknownError,
     JobfileError,
     StoreDamagedError,
     StoreRefusedError,
@@ -24,6 +25,7 @@ from engine.core.errors import (
 from engine.ledger.connection import ROWS_AT_ONCE, Connection, Values
 from engine.ledger.host_ports import LEADER
 from engine.ledger.postgres.address import UNANSWERED_SECONDS, Address
+from engine.ledger.postgres.fates import MARK, Fate, Mark, fate_of
 from engine.ledger.postgres.pooling import is_pooled
 from engine.ledger.rows import db_text
 from engine.ledger.statements import read_statements
@@ -59,7 +61,7 @@ _COMMIT: Final = (
     f"insert into meta (key, value) values ('{CHANGE}', pg_current_xact_id()::text) "  # noqa: S608  a constant
     "on conflict (key) do update set value = excluded.value; commit"
 )
-_RING: Final = f"select pg_notify('jobfile_' || current_schema(), '{LEADER}')"
+_RING: Final = f"select pg_notify('jobfile_' || current_schema(), '{LEADER}'), {MARK}"
 _SERVER: Final = "select server_now() as server"
 _SNAPSHOT: Final = "begin isolation level repeatable read read only"
 _SETTINGS: Final = """
@@ -279,9 +281,33 @@ class PostgresConnection(Connection):
         """Commit. If a caller caught an error, PostgreSQL would roll back and report no error."""
         failed = self._db.info.transaction_status is TransactionStatus.INERROR
         assert not failed, "a statement of the transaction failed, and its error was caught"
-        if self._has_written and self.epoch is None:  # not the engine, so tell the engine to look
-            self._db.execute(_RING)
-        self._db.execute(_COMMIT if self._has_written else "commit")
+        if not self._has_written or self.epoch is not None:
+            self._db.execute(_COMMIT if self._has_written else "commit")
+            return
+        # Not the engine, whose loops look again: a user asks once. So tell the engine to look.
+        [row] = self._db.execute(_RING).fetchall()
+        try:
+            self._db.execute(_COMMIT)
+        except psycopg.OperationalError as error:
+            if not self._db.closed and not (error.sqlstate or "").startswith(_AWAY):
+                raise
+            self._find_fate(Mark(row["xact"], row["server"]), error)
+
+    def _find_fate(self, mark: Mark, error: psycopg.OperationalError) -> None:
+        """Ask how a commit that was not answered has ended. Raises an error unless it was done."""
+        fate = Fate.UNKNOWN
+        with suppress(psycopg.Error, JobfileError):
+            self._db.close()
+            self._db = self._connect()
+            fate = fate_of(self._db, mark)
+        said = self.address.without_password(" ".join(str(error).split()))
+        broken = f"the connection to the ledger {self.address.shown} broke ({said})"
+        if fate is Fate.NOT_DONE:
+            raise StoreUnavailableError(f"{broken}, and nothing was recorded; try again") from error
+        if fate is Fate.UNKNOWN:
+            raise ChangeUnknownError(
+                f"{broken}: the change may have been recorded; look with  jobfile audit  before you repeat it"
+            ) from error
 
     def _roll_back(self) -> None:
         """Undo a transaction. If the connection is broken, the server has already done so."""

@@ -50,8 +50,15 @@ class PostgresDeliveries:
     def untaken(self, *, patience: timedelta) -> Sequence[Delivery]:
         return self._deliveries("delivery.untaken", {"patience": patience // _US})
 
-    def forget(self, *, after: timedelta, limit: int) -> int:
-        return len(self._db.rows("delivery.forget", {"after": after // _US, "limit": limit}))
+    def forget(self, *, after: timedelta, past: str, limit: int) -> str:
+        [found] = self._db.rows("delivery.looked_at", {"past": past, "limit": limit})
+        if not found["number"]:
+            return ""
+        last = str(found["last"])
+        between = {"past": past, "last": last}
+        self._db.rows("delivery.note_deleted", between)
+        self._db.rows("delivery.forget", {**between, "after": after // _US})
+        return last if found["number"] == limit else ""
 
     def _deliveries(self, name: str, values: Values) -> list[Delivery]:
         return [_delivery(row) for row in self._db.rows(name, values)]
@@ -78,8 +85,8 @@ class PostgresHostsView:
             return False
         return isinstance(home, dict) and home.get("id") == HOME_OF_HOSTS
 
-    def without_run(self) -> int:
-        [row] = self._db.rows("delivery.without_run")
+    def without_run(self, *, after: timedelta) -> int:
+        [row] = self._db.rows("delivery.without_run", {"after": after // _US})
         return int(row["number"])
 
 

@@ -47,9 +47,9 @@ def open_shared(url: str) -> PostgresSharedLedger:
     return PostgresSharedLedger(address_of(url))
 
 
-def open_reader(url: str) -> PostgresReader:
+def open_reader(url: str, rows: int) -> PostgresReader:
     """Open a ledger for many reads."""
-    return PostgresReader(address_of(url))
+    return PostgresReader(address_of(url), rows)
 
 
 def glance(url: str, *, is_open: bool | None, prefix: str, limit: int) -> Sequence[tuple[str, str, str]]:

@@ -8,6 +8,7 @@ from typing import Final
 import psycopg
 
 from engine.core.hosts import Host, Leader, Scheduler
+from engine.ledger.host_ports import EVERYONE
 from engine.ledger.postgres.connection import PostgresConnection, PostgresRow
 from engine.ledger.rows import from_us, maybe_from_us
 
@@ -165,6 +166,7 @@ class PostgresHints:
         with self._db._explaining_errors(), psycopg.connect(address.conninfo, autocommit=True) as own:
             [(channel,)] = own.execute(_CHANNEL).fetchall()
             own.execute(psycopg.sql.SQL("listen {}").format(psycopg.sql.Identifier(channel)))
+            heard(EVERYONE)
             while not is_over():
                 for notice in own.notifies(timeout=LISTEN_SECONDS):
                     heard(notice.payload)

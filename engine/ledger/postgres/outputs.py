@@ -55,6 +55,9 @@ class PostgresOutputs:
         [row] = self._db.rows("piece.stored_bytes", _key(attempt))
         return int(row["bytes"])
 
+    def lengths(self, attempt: AttemptKey) -> Sequence[Whereabouts]:
+        return [Whereabouts(row["seq"], row["size"]) for row in self._db.rows("piece.lengths", _key(attempt))]
+
     def drop_passed(self, attempt: AttemptKey, *, first: int, before: int, host: str) -> None:
         self._db.rows("piece.drop_passed", {**_key(attempt), "first": first, "before": before, "host": host})
 

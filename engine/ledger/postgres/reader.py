@@ -15,7 +15,7 @@ from engine.ledger.postgres.address import Address
 from engine.ledger.postgres.connection import CHANGE, PostgresConnection
 from engine.ledger.postgres.migrate import VERSION, known_version, refuse_other
 from engine.ledger.postgres.store import PostgresView
-from engine.ledger.row_memory import RowMemory
+from engine.ledger.row_memory import KEPT_ROWS, RowMemory
 
 MAX_READERS: Final = 16
 """Maximum number of threads that read at the same time, each on one connection."""
@@ -32,10 +32,10 @@ _FACTS: Final = "select key, value from meta where key in (%(version)s, %(change
 class PostgresReader:
     """Implements `Reader`. All views that a thread has open are on the same connection."""
 
-    def __init__(self, address: Address) -> None:
-        """Name the ledger."""
+    def __init__(self, address: Address, rows: int = KEPT_ROWS) -> None:
+        """Name the ledger, and how many of its rows are remembered."""
         self._address = address
-        self._rows = RowMemory()
+        self._rows = RowMemory(rows)
         self._own = threading.Lock()
         self._idle: list[tuple[PostgresConnection, float]] = []
         self._taken: dict[int, _Taken] = {}

@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from engine.ledger.row_memory import RowMemory
+from engine.ledger.row_memory import KEPT_ROWS, RowMemory
 from engine.ledger.sqlite.view import SqliteView
 
 SETTLED_NANOSECONDS: Final = 50_000_000
@@ -15,10 +15,10 @@ Mark = tuple[tuple[int, ...] | None, ...]
 class SqliteReader:
     """Implements `Reader`."""
 
-    def __init__(self, path: Path) -> None:
-        """Name the file."""
+    def __init__(self, path: Path, rows: int = KEPT_ROWS) -> None:
+        """Name the file, and how many of its rows are remembered."""
         self._path = path
-        self._rows = RowMemory()
+        self._rows = RowMemory(rows)
 
     def view(self) -> SqliteView:
         return SqliteView.open(self._path, self._rows)

@@ -1,7 +1,8 @@
 """Downloads: the output of an attempt, and the files that a run kept; whole, or a part."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from functools import partial
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import quote
@@ -12,9 +13,10 @@ from engine.answers.steps import attempts_in_order
 from engine.asking.place import Place
 from engine.asking.why import shown_attempt
 from engine.core.lifecycle import Attempt, AttemptKey
-from engine.core.pieces import Piece
+from engine.core.pieces import Piece, Whereabouts
 from engine.execution.artifact_files import CopyGoneError, read_copy
 from engine.execution.attempt_output import output_of
+from engine.execution.output_ranges import between, size_of
 from engine.ledger.ports import View
 from engine.ports import Pieces
 from engine.web.access import Access
@@ -69,6 +71,11 @@ class _PiecesLater:
             assert view.pieces is not None
             return view.pieces.stored_bytes(attempt)
 
+    def lengths(self, attempt: AttemptKey) -> Sequence[Whereabouts]:
+        with closing(self._place.open()) as view:
+            assert view.pieces is not None
+            return view.pieces.lengths(attempt)
+
 
 def pieces_later(visit: Visit, view: View) -> Pieces | None:
     """What hosts have sent, for a download; None if the ledger has nothing of the kind."""
@@ -102,8 +109,8 @@ def output(visit: Visit) -> Response:
     wanted = _range(visit)
     if wanted is None:
         return StreamingResponse(stored.parts(), headers=headers)
-    size = sum(map(len, stored.parts()))
-    return _partial(stored.parts(), size, wanted, headers)
+    stretches = stored.stretches()
+    return _partial(partial(between, stretches), size_of(stretches), wanted, headers)
 
 
 def artifact(visit: Visit) -> Response:
@@ -123,7 +130,7 @@ def artifact(visit: Visit) -> Response:
     headers = {"Content-Type": "application/octet-stream", **_as_file(name)}
     whole, wanted = _whole(first, parts), _range(visit)
     if wanted is not None:
-        return _partial(whole, one.artifact.size, wanted, headers)
+        return _partial(partial(_between, whole), one.artifact.size, wanted, headers)
     return StreamingResponse(whole, headers={**headers, "Content-Length": str(one.artifact.size)})
 
 
@@ -166,7 +173,10 @@ def _range(visit: Visit) -> tuple[int, int | None] | None:
 
 
 def _partial(
-    parts: Iterator[bytes], size: int, wanted: tuple[int, int | None], headers: dict[str, str]
+    part_of: Callable[[int, int], Iterator[bytes]],
+    size: int,
+    wanted: tuple[int, int | None],
+    headers: dict[str, str],
 ) -> Response:
     first, last = wanted[0], size - 1 if wanted[1] is None else min(wanted[1], size - 1)
     if first >= size:
@@ -175,11 +185,13 @@ def _partial(
         refused.headers["Content-Range"] = f"bytes */{size}"
         return refused
     more = {"Content-Range": f"bytes {first}-{last}/{size}", "Content-Length": str(last - first + 1)}
-    part = _between(parts, first, last)
-    return StreamingResponse(part, status_code=HTTPStatus.PARTIAL_CONTENT, headers={**headers, **more})
+    return StreamingResponse(
+        part_of(first, last), status_code=HTTPStatus.PARTIAL_CONTENT, headers={**headers, **more}
+    )
 
 
 def _between(parts: Iterator[bytes], first: int, last: int) -> Iterator[bytes]:
+    """A part of a file; what comes before it is read, because its digest is that of the whole."""
     at = 0
     for part in parts:
         piece = part[max(0, first - at) : max(0, last + 1 - at)]

@@ -76,7 +76,7 @@ def log(visit: Visit) -> Answered:
         presence=presence_at(visit.place.config, view, now=now),
     )
     notes = [about_run(asked, run)]
-    if not any(found.outputs) and not run.begun_at:
+    if not any(found.outputs):
         notes.append(why_no_output(run, attempts))
     return Answered(
         logs_to_json(found), is_over=run.state.is_final, text=lambda _: _log_text(found), notes=notes

@@ -8,7 +8,7 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from engine.web.access import Access
-from engine.web.api import acting, downloads, reading
+from engine.web.api import acting, downloads, plans, reading
 from engine.web.api.downloads import Download
 from engine.web.api.looks import TEXT
 from engine.web.api.operations import PREFIX, Given, Operation
@@ -18,7 +18,7 @@ from engine.web.visits import Route, Visit
 from jobfile import __version__
 from jobfile.schema.validator import schema_named
 
-OPERATIONS: Final[Sequence[Operation]] = (*reading.OPERATIONS, *acting.OPERATIONS)
+OPERATIONS: Final[Sequence[Operation]] = (*reading.OPERATIONS, *acting.OPERATIONS, *plans.OPERATIONS)
 _PROBLEM: Final = {
     "type": "object",
     "description": "Why there is no answer (RFC 9457).",

@@ -16,6 +16,7 @@ from engine.core.errors import ErrorCode
 from engine.web.access import Access
 from engine.web.api.looks import TEXT, Look, look_of
 from engine.web.limits import MAX_WAIT_SECONDS
+from engine.web.notes import NOTES, WARNINGS, notes_header
 from engine.web.refusing import RefusedError
 from engine.web.visits import Fields, Route, Visit, closing_after
 from engine.web.watch import changed
@@ -27,9 +28,6 @@ PER_REQUEST: Final = ("now",)
 """Keys of an answer that differ each time, although nothing has changed."""
 EXIT_CODE: Final = "Jobfile-Exit-Code"
 """The header with the exit code of the command that gives the same answer."""
-NOTES: Final = "Jobfile-Notes"
-"""The header with what that command says beside its answer: a list of texts, as JSON."""
-MAX_NOTES: Final = 4_000
 _TYPES: Final[Mapping[str, type]] = {"string": str, "boolean": bool, "object": dict, "array": list}
 
 
@@ -120,6 +118,7 @@ async def _answer(operation: Operation, visit: Visit) -> Response:
     look = look_of(visit.headers.get("accept", ""))
     while True:
         mark = await watch.look() if seconds else None
+        visit.place.notes.clear()
         answered, text = await visit.in_thread(closing_after(partial(_shown, operation, look)), visit)
         tag = etag(answered.body, look)
         left = until - time.monotonic()
@@ -129,8 +128,7 @@ async def _answer(operation: Operation, visit: Visit) -> Response:
         await changed(watch.look, mark, seconds=left)
     kind = "application/json" if look is None or answered.text is None else f"{TEXT}; charset=utf-8"
     headers = {"ETag": tag, "Content-Type": kind, "Vary": "Accept", EXIT_CODE: str(answered.exit_code)}
-    if answered.notes:
-        headers[NOTES] = _notes(answered.notes)
+    headers |= notes_header(NOTES, answered.notes) | notes_header(WARNINGS, visit.place.notes)
     if answered.cursor:
         headers["Link"] = f'<{_next(visit, answered.cursor)}>; rel="next"'
     if answered.location:
@@ -146,16 +144,6 @@ def _shown(operation: Operation, look: Look | None, visit: Visit) -> tuple[Answe
     if look is None or answered.text is None:
         return answered, json.dumps(answered.body, indent=2)
     return answered, answered.text(look)
-
-
-def _notes(notes: Sequence[str]) -> str:
-    """The notes as one header, as many as fit into it."""
-    kept: list[str] = []
-    for one in notes:
-        if len(json.dumps([*kept, one])) > MAX_NOTES:
-            break
-        kept.append(one)
-    return json.dumps(kept)
 
 
 def etag(body: Mapping[str, object], look: Look | None = None) -> str:

@@ -9,10 +9,11 @@ from engine.answers.agenda import next_to_json, next_to_text
 from engine.answers.as_json import one_run_to_json, run_now
 from engine.answers.audit import records_to_json, records_to_text, verified_to_json, verified_to_text, verify
 from engine.answers.choice import Choice, unknown_word
+from engine.answers.clock import clock_to_json, clock_to_text, look_at_clock
 from engine.answers.did import Answer, did_to_json, did_to_text
 from engine.answers.generations import generations_to_json, generations_to_text
 from engine.answers.hosts import fleet_to_json, fleet_to_text
-from engine.answers.listing import STATES, JobList, list_to_json
+from engine.answers.listing import MARKS, STATES, ListedJob, last_marks, list_to_json
 from engine.answers.listing_text import list_to_text
 from engine.answers.report_json import report_to_json
 from engine.answers.report_text import wrong_words
@@ -34,19 +35,25 @@ from engine.asking.report_forms import FORMS, parts_of, report_in
 from engine.asking.runs import Options, ask_runs, states_of
 from engine.asking.show import job_from_files
 from engine.asking.why import ask_why
-from engine.core.errors import ErrorCode, JobfileError, WrongUsageError
+from engine.core.errors import ErrorCode, WrongUsageError
 from engine.core.lifecycle import Run
-from engine.service.listing import list_at
+from engine.doctor.reporting import diagnosis_to_json, diagnosis_to_text
+from engine.host.clock import is_synchronized
+from engine.ledger.ports import View
+from engine.service.presence import presence_at
 from engine.service.status import status_at
 from engine.web.access import Access
+from engine.web.apart.jobs import all_jobs, with_marks
+from engine.web.apart.question import ROUGHLY
+from engine.web.apart.upkeep import examined
 from engine.web.api import of_runs
 from engine.web.api.looks import Look
 from engine.web.api.of_runs import MATRIX, seen_run
 from engine.web.api.operations import WAIT, Answered, Given, Operation
 from engine.web.limits import MAX_PAGE_SIZE, PAGE_SIZE
+from engine.web.memory import EXACT
 from engine.web.visits import Visit, number_of
 from jobfile.model.regex import regex
-from jobfile.pipeline import Compiled
 
 MAX_SKIP: Final = 100_000
 NOT_WELL: Final = 1
@@ -68,7 +75,8 @@ CURSOR = Given("cursor", "Where the previous part ended, from its Link header.")
 
 def jobs(visit: Visit) -> Answered:
     """Every job, with its last results and its next time."""
-    query, found = visit.query, visit.recall("list", _all_jobs)
+    query, view = visit.query, visit.place.view()
+    found, _ = visit.ask(EXACT, all_jobs, is_patient=True)
     choice, states = _choice(visit), named_states(query.all("in"), STATES)
     limit, after = _limit(visit), query.get("cursor")
     fitting = [
@@ -84,7 +92,9 @@ def jobs(visit: Visit) -> Answered:
     if unknown := unknown_word(choice, (one.labels for one in found.jobs if visit.user.sees(one.job))):
         raise WrongUsageError(unknown)
     is_filtered = bool(states) or not choice.is_all
-    part = replace(found, jobs=tuple(shown), is_filtered=is_filtered)
+    marked = _with_marks(visit, view, shown)
+    still = tuple(one for one in marked if not states or one.state in states)  # it may be newer than the list
+    part = replace(found, jobs=still, is_filtered=is_filtered)
     return Answered(
         list_to_json(part),
         cursor=cursor,
@@ -92,12 +102,12 @@ def jobs(visit: Visit) -> Answered:
     )
 
 
-def _all_jobs(visit: Visit) -> JobList:
-    place, files = visit.place, visit.site.files
-    found = list_at(place.config, place.view(), now=visit.now, compiled_from=files.of)
-    if isinstance(found, Compiled):
-        raise JobfileError("nothing is recorded yet, and the job files have errors")
-    return found
+def _with_marks(visit: Visit, view: View, shown: Sequence[ListedJob]) -> list[ListedJob]:
+    """The jobs of this part with their last results: those of thousands of jobs would take seconds."""
+    names, now = [one.job for one in shown], visit.now
+    presence = presence_at(visit.place.config, view, now=now)
+    recorded = last_marks(view, names, presence=presence, now=now, limit=MARKS)
+    return [with_marks(one, recorded.get(one.job, ()), MARKS) for one in shown]
 
 
 def job(visit: Visit) -> Answered:
@@ -256,6 +266,26 @@ def status(visit: Visit) -> Answered:
     )
 
 
+def doctor(visit: Visit) -> Answered:
+    """Are the machine and the ledger sound? The machine is the server's host."""
+    found = visit.ask(ROUGHLY, examined)
+    return Answered(
+        diagnosis_to_json(found),
+        text=lambda look: diagnosis_to_text(found, width=look.lines, style=look.style),
+        exit_code=0 if all(one.is_well for one in found) else NOT_WELL,
+    )
+
+
+def clock(visit: Visit) -> Answered:
+    """Does the engine believe the clock?"""
+    found = look_at_clock(visit.place.view(), now=visit.now, is_synchronized=is_synchronized())
+    return Answered(
+        clock_to_json(found),
+        text=lambda look: clock_to_text(found, width=look.lines, style=look.style),
+        exit_code=0 if found.hold is None else NOT_WELL,
+    )
+
+
 def hosts(visit: Visit) -> Answered:
     """Which hosts share the ledger, and what each runs."""
     found = ask_hosts(visit.place)
@@ -371,6 +401,8 @@ OPERATIONS: Final[Sequence[Operation]] = (
     Operation("GET", "/runs/{run}/show", _VIEW, definition, "show"),
     Operation("GET", "/report", _VIEW, report, "report", (_JOB, *_REPORT, TAG, OWNER)),
     Operation("GET", "/status", _VIEW, status, "status", is_for_limited=False),
+    Operation("GET", "/doctor", _VIEW, doctor, "doctor", is_for_limited=False),
+    Operation("GET", "/clock", _VIEW, clock, "clock", is_for_limited=False),
     Operation("GET", "/hosts", _VIEW, hosts, "hosts", is_for_limited=False),
     Operation("GET", "/generations", _VIEW, generations, "generations", (LIMIT,), is_for_limited=False),
     Operation("GET", "/audit", Access.ADMIN, audit, "audit", (LIMIT,), is_for_limited=False),

@@ -4,8 +4,7 @@ This is the model of a page: `answer` computes, from the engine's answers, froze
 only has to lay out; `show` is the handler; `ROUTES` says who may see it.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from typing import Final
 from urllib.parse import urlencode
@@ -13,18 +12,15 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from engine.answers.choice import Choice
-from engine.answers.listing import STATES, JobList, ListedJob, Mark, last_marks
-from engine.answers.overdue import OVERDUE
+from engine.answers.listing import STATES, ListedJob, Mark, last_marks
 from engine.asking.choosing import named_states
-from engine.core.errors import JobfileError
-from engine.service.listing import list_at
 from engine.service.presence import presence_at
 from engine.web.access import Access
+from engine.web.apart.jobs import Choices, all_jobs, with_marks
+from engine.web.memory import PAGE
 from engine.web.rendering import page
 from engine.web.visits import Fields, Route, Visit
 from jobfile.model.dataclass import dataclass
-from jobfile.model.namedtuple import NamedTuple
-from jobfile.pipeline import Compiled
 from jobfile.render.style import WORDS, Tone
 from jobfile.schedule.zones import load_zone
 
@@ -85,6 +81,8 @@ class JobsPage:
     owners: tuple[str, ...]
     states: tuple[str, ...]
     query: Fields
+    at: datetime
+    """When the list was made."""
 
     @property
     def pages(self) -> int:
@@ -100,16 +98,17 @@ class JobsPage:
 
 def show(visit: Visit) -> Response:
     """The page."""
-    return page(visit, "jobs.html", title="Jobs", values={"found": answer(visit)})
+    found = answer(visit)
+    return page(visit, "jobs.html", title="Jobs", values={"found": found, "as_of": found.at})
 
 
 def answer(visit: Visit) -> JobsPage:
     """The jobs that the query asks for."""
-    query, (everything, choices) = visit.query, visit.recall("jobs", _all_jobs)
+    query, (everything, choices) = visit.query, visit.ask(PAGE, all_jobs, is_patient=False)
     seen: Sequence[ListedJob] = everything.jobs
     if visit.user.is_limited:
         seen = [one for one in seen if visit.user.sees(one.job)]
-        choices = _Choices.of(seen)
+        choices = Choices.of(seen)
     choice = Choice(tags=query.all("tag"), owners=query.all("owner"))
     states, text = named_states(query.all("in"), STATES), query.get("q").strip().lower()
     is_any = "paused" not in query
@@ -139,41 +138,15 @@ def answer(visit: Visit) -> JobsPage:
         owners=choices.owners,
         states=choices.states,
         query=query,
+        at=everything.now,
     )
-
-
-def _all_jobs(visit: Visit) -> "tuple[JobList, _Choices]":
-    """Every job with its last result: the same answer serves all who ask."""
-    files, place = visit.site.files, visit.place
-    found = list_at(place.config, visit.view(), now=visit.now, marks=1, compiled_from=files.soon)
-    if isinstance(found, Compiled):
-        raise JobfileError("nothing is recorded yet, and the job files have errors:  jobfile check")
-    return found, _Choices.of(found.jobs)
-
-
-class _Choices(NamedTuple):
-    """The values that a filter of the list can choose."""
-
-    tags: tuple[str, ...]
-    owners: tuple[str, ...]
-    states: tuple[str, ...]
-
-    @classmethod
-    def of(cls, jobs: Sequence[ListedJob]) -> "_Choices":
-        """The tags, owners and states that some of these jobs have."""
-        present = {one.state for one in jobs}
-        return cls(
-            _words(tag for one in jobs for tag in one.labels.tags),
-            _words(one.labels.owner for one in jobs),
-            tuple(state for state in STATES if state in present),
-        )
 
 
 def _with_marks(visit: Visit, shown: Sequence[ListedJob]) -> list[ListedJob]:
     """The jobs of this page with their last results. With thousands of jobs, those of all take seconds."""
     names = tuple(one.job for one in shown)
     found = visit.recall(("marks", names), lambda visit: _marks(visit, names))
-    return [replace(one, marks=_newest(one, found.get(one.job, ()))) for one in shown]
+    return [with_marks(one, found.get(one.job, ()), MARKS) for one in shown]
 
 
 def _marks(visit: Visit, names: Sequence[str]) -> Mapping[str, Sequence[Mark]]:
@@ -182,13 +155,6 @@ def _marks(visit: Visit, names: Sequence[str]) -> Mapping[str, Sequence[Mark]]:
         return {}
     presence = presence_at(visit.place.config, view, now=visit.now)
     return last_marks(view, names, presence=presence, now=visit.now, limit=MARKS)
-
-
-def _newest(one: ListedJob, recorded: Sequence[Mark]) -> tuple[Mark, ...]:
-    """What is recorded, and after it what is overdue: nothing has recorded that."""
-    last = recorded[-1].at if recorded else None
-    overdue = [mark for mark in one.marks if mark.state == OVERDUE and (last is None or mark.at > last)]
-    return (*recorded, *overdue)[-MARKS:]
 
 
 def _row(one: ListedJob) -> JobRow:
@@ -206,10 +172,6 @@ def _row(one: ListedJob) -> JobRow:
         paused=one.pause_words(zone),
         notes=(*one.late, *one.notes),
     )
-
-
-def _words(found: Iterable[str]) -> tuple[str, ...]:
-    return tuple(sorted({one for one in found if one}))
 
 
 def _page_number(text: str) -> int:

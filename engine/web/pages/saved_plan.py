@@ -8,10 +8,9 @@ from typing import Final
 
 from starlette.responses import RedirectResponse, Response
 
-from engine.asking.applying import put
-from engine.asking.saved_plans import ReadPlan, intent_of_saved, waiting_plans
+from engine.asking.saved_plans import ReadPlan, apply_saved, waiting_plan
 from engine.core.errors import ErrorCode, JobfileError
-from engine.planning.enforcing import refuse_mass_removal, refuse_what_cannot_run
+from engine.planning.saved import PlanRefusedError
 from engine.planning.sides import files_differ
 from engine.web.access import Access
 from engine.web.pages.changes import MAX_REASON, TONES, PlanRows
@@ -52,10 +51,9 @@ def apply(visit: Visit) -> Response:
     """Put the plan in force, as `jobfile apply FILE` does."""
     found, form = _found(visit), visit.form
     try:
-        refuse_what_cannot_run(found.saved.target, visit.place.config)
-        refuse_mass_removal(found.plan, may_remove="remove_many" in form)
-        intent, _ = intent_of_saved(found.saved, visit.place, why=form.get("why").strip()[:MAX_REASON])
-        put(visit.place, intent)
+        why = form.get("why").strip()[:MAX_REASON]
+        may_remove = "remove_many" in form
+        apply_saved(found, visit.place, why=why, may_remove=may_remove, fails_on_risk=False)
     except JobfileError as error:
         if error.code is ErrorCode.LEDGER_UNAVAILABLE:
             raise
@@ -65,11 +63,10 @@ def apply(visit: Visit) -> Response:
 
 def _found(visit: Visit) -> ReadPlan:
     """The plan of the address, if it still waits."""
-    for one in waiting_plans(visit.place, visit.place.view()):
-        if one.saved.id == visit.values["plan"]:
-            return one
-    detail = "no such plan waits: it was applied, changed or removed, or a different generation is in force"
-    raise RefusedError(HTTPStatus.NOT_FOUND, detail)
+    try:
+        return waiting_plan(visit.place, visit.place.view(), visit.values["plan"])
+    except PlanRefusedError as error:
+        raise RefusedError(HTTPStatus.NOT_FOUND, str(error)) from error
 
 
 def _page(visit: Visit, found: ReadPlan, trouble: str = "") -> Response:

@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from engine.answers.clock import clock_rows, look_at_clock
 from engine.answers.facts import Fact
-from engine.answers.findings import AREAS, Examined
+from engine.answers.findings import AREAS
 from engine.answers.hosts import (
     Fleet,
     Held,
@@ -28,12 +28,12 @@ from engine.asking.place import refuse_unsafe_files
 from engine.core.errors import JobfileError
 from engine.core.hosts import HostWord, Scheduler, SchedulerWord
 from engine.core.records import Notification
-from engine.doctor.checking import diagnose
 from engine.host.clock import is_synchronized
-from engine.host.machine import read_machine
 from engine.notifications.system_channels import KnownChannel
 from engine.service.status import status_at
 from engine.web.access import Access
+from engine.web.apart.question import ROUGHLY
+from engine.web.apart.upkeep import examined
 from engine.web.refusing import words_of
 from engine.web.rendering import page
 from engine.web.visits import Route, Visit
@@ -144,9 +144,9 @@ def drain(visit: Visit) -> Response:
 
 def doctor(visit: Visit) -> Response:
     """What `doctor` finds. It may take long, so the page of the system asks for it when it is shown."""
-    examined = visit.recall("doctor", _examined, is_rough=True)
-    found = [finding for one in examined for finding in one.findings]
-    values = {"examined": examined, "areas": AREAS, "found": found}
+    areas = visit.ask(ROUGHLY, examined)
+    found = [finding for one in areas for finding in one.findings]
+    values = {"examined": areas, "areas": AREAS, "found": found}
     return page(visit, "doctor.html", title="Doctor", values=values)
 
 
@@ -236,10 +236,6 @@ def _reached(name: str, channel: KnownChannel) -> Reached:
     kind = "http" if spec.http is not None else "command" if spec.command else "apprise"
     notes = [word for word, is_so in (("quiet hours", spec.quiet), ("digest", channel.digest)) if is_so]
     return Reached(name=name, kind=kind, notes=", ".join(notes))
-
-
-def _examined(visit: Visit) -> tuple[Examined, ...]:
-    return tuple(diagnose(visit.place.config, now=visit.now, machine=read_machine()))
 
 
 ROUTES: Final[Sequence[Route]] = (

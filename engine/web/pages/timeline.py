@@ -8,15 +8,14 @@ from zoneinfo import ZoneInfo
 
 from starlette.responses import Response
 
-from engine.answers.choice import UNKNOWN, Choice, known_labels
-from engine.answers.timeline import MAX_ROWS, Timeline, make_timeline
+from engine.answers.timeline import MAX_ROWS, Timeline
 from engine.asking.times import parse_instant
 from engine.core.errors import WrongUsageError
-from engine.ledger.ports import View
-from engine.service.presence import presence_at
 from engine.web.access import Access
+from engine.web.apart.window import Chosen, look_at_window
 from engine.web.axes import Axis
 from engine.web.days import chosen_zone
+from engine.web.memory import PAGE
 from engine.web.rendering import page
 from engine.web.timelines import TimelinePicture, picture_of
 from engine.web.visits import Fields, Route, Visit
@@ -116,49 +115,10 @@ def answer(visit: Visit) -> TimelinePage:
     span, query = _span(visit), visit.query
     text = query.get("page")
     number = min(MAX_PAGE, int(text)) if text.isascii() and text.isdigit() and int(text[:9]) else 1
-    question = (
-        "timeline",
-        span.since,
-        span.until,
-        query.all("tag"),
-        query.get("job"),
-        number,
-        visit.user.jobs,
-    )
-    found = visit.recall(question, lambda visit: _look_at(visit, span, number))
+    chosen = Chosen(query.all("tag"), query.get("job").strip().lower(), visit.user.jobs)
+    found = visit.ask(PAGE, look_at_window, span.since, span.until, chosen, skip=(number - 1) * MAX_ROWS)
     picture = None if found is None else picture_of(found, Axis(span.since, span.until, span.zone))
     return TimelinePage(span=span, found=found, picture=picture, number=number, query=query)
-
-
-def _look_at(visit: Visit, span: Span, number: int) -> Timeline | None:
-    view = visit.view()
-    if view is None:
-        return None
-    now, presence = visit.now, presence_at(visit.place.config, view, now=visit.now)
-    return make_timeline(
-        view,
-        jobs=_jobs(visit, view),
-        since=span.since,
-        until=span.until,
-        now=now,
-        presence=presence,
-        skip=(number - 1) * MAX_ROWS,
-    )
-
-
-def _jobs(visit: Visit, view: View) -> list[str]:
-    """The jobs that fit the query: all in force, or with a tag or a name those of the past, too."""
-    tags, part = visit.query.all("tag"), visit.query.get("job").strip().lower()
-    choice = Choice(tags=tags)
-    labels = known_labels(view) if tags else {}
-    names = {one.job for one in view.jobs_in_force()}
-    if part or tags:
-        names |= {one.job for one in view.newest_definitions()}
-    return [
-        name
-        for name in names
-        if visit.user.sees(name) and part in name and (not tags or choice.fits(labels.get(name, UNKNOWN)))
-    ]
 
 
 def _span(visit: Visit) -> Span:

@@ -17,9 +17,9 @@ select * from delivery where run_id in (select value from json_each(:runs)) orde
 select * from delivery where state <> 'ended' order by fence;
 
 -- name: without_run
--- The number of ended attempts whose run is deleted.
+-- The number of ended attempts that a leader should have deleted: their run was deleted long ago.
 select count(*) as number from delivery
-where state = 'ended' and not exists (select 1 from run where run.id = delivery.run_id);
+where state = 'ended' and run_gone_at < now_us() - :after and not exists (select 1 from run where run.id = delivery.run_id);
 
 -- name: withdraw
 -- Ends an attempt that no host has taken.
@@ -46,15 +46,23 @@ update delivery set offers = offers + 1
 where state = 'offered' and offered_at + :patience * offers * least(offers, 2) < now_us()
 returning *;
 
+-- name: looked_at
+-- The last of the next runs to check: the leader checks all deliveries in turn, in the order of their runs, because reading
+-- all of them at once takes longer the more there are.
+select max(run_id) as last, count(*) as number
+from (select run_id from delivery where run_id > :past order by run_id limit :limit) as next;
+
+-- name: note_deleted
+-- Notes which runs are deleted, from one run to another: their deliveries stay for a while, because hosts ask for them.
+update delivery set run_gone_at = now_us()
+where run_id > :past and run_id <= :last and state = 'ended' and run_gone_at is null
+  and not exists (select 1 from run where run.id = delivery.run_id)
+returning run_id;
+
 -- name: forget
--- Deletes deliveries that are over and whose run is deleted.
+-- Deletes deliveries whose run has been deleted for long enough, from one run to another.
 delete from delivery
-where (run_id, number, step, item) in (
-  select run_id, number, step, item from delivery
-  where state = 'ended' and ended_at < now_us() - :after
-    and not exists (select 1 from run where run.id = delivery.run_id)
-  limit :limit
-)
+where run_id > :past and run_id <= :last and state = 'ended' and run_gone_at < now_us() - :after
 returning run_id;
 
 -- name: take

@@ -27,6 +27,12 @@ order by seq limit :limit;
 select cast(coalesce(sum(size), 0) as bigint) as bytes from output_chunk
 where run_id = :run_id and number = :number and step = :step and item = :item and copy = 0;
 
+-- name: lengths
+-- The pieces of an attempt's output, with their sizes.
+select seq, size from output_chunk
+where run_id = :run_id and number = :number and step = :step and item = :item and copy = 0
+order by seq;
+
 -- name: drop_passed
 -- Deletes pieces of an output that its host has dropped.
 select * from worker_drop_passed(:host, :run_id, :number, :step, :item, :first, :before) as seq;
