@@ -32,6 +32,7 @@ from engine.ports import Stop
 from engine.service.presence import presence_at
 from jobfile.diagnostics.escapes import message
 from jobfile.model.catalog import CompiledJob
+from jobfile.model.counts import many
 from jobfile.render.style import PLAIN, Style
 
 LOOK_SECONDS = 0.03
@@ -244,6 +245,7 @@ def attend(
             alone.wake()  # it has looked already, before it served these
         view = place.view()
         tell_kept(view, recorded[0])
+        _tell_wait(place, alone, len(recorded))
         followed = [
             Followed(
                 place,
@@ -280,6 +282,13 @@ def tell_kept(view: View, run: Run) -> None:
     kept = kept_words(steps_of_run(view, run)) if run.retry_of else ""
     if kept:
         say(kept)
+
+
+def _tell_wait(place: Place, alone: Alone, count: int) -> None:
+    """Say on stderr that nothing starts a request for now: another host has the ledger, and is silent."""
+    if place.config.store and not alone.is_in_place and not place.has_engine():
+        waits = "the run waits" if count == 1 else f"{many(count, 'run')} wait"
+        say(f"no engine uses the ledger now; {waits} for one")
 
 
 def _until_over(

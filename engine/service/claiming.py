@@ -20,11 +20,12 @@ OF_HOSTS: Final = Home(HOME_OF_HOSTS, "several hosts")
 class Claim:
     """The claim of a state folder to its ledger; none is needed for a file in the folder."""
 
-    def __init__(self, store: Store, config: EngineConfig, *, boot_id: str) -> None:
-        """Claim nothing yet."""
+    def __init__(self, store: Store, config: EngineConfig, *, boot_id: str, is_command: bool = False) -> None:
+        """Claim nothing yet. A command claims the ledger only for the runs that it waits for."""
         self._store = store
         self._config = config
         self._boot_id = boot_id
+        self._is_command = is_command
         self._mine = OF_HOSTS if config.is_leader else home_of(config) if config.store else None
         self._before: Home | None = None
 
@@ -69,6 +70,9 @@ class Claim:
         """Why another engine still needs the ledger, as the end of a sentence."""
         if self._mine == OF_HOSTS and not self._is_taken_over:
             return ""  # whichever engine leads, the hosts are the same
+        if self._is_command and self._before is not None and self._before.id == OF_HOSTS.id:
+            # While none of them leads the next one begins; and jobs run where hosts have what they need.
+            return "execute its runs"
         session = self._store.last_session()
         # A session that a newer one has superseded can start nothing any more, and never gets an end.
         is_open = (

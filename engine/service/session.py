@@ -87,7 +87,7 @@ def open_session(
         if command:
             _refuse_copy(store, config, rewind)
         before, boot_id = store.last_session(), current_boot_id()
-        claim = Claim(store, config, boot_id=boot_id)
+        claim = Claim(store, config, boot_id=boot_id, is_command=bool(command))
         claim.make(now=clock.now())
         at_least = rewind.epoch + 1 if rewind is not None else 0
         if begin_in(server, store, before=before, rewind=rewind, now=clock.now()):

@@ -2,10 +2,11 @@
 
 import json
 from pathlib import Path
+from subprocess import PIPE, Popen
 
 import pytest
 
-from tests.acceptance.engines import ask, end, has_jobs, lines_of, put, say, start, until
+from tests.acceptance.engines import JOBFILE, ask, end, has_jobs, lines_of, put, say, start, until
 from tests.postgres_ledgers import superuser
 from tests.postgres_servers import a_server
 
@@ -18,6 +19,7 @@ jobs:
   long:
     run: echo begun >> long; sleep 3; echo ended >> long
 """
+HERE = "version: 1\njobs:\n  here: {run: 'echo $PWD > where; pwd'}\n"
 END_OTHERS = (
     "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and datname <> ''"
 )
@@ -58,3 +60,26 @@ def test_an_engine_outlives_its_server_and_loses_nothing(
         assert rows["tick"]["succeeded"] == len(lines_of(ticks)), "each execution has its record"
         found = json.loads(say(tmp_path, "doctor", "--json").stdout)["checks"]
         assert [one for one in found if one["severity"] == "error"] == []
+
+
+def test_while_no_host_leads_a_request_waits_for_one_and_is_not_executed_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host, desk = tmp_path / "host", tmp_path / "desk"
+    for folder in (host, desk):
+        folder.mkdir()
+        put(folder, HERE)
+    with a_server() as server:
+        monkeypatch.setenv("JOBFILE_STORE", server.url())
+        assert say(host, "apply", "--yes").returncode == 0
+        leader = start(host, "--role", "all", "--name", "host")
+        until(lambda: ask(desk, "status")["engine"]["running"], "a leader")
+        assert end(leader) == 0
+        with Popen([JOBFILE, "run", "here"], cwd=desk, stdout=PIPE, stderr=PIPE, text=True) as asking:
+            assert asking.stderr is not None
+            assert asking.stderr.readline() == "no engine uses the ledger now; the run waits for one\n"
+            leader = start(host, "--role", "all", "--name", "host")
+            assert asking.wait(60) == 0
+        assert (host / "where").read_text() == f"{host}\n"
+        assert not (desk / "where").exists()
+        assert end(leader) == 0

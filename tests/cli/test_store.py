@@ -256,8 +256,8 @@ def test_of_two_engines_that_start_at_once_at_most_one_goes_on(opened: Opened) -
     assert (has_evidence(first), has_evidence(second)) == (False, True)
 
 
-def test_a_leader_that_a_command_has_superseded_leads_again(opened: Opened) -> None:
-    """`jobfile wait` elsewhere takes a ledger whose leader is just starting: its session gets no end."""
+def test_a_leader_that_another_engine_has_superseded_leads_again(opened: Opened) -> None:
+    """It was taken from a leader that was just starting, whose session gets no end."""
     (leading, own), (asking, elsewhere) = opened("a"), opened("b")
     leader = replace(own, is_leader=True)
     starting, command = Claim(leading, leader, boot_id="boot"), Claim(asking, elsewhere, boot_id="boot")
@@ -274,6 +274,22 @@ def test_a_leader_that_a_command_has_superseded_leads_again(opened: Opened) -> N
     claim = Claim(again, leader, boot_id="boot")
     claim.make(now=NOON)
     claim.check(again.open_session(kind="engine", **about), now=NOON)
+
+
+def test_a_command_takes_no_ledger_that_hosts_share(opened: Opened) -> None:
+    """While no host leads, too: the next one begins, and it executes what the command asked for."""
+    leading, own = opened("a")
+    leader = Claim(leading, replace(own, is_leader=True), boot_id="boot")
+    leader.make(now=NOON)
+    epoch = leading.open_session(
+        kind="engine", boot_id="boot", pid=1, version="1", now=NOON, boot_seconds=1.0
+    )
+    leader.check(epoch, now=NOON)
+    end(leading, epoch)
+    asking, elsewhere = opened("b")
+    with pytest.raises(EngineRunningError, match="of several hosts, which execute its runs"):
+        Claim(asking, elsewhere, boot_id="boot", is_command=True).make(now=NOON)
+    begin(opened, "b")  # an engine may: then the hosts share it no more
 
 
 def test_a_job_that_a_command_began_meanwhile_is_not_taken_over(opened: Opened) -> None:

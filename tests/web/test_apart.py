@@ -2,10 +2,12 @@
 
 import os
 import signal
+import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +22,7 @@ from engine.web.apart.first import first_questions
 from engine.web.apart.jobs import all_jobs, written
 from engine.web.apart.last_day import last_day
 from engine.web.apart.passing import Failure, from_bytes, passed_error, to_bytes
-from engine.web.apart.question import Question, answer_of
+from engine.web.apart.question import Question, Stage, answer_of
 from engine.web.apart.upkeep import examined, metrics
 from engine.web.apart.window import Chosen, look_at_window
 from jobfile.schedule.zones import load_zone
@@ -52,6 +54,16 @@ def computer(lived: Web) -> Iterator[Computer]:
     found.close()
 
 
+def valued(computer: Computer, question: Question) -> Any:
+    """The answer of the process to a question; each question has its own kind of answer."""
+    return computer.answer(question).value
+
+
+def answer_here(question: Question, stage: Stage) -> Any:
+    """The same, computed in this process."""
+    return answer_of(question, stage).value
+
+
 def test_the_process_gives_the_answers_that_are_computed_here(lived: Web, computer: Computer) -> None:
     zone = load_zone("America/New_York")
     assert zone is not None
@@ -59,31 +71,41 @@ def test_the_process_gives_the_answers_that_are_computed_here(lived: Web, comput
     stage = replace(lived.site, clock=SystemClock().now)  # as there
     for pattern in ("*", "good*"):
         asked = Question(look_at_day, (day, pattern))
-        there, here = computer.answer(asked), answer_of(asked, stage)
-        assert replace(there, at=here.at) == here  # type: ignore[type-var, attr-defined]  # of this question
-        assert here.total.verdicts["succeeded"] == 3  # type: ignore[attr-defined]  # of this question
+        there, here = valued(computer, asked), answer_here(asked, stage)
+        assert replace(there, at=here.at) == here
+        assert here.total.verdicts["succeeded"] == 3
     patient = Question(all_jobs, (), (("is_patient", True),))
-    (there, choices), (here, expected) = computer.answer(patient), answer_of(patient, stage)  # type: ignore[misc]  # of this question
+    (there, choices), (here, expected) = valued(computer, patient), answer_here(patient, stage)
     assert [(one.job, one.labels, one.notes) for one in there.jobs] == [
         (one.job, one.labels, one.notes) for one in here.jobs
     ]
     assert [one.job for one in there.jobs] == ["bad", "good", "new", "other"]
     assert choices[:2] == expected[:2] == (("mail", "nightly"), ("data", "me"))
     window = Question(look_at_window, (day.since, day.until, Chosen(("nightly",), "o", "*")), (("skip", 0),))
-    assert [row.job for row in computer.answer(window).rows] == ["good"]  # type: ignore[attr-defined]  # of this question
-    assert computer.answer(Question(last_day)) is not None
-    assert b"jobfile_" in computer.answer(Question(metrics))  # type: ignore[operator]  # of this question
-    assert len(computer.answer(Question(examined))) == len(answer_of(Question(examined), lived.site))  # type: ignore[arg-type]  # of this question
+    assert [row.job for row in valued(computer, window).rows] == ["good"]
+    assert valued(computer, Question(last_day)) is not None
+    assert b"jobfile_" in valued(computer, Question(metrics))
+    assert len(valued(computer, Question(examined))) == len(answer_here(Question(examined), lived.site))
+
+
+def test_what_the_process_cannot_read_is_said_with_its_answer(lived: Web, computer: Computer) -> None:
+    with sqlite3.connect(lived.world.config.ledger) as db:
+        db.execute("pragma ignore_check_constraints = on")
+        db.execute("update run set params = 'not JSON' where job = 'good'")
+    found = computer.answer(Question(all_jobs, (), (("is_patient", True),)))
+    assert found.notes
+    assert "cannot be read" in found.notes[0]
+    assert lived.owner("/api/v1/jobs").headers["jobfile-warnings"]
 
 
 def test_files_are_compiled_in_a_process_that_ends_then(lived: Web) -> None:
     snapshot = FolderTree(lived.place.main_file).snapshot()
     compiler = Computer(lived.place)
-    found = compiler.answer(Question(written, (snapshot,)))
-    assert [(one.name, one.labels.owner) for one in found.jobs] == [  # type: ignore[attr-defined]  # of this question
+    found = valued(compiler, Question(written, (snapshot,)))
+    assert [(one.name, one.labels.owner) for one in found.jobs] == [
         ("bad", ""), ("good", "data"), ("new", "me"), ("other", ""),
     ]  # fmt: skip
-    assert all(isinstance(one, WrittenJob) for one in found.jobs)  # type: ignore[attr-defined]  # of this question
+    assert all(isinstance(one, WrittenJob) for one in found.jobs)
     before = children_of(os.getpid())
     compiler.close()
     until(lambda: len(children_of(os.getpid())) < len(before))
@@ -97,12 +119,12 @@ def test_a_process_that_ends_is_replaced_and_a_question_that_ends_it_is_given_up
             if b"engine.web.apart" in Path(f"/proc/{one}/cmdline").read_bytes():
                 os.kill(one, signal.SIGKILL)
 
-    assert computer.answer(Question(last_day)) is not None
+    assert valued(computer, Question(last_day)) is not None
     kill()
-    assert computer.answer(Question(last_day)) is not None
+    assert valued(computer, Question(last_day)) is not None
     with pytest.raises(JobfileError, match="has ended"):
         computer.answer(Question(last_day, (Deadly(),)))
-    assert computer.answer(Question(last_day)) is not None
+    assert valued(computer, Question(last_day)) is not None
 
 
 def test_errors_come_back_as_they_were_raised(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.asking.did import Wanted, ask_did
 from engine.asking.why import ask_why
 from engine.core.access import Role
 from engine.core.lifecycle import Artifact, AttemptKey, Run, RunState
@@ -85,11 +86,14 @@ def numbers(text: str) -> list[int]:
     return [int(one) for one in re.findall(r'<span class="line" id="L([0-9]+)">', text)]
 
 
-def test_its_verdict_is_that_of_why(web: Web, failed: Run) -> None:
+def test_its_verdict_is_that_of_did_and_its_reasons_are_those_of_why(web: Web, failed: Run) -> None:
+    verdict = ask_did(
+        web.place_of(OWNER), failed.id, Wanted(params={}, matrix={}, day=None, instant=None)
+    ).line
     story = ask_why(web.place_of(OWNER), failed.id, "")
     text = html.unescape(shown(web, f"/runs/{failed.id}"))
-    assert "</span> failed, exit code 3</p>" in text
-    assert story.headline.endswith(": failed, exit code 3")
+    assert verdict.startswith("bad: no, it ran and did not succeed: failed, exit code 3 (")
+    assert f"</span> {verdict.removeprefix('bad: ')}</p>" in text
     for label, fact in story.facts:
         if label in ("schedule", "definition", "recorded"):
             assert fact in text

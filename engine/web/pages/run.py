@@ -9,6 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from engine.answers.artifacts import about_artifact
 from engine.answers.asked import Asked
+from engine.answers.did import did
 from engine.answers.facts import Fact
 from engine.answers.graph import graph_of, graph_to_svg
 from engine.answers.outputs import label_of
@@ -21,7 +22,7 @@ from engine.asking.which import NEWEST
 from engine.core.artifacts import KeptArtifact
 from engine.core.errors import JobfileError
 from engine.core.lifecycle import Attempt, Run, RunState
-from engine.core.vocabulary import instant_text, place_text, reason_words, value_text
+from engine.core.vocabulary import place_text, reason_words, value_text
 from engine.ledger.ports import View
 from engine.ports import Stop
 from engine.service.presence import presence_at
@@ -78,7 +79,7 @@ class RunPage:
     story: Story
     state: str
     words: str
-    """The verdict in a sentence."""
+    """The verdict in a sentence: that of `did`."""
     facts: tuple[Fact, ...]
     attempts: tuple[AttemptRow, ...]
     more_attempts: int
@@ -113,13 +114,15 @@ def answer(visit: Visit) -> RunPage:
     story = why_run(Asked(view=view, job=run.job, zone=zone, now=now, presence=presence), run)
     attempts = attempts_in_order(view, run, view.attempts(run.id))
     kept, steps = view.artifacts(run.id), steps_of_run(view, run)
-    about = f"{run.job}, {instant_text(run.scheduled_for, zone)}: "
+    verdict = did(
+        view, run.job, zone=zone, params={}, on=None, at=None, now=now, presence=presence, run=run
+    )  # fmt: skip
     return RunPage(
         run=run,
         zone=zone,
         story=story,
         state="overdue" if story.is_overdue else run.verdict.value,
-        words=story.headline.removeprefix(about),
+        words=verdict.line.removeprefix(f"{run.job}: "),
         facts=tuple(_facts(story)),
         attempts=tuple(_row(run, one) for one in attempts[:MAX_ATTEMPTS]),
         more_attempts=max(0, len(attempts) - MAX_ATTEMPTS),
