@@ -102,6 +102,9 @@ class InServer:
         found = self._taken[file].superuser.execute("select schema_to_xml('public', true, false, '')")
         return str(found.fetchall()).encode()
 
+    def analyze(self, file: Path) -> None:
+        self._taken[file].superuser.execute("analyze")
+
     def lose(self, file: Path) -> None:
         self._taken[file].superuser.execute("alter schema public rename to gone; create schema public")
 

@@ -80,7 +80,8 @@ def test_a_launcher_process_that_is_killed_disturbs_nothing(world: Real) -> None
     os.kill(world.launcher._process.pid, signal.SIGKILL)
     world.launcher._process.wait()
     after = world.launch("after", "exit 4")
-    assert [getattr(world.end_of(one), "exit_code", None) for one in (order, after)] == [3, 4]
+    ends = [world.end_of(one) for one in (order, after)]
+    assert [getattr(one, "exit_code", None) for one in ends] == [3, 4], ends
 
 
 def test_jobs_go_on_and_their_results_are_written_without_an_engine(world: Real) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from engine.web import memory
 from tests.web.site import Web
 
 
@@ -15,6 +16,13 @@ def _emptied(in_server: object) -> Iterator[None]:
     yield
     if in_server is not None:
         in_server.empty()
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_late(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each answer is computed anew, however slow the machine is; tests of the memory are about late ones."""
+    if request.path.stem != "test_memory":
+        monkeypatch.setattr(memory, "QUICK_SECONDS", float("inf"))
 
 
 @pytest.fixture(scope="module")

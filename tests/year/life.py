@@ -326,6 +326,7 @@ class Life:
 
     def _do_prune(self, event: Event) -> None:
         self.collect()
+        Chosen.ledgers.analyze(self.world.config.ledger)
         while self.world.housekeeper(keep_days=KEEP_DAYS).prune(counts=True):
             pass
 

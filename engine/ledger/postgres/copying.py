@@ -82,6 +82,8 @@ class PostgresCopyable:
             self._db.copy_in(f"copy {table} ({', '.join(columns)}) from stdin", rows)
             for one in apart:
                 self._db.run(one["back"])
+            # The server's own analysis comes a minute later; until then it would read whole tables.
+            self._db.run(f"analyze {table}")
         except (psycopg.DataError, psycopg.IntegrityError) as error:
             said = " ".join(str(error).split())
             raise StoreRefusedError(
