@@ -52,7 +52,7 @@ class Ledgers(Protocol):
         ...
 
     def analyze(self, file: Path) -> None:
-        """What a server does by itself every now and then, but not in tests: it counts the rows of its tables."""
+        """Count the rows of the tables, as a server does now and then, but not in tests."""
         ...
 
     def lose(self, file: Path) -> None:
