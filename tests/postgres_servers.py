@@ -29,11 +29,11 @@ listen_addresses = ''
 unix_socket_directories = '{folder}'
 max_connections = 200
 shared_buffers = 32MB
-autovacuum = off
 wal_level = minimal
 max_wal_senders = 0
 """
 UNSAFE = """\
+autovacuum = off
 fsync = off
 full_page_writes = off
 synchronous_commit = off

@@ -287,6 +287,7 @@ def test_a_commit_waits_for_the_disk_even_if_the_servers_default_does_not(
         "`fsync` is off",
         "`full_page_writes` is off",
         "`synchronous_commit` is off",
+        "`autovacuum` is off",
     ]
 
 

@@ -13,6 +13,7 @@ LEAST_FREE: Final = 15
 """How many connections should be free: those of a worker and a leader."""
 _SETTINGS: Final = """
 select current_setting('fsync') as fsync, current_setting('full_page_writes') as full_page_writes,
+       current_setting('autovacuum') as autovacuum,
        (select reset_val from pg_settings where name = 'synchronous_commit') as synchronous_commit,
        (select reset_val from pg_settings where name = 'default_transaction_read_only') as is_read_only,
        pg_is_in_recovery() as is_standby
@@ -60,6 +61,8 @@ def _unsafe(row: PostgresRow, *, is_plain: bool) -> Iterator[str]:
         yield "`full_page_writes` is off: a power cut may damage the ledger"
     if row["synchronous_commit"] == "off":
         yield "`synchronous_commit` is off: jobfile sets it for itself, other programs may lose data"
+    if row["autovacuum"] != "on":
+        yield "`autovacuum` is off: the tables grow, and reading many runs becomes too slow for retention"
     if row["is_standby"]:
         yield "the server is a standby, which refuses every write"
     elif row["is_read_only"] == "on":
