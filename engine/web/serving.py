@@ -52,6 +52,9 @@ SWITCH_SECONDS: Final = 0.0005
 that long for each of its steps.
 """
 STOP_SECONDS: Final = 3
+"""How long requests may take when the server ends."""
+UVICORN: Final = "uvicorn.error"
+"""The log of uvicorn about everything but requests."""
 SEARCHES: Final = (50_000, 10, 100)
 """After how many new objects Python searches these for garbage, and after how many such searches it searches
 older ones, and then all. With 10,000 jobs a search of all stops every request for half a second, and Python's
@@ -137,10 +140,10 @@ class Server:
         )
         config.load()
         # Strangers would fill the log: uvicorn writes a line about each request that is no HTTP.
-        logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+        logging.getLogger(UVICORN).setLevel(logging.ERROR)
         config.ssl = self._tls
         try:
-            _UntilSignal(config).run(sockets=[self._socket])
+            _UntilSignal(config, self.site.watch).run(sockets=[self._socket])
         finally:
             self.site.close()
             if not self.url:
@@ -150,7 +153,20 @@ class Server:
 
 
 class _UntilSignal(uvicorn.Server):
-    """uvicorn's server sends itself each signal again at its end, and so would end before we clean up."""
+    """uvicorn's server sends itself each signal again at its end, and so would end before we clean up; and
+    it would wait for open tabs, and print an error for each.
+    """
+
+    def __init__(self, config: uvicorn.Config, watch: Watch) -> None:
+        """Serve; at the end nobody waits for a change any more."""
+        super().__init__(config)
+        self._watch = watch
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the streams of tabs and the requests that wait, then all others."""
+        self._watch.end()
+        logging.getLogger(UVICORN).setLevel(logging.CRITICAL)  # what is cut off now is no error
+        await super().shutdown(sockets)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -37,6 +37,7 @@ class Computer:
         self._about = (place.apart(), is_for_pages)
         self._own = threading.Lock()
         self._child: _Child | None = None
+        self._is_closed = False
 
     def start(self) -> None:
         """Start the process now: the first question then waits less."""
@@ -50,14 +51,17 @@ class Computer:
         raise JobfileError("the process that computes this answer has ended; see the server's log")
 
     def close(self) -> None:
-        """End the process."""
+        """End the process; who still waits for an answer gets an error."""
         with self._own:
+            self._is_closed = True
             child, self._child = self._child, None
         if child is not None:
             child.close()
 
     def _running(self) -> "_Child":
         with self._own:
+            if self._is_closed:
+                raise JobfileError("the server ends; ask again when it is back")
             if self._child is None or self._child.is_gone:
                 self._child = _Child(self._about)
             return self._child
