@@ -24,6 +24,7 @@ from engine.core.errors import JobfileError
 from engine.host.clock import SystemClock
 from engine.host.hardening import allow_many_files, make_undumpable
 from engine.host.lock import make_state_dir
+from engine.host.memory_release import share_arenas
 from engine.host.ownership import refuse_foreign_state
 from engine.web.access import make_token
 from engine.web.addresses import Listen, allowed_hosts
@@ -45,7 +46,7 @@ SOCKET: Final = "web.sock"
 ADDRESS: Final = "web.address"
 """A file with the address, for  jobfile ui."""
 BACKLOG: Final = 512
-ROWS: Final = 8_192
+ROWS: Final = 4_096
 """How many rows the server remembers: those of a page. Lists of all jobs are made beside it."""
 SWITCH_SECONDS: Final = 0.0005
 """How soon a thread that computes an answer lets a quick request go first. With Python's 5 ms a request waits
@@ -119,6 +120,7 @@ class Server:
 
     def run(self) -> None:
         """Serve until SIGTERM or SIGINT."""
+        share_arenas()
         sys.setswitchinterval(SWITCH_SECONDS)
         gc.set_threshold(*SEARCHES)
         threading.Thread(target=_prepare, args=(self.site,), name="prepare", daemon=True).start()
