@@ -282,7 +282,7 @@ MEANT_OTHERWISE = {"timeout", "paused", "stopped", "unreadable"}
 
 
 @together("path", known_files("engine", "*.py"))
-def test_a_reason_is_written_as_a_member_of_the_closed_words(path: Path) -> None:
+def test_a_reason_is_written_as_a_member_of_its_enum(path: Path) -> None:
     """Where one is given, compared or matched: a typo would be a new reason in the ledger."""
     for node in ast.walk(tree_of(path)):
         match node:

@@ -25,7 +25,7 @@ class Asked:
         return is_overdue(item, self.presence, self.now)
 
     def with_reason(self, item: Item) -> Item:
-        """An expected run with the reason of its state, also one that is in no ledger."""
+        """An expected run with the reason of its state, also a reason that is not stored in the ledger."""
         if self.view.hosts is None:
             return item
         from engine.answers.reasons import item_reason  # noqa: PLC0415  start-up time: only with a server

@@ -1,4 +1,4 @@
-"""What was expected in a window by its place in time: each occurrence, or where they are too many, counts.
+"""What was expected in a window, by time: each occurrence, or counts if there are too many occurrences.
 
 The counts of all slots together are those of the report for the same window.
 """
@@ -31,7 +31,7 @@ from jobfile.model.namedtuple import NamedTuple
 One = TypeVar("One", Gap, Pause, Run, Schedule)
 
 COMING: Final = "to come"
-"""What a slot counts and a mark says of an occurrence that is not yet due."""
+"""The word, in slots and marks, for an occurrence that is not yet due."""
 MAX_MARKS: Final = 600
 """Maximum number of occurrences that are placed one by one."""
 MAX_RUNS: Final = 5_000

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Labels(NamedTuple):
-    """What a job's definition says about whose it is, what it belongs to, its zone, and its title."""
+    """The owner, tags, zone and title of a job, from its definition."""
 
     owner: str = ""
     tags: tuple[str, ...] = ()
@@ -83,7 +83,7 @@ def _labels_in(text: str) -> Labels:
 def unknown_word(choice: Choice, known: Iterable[Labels]) -> str:
     """A tag or an owner of the choice that no job has, as a sentence; empty if each is known.
 
-    A typing mistake must not make an answer that is about no job, and so says that all is well.
+    With a typing mistake, the answer would be about no job, and would wrongly say that all is well.
     """
     labels = tuple(known)
     tags = frozenset(tag for one in labels for tag in one.tags)

@@ -40,7 +40,7 @@ def concerns_of_jobs(
     now: datetime,
     presence: Presence,
 ) -> tuple[Concern, ...]:
-    """Those of these jobs that need attention: now, or if there is a day, because of what happened on it."""
+    """The jobs that need attention: now, or with a `day`, because of what happened on it."""
     found = []
     for job in sorted(jobs)[:MAX_ASKED]:
         zone = zone_of_job(view, job) if day is None else day[1]

@@ -181,7 +181,9 @@ def _instants_by_day(gap: Gap, day_of: _DayOf) -> Counter[date | None]:
 
     found = fires(gap.entries, after=gap.first_at - INSTANT, until=gap.last_at)
     by_day = Counter(day_of(fire.at) for fire in found)
-    by_day[day_of(gap.first_at)] += gap.count - by_day.total()  # 0, unless the zone has other rules now
+    by_day[day_of(gap.first_at)] += (
+        gap.count - by_day.total()
+    )  # adds 0, unless the rules of the zone have changed since
     return by_day
 
 
@@ -206,7 +208,8 @@ def _count_matrices(view: View, scope: Scope, counts: Counts, day_of: _DayOf) ->
 def _occurrences(view: View, scope: Scope) -> Iterator[list[Run]]:
     """The runs of each occurrence of a job with a matrix, with their manual retries.
 
-    All of them are for one time, and runs come in the order of these: only those of one time are in memory.
+    The runs of an occurrence have one nominal time, and are read in the order of their times: so only those
+    of one time are in memory.
     """
     found = of_jobs(scope, lambda job: view.matrix_runs(job, since=scope.since, until=scope.due))
     for _, at_once in groupby(found, key=lambda run: run.scheduled_for):

@@ -16,7 +16,7 @@ class Point(NamedTuple):
     at: datetime
     length: timedelta
     is_counted: bool
-    """Whether it is one of those that the median is of."""
+    """Whether it counts for the median."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,7 @@ class Course:
 
     @property
     def count(self) -> int:
-        """How many runs the median is of."""
+        """How many runs count for the median."""
         return sum(one.is_counted for one in self.points)
 
 

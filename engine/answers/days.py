@@ -11,7 +11,10 @@ DAY: Final = timedelta(days=1)
 
 
 class DayRange(NamedTuple):
-    """Consecutive days of one length; `first` is the index of the first. The outer ones may be cut."""
+    """Consecutive days of one length; `first` is the index of the first.
+
+    The window may cut the first and the last day.
+    """
 
     first: int
     since: datetime
@@ -41,7 +44,7 @@ class LocalDays:
         return self.dates[min(bisect_right(self._midnights, at), len(self.dates)) - 1]
 
     def ranges(self) -> Iterator[DayRange]:
-        """The days, as few ranges: a new one begins where clocks change."""
+        """The days as ranges of equally long days: a new range begins where clocks change."""
         begin = 0
         for index in range(1, len(self.dates) + 1):
             length = self._length(begin)

@@ -74,11 +74,11 @@ class Did:
     states: tuple[str, ...] = ()
     """The verdict of each item: its state, or overdue."""
     late: tuple[str, ...] = ()
-    """In which respects the job is late, or was with the runs of the answer, in words."""
+    """In which respects the job is late now, or the runs of the answer were late, in words."""
     odd: tuple[str, ...] = ()
     """What is unusual about the run of the answer, in words."""
     asked_since: Run | None = None
-    """A run that was requested since, where its result is different."""
+    """A run that was requested later, if its result is different."""
 
 
 def did(

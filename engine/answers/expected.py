@@ -34,8 +34,8 @@ class Item(NamedTuple):
 
     With a matrix it has several `runs`, one for each combination; `run` is the one that decides its verdict.
 
-    With `pruned_at`, only the state is known. `due_at` is when an undecided run must start; None when none
-    must: the run exists, or its job was paused, and then `detail` has the name of the user.
+    With `pruned_at`, only the state is known. `due_at` is when an undecided run must start; None if nothing
+    must start: the run exists, or its job was paused (then `detail` has the name of the user).
     """
 
     scheduled_for: datetime

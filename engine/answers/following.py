@@ -29,7 +29,7 @@ _PENDING: Final = 10_000
 
 
 def items_of(view: View, job: str, *, since: datetime, until: datetime, now: datetime) -> tuple[Item, ...]:
-    """Every run that was expected of a job in [since, until), and those that wait for the end of another."""
+    """Every run that was expected of a job in [since, until), and those that wait for another job to end."""
     own = expected_items(view, job, since=since, until=until, now=now)
     if not view.following.upstream(job):
         return own
@@ -164,7 +164,7 @@ def _waiting(
 ) -> dict[datetime, Item]:
     found: dict[datetime, Item] = {}
     for trigger in _triggers(view, job):
-        # After a failure nothing is expected before there is one.
+        # A follower of failures is expected to run only once there is a failure.
         upstream = [] if trigger.when is AfterWhen.FAILED else [known.get(one, {}) for one in trigger.jobs]
         for at in sorted({at for items in upstream for at in items} - own.keys()):
             items = {one: items[at] for one, items in zip(trigger.jobs, upstream, strict=True) if at in items}
@@ -180,8 +180,8 @@ def _waiting(
 
 
 def _absent(view: View, job: str, items: Mapping[str, Item]) -> Item | None:
-    """The record of a follower in place of one of its own, if a gap record is all that is known of a job that
-    it follows; None if it did not follow that job yet.
+    """The record that replaces that of a follower if a gap record is all that is known of a job that it
+    follows; None if it did not yet follow that job.
     """
     for name, item in items.items():
         since = view.generation(view.following.upstream(job).get(name, 0))

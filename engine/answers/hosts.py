@@ -85,7 +85,7 @@ class Fleet(NamedTuple):
 
     @property
     def only_schedulers(self) -> tuple[Scheduler, ...]:
-        """Those on hosts that execute nothing."""
+        """The engines on hosts that execute nothing."""
         known = {one.host.id for one in self.hosts}
         return tuple(one for one in self.schedulers if one.id not in known)
 

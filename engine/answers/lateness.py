@@ -38,14 +38,14 @@ _DAY: Final = timedelta(days=1)
 def find_late(
     view: View, spec: "JobSpec", *, since: datetime, now: datetime, until: datetime | None = None
 ) -> tuple[Late, ...]:
-    """In which respects a job is late, of those that became true after `since`, or are still so."""
+    """In which respects a job is late: those that began after `since`, and those that still hold."""
     return look_at(view, spec, since=since, now=now, until=until)[0]
 
 
 def look_at(
     view: View, spec: "JobSpec", *, since: datetime, now: datetime, until: datetime | None = None
 ) -> tuple[tuple[Late, ...], datetime | None]:
-    """In which respects a job is late, and when it is next for lack of a success; None if it cannot be.
+    """In which respects a job is late, and when it will be late next unless it succeeds; None for never.
 
     With `until`, only the days up to this instant are checked.
     """

@@ -357,7 +357,7 @@ def _listed(
 
 
 def _after(pause: Pause | None, now: datetime) -> datetime | None:
-    """After which instant the next time of a job is; None while it is paused without an end."""
+    """The instant after which the next time of a job is sought; None while it is paused without an end."""
     if pause is None:
         return now
     return None if pause.end is None else max(now, pause.end - INSTANT)

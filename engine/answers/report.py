@@ -252,7 +252,7 @@ def _row(counts: Counts, job: str, day: date | None) -> Row:
 
 
 def _measures(view: View, scope: Scope, counts: Counts) -> dict[str, Measures]:
-    """What is measured, by job; of chosen combinations it is known from their runs."""
+    """What is measured, by job; for chosen combinations, it is computed from their runs."""
     since, until = scope.since, scope.due
     if not scope.matrix:
         for job, duration, lateness in view.totals.courses(scope.jobs, since=since, until=until):

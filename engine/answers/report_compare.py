@@ -1,4 +1,4 @@
-"""Compares a report with that of the period before: per job and in total, what got worse first."""
+"""Compares a report with that of the period before: per job and in total; what got worse comes first."""
 
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -17,7 +17,7 @@ NOTHING: Final = "–"
 NO_CHANGE: Final = "±0"
 MEDIANS: Final = ("median duration", "median lateness")
 _ORDER: Final = {"success rate": 0, "expected": 2}
-"""The place of a number among those that changed; 1 for those that need attention."""
+"""The order in which numbers that changed are listed; 1 for all that need attention."""
 _IMPLIED: Final = ("succeeded", "open")
 """Numbers that say nothing beside the others."""
 
@@ -87,7 +87,7 @@ class Comparison(NamedTuple):
     until: datetime
     total: Change
     jobs: tuple[Change, ...]
-    """What got worse first."""
+    """What got worse comes first."""
 
 
 def compare(report: Report, before: Report) -> Comparison:

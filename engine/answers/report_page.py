@@ -95,7 +95,7 @@ def _row(row: Row, shown: list[str], attribute: str, name: str) -> str:
 
 
 def _compared(report: Report) -> Iterator[str]:
-    """The total of both periods, and what changed of which job, what got worse first."""
+    """The total of both periods, and the changes of each job; what got worse comes first."""
     if report.before is None:
         return
     found = compare(report, report.before)

@@ -33,7 +33,7 @@ def report_to_text(report: Report, *, width: int | None, style: Style = PLAIN) -
 
 
 def shown_verdicts(report: Report) -> list[str]:
-    """The verdicts that a table shows: those of some run, and always the successes."""
+    """The verdicts that a table shows: those that a run has, and always `succeeded`."""
     total = report.total
     return [verdict for verdict in VERDICTS if verdict == "succeeded" or total.verdicts.get(verdict)]
 
@@ -109,7 +109,7 @@ def idle_lines(report: Report) -> list[str]:
 
 
 def _compared(report: Report, *, width: int | None, style: Style) -> list[str]:
-    """The total of both periods, and what changed of each job, what got worse first."""
+    """The total of both periods, and the changes of each job; what got worse comes first."""
     if report.before is None:
         return []
     found = compare(report, report.before)

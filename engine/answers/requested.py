@@ -20,8 +20,8 @@ def requested_to_json(
 ) -> dict[str, object]:
     """The runs of a request: one run as the whole answer, those of a matrix as a list.
 
-    Their attempts and outputs are there if the runs were followed. `options` are those of this command that
-    the commands to see more need, too.
+    Their attempts and outputs are there if the runs were followed. `options` are options of this command:
+    the commands that show more need them, too.
     """
     plain = [
         _run_to_json(run, details_of(view, run) if is_followed else None, options=options) for run in runs

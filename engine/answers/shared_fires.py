@@ -17,14 +17,14 @@ MAX_KEPT: Final = 200_000
 
 
 class SharedFires:
-    """Computes instants for one answer. Equal entries of a ledger are one object: they are known by that."""
+    """Computes instants for one answer. Equal entries of a ledger are one object: its id stands for them."""
 
     def __init__(self) -> None:
         """Know nothing yet."""
         self._first: dict[tuple[int, datetime], Fire | None] = {}
         self._windows: dict[tuple[int, datetime, datetime], Sequence[Fire] | None] = {}
         self._alive: dict[int, Sequence[ScheduleEntry]] = {}
-        """Entries by their ids, which are theirs only while they live."""
+        """Entries by the ids of their objects. They are kept, so that no other object gets the same id."""
         self._room = MAX_KEPT
 
     def first(self, entries: Sequence[ScheduleEntry], *, after: datetime) -> "Fire | None":

@@ -27,7 +27,7 @@ MAX_SESSIONS: Final = 200
 SLOTS: Final = 96
 """Number of slots of a window."""
 REACH: Final = timedelta(hours=12)
-"""How long before the window a run may have begun that is shown because it was not over."""
+"""A run that was not over when the window began is shown if it began at most this long before."""
 
 
 class Bar(NamedTuple):

@@ -32,7 +32,7 @@ MAX_SHOWN = 6
 """Maximum number of days with a skipped time, or with a repeated one, that one line names."""
 
 _FAR = timedelta(days=30)
-"""From this distance on, hours say nothing."""
+"""From this distance on, hours are left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -67,7 +67,7 @@ class QueueState(NamedTuple):
 
 
 def queues_of(opened: Sequence[Run], now: datetime) -> tuple[QueueState, ...]:
-    """The queues in which runs wait that could start but for the others, by name."""
+    """By name, the queues with runs that only wait for other runs."""
     held = Counter(one.queue for one in opened if one.state in HOLDS_A_SLOT)
     due = [one for one in opened if one.queue_slots is not None and _is_due(one, now)]
     waiting, slots = Counter(one.queue for one in due), {one.queue: one.queue_slots or 0 for one in due}

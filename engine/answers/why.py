@@ -65,7 +65,7 @@ class Story:
     odd: tuple[str, ...] = ()
     """What is unusual about it, in words."""
     line: Line | None = None
-    """In which line the first of its runs waits that does."""
+    """The line in which its first waiting run waits."""
     by_hand: tuple[Audited, ...] = ()
     """What users did with its runs."""
     retries: tuple[Run, ...] = ()

@@ -21,7 +21,7 @@ class Window(NamedTuple):
 
 
 def seen_jobs(place: Place, view: View, choice: Choice) -> frozenset[str] | None:
-    """The names of the chosen jobs that who asks may see; None for all."""
+    """The names of the chosen jobs that the user may see; None for all."""
     chosen = chosen_jobs(view, choice)
     if not place.is_limited:
         return chosen

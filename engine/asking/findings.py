@@ -8,7 +8,7 @@ from jobfile.pipeline import Looked
 
 
 class InvalidFilesError(JobfileError):
-    """The job files have errors. Who asks shows them."""
+    """The job files have errors. The caller shows them."""
 
     code = ErrorCode.INVALID_FILES
     is_reported = True

@@ -41,7 +41,7 @@ def move_ledger(place: Place, to: str, *, is_trial: bool) -> MovedLedger:
             done = move(source, target, findings=lambda one: _findings(place, one), is_trial=is_trial)
             shown = source.shown, target.shown
     finally:
-        # Only of a trial, which keeps nothing: otherwise the file may have the only ledger that is in use.
+        # Only after a trial, which keeps nothing: after a move, the file may be the ledger that is in use.
         if is_trial:
             _drop(made)
         lock.release()

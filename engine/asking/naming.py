@@ -88,7 +88,7 @@ def is_run_id(text: str) -> bool:
 
 
 def find_run(view: View, given: str, *, sees: Callable[[str], bool] = lambda _: True) -> Run:
-    """The run whose id begins with this text; `sees` says of which jobs runs may be seen."""
+    """The run whose id begins with this text; `sees` says whether the runs of a job may be seen."""
     if not is_run_id(given):
         raise UnknownRunError(f"'{given}' is not a run; give at least {MIN_PREFIX} characters of its id")
     found = [run for run in view.runs_with_prefix(given.lower()) if sees(run.job)]

@@ -81,11 +81,11 @@ class Place:
 
     @property
     def is_limited(self) -> bool:
-        """Whether who asks may see only some jobs."""
+        """Whether the user may see only some jobs."""
         return False
 
     def sees(self, job: str) -> bool:  # noqa: ARG002  here, all may be seen
-        """Whether who asks may see this job. One that may not be seen does not exist for its questions."""
+        """Whether the user may see this job. To the user, a job that may not be seen does not exist."""
         return True
 
     def apart(self) -> "Place":

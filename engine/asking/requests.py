@@ -57,7 +57,7 @@ def new_runs(
             chosen=chosen,
             key=key,
         )
-    except EvaluationError as error:  # in its keys, for example of a value that only a trigger gives
+    except EvaluationError as error:  # a key needs a value that, for example, only a trigger gives
         raise WrongUsageError(str(error)) from error
 
 

@@ -73,7 +73,7 @@ def waiting_plans(place: Place, view: View) -> tuple[ReadPlan, ...]:
         try:
             found.append(read_saved(path, place, view))
         except (PlanRefusedError, UnreadableFileError):
-            continue  # applied, too old, of another ledger or changed:  jobfile apply  says which
+            continue  # applied, too old, of another ledger or changed: `jobfile apply` says which
     return tuple(found)
 
 

@@ -76,6 +76,6 @@ def _end_apart(place: Place, run: Run) -> None:
         finally:
             view.close()
     except JobfileError:
-        return  # what refuses the ledger here, refuses it to every engine, too: `doctor` says what it is
+        return  # no engine can use the ledger either, for the same reason: `doctor` shows it
     finally:
         _beside.release()

@@ -123,7 +123,7 @@ def _send(url: str, ping: Ping, config: EngineConfig) -> Failure | None:
 
 
 def _parts_of(url: str) -> dict[str, str]:
-    """The URL and what identifies the check in it, by made-up names: none of it is shown."""
+    """The URL, and the parts of it that identify the check, under made-up names: no message shows them."""
     parts = urlsplit(url) if not ping_problem(url) else None
     found = [url, *([] if parts is None else [*parts.path.split("/"), parts.query])]
     return {str(number): one for number, one in enumerate(found) if len(one) >= MIN_SECRET}

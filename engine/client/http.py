@@ -111,7 +111,7 @@ class Connection:
         silent_seconds: float = ANSWER_SECONDS,
         known: Sequence[int] = (),
     ) -> Answer:
-        """The answer to a request. Raises ServerError if there is none, or one that is not good or `known`.
+        """The answer to a request. Raises ServerError without one, or if its status is not good or `known`.
 
         `is_safe` says whether the request may arrive twice; one that only reads may.
         """

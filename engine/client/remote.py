@@ -201,7 +201,7 @@ def _explaining() -> Iterator[None]:
 
 
 def _segment(text: str) -> str:
-    """A part of a path. What no job and no run is called never leaves this program."""
+    """A part of a path. A text that cannot be the name of a job or the id of a run is never sent."""
     if not text or not text.isascii() or not all(one.isalnum() or one in "_-" for one in text):
         raise UnknownJobError(f"`{text}` is neither the name of a job nor the id of a run")
     return text

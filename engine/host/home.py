@@ -41,7 +41,7 @@ class Home(NamedTuple):
 
 
 def home_of(config: EngineConfig) -> Home:
-    """A state folder as the home of its ledger; with a new identity if it was that of none yet."""
+    """A state folder as the home of its ledger; with a new identity if it has none yet."""
     note = _note_in(config.state_dir) or {}
     return Home(str(note.get("id") or new_run_id()), f"{os.uname().nodename}:{config.state_dir}")
 

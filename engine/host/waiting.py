@@ -5,8 +5,8 @@ import time
 from typing import Final
 
 LOOK_SECONDS: Final = 1.0
-"""A signal may reach another thread, which does not wake the main thread; and only there, Python calls its
-handler.
+"""A signal may reach another thread, which does not wake the main thread; but Python calls its handler only
+in the main thread.
 """
 
 

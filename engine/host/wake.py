@@ -22,8 +22,8 @@ YIELD = "yield"
 """The line by which a starting engine asks a command that runs jobs itself to give up the state folder."""
 READ_BYTES = 65_536
 MANY_WAKES = 200
-"""With more wake-ups without work in FLOOD_SECONDS, for example by a job that
-writes to the pipe, each one waits for PAUSE_SECONDS first.
+"""If more wake-ups than this find no work in FLOOD_SECONDS, for example because a job writes to the pipe, the
+engine pauses for PAUSE_SECONDS at each further one.
 """
 FLOOD_SECONDS = 1.0
 PAUSE_SECONDS = 0.02

@@ -64,7 +64,7 @@ class Backfills(Protocol):
     """Requests to run past occurrences of a schedule; each job has at most one that is not over."""
 
     def begin(self, backfill: Backfill) -> int:
-        """Record a new backfill and return its number, whatever its own is."""
+        """Record a new backfill and return its number: the next one, whatever `backfill.number` is."""
         ...
 
     def open(self) -> tuple[Backfill, ...]:
@@ -115,8 +115,8 @@ class Outbox(Protocol):
         ...
 
     def assign(self, message: str, channel: str, upto: Mapping[str, datetime]) -> None:
-        """From now on, the pending notifications of a channel belong to a message: of each job up to its
-        instant.
+        """From now on, the pending notifications of a channel belong to a message; for each
+        job, those up to the instant in `upto`.
         """
         ...
 
@@ -137,7 +137,7 @@ class Outbox(Protocol):
         ...
 
     def sent(self, id: str, *, now: datetime) -> None:
-        """Record the delivery of a message, or of a notification of none."""
+        """Record the delivery of a message, or of a notification that belongs to no message."""
         ...
 
     def failed(self, id: str, *, error: str, next_try_at: datetime, done: tuple[str, ...] = ()) -> None:

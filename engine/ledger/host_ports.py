@@ -180,8 +180,8 @@ class Holding(Protocol):
         ...
 
     def reclaim(self, delivery: Delivery, *, host: str, process: str, boot_id: str) -> Delivery | None:
-        """Note that this host has an attempt of which the ledger's new server does not know that; None when
-        it is at another host or over, when its run is not known or over, or has a newer attempt.
+        """Note that this host has an attempt, which the ledger's new server does not know after a failover;
+        None when the attempt is at another host or over, or its run is unknown, over, or has a newer one.
         """
         ...
 

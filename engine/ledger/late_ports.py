@@ -17,11 +17,11 @@ class LateHistory(Protocol):
     """What is recorded about late jobs and unusual runs."""
 
     def open(self, job: str | None) -> tuple[Late, ...]:
-        """What no success has ended, by job, then oldest first; of one job, or of all for None."""
+        """How jobs are late since their last success, by job, then oldest first; all jobs for None."""
         ...
 
     def between(self, job: str | None, *, since: datetime, until: datetime) -> tuple[Late, ...]:
-        """What became true in [since, until), by job, then oldest first; of one job, or of all for None."""
+        """How jobs became late in [since, until), by job, then oldest first; all jobs for None."""
         ...
 
     def active_runs(self) -> tuple[Run, ...]:
@@ -45,11 +45,11 @@ class Lateness(LateHistory, Protocol):
         ...
 
     def end(self, job: str, *, now: datetime) -> int:
-        """Record that a success has ended what is open of a job; return how many."""
+        """Record that a success has ended all lateness of a job; return how many records of it."""
         ...
 
     def drop(self, *, before: datetime) -> int:
-        """Delete what a success ended before an instant; return how many."""
+        """Delete the records that a success ended before an instant; return how many."""
         ...
 
     def add_odd(self, found: Sequence[Odd]) -> None:
@@ -57,9 +57,9 @@ class Lateness(LateHistory, Protocol):
         ...
 
     def durations(self, job: str, *, besides: str, limit: int) -> tuple[timedelta, ...]:
-        """Durations of the last attempts of the job's newest successes but one, newest first."""
+        """Durations of the last attempts of the job's newest successes, without `besides`; newest first."""
         ...
 
     def numbers(self, job: str, name: str, *, besides: str, limit: int) -> tuple[float, ...]:
-        """Values of an output of the job's newest successes but one, newest first."""
+        """Values of an output of the job's newest successes, without `besides`; newest first."""
         ...

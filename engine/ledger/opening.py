@@ -169,13 +169,13 @@ def _is_postgres(url: str) -> bool:
 
 
 def _postgres() -> ModuleType:
-    """The doors of PostgreSQL, whose driver is an extra."""
+    """The functions that open a ledger in PostgreSQL, whose driver is an extra."""
     try:
         from engine.ledger.postgres import doors  # noqa: PLC0415  an extra, and start-up time
     except ImportError as error:
         if error.name is not None and not error.name.startswith("psycopg"):
             raise
-        error.name = "psycopg"  # it is there without libpq when there is no name
+        error.name = "psycopg"  # without a name, the package is there and its library libpq is missing
         raise not_installed("a ledger in PostgreSQL needs", error, extra="postgres") from error
     return doors
 

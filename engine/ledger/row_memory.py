@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from itertools import islice
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
-from engine.ledger.rows import Row
+if TYPE_CHECKING:
+    from engine.ledger.rows import Row
 
 Read = TypeVar("Read")
 
@@ -25,7 +26,7 @@ class RowMemory:
         self._most = most
         self._kept: dict[object, object] = {}
 
-    def value(self, read: Callable[[Row], Read], query: str, row: Row) -> Read:
+    def value(self, read: "Callable[[Row], Read]", query: str, row: "Row") -> Read:
         """The value that `read` makes of a row of a query. Raises the errors of `read`."""
         key = (read, query, *row)  # the columns of one query are always the same
         found = self._kept.get(key)

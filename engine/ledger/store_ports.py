@@ -157,7 +157,7 @@ class Notifications(Current, Protocol):
     ) -> tuple[RunState, ...]:
         """Final states of the job's runs that were executed and ended after `since`, newest first.
 
-        Runs of one occurrence have one state, that of all; none has more than `combinations`.
+        The runs of an occurrence have one state, that of all; none has more than `combinations` runs.
         """
         ...
 

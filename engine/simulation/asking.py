@@ -55,7 +55,7 @@ def verdict(run: SimRun, ending: str, *, ended_at: datetime, now: datetime) -> t
 
 
 def cut_short(run: SimRun, *, now: datetime) -> tuple[str, timedelta]:
-    """How an attempt that starts now ends, if not as assumed, and after what time."""
+    """How a limit ends an attempt that starts now (empty: it ends as assumed), and after what time."""
     subject = run.subject
     most, length = attempt_limit(subject.spec, run, now=now), subject.assumed.length
     if most is None or length <= most:

@@ -58,7 +58,7 @@ class Following:
         return {job: _upstreams(self._of_time.get((job, run.scheduled_for), ())) for job in trigger.jobs}
 
     def _is_new(self, follower: Subject, trigger: AfterTrigger, found: Follow) -> bool:
-        """Whether nothing was decided yet; only what several jobs start can be decided more than once."""
+        """Whether this was not decided before; only a trigger with several jobs can decide more than once."""
         if trigger.job is not None:
             return True
         cause, _, how = found.identity.rpartition(" ")

@@ -120,7 +120,7 @@ class Recording:
             self._make_runs(now, about)
 
     def take_files(self, now: datetime) -> bool:
-        """Make the runs of files for which there is room; whether any did. The rest waits in its folder."""
+        """Make the runs of files for which there is room; return whether any were made. Other files wait."""
         took = False
         for waiting in self._files.values() if self._deciding.absent is None else ():
             while waiting and self._has_room(self._runs_of(now, waiting[0])[0]):

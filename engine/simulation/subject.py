@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 CHANCES = 2**64
 ANOTHER_RUN: Final = "another run"
-"""What a run waits for that its concurrency limit holds back."""
+"""What a run waits for if its concurrency limit holds it back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,7 @@ class GivenEvent:
     values: Mapping[str, Value] = field(default_factory=dict)
     """What templates read as `trigger.*`."""
     not_run: str = ""
-    """The reason for which it makes no run, but a record of that."""
+    """Why it makes no run, only a record that there is none; empty if it makes one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +157,7 @@ class SimRun:
     is_ready = False
     obeys = False
     is_settled_first = False
-    """Whether what had ended was settled before the run was replaced: so does an engine after an absence."""
+    """Whether what had ended was settled before the run was replaced, as by an engine after an absence."""
     started_at: datetime | None = None
     ended_at: datetime | None = None
     began_at: datetime

@@ -65,7 +65,7 @@ class HeldLease:
         return self.until - self.grace
 
     def is_over(self, *, early: float = 0.0) -> bool:
-        """Whether it ends within `early` seconds. Reads the file before it says so, and when that is near."""
+        """Whether it ends within `early` seconds. Reads the file before it says yes, or if that is near."""
         now = boot_seconds()
         if now >= min(self._look_at, self.until - early):
             self._look(now)

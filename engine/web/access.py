@@ -32,6 +32,11 @@ class Access(IntEnum):
     OPERATE = Role.OPERATOR.rank
     ADMIN = Role.ADMIN.rank
 
+    @property
+    def role(self) -> Role:
+        """The least role that has it. What is open needs none."""
+        return next(role for role in Role if role.rank == self)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Who:

@@ -268,7 +268,7 @@ def _refused(error: JobfileError, who: Who | None) -> RefusedError:
 def _check_may(who: Who, found: Found) -> None:
     """Refuse what role and pattern do not allow. A job that may not be seen does not exist."""
     if not who.may(found.route.access):
-        raise RefusedError(HTTPStatus.FORBIDDEN, f"this needs the role {found.route.access.name.lower()}")
+        raise RefusedError(HTTPStatus.FORBIDDEN, f"this needs the role {found.route.access.role}")
     if who.is_limited and not found.route.is_for_limited:
         raise RefusedError(HTTPStatus.FORBIDDEN, "this is about all jobs, and your token is for some")
     job = found.values.get("job")

@@ -125,8 +125,8 @@ def outputs_names(holder: str, outputs: Sequence[ParamSpec], *, is_list: bool = 
 def after_names(upstream: Sequence[Names], *, needs_all: bool) -> Names:
     """The names in runs that follow other jobs; `upstream` has the declared outputs and params of each.
 
-    If all jobs have ended, a name that one of them declares means that one; a name that several declare
-    means none. If any of them may be the one, only a name that all declare alike has a meaning.
+    If a run follows all of the jobs, a name that one of them declares is available, and a name that several
+    declare is not. If it follows any of them, only the names that all declare alike are available.
     """
     if not needs_all or len(upstream) == 1:
         return {**AFTER, **common_names(upstream)}
@@ -139,7 +139,7 @@ def after_names(upstream: Sequence[Names], *, needs_all: bool) -> Names:
 
 
 def unclear_names(upstream: Sequence[Names]) -> dict[str, Refusal]:
-    """The names that several of the jobs declare that a trigger waits for, each with its refusal."""
+    """The names that several of the jobs of one trigger declare, each with its refusal."""
     counts = Counter(name for names in upstream for name in names if not name.endswith(".*"))
     return {name: _unclear(name) for name, count in counts.items() if count > 1}
 
@@ -149,7 +149,7 @@ def _unclear(name: str) -> Refusal:
     return Refusal(
         "JF424",
         f"several of the jobs that this one follows have `{own}` in their {what}",
-        "of which job is not known",
+        "it is not known which job is meant",
         ("rename it in one of them, or follow one job only",),
     )
 
@@ -169,7 +169,7 @@ def _of_a_webhook(name: str) -> Refusal:
 
 
 def common_names(ways: Sequence[Names]) -> Names:
-    """The names that all of several ways of starting have; all that may exist where one is not known."""
+    """The names that exist in every one of several ways of starting, and all unknown names of each."""
     unknown = {name: one for names in ways for name, one in names.items() if name.endswith(".*")}
     return {**_shared(ways), **unknown}
 

@@ -53,8 +53,8 @@ INHERITED_BY_STEPS = ("shell", "working_dir", "container", "env_file")
 class FileSet:
     """A main file with the files it includes.
 
-    What has the wrong shape is left out of the documents, which know what they lost. It is whole if every
-    file could be read, with the names of its jobs: only then can a job be called missing.
+    What has the wrong shape is left out of the documents, which know what they lost. The set is whole if
+    the names of the jobs of every file could be read: only then can a job be called missing.
     """
 
     main: Document
@@ -303,7 +303,7 @@ class JobText:
 
     @cached_property
     def refused(self) -> dict[str, Refusal]:
-        """The names of secrets of webhooks, and those that several jobs have that one trigger waits for."""
+        """The names of secrets of webhooks, and the names that several jobs of one trigger declare."""
         waits = (trigger for trigger in self.triggers if needs_all(trigger))
         upstream = ([self._upstream_names(one.text) for one in followed(trigger)] for trigger in waits)
         unclear = {name: one for names in upstream for name, one in unclear_names(names).items()}

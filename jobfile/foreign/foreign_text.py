@@ -99,7 +99,7 @@ def text_of(value: object) -> str:
 
 
 def texts_of(value: object) -> list[str]:
-    """The scalars of a list as texts; of a scalar itself."""
+    """The scalars of a list as texts; a scalar alone counts as a list of one."""
     items = value if isinstance(value, list) else [value]
     return [text for one in items if (text := text_of(one))]
 

@@ -48,7 +48,7 @@ _SHARED = {
 
 
 class _Maker(type):
-    """Makes a class of tuples of a class statement whose base is `NamedTuple`."""
+    """Makes a class of tuples from a class statement whose base is `NamedTuple`."""
 
     def __new__(meta, name: str, _: tuple[type, ...], written: dict[str, Any]) -> type:
         fields = tuple(written["__annotations__"])

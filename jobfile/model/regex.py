@@ -10,7 +10,7 @@ _METHODS = ("search", "match", "fullmatch", "finditer", "findall", "sub", "subn"
 
 
 class _Later:
-    """Text of a regular expression; what is asked of it first compiles it, and stays as an attribute."""
+    """The text of a regular expression. The first use compiles it, and keeps the methods as attributes."""
 
     def __init__(self, pattern: str, flags: int = 0) -> None:
         self.pattern = pattern

@@ -133,4 +133,4 @@ _CHECKS: Final[Mapping[str, Callable[[Any, Any, Schema], bool]]] = {
     "allOf": lambda given, value, whole: all(_fits(value, one, whole) for one in given),
     "anyOf": lambda given, value, whole: any(_fits(value, one, whole) for one in given),
 }
-"""By keyword: whether a value keeps it, of what the schema says there, the value, and the whole schema."""
+"""By keyword, a test whether a value keeps it: of what the schema says there, the value, the whole schema."""

@@ -242,7 +242,7 @@ _JOB: Final = (
         write(
             "remove it: a run fails if its exit code is not 0",
             "test the output in the script: `run: COMMAND > out; test ! -s out`, "
-            "or what it writes at all:  expect: {stderr: {empty: true}}",
+            "or fail a run that writes an error:  expect: {stderr: {empty: true}}",
         ),
     ),
     _Row(

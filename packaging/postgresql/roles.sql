@@ -70,7 +70,7 @@ end $roles$;
 
 -- Gives the roles jobfile_worker and jobfile_reader their rights, if they exist: on the tables of the ledger, in the
 -- first schema of the search path, and on those of the carriers, in schemas beside it. jobfile does it after each
--- change of the tables. The owner of the tables has all rights by itself, and so has who is a member of that role.
+-- change of the tables. The owner of the tables has all rights by itself, and so has each member of that role.
 do $rights$
 declare
   ledger text := current_schema();

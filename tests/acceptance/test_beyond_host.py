@@ -35,7 +35,9 @@ def refused(folder: Path, keys: str, *prefix: str) -> str:
         ("limits: {open_files: 100000000}", ("sys_resource",), "above the engine's own hard limit of"),
     ],
 )
-def test_it_is_refused_in_words(tmp_path: Path, keys: str, gone: tuple[str, ...], words: str) -> None:
+def test_what_this_host_cannot_run_is_refused_in_words(
+    tmp_path: Path, keys: str, gone: tuple[str, ...], words: str
+) -> None:
     said = refused(tmp_path, keys, *(without(*gone) if gone else ()))
     assert words in said
     assert "jobs.yaml:3: job `a` is valid, but cannot run here: " in said

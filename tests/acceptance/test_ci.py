@@ -150,7 +150,7 @@ def test_the_action_installs_and_checks(tmp_path: Path, tmp_path_factory: pytest
     assert not (runner.temp / "stolen").exists()
 
 
-def test_only_what_is_asked_for_needs_another_action() -> None:
+def test_another_action_is_used_only_for_an_option_that_needs_it() -> None:
     [other] = [step for step in ACTION["runs"]["steps"] if "uses" in step]
     assert other["if"] == "inputs.python-version != ''"
 

@@ -148,7 +148,7 @@ def test_there_is_one_comment_which_is_kept_up_to_date(service: Service, address
     assert len(service.comments) == 2
 
 
-def test_ours_is_found_among_many_and_others_are_left_alone(service: Service, address: str) -> None:
+def test_our_comment_is_found_among_many_and_others_stay(service: Service, address: str) -> None:
     service.add("mallory", f"{MARKER}\nnot from us")
     for number in range(2 * PAGE):
         service.add("anna", f"thanks {number}")
@@ -185,7 +185,7 @@ def test_a_token_goes_over_tls_only(service: Service, address: str) -> None:
     assert (ended, "does not answer" in said) == (1, True)
 
 
-def test_what_is_no_plan_or_of_no_request_is_refused(service: Service, address: str) -> None:
+def test_a_text_that_is_no_plan_or_has_no_pull_request_is_refused(service: Service, address: str) -> None:
     assert comment(service, address, "hello\n")[0] == 1
     assert comment(service, address, f"{MARKER}\n" + "x" * 70_000)[0] == 64
     missing = "GITHUB_TOKEN" if service.kind == "github" else "GITLAB_TOKEN"

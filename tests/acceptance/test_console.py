@@ -64,7 +64,7 @@ def test_files_that_come_back_unchanged_are_reported_as_good_again(tmp_path: Pat
     assert len(events(tmp_path, "GenerationApplied")) == 1
 
 
-def test_a_link_that_is_switched_takes_the_files_along_and_not_the_history(tmp_path: Path) -> None:
+def test_after_a_link_is_switched_the_files_are_new_and_the_history_stays(tmp_path: Path) -> None:
     """As a deploy does: `current` is a link to the newest release."""
     for release in ("one", "two"):
         (tmp_path / release).mkdir()

@@ -31,7 +31,7 @@ from tests.acceptance.engines import (
 )
 
 
-def test_no_more_run_at_once_than_are_allowed_and_the_others_wait_their_turn(tmp_path: Path) -> None:
+def test_only_the_allowed_number_of_runs_run_at_once_and_the_others_wait(tmp_path: Path) -> None:
     mine = "running-$JOBFILE_JOB"
     body = f"mkdir {mine}; ls -d running-* | wc -l >> together; sleep 0.5; rmdir {mine}"
     jobs = "".join(f"  job-{n}: {{schedule: {{every: 1s}}, timeout: 1m, run: '{body}'}}\n" for n in range(9))

@@ -173,7 +173,7 @@ def test_the_files_of_a_folder_are_read_at_their_commit(repository: Path) -> Non
 
 
 @pytest.mark.parametrize("ref", ["no-such", "--upload-pack=touch x", "", "main^{tree}", "a b"])
-def test_a_ref_that_is_none_is_reported(repository: Path, ref: str) -> None:
+def test_a_ref_that_does_not_exist_is_reported(repository: Path, ref: str) -> None:
     tree = GitTree(repository / "jobs.yaml", ref, after="")
     assert not tree.advance()
     assert "git says" in tree.snapshot().problem or "is not a revision" in tree.snapshot().problem

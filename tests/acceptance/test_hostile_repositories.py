@@ -320,7 +320,9 @@ def test_the_callers_variables_and_a_git_in_the_repository_count_for_nothing(
 @pytest.mark.parametrize(
     "revision", ["-x", "--output=x", "", "a b", "HEAD:jobs.yaml", ":/x", "a\nb", "x" * 999]
 )
-def test_what_can_be_no_revision_is_not_asked_for(tmp_path: Path, keys: Path, revision: str) -> None:
+def test_a_text_that_cannot_be_a_revision_is_not_passed_to_git(
+    tmp_path: Path, keys: Path, revision: str
+) -> None:
     trap = Trap(tmp_path, keys)
     with pytest.raises(RevisionError, match="is not a revision"):
         snapshot_at(trap.main, revision)

@@ -144,7 +144,7 @@ def _never_written(block: bytes) -> bytes:
 DAMAGES = (_shortened, _with_another_checksum, _with_another_end, _empty, _never_written)
 
 
-def test_f58_a_damaged_result_is_lost_and_no_exit_code(tmp_path: Path) -> None:
+def test_f58_a_run_with_a_damaged_result_is_lost_and_has_no_exit_code(tmp_path: Path) -> None:
     put(
         tmp_path, "version: 1\njobs:\n  a: {timeout: 1m, concurrency: {limit: none}, run: cat gate; exit 3}\n"
     )

@@ -35,7 +35,7 @@ def got(url: str) -> tuple[int, str]:
             return error.code, error.read().decode()
 
 
-def test_one_server_tells_of_no_ledger_a_running_engine_and_a_stopped_one(tmp_path: Path) -> None:
+def test_one_server_reports_no_ledger_then_a_running_and_a_stopped_engine(tmp_path: Path) -> None:
     (tmp_path / "jobs.yaml").write_text(JOBS)
     with serving(tmp_path) as url:
         assert url.endswith("/metrics")

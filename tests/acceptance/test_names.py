@@ -137,7 +137,7 @@ def folder_with_jobs(place: Path, name: bytes, text: str = JOBS) -> bytes:
     return folder
 
 
-def test_every_command_is_asked_here() -> None:
+def test_every_command_has_a_case_here() -> None:
     assert ASKED.keys() | WITHOUT_A_FOLDER == COMMANDS.keys()
 
 

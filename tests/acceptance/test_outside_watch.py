@@ -41,7 +41,7 @@ def test_an_engine_that_starts_nothing_says_so(tmp_path: Path) -> None:
     assert server.got[1].body.decode().startswith("nothing starts: disk space is low\n")
 
 
-def test_a_url_that_is_none_is_refused_before_anything_starts(tmp_path: Path) -> None:
+def test_an_invalid_url_is_refused_before_anything_starts(tmp_path: Path) -> None:
     (tmp_path / "jobs.yaml").write_text(JOBS)
     process = start(tmp_path, JOBFILE_HEARTBEAT_URL="hc-ping.com/secret")
     assert process.wait(timeout=30) == 64

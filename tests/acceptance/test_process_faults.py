@@ -340,7 +340,7 @@ def test_f17_a_job_that_ends_before_the_signal_keeps_its_own_end(tmp_path: Path,
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
-def test_f71_who_ends_only_the_main_process_leaves_the_jobs_to_the_next_engine(
+def test_f71_if_only_the_main_process_is_ended_the_next_engine_takes_the_jobs(
     tmp_path: Path, how: signal.Signals
 ) -> None:
     """What systemd does with the unit's KillMode=process at a restart: one signal, to the engine alone."""

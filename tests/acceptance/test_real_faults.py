@@ -123,7 +123,7 @@ def test_f44_two_broken_files_are_both_reported_and_fixed_as_one_generation(tmp_
     assert ask(tmp_path, "report")["missed"] == 0
 
 
-def test_f45_an_edit_that_without_an_event_is_found_by_looking(tmp_path: Path) -> None:
+def test_f45_an_edit_without_an_event_is_found_by_looking(tmp_path: Path) -> None:
     """The watch is a hint that may be lost (a full queue, a network folder): the poll is the truth."""
     put(tmp_path, many(1))
     ledger(tmp_path).parent.mkdir()

@@ -126,7 +126,7 @@ def test_without_a_manager_nothing_is_reported_and_nothing_fails(tmp_path: Path)
     assert Manager({**watched, "WATCHDOG_USEC": "many"}, pid=1).alive_seconds is None
 
 
-def test_the_unit_is_one(tmp_path: Path) -> None:
+def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
     text = UNIT.read_text().replace("/usr/local/bin/jobfile", JOBFILE).replace("User=jobfile", "User=root")
     (tmp_path / "jobfile.service").write_text(text)
     done = subprocess.run(

@@ -125,7 +125,7 @@ def test_show_uses_the_keys_of_the_file(jobfile: Jobfile, tmp_path: Path) -> Non
     assert [line for line in shown if line.startswith(("  catchup", "  params"))] == lines
 
 
-def test_a_jobs_name_wins_over_a_runs_id_and_two_runs_are_one_too_many(
+def test_a_jobs_name_wins_over_a_runs_id_and_an_ambiguous_id_is_refused(
     jobfile: Jobfile, tmp_path: Path
 ) -> None:
     text = "version: 1\njobs: {abcd: {command: ['true']}, other: {command: ['true']}}\n"
@@ -139,7 +139,7 @@ def test_a_jobs_name_wins_over_a_runs_id_and_two_runs_are_one_too_many(
     assert "more than one run begins with abcd0" in jobfile("did", "abcd0").err
 
 
-def test_what_is_no_job_and_no_run_is_refused_alike(jobfile: Jobfile) -> None:
+def test_a_name_of_no_job_and_no_run_is_refused_in_the_same_words(jobfile: Jobfile) -> None:
     jobfile("run", "good")
     for command in ("did", "why", "runs", "logs", "pause", "resume"):
         said = jobfile(command, "god")

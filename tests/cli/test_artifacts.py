@@ -112,7 +112,7 @@ def test_each_step_keeps_its_files(keeping: Jobfile) -> None:
     ]
 
 
-def test_why_there_are_none_is_told(keeping: Jobfile) -> None:
+def test_the_reason_for_no_artifacts_is_shown(keeping: Jobfile) -> None:
     assert keeping("artifacts", "plain").code == 64
     keeping("run", "plain")
     keeping("run", "none")

@@ -83,7 +83,7 @@ def test_the_first_break_is_named(jobfile: Jobfile, ledger: Path, edit: str) -> 
     assert (found.code, found.json["whole"], found.json["broken_at"]) == (1, False, at)
 
 
-def test_what_the_chain_cannot_show_a_noted_hash_does(jobfile: Jobfile, ledger: Path) -> None:
+def test_a_noted_hash_finds_what_the_chain_cannot(jobfile: Jobfile, ledger: Path) -> None:
     head = jobfile("audit", "verify", "--json").json["head"]
     assert head["record"] == 4
     assert jobfile("audit", "verify", "--head", head["hash"]).code == 0

@@ -138,7 +138,7 @@ def test_a_short_option_means_the_same_everywhere() -> None:
         assert "-f" in short or "--file" not in option.opts, name
 
 
-def test_there_is_one_word_for_how_many_for_not_asking_and_for_a_reason() -> None:
+def test_limit_yes_and_why_have_the_same_name_everywhere() -> None:
     for name, option in options():
         for opt in option.opts:
             assert not NOT_THESE.fullmatch(opt), f"{name} {opt}"
@@ -194,7 +194,7 @@ def test_a_reason_is_recorded_in_the_audit_and_shown_where_the_act_is(
     assert re.search(r"^by hand .* cancel by .*: reason 4$", second, re.MULTILINE)
 
 
-def test_what_is_so_already_is_no_error(jobfile: Jobfile) -> None:
+def test_a_change_that_was_already_made_is_no_error(jobfile: Jobfile) -> None:
     jobfile("apply", "--yes")
     run = jobfile("run", "slow", "--detach").out.strip()
     for command, said in {

@@ -202,7 +202,7 @@ ASKED = (
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("command", ASKED, ids=" ".join)
-def test_what_is_no_file_of_its_own_is_refused_and_not_shown(
+def test_only_regular_files_are_read_and_others_are_not_shown(
     jobfile: Jobfile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], kind: str
 ) -> None:
     monkeypatch.setenv("CANARY", "hush-91")

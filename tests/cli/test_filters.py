@@ -194,7 +194,9 @@ def test_the_last_lines_and_all_runs_since_a_time_are_shown(jobfile: Jobfile, tm
 
 
 @given(st.lists(st.sampled_from([b"a", b"", b"bc\r"])), st.booleans(), st.integers(0, 5))
-def test_the_last_part_is_that_many_lines(lines: list[bytes], is_ended: bool, count: int) -> None:
+def test_the_last_part_has_the_requested_number_of_lines(
+    lines: list[bytes], is_ended: bool, count: int
+) -> None:
     output = b"\n".join(lines) + (b"\n" if is_ended and lines else b"")
     told = output.removesuffix(b"\n").split(b"\n") if output else []
     expected = b"\n".join(told[max(0, len(told) - count) :]) if count else b""

@@ -119,7 +119,7 @@ def test_a_retry_is_no_duplicate(jobfile: Jobfile) -> None:
 
 
 @pytest.mark.parametrize(("key", "words"), [("", "is empty"), (" ", "is empty"), ("x" * 256, "at most 255")])
-def test_a_key_that_cannot_be_one_is_refused(jobfile: Jobfile, key: str, words: str) -> None:
+def test_an_invalid_key_is_refused(jobfile: Jobfile, key: str, words: str) -> None:
     said = jobfile("run", "good", "--key", key)
     assert said.code == 64
     assert words in said.err

@@ -20,7 +20,7 @@ jobs:
 """
 
 
-def test_a_screen_of_jobs(jobfile: Jobfile, tmp_path: Path) -> None:
+def test_the_list_shows_each_job(jobfile: Jobfile, tmp_path: Path) -> None:
     world = a_past(tmp_path, TEXT)
     for code in (0, 1):
         world.pass_time(seconds=3600)

@@ -123,7 +123,7 @@ def test_an_unclear_choice_changes_nothing(jobfile: Jobfile, tmp_path: Path, wor
     assert (open_runs(tmp_path), audited(tmp_path)) == (before, noted)
 
 
-def test_nothing_to_end_is_said(jobfile: Jobfile, tmp_path: Path) -> None:
+def test_it_says_that_there_is_nothing_to_end(jobfile: Jobfile, tmp_path: Path) -> None:
     a_past(tmp_path, TEXT).crash()
     said = jobfile("cancel", "--all")
     assert (said.code, said.out) == (0, "nothing to cancel: no such run is open\n")

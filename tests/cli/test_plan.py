@@ -417,7 +417,7 @@ def test_a_rename_taken_back_keeps_the_history(jobfile: Jobfile, repository: Pat
 # Drift
 
 
-def test_drift_is_what_the_engine_does_otherwise(jobfile: Jobfile, repository: Path) -> None:
+def test_drift_is_where_the_engine_differs_from_the_files(jobfile: Jobfile, repository: Path) -> None:
     assert jobfile("apply", "--yes").code == 0
     assert jobfile("plan", "--detect-drift").code == 0
     assert jobfile("pause", "good", "--why", "vendor outage").code == 0

@@ -302,7 +302,7 @@ def test_a_bomb_is_stopped_and_needs_little_memory(
     assert run["attempt_list"][0]["max_rss_kb"] < 100_000
 
 
-def test_nobody_at_the_port_is_connect(web: Jobfile, certificates: Certificates) -> None:
+def test_a_refused_connection_has_the_reason_connect(web: Jobfile, certificates: Certificates) -> None:
     with serving(b"", certificates.good) as server:
         pass
     reason, detail = failing(web, server)
@@ -331,7 +331,7 @@ def test_http_without_tls_goes_only_to_hosts_that_are_listed(web: Jobfile) -> No
         (ProtocolError("broken", ConnectionResetError(104, "reset")), "response"),
     ],
 )
-def test_what_would_take_long_to_cause_has_its_reason(error: HTTPError, reason: str) -> None:
+def test_an_error_that_takes_long_to_cause_has_its_reason(error: HTTPError, reason: str) -> None:
     with pytest.raises(http_request.FailedError) as found:
         http_request.fail(error)
     assert found.value.reason == reason

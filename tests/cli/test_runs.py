@@ -165,7 +165,7 @@ def test_what_could_not_be_started_did_not_run_in_any_answer(
     assert (report.code, report.json["failed"], report.json["adds_up"]) == (1, 1, True)
 
 
-def test_what_ran_once_and_could_not_be_started_again_did_run(jobfile: Jobfile, tmp_path: Path) -> None:
+def test_a_run_whose_retry_could_not_be_started_did_run(jobfile: Jobfile, tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     retry = "retry: {attempts: 3, delay: 1s, jitter: none}"
     (tmp_path / "jobs.yaml").write_text(

@@ -233,7 +233,7 @@ def test_a_plan_made_elsewhere_can_be_looked_at_and_not_applied(
     refused(jobfile, "was made for another ledger than the one here")
 
 
-def test_what_is_no_plan_is_refused_in_words(jobfile: Jobfile, saved: Path, tmp_path: Path) -> None:
+def test_a_file_that_is_no_plan_is_refused_in_words(jobfile: Jobfile, saved: Path, tmp_path: Path) -> None:
     start = saved.read_bytes()[: len('{"seal":"","') + 64]
     whole = saved.read_bytes()
     contents = [b"", b"\x00", b"7", b"[]", b"{}", b'{"kind":"jobfile plan"}', b"version: 1\n"]
@@ -264,7 +264,7 @@ def test_what_is_no_plan_is_refused_in_words(jobfile: Jobfile, saved: Path, tmp_
 @settings(
     max_examples=examples(50), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-def test_no_bytes_are_a_bug(tmp_path: Path, content: bytes) -> None:
+def test_no_bytes_in_a_plan_file_cause_a_bug(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / NAME
     path.write_bytes(content)
     with pytest.raises(JobfileError):

@@ -271,13 +271,15 @@ def test_every_command_has_a_place_with_a_server() -> None:
         assert (is_local, is_refused) == (name in OF_FILES, name not in ASKED.keys() | OF_FILES), name
 
 
-def test_a_token_that_is_wrong_or_may_not_is_said(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_token_and_one_without_the_right_are_reported(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
     viewer = here("token", "add", "look", "--role", "viewer", "--json").json["token"]
     for token, words, code in (
         ("", "it needs a token; put one into JOBFILE_TOKEN", 1),
         ("x" * 43, "this token is not valid here, or no longer; make one on its host", 1),
         ("short", "JOBFILE_TOKEN has no token", 1),
-        (viewer, "this needs the role operate; use a token that may do it", 1),
+        (viewer, "this needs the role operator; use a token that may do it", 1),
     ):
         monkeypatch.setenv("JOBFILE_TOKEN", token)
         said = here.there("run", "good", "--detach", "--json")

@@ -43,7 +43,7 @@ def neutral(content: bytes, *, has_colour: bool = False, sizes: tuple[int, ...] 
         ("Grüße 日本\n".encode(), "Grüße 日本\n"),
     ],
 )
-def test_what_steers_a_terminal_is_removed_or_shown(written: bytes, shown: str) -> None:
+def test_text_that_controls_a_terminal_is_removed_or_shown(written: bytes, shown: str) -> None:
     assert neutral(written) == shown
 
 
@@ -85,7 +85,7 @@ PARTS = st.sampled_from(
     st.lists(st.integers(0, 5), max_size=20),
     st.booleans(),
 )
-def test_how_it_comes_in_parts_changes_nothing_and_nothing_steers(
+def test_output_in_parts_is_shown_alike_and_never_controls_the_terminal(
     parts: list[bytes], sizes: list[int], has_colour: bool
 ) -> None:
     written = b"".join(parts)

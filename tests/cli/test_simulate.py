@@ -157,7 +157,7 @@ def test_the_picture_is_well_formed_and_names_what_it_shows(jobfile: Jobfile, tm
         assert words in texts
 
 
-def test_asked_for_runs_are_made(jobfile: Jobfile, tmp_path: Path) -> None:
+def test_requested_runs_are_made(jobfile: Jobfile, tmp_path: Path) -> None:
     lines = [{"at": f"2026-03-01T10:0{n}Z", "job": "after-backup"} for n in range(3)]
     (tmp_path / "events.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     found = jobfile(

@@ -170,7 +170,7 @@ def test_each_form_of_a_time_is_understood(text: str, means: datetime) -> None:
         ("2026-11-28T08:00", datetime(2026, 11, 28, 7, tzinfo=UTC)),
     ],
 )
-def test_where_only_the_future_makes_sense_a_length_and_a_clock_time_mean_it(
+def test_a_length_and_a_clock_time_are_in_the_future_where_only_that_makes_sense(
     text: str, means: datetime
 ) -> None:
     assert parse_coming(text, OSLO, now=NOW) == means
@@ -205,7 +205,7 @@ def test_an_abbreviation_of_several_zones_is_that_of_the_job_then_of_the_host() 
         ("9999-12-31T23:59", "it knows the years 1970 to 2399"),
     ],
 )
-def test_what_is_no_time_is_refused_with_words(text: str, told: str) -> None:
+def test_a_text_that_is_no_time_is_refused_in_words(text: str, told: str) -> None:
     with pytest.raises(WrongUsageError, match=told):
         parse_instant(text, OSLO, now=NOW)
 

@@ -76,7 +76,7 @@ def test_a_ledger_to_which_everything_happened_is_sound(patient: Patient) -> Non
     assert [finding for one in examined for finding in one.findings] == []
 
 
-def test_a_world_that_is_asked_leaves_no_trace(patient: Patient) -> None:
+def test_an_examination_changes_no_file(patient: Patient) -> None:
     folder = patient.config.state_dir
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.suffix != ".db-shm"}
     patient.examine()
@@ -831,7 +831,7 @@ def test_a_fresh_or_held_engine_is_not_called_overdue(patient: Patient) -> None:
     assert "invariant.I8" not in patient.findings()
 
 
-def test_what_only_wants_to_be_known_leaves_all_well(patient: Patient) -> None:
+def test_a_finding_of_severity_info_leaves_all_well(patient: Patient) -> None:
     it_is_a_container(patient)
     a_folder_is_left(patient)
     found = [one for area in patient.examine() for one in area.findings]
@@ -839,6 +839,6 @@ def test_what_only_wants_to_be_known_leaves_all_well(patient: Patient) -> None:
     assert all(area.is_well for area in patient.examine())
 
 
-def test_what_belongs_to_another_is_found(patient: Patient) -> None:
+def test_a_ledger_of_another_user_is_found(patient: Patient) -> None:
     os.chown(patient.config.ledger, 12345, 12345)
     assert "ledger.db belongs to user 12345" in patient.findings()["rights.state_file"].found

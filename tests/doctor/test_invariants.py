@@ -73,7 +73,7 @@ def test_a_run_that_makes_up_for_lost_time_may_wait_while_others_of_its_kind_beg
     assert len(stuck(patient)) == 1
 
 
-def test_a_schedule_may_begin_when_the_one_before_ends_and_no_sooner(patient: Patient) -> None:
+def test_a_schedule_may_not_begin_before_the_previous_one_ends(patient: Patient) -> None:
     ends = "update schedule set active_until = covered_until where active_until is null"
     begins = (
         "insert into schedule (job, schedule_key, rule, generation, active_from, covered_until, clock_epoch) "
@@ -88,7 +88,7 @@ def test_a_schedule_may_begin_when_the_one_before_ends_and_no_sooner(patient: Pa
     assert [one.found for one in check_order(patient.world.view.soundness) if "began before" in one.found]
 
 
-def test_how_the_last_attempt_may_stand_is_said_of_every_state() -> None:
+def test_every_state_of_a_run_has_the_possible_states_of_its_last_attempt() -> None:
     assert set(LAST_ATTEMPT) == set(RunState)
 
 
@@ -121,7 +121,7 @@ def test_instants_from_all_of_a_schedules_life_are_asked_for(patient: Patient) -
     assert len({one.found for one in told_of(patient, "hourly")}) >= 2
 
 
-def test_the_last_instant_that_is_accounted_for_is_owed_a_story(patient: Patient) -> None:
+def test_why_must_answer_for_the_last_instant_that_is_accounted_for(patient: Patient) -> None:
     hour = 3_600 * 1_000_000
     patient.write(
         f"update schedule set covered_until = covered_until / {hour} * {hour} where job = 'hourly'",
@@ -144,7 +144,7 @@ def test_the_last_instant_that_is_accounted_for_is_owed_a_story(patient: Patient
         ({}, False),
     ],
 )
-def test_a_story_says_something(
+def test_an_answer_of_why_without_words_is_found(
     patient: Patient, monkeypatch: pytest.MonkeyPatch, change: dict[str, object], says_nothing: bool
 ) -> None:
     real = stories.why

@@ -124,7 +124,7 @@ def test_a_line_that_comes_in_two_parts_is_one(tmp_path: Path) -> None:
     pipe.close()
 
 
-def test_a_line_that_another_process_has_read_is_a_hint_less(
+def test_a_line_that_another_process_has_read_is_only_a_lost_hint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     heard: list[str] = []
@@ -137,7 +137,7 @@ def test_a_line_that_another_process_has_read_is_a_hint_less(
     pipe.close()
 
 
-def test_whoever_waits_at_the_wake_pipe_is_waked_from_another_thread_and_hears_nothing(
+def test_a_wait_at_the_wake_pipe_ends_from_another_thread_without_a_line(
     tmp_path: Path,
 ) -> None:
     heard: list[str] = []
@@ -342,7 +342,7 @@ def test_lengths_of_time_read_well(seconds: float, text: str) -> None:
     assert seconds_text(seconds) == text
 
 
-def test_the_shelves_of_runs_are_spread_where_the_file_system_does_that(tmp_path: Path) -> None:
+def test_the_folders_of_runs_are_spread_where_the_file_system_can_do_that(tmp_path: Path) -> None:
     """By lsattr(1)'s flag T on ext4; elsewhere, as on a tmpfs, there is only the folder."""
     memory = Path("/dev/shm") / f"jobfile-test-{os.getpid()}"
     for runs in (tmp_path / "runs", memory):

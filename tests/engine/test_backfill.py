@@ -195,7 +195,7 @@ def test_a_backfill_continues_under_the_new_name_of_its_job(tmp_path: Path) -> N
     assert [run.scheduled_for.hour for run in world.runs("goodbye")] == [9, 10, 11]
 
 
-def test_how_far_it_is(tmp_path: Path) -> None:
+def test_the_progress_is_shown(tmp_path: Path) -> None:
     world = World(tmp_path, HOURLY, at=NOON)
     begin(world, since=NOON - 5 * HOUR)
     world.step()

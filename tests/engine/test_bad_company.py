@@ -195,7 +195,7 @@ def open_flights(world: World) -> dict[str, list[Flight]]:
     return found
 
 
-def test_the_healthy_ones_miss_nothing(tmp_path: Path) -> None:
+def test_healthy_jobs_miss_nothing_beside_bad_ones(tmp_path: Path) -> None:
     a_place(tmp_path)
     with dead_disk(tmp_path / "dead"):
         among_bad_ones(tmp_path)

@@ -85,7 +85,7 @@ def test_a_job_whose_run_cannot_be_made_stops_no_other(tmp_path: Path) -> None:
     assert told.message.startswith("it was not started with the host")
 
 
-def test_a_start_whose_key_was_used_before_has_its_record(tmp_path: Path) -> None:
+def test_a_start_with_a_used_key_is_recorded_as_a_duplicate(tmp_path: Path) -> None:
     world = World(
         tmp_path, BOOT.replace("command: ['true']}", "command: ['true'], idempotency_key: same}", 1)
     )

@@ -151,7 +151,7 @@ def test_rights_that_a_job_took_from_itself_delay_nothing() -> None:
 
 @pytest.mark.parametrize("place", [".", "mounted", "in/mounted"])
 @pytest.mark.parametrize("how", ["-t tmpfs none", "--bind {outside}"])
-def test_what_is_mounted_there_is_left_alone(run: Path, place: str, how: str) -> None:
+def test_mounted_file_systems_are_left_alone(run: Path, place: str, how: str) -> None:
     outside = run.parents[1] / "outside"
     point = run / "tmp" / place
     point.mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,7 @@ def intent(catalog: Catalog, base: int) -> Intent:
     return Intent(catalog=catalog, base=base, by="anna", main_file="jobs.yaml", plan_id=f"p{base}")
 
 
-def test_what_was_applied_meanwhile_stands(tmp_path: Path) -> None:
+def test_a_plan_does_not_replace_what_was_applied_meanwhile(tmp_path: Path) -> None:
     world = World(tmp_path, HOURLY)
     catalog = a_catalog(a_job("hello", schedule=every(minutes=5)))
     for base in (0, 2, 7):

@@ -215,7 +215,7 @@ def test_evidence_that_is_replaced_while_it_runs_is_fixed(world: Real, put: obje
 
 
 @pytest.mark.parametrize("put", [put_link, put_folder, put_pipe, put_sparse, put_junk])
-def test_a_wish_is_heard_whatever_stands_in_its_place(world: Real, put: object) -> None:
+def test_a_request_is_read_whatever_was_put_in_its_place(world: Real, put: object) -> None:
     order = waits(world, "deaf", exit_code=0)
     control = Path(beside(str(order.run_dir), CONTROL))
     put(control)  # type: ignore[operator]
@@ -225,7 +225,7 @@ def test_a_wish_is_heard_whatever_stands_in_its_place(world: Real, put: object) 
     assert (ended.stopped, ended.signal) == (True, signal.SIGKILL)
 
 
-def test_nobody_else_can_wish_that_an_attempt_ends(world: Real) -> None:
+def test_only_the_engine_can_request_the_end_of_an_attempt(world: Real) -> None:
     order = waits(world, "wanted", exit_code=8)
     other = key_of(str(world.folder / "other.1"), KEY)
     lines = [b"kill", b"cancel", *(wish_line("kill", key) for key in (other, FOREIGN, KEY))]
@@ -363,7 +363,7 @@ def test_output_goes_into_no_file_that_a_job_put_there(world: Real, what: str) -
 # What a killed supervisor leaves
 
 
-def test_what_hides_its_name_is_ended_with_its_supervisor_and_counted(world: Real) -> None:
+def test_a_process_without_its_variables_is_ended_with_its_supervisor_and_counted(world: Real) -> None:
     body = f"env -i /usr/bin/setsid /bin/sh -c 'echo $$ > {world.folder}/hidden; exec sleep 60' & wait"
     order = world.order("hider", body, run_dir=world.folder / "runs" / "hider" / "cd.1", env={"PATH": PATH})
     world.launcher.launch(order)

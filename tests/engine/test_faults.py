@@ -330,7 +330,7 @@ def test_f29_a_year_back_is_held_until_a_person_accepts_it_and_then_true_times_r
     world.check()
 
 
-def test_f30_a_clock_that_trembles_is_never_early_and_never_double(tmp_path: Path) -> None:
+def test_f30_with_an_unsteady_clock_no_run_is_early_or_doubled(tmp_path: Path) -> None:
     jobs = "\n".join(
         f"  job-{n}: {{schedule: {{every: {n + 1}m}}, concurrency: {{limit: none}}, command: ['true']}}"
         for n in range(12)
@@ -440,7 +440,7 @@ def test_f40_what_was_missed_before_an_edit_follows_the_old_rule(tmp_path: Path)
     world.check()
 
 
-def test_f41_a_removed_job_ends_what_it_began_and_owes_nothing_for_the_hole(tmp_path: Path) -> None:
+def test_f41_a_removed_job_ends_its_runs_and_nothing_is_expected_until_it_is_back(tmp_path: Path) -> None:
     world = World(tmp_path, a_file("concurrency: {on_overlap: queue}"), at=NOON)
     world.pass_time(seconds=3600)
     world.pass_time(seconds=3600)
@@ -465,7 +465,7 @@ def many(count: int, *, first: int = 0) -> str:
     return "version: 1\njobs:" + ("\n" + "\n".join(jobs) if count else " {}") + "\n"
 
 
-def test_f43_jobs_that_vanish_in_a_crowd_stay_until_it_is_meant(tmp_path: Path) -> None:
+def test_f43_a_mass_removal_is_not_applied_until_it_is_confirmed(tmp_path: Path) -> None:
     world = World(tmp_path, many(40), at=NOON)
     world.edit(many(10))
     assert len(world.store.jobs_in_force()) == 40
@@ -493,7 +493,7 @@ def test_f43_many_are_more_than_five_and_more_than_a_fifth(
     assert len(told(world, RemovalsHeld)) == (in_force == before)
 
 
-def test_f43_the_doubt_begins_again_when_the_files_change(tmp_path: Path) -> None:
+def test_f43_the_wait_for_a_confirmation_begins_again_when_the_files_change(tmp_path: Path) -> None:
     world = World(tmp_path, many(40), at=NOON)
     world.edit(many(10))
     world.clock.advance(seconds=200)
@@ -509,7 +509,9 @@ def test_f43_the_doubt_begins_again_when_the_files_change(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(("before", "after", "is_applied"), [(40, 33, True), (6, 1, True), (10, 4, False)])
-def test_f43_a_few_may_go_at_once(tmp_path: Path, before: int, after: int, is_applied: bool) -> None:
+def test_f43_a_few_jobs_are_removed_at_once(
+    tmp_path: Path, before: int, after: int, is_applied: bool
+) -> None:
     world = World(tmp_path, many(before), at=NOON)
     world.edit(many(after))
     assert len(world.store.jobs_in_force()) == (after if is_applied else before)
@@ -609,7 +611,7 @@ def test_a_job_pauses_itself_after_failures_and_is_forgiven_when_it_is_resumed(t
     world.check()
 
 
-def test_f48_a_run_that_hangs_skips_the_others_and_says_so_once(tmp_path: Path) -> None:
+def test_f48_runs_are_skipped_while_one_hangs_and_that_is_reported_once(tmp_path: Path) -> None:
     world = World(tmp_path, a_file(schedule='"*/5 * * * *"'), at=NOON)
     for _ in range(6):
         world.pass_time(seconds=300)
@@ -822,7 +824,7 @@ def test_what_a_clock_that_was_ahead_let_wait_goes_on_when_it_is_right(tmp_path:
     world.check()
 
 
-def test_what_a_wrong_clock_named_for_later_is_missed_when_it_is_rewound(tmp_path: Path) -> None:
+def test_a_future_occurrence_of_a_wrong_clock_is_missed_after_the_correction(tmp_path: Path) -> None:
     world = World(tmp_path, a_file(schedule='{cron: "0 * * * *", spread: 50m}'), at=NOON)
     world.clock.jump(seconds=20 * 3600)
     world.step()

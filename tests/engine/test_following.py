@@ -310,7 +310,7 @@ def test_a_key_that_cannot_be_filled_in_is_the_reason_not_to_run(tmp_path: Path)
 @pytest.mark.parametrize(
     ("keys", "is_paused", "reason"), [("enabled: false", False, "disabled"), ("priority: 0", True, "paused")]
 )
-def test_a_follower_that_may_not_run_has_a_record_and_so_has_its_own(
+def test_a_follower_that_may_not_run_has_a_record_and_so_have_its_followers(
     tmp_path: Path, keys: str, is_paused: bool, reason: str, exit_code: int
 ) -> None:
     """Also if its condition is not met: what a user can change comes first."""
@@ -350,7 +350,7 @@ def test_a_chain_goes_on_over_a_rename_of_either_end(tmp_path: Path) -> None:
     assert len(world.runs("summary")) == 2
 
 
-def test_a_waiting_all_without_one_of_its_jobs_follows_the_new_rule(tmp_path: Path) -> None:
+def test_an_all_that_loses_a_job_follows_the_shorter_list_from_the_next_time_on(tmp_path: Path) -> None:
     world = World(tmp_path, text(load=HOURLY, clean=HOURLY, report=after("load", "clean", kind="all")))
     world.pass_time(seconds=3600)
     clean = next(run for run in world.runs("clean"))

@@ -108,7 +108,7 @@ def test_a_signal_comes_once_to_a_job_that_runs_on(world: Real) -> None:
 
 
 @pytest.mark.parametrize("way", ["sh", "session"])
-def test_whoever_asks_again_for_the_end_of_what_is_left_does_not_wait_for_its_grace(
+def test_a_second_request_to_end_leftovers_does_not_wait_for_their_grace(
     world: Real,
     way: str,
 ) -> None:
@@ -210,7 +210,7 @@ def test_what_loses_its_parent_and_ends_leaves_no_zombie_while_the_job_runs(worl
     assert (ended.exit_code, ended.leftover_processes <= 1) == (0, True)
 
 
-def test_a_job_whose_orphans_end_needs_no_more_places_for_processes_than_those_that_live(world: Real) -> None:
+def test_ended_orphans_of_a_job_take_no_slots_for_processes(world: Real) -> None:
     world.launcher.start()
     assert world.launcher._process is not None
     leaves = "i=0; while [ $i -lt 1000 ]; do (sleep 0.01 &); i=$((i+1)); done; exit 5"

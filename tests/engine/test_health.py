@@ -82,7 +82,7 @@ class Bench:
         return self.manager.signs - before
 
 
-def test_a_loop_that_repeats_a_bug_turns_status_and_at_last_the_watchdog(bench: Bench) -> None:
+def test_a_loop_that_repeats_a_bug_fails_status_first_and_then_the_watchdog(bench: Bench) -> None:
     clock, guard, state = bench.clock, bench.guard, bench.state
     assert (bench.is_well(), bench.signs_of_life()) == (True, 1)
     guard.note_bug("worker", BUG, is_whole_turn=True)
@@ -98,7 +98,7 @@ def test_a_loop_that_repeats_a_bug_turns_status_and_at_last_the_watchdog(bench: 
     assert (engine_bug(state), bench.is_well()) == ("", True)
 
 
-def test_a_loop_that_does_its_duty_for_all_but_one_run_is_not_started_again(bench: Bench) -> None:
+def test_a_bug_with_a_single_run_does_not_restart_the_engine(bench: Bench) -> None:
     clock, guard = bench.clock, bench.guard
     for _ in range(5):
         guard.note_bug("worker", BUG, is_whole_turn=False)

@@ -244,7 +244,7 @@ def owed(world: World) -> list[str]:
     return [one.event for one in world.store.outbox.pending("call", of_each=9, limit=9)]
 
 
-def test_it_is_told_once_and_so_is_the_first_success_after_it(tmp_path: Path) -> None:
+def test_late_is_notified_once_and_so_is_the_first_success_after_it(tmp_path: Path) -> None:
     world = World(tmp_path, EVERY)
     spec = a_job(notify=dict.fromkeys(("late", "recovered"), (ChannelSpec(name="call", command=("call",)),)))
     found = Late("hello", LateKind.SUCCESS_EVERY, "x", NOON, limit=timedelta(hours=24))
@@ -283,7 +283,7 @@ HOURS = st.integers(0, 24 * 12)
     pauses=st.lists(st.tuples(HOURS, st.integers(1, 40)), max_size=3),
     now=HOURS,
 )
-def test_no_success_for_too_long_is_what_a_count_of_hours_finds(
+def test_success_every_agrees_with_a_count_hour_by_hour(
     every: int, successes: list[int], pauses: list[tuple[int, int]], now: int
 ) -> None:
     """Hour by hour: the time without a success begins anew with a success or a resume."""

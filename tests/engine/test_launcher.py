@@ -220,7 +220,7 @@ def test_many_launches_of_one_attempt_from_two_engines_execute_it_once(world: Re
     other.close()
 
 
-def test_a_wish_is_heard_at_once_and_written_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_request_is_read_at_once_and_written_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever wishes rouses: here nobody would look for an hour."""
     parts = copy_of_supervisor(tmp_path)
     shim = parts / "engine" / "supervisor" / "shim.py"
@@ -255,7 +255,7 @@ def test_a_request_that_is_repeated_is_heard(world: Real) -> None:
     assert (ended.stopped, ended.signal) == (True, signal.SIGKILL)
 
 
-def test_what_is_no_file_delays_nothing(world: Real) -> None:
+def test_a_pipe_in_place_of_the_requests_delays_nothing(world: Real) -> None:
     order = world.launch("pipes", "until [ -e gate ]; do sleep 0.02; done; exit 4")
     world.started(order)
     os.mkfifo(beside(str(order.run_dir), CONTROL))
@@ -282,7 +282,7 @@ def test_evidence_that_cannot_be_opened_for_want_of_descriptors_is_not_lost(worl
     assert isinstance(world.end_of(order), Ended)
 
 
-def test_a_wish_that_was_there_first_is_heard_when_it_starts(world: Real) -> None:
+def test_a_request_from_before_the_start_is_read_at_the_start(world: Real) -> None:
     order = world.order("early", "sleep 30")
     order.run_dir.parent.mkdir(parents=True)
     Path(beside(str(order.run_dir), CONTROL)).write_bytes(wish_line("cancel", key_to(order)) + b"\n")
@@ -346,7 +346,7 @@ def test_a_job_holds_no_handle_of_its_supervisor(world: Real) -> None:
     assert world.output(order).split() == [b"0", b"1", b"2", b"3"]  # ls itself reads the folder
 
 
-def test_what_nobody_could_have_left_there_is_no_result_and_stops_nothing(world: Real) -> None:
+def test_content_that_no_supervisor_writes_is_no_result_and_stops_nothing(world: Real) -> None:
     """A job may write what it likes into its own folder, with a checksum too."""
     order = world.launch("liar", "exit 0")
     truth = (world.end_of(order), evidence_of(order).read_bytes())
@@ -535,7 +535,7 @@ def test_nobody_else_is_signalled_for_a_supervisor_that_is_gone(world: Real) -> 
     stranger.wait()
 
 
-def test_an_order_that_died_with_the_launcher_is_known_to_be_nobodys(world: Real) -> None:
+def test_an_order_that_was_lost_with_the_launcher_is_noticed(world: Real) -> None:
     """Another attempt's supervisor lives on and holds every pipe open."""
     first = world.launch("long", "sleep 30")
     world.started(first)
@@ -588,7 +588,7 @@ def test_a_supervisor_that_has_served_long_enough_takes_no_order_with_it(
     assert max(Counter(shims).values()) <= each
 
 
-def test_who_ends_everything_politely_ends_the_job_and_its_supervisor_records_how(world: Real) -> None:
+def test_a_shutdown_ends_the_job_and_its_supervisor_records_how(world: Real) -> None:
     order = world.launch("shutdown", "trap 'exit 9' TERM; while :; do sleep 0.05; done")
     world.started(order)
     shim = until(lambda: supervisor_of(order.run_dir))

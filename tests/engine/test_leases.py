@@ -555,7 +555,7 @@ def test_the_next_attempt_of_a_supervisor_has_no_lease_of_the_one_before(world: 
 
 
 @given(st.integers(0, 10**19), st.text(max_size=40), st.binary(max_size=40))
-def test_a_line_says_what_was_written_and_any_other_content_says_nothing(
+def test_the_line_of_a_lease_is_read_back_and_any_other_content_is_ignored(
     until_us: int, boot_id: str, more: bytes
 ) -> None:
     line = lease_line(until_us, boot_id, KEY)

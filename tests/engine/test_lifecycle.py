@@ -62,7 +62,7 @@ def test_a_run_takes_a_place_of_its_job_from_its_first_attempt_until_it_is_over(
 
 
 @pytest.mark.parametrize("of", [Occurrence, Run, Attempt, Ended, StartError, Lost, Verdict])
-def test_what_nobody_said_is_nothing(of: type[Any]) -> None:
+def test_an_outcome_has_none_of_what_it_does_not_mention(of: type[Any]) -> None:
     """An outcome without a word about memory, leftovers or a timeout had none of them."""
     for field in fields(of):
         default = field.default if field.default_factory is MISSING else field.default_factory()

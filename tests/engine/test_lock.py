@@ -48,7 +48,7 @@ def place(state: Path, number: int) -> Path:
     return state / (f"{LOCK}.{number}" if number else LOCK)
 
 
-def test_what_is_no_engine_and_holds_the_lock_of_a_dead_one_keeps_nobody_out(tmp_path: Path) -> None:
+def test_a_lock_held_by_a_process_that_is_no_engine_keeps_no_engine_out(tmp_path: Path) -> None:
     with other_engine(tmp_path) as engine:
         assert is_engine_running(tmp_path)
         engine.send_signal(signal.SIGKILL)
@@ -82,7 +82,7 @@ def alter(path: Path) -> None:
 
 
 @pytest.mark.parametrize("change", [Path.touch, scribble, alter, noise])
-def test_what_holds_the_lock_and_writes_what_an_engine_would_is_none(
+def test_a_process_that_locks_and_writes_like_an_engine_is_not_believed(
     tmp_path: Path, change: Callable[[Path], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("engine.host.lock.UNNAMED_TRIES", 2)
@@ -93,7 +93,7 @@ def test_what_holds_the_lock_and_writes_what_an_engine_would_is_none(
         EngineLock.take(tmp_path).release()
 
 
-def test_what_one_process_wrote_counts_for_no_other_that_holds_the_lock(tmp_path: Path) -> None:
+def test_the_text_of_one_process_is_not_believed_of_another_that_holds_the_lock(tmp_path: Path) -> None:
     """A command that goes on has given it up, and somebody puts its words back."""
     lock = EngineLock.take(tmp_path)
     words = (tmp_path / LOCK).read_bytes()
@@ -138,7 +138,7 @@ def test_of_two_that_take_the_lock_at_once_in_two_places_one_gives_way(tmp_path:
         late.release()
 
 
-def test_many_that_start_at_once_beside_a_lock_that_is_held_are_never_two(tmp_path: Path) -> None:
+def test_of_many_that_start_at_once_beside_a_held_lock_at_most_one_runs(tmp_path: Path) -> None:
     EngineLock.take(tmp_path).release()
     pipe = subprocess.PIPE
     with Holder(tmp_path / LOCK):
@@ -222,12 +222,12 @@ GARBAGE = (
 
 
 @pytest.mark.parametrize("garbage", GARBAGE, ids=range(len(GARBAGE)))
-def test_a_note_that_is_none_is_none(tmp_path: Path, garbage: bytes) -> None:
+def test_a_high_water_mark_that_cannot_be_read_is_ignored(tmp_path: Path, garbage: bytes) -> None:
     (tmp_path / HIGH_WATER).write_bytes(garbage)
     assert find_rewind(tmp_path, epoch=0, covered_until=datetime(2026, 1, 1, tzinfo=UTC)) is None
 
 
-def test_a_note_without_a_zone_is_one(tmp_path: Path) -> None:
+def test_a_high_water_mark_without_a_zone_counts(tmp_path: Path) -> None:
     (tmp_path / HIGH_WATER).write_bytes(b'{"epoch": 3, "covered_until": "2026-01-01"}')
     assert find_rewind(tmp_path, epoch=1, covered_until=datetime(2026, 1, 1, tzinfo=UTC)) is not None
 
@@ -243,7 +243,7 @@ def test_a_lock_file_that_nobody_wrote_names_nobody(
         assert lock_holder(tmp_path) is None
 
 
-def test_names_that_no_run_has_are_no_requests(tmp_path: Path) -> None:
+def test_files_with_names_that_no_run_has_are_no_requests(tmp_path: Path) -> None:
     (tmp_path / "asked").mkdir()
     for name in (b"\xff\xfe", "ü".encode(), b"run"):
         (tmp_path / "asked" / os.fsdecode(name)).touch()

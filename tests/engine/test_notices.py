@@ -40,7 +40,7 @@ SETS = tuple(
 
 
 @pytest.mark.parametrize("state", RunState)
-def test_each_end_calls_for_its_event_where_a_channel_listens(state: RunState) -> None:
+def test_each_end_is_notified_as_its_event_if_a_channel_wants_it(state: RunState) -> None:
     for (heard, job), previous in product(SETS, ("", *EVENTS)):
         found = notices(job, state, previous=previous)
         called = {CALLED[state]} if state in CALLED else set()
@@ -56,6 +56,6 @@ def test_an_open_run_calls_for_nothing(state: RunState) -> None:
     assert notices(telling(*EVENTS), state, previous="failed") == {}
 
 
-def test_every_final_state_is_thought_of() -> None:
+def test_every_final_state_is_considered() -> None:
     assert CALLED.keys() == {state for state in RunState if state.is_final}
     assert set(TROUBLE) == {"failed", "missed", "late"}

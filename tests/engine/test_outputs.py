@@ -89,7 +89,7 @@ def test_a_list_whose_items_have_no_declared_type_refuses_null() -> None:
     assert read_outputs([items], '{"items": ["a", 1]}').values == {"items": ("a", 1)}
 
 
-def test_numbers_that_are_infinite_are_none() -> None:
+def test_infinite_numbers_are_refused() -> None:
     spec = ParamSpec(name="x", type=ParamType.NUMBER)
     assert read_outputs([spec], '{"x": 1e400}').problems
 

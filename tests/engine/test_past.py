@@ -579,7 +579,7 @@ NOTIFYING = (
 )
 
 
-def test_what_is_owed_is_noted_with_the_record_and_has_one_id(tmp_path: Path) -> None:
+def test_a_notification_is_noted_with_its_record_and_has_one_id(tmp_path: Path) -> None:
     world = World(tmp_path, NOTIFYING, at=NOON)
     for code in (1, 0, 0):
         world.pass_time(seconds=3600)
@@ -604,7 +604,7 @@ def test_what_is_owed_is_noted_with_the_record_and_has_one_id(tmp_path: Path) ->
     assert (again.id, again.tries) == (missed.id, 1)
 
 
-def test_a_record_that_is_not_committed_owes_nothing(tmp_path: Path) -> None:
+def test_a_record_that_is_not_committed_leads_to_no_notification(tmp_path: Path) -> None:
     world = World(tmp_path, NOTIFYING, at=NOON)
     world.clock.advance(seconds=86_400)
     (schedule,) = world.store.schedules_in_force()

@@ -86,7 +86,7 @@ def test_a_command_that_holds_the_lock_is_no_engine(tmp_path: Path) -> None:
     assert presence(world) == Presence(is_running=False, since=NOON, fates=FATES)
 
 
-def test_trouble_comes_before_a_hold_and_a_hold_before_silence(tmp_path: Path) -> None:
+def test_trouble_is_reported_before_a_hold_and_a_hold_before_silence(tmp_path: Path) -> None:
     world = World(tmp_path, a_file(), at=NOON)
     world.clock.advance(seconds=SILENT.total_seconds() + 1)
     silent = "the engine has had no heartbeat for 36s"
@@ -105,7 +105,7 @@ def test_trouble_comes_before_a_hold_and_a_hold_before_silence(tmp_path: Path) -
     assert presence(world, trouble="the disk is full") == Presence(is_running=True, trouble=full, fates=FATES)
 
 
-def test_a_part_that_is_stuck_comes_after_a_full_disk_and_before_a_hold(tmp_path: Path) -> None:
+def test_a_stuck_loop_is_reported_after_a_full_disk_and_before_a_hold(tmp_path: Path) -> None:
     world = World(tmp_path, a_file(), at=NOON)
     with world.store.transaction():
         world.store.incidents.begin_hold(CLOCK_HOLD, detail="because", now=NOON)

@@ -351,7 +351,7 @@ def test_a_period_that_is_not_over_is_compared_with_as_much_of_the_one_before() 
 
 
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 10**12)), max_size=30))
-def test_medians_are_medians(given: list[tuple[str, int]]) -> None:
+def test_medians_agree_with_the_standard_library(given: list[tuple[str, int]]) -> None:
     lengths = Lengths()
     for job, length in given:
         lengths.add(job, length)

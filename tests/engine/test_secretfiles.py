@@ -67,7 +67,9 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
 
 
 @pytest.mark.parametrize("what", BAD)
-def test_what_is_no_secret_is_refused_at_once_and_its_value_never_shown(tmp_path: Path, what: str) -> None:
+def test_an_invalid_secret_file_is_refused_at_once_and_its_content_never_shown(
+    tmp_path: Path, what: str
+) -> None:
     make, reason = BAD[what]
     make(tmp_path / "token")
     began = time.monotonic()
@@ -152,6 +154,6 @@ def test_a_disk_that_does_not_answer_is_asked_once_and_waited_for_in_parts(tmp_p
             ask("one more", dead.stat)
 
 
-def test_what_a_question_raises_is_raised(tmp_path: Path) -> None:
+def test_an_exception_of_a_question_reaches_its_caller(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         ask("a file", (tmp_path / "gone").stat)

@@ -338,7 +338,7 @@ def test_evidence_is_whole_and_in_its_place_before_anything_is_executed(nothing:
     assert text.split() == ["name", "marker4096"]
 
 
-def test_a_wish_that_is_there_already_ends_the_first_wait(nothing: int, bench: Bench) -> None:
+def test_a_request_that_is_there_already_ends_the_first_wait(nothing: int, bench: Bench) -> None:
     (bench.shelf / "control").write_text("cancel\n")
     begun = bench.begin(call(nothing, b"/bin/sleep", b"60"), milliseconds=60_000)
     assert (begun.has_output, begun.has_ended, begun.is_roused) == (0, 0, 0)
@@ -377,7 +377,7 @@ def end(begun: spawn.Begun) -> bytes:
     return text
 
 
-def test_nobody_need_listen_to_the_acknowledgement(nothing: int, bench: Bench) -> None:
+def test_an_acknowledgement_that_nobody_reads_does_no_harm(nothing: int, bench: Bench) -> None:
     read, write = os.pipe()
     os.close(read)
     begun = bench.begin(call(nothing, b"/bin/true"), acks=write, milliseconds=60_000)
@@ -435,7 +435,7 @@ def test_a_job_of_a_spared_engine_is_not_spared_and_its_supervisor_stays_closed(
 
 
 @only_compiled
-def test_what_is_not_plain_is_not_taken_and_nothing_is_decided(tmp_path: Path) -> None:
+def test_plain_refuses_an_unusual_case_without_side_effects(tmp_path: Path) -> None:
     run, scratch, new, name = (os.fsencode(tmp_path / one) for one in ("run", "run/tmp", "new", "name"))
 
     def take(**other: bytes) -> int:

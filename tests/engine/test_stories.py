@@ -300,5 +300,5 @@ def test_every_answer_shows_the_story_in_the_same_words_as_before(
     world.crash()
 
 
-def test_each_story_is_of_a_plot() -> None:
+def test_each_golden_story_has_its_plot() -> None:
     assert {path.stem for path in known_files("tests/engine/stories", "*.txt")} == set(PLOTS)

@@ -181,7 +181,7 @@ def test_the_reference_library_agrees(key: bytes, body: str, id: str) -> None:
         assert found == Proven(id=id, identity=id)
 
 
-def test_the_reference_library_accepts_what_the_tests_sign() -> None:
+def test_the_reference_library_accepts_the_signatures_of_the_tests() -> None:
     secret = f"whsec_{base64.b64encode(b'k' * 32).decode()}"
     call = standard(secret=secret, at=datetime.now(UTC).timestamp())
     assert standardwebhooks.Webhook(secret).verify(call.body, dict(call.headers)) == {"user": 7}
@@ -233,7 +233,7 @@ def test_a_public_webhook_believes_what_a_call_says_about_itself() -> None:
         (Proof.BEARER, "", False),
     ],
 )
-def test_a_weak_secret_is_told(proof: Proof, secret: str, is_strong: bool) -> None:
+def test_a_weak_secret_is_reported(proof: Proof, secret: str, is_strong: bool) -> None:
     assert (secret_trouble(secret, proof) == "") is is_strong
 
 

@@ -126,7 +126,7 @@ def test_a_body_that_does_not_fit_is_refused_with_every_problem(name: str) -> No
     assert (found.status, sorted(one.name for one in found.problems)) == (status, names)
 
 
-def test_brackets_in_texts_are_no_depth() -> None:
+def test_brackets_inside_texts_do_not_count_as_nesting() -> None:
     hook = replace(HOOK, params={"user": "/user"})
     assert params_in({"user": 7, "message": "[" * 1_000}, hook) == {"user": 7, "plan": "free"}
 

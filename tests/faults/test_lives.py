@@ -127,7 +127,7 @@ def test_f55_after_a_power_cut_nothing_that_was_reported_is_lost_and_nothing_is_
     assert_good(live(place, plot, "CUT", CUTS, seed), at_least=500)
 
 
-def test_a_ledger_that_does_not_sync_does_not_pass(place: Path) -> None:
+def test_a_ledger_without_syncs_fails_this_test(place: Path) -> None:
     """The power cuts would find it: with synchronous=off what was told is lost."""
     found = live(place, "work", "CUT_CARELESS", 60, 1)
     assert found["failures"]

@@ -81,7 +81,7 @@ def test_the_message_names_the_way_and_the_fix_writes_it(braces: str, form: str)
 @pytest.mark.parametrize(
     "mistake", ["{{ params.x + }}", "{{ if params.x }}", "{{ upper params.x }}", "{{ x }}"]
 )
-def test_a_mistake_of_ours_is_not_taken_for_theirs(mistake: str) -> None:
+def test_a_mistake_in_a_template_is_not_taken_for_another_programs_braces(mistake: str) -> None:
     text = f"version: 1\njobs:\n  a:\n    params: {{x: {{type: string}}}}\n    run: echo {mistake}\n"
     errors = [one for one in check_files([("jobs.yaml", text.encode())]).diagnostics if one.is_error]
     assert errors

@@ -29,5 +29,5 @@ def test_a_value_that_comes_as_code_by_a_detour_is_refused(script: str) -> None:
 
 
 @together("script", [one for one in CARRIED if "JOBFILE" not in one])
-def test_a_number_that_comes_there_is_one_however_often_it_is_read(script: str) -> None:
+def test_a_number_that_comes_by_a_detour_stays_a_number_however_often_it_is_read(script: str) -> None:
     assert {one.code for one in problems(script, "integer")} <= {"JF426", "JF427"}

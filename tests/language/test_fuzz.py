@@ -51,7 +51,7 @@ def seeds(count: int) -> Iterator[int]:
 
 
 @pytest.mark.parametrize("path", FOUND, ids=lambda path: path.stem)
-def test_what_was_found_once(path: Path) -> None:
+def test_files_that_broke_something_once_are_read(path: Path) -> None:
     examine(split_files(path.read_bytes()))
 
 

@@ -64,7 +64,7 @@ def nothing_collected() -> Iterator[None]:
     gc.enable()
 
 
-def test_a_file_is_a_mebibyte() -> None:
+def test_a_file_has_at_most_a_mebibyte() -> None:
     start = "version: 1\n# "
     full = start + "x" * (MAX_FILE_BYTES - len(start))
     assert told(full) == []

@@ -67,7 +67,9 @@ def test_a_known_form_of_secret_is_reported_everywhere(value: str) -> None:
         ("PGPASSWORD", "{{ run.id }}", False),
     ],
 )
-def test_a_telling_name_with_a_value_that_looks_generated(name: str, value: str, is_reported: bool) -> None:
+def test_a_generated_value_under_a_name_for_secrets_is_reported(
+    name: str, value: str, is_reported: bool
+) -> None:
     assert job(f"env: {{{name}: '{value}'}}, run: echo") == (["JF605"] if is_reported else [])
 
 

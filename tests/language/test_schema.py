@@ -101,7 +101,7 @@ def test_it_is_a_valid_draft_7_schema_of_less_than_40_kb():
     assert len(schema_text().encode()) < 40_000
 
 
-def test_no_one_of_and_nothing_that_has_to_be_guessed():
+def test_the_schema_has_no_one_of_and_no_conditions():
     words = {word for schema in PARTS.values() for word in schema}
     assert not words & {"oneOf", "not", "if", "then", "else", "dependencies"}
 
@@ -814,7 +814,7 @@ def unset_defaults(tree):
 
 @settings(deadline=None, max_examples=examples(150), suppress_health_check=[HealthCheck.too_slow])
 @given(trees)
-def test_the_fast_yes_and_the_explained_no_agree_and_nothing_raises(tree):
+def test_the_fast_and_the_explaining_validator_agree_and_nothing_raises(tree):
     text = json.dumps(tree, ensure_ascii=False)
     document, _ = parse_document(Source("jobs.yaml", text))
     if document is None:

@@ -92,7 +92,9 @@ def test_these_names_are_known(keys: str, text: str) -> None:
         ("description: x", "secrets.X", "JF210", "`secrets` has no entry `X`"),
     ],
 )
-def test_of_these_names_is_said_why_not(keys: str, text: str, code: str, message: str) -> None:
+def test_a_name_that_is_not_available_is_refused_with_the_reason(
+    keys: str, text: str, code: str, message: str
+) -> None:
     ((found, words),) = said(LOAD + f'  a: {{{keys}, run: "echo {{{{ {text} }}}}"}}\n')
     assert found == code
     assert message in words

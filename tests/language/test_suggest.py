@@ -82,7 +82,7 @@ def test_keys_of_a_job(word, expected):
     assert suggest(word, KEYS) == expected
 
 
-def test_two_tied_are_both_given_and_three_are_none():
+def test_two_equally_near_names_are_suggested_and_three_are_not():
     assert suggest("tame", ["name", "time"]) == ("name", "time")
     assert suggest("tame", ["name", "time", "take"]) == ()
 

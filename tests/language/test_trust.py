@@ -235,7 +235,7 @@ SHELLS = (("dash", "sh"), ("bash", "bash"), ("bash --posix", "sh"))
 
 
 @pytest.mark.parametrize(("shell", "dialect"), SHELLS)
-def test_a_constant_still_goes_by_reference_and_a_strangers_value_beside_it_runs_nothing(
+def test_a_constant_is_passed_by_reference_and_a_value_beside_it_runs_nothing(
     shell: str, dialect: Literal["sh", "bash"], tmp_path: Path
 ) -> None:
     scope = Scope({"vars.c": Type(Kind.STRING, is_trusted=True), "params.x": Type(Kind.STRING)})

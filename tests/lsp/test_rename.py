@@ -95,7 +95,7 @@ def meaning(text: str) -> Any:
 
 @settings(deadline=None, max_examples=examples(20))
 @given(files(), st.sampled_from(THINGS))
-def test_there_and_back_is_the_same_text_and_the_same_meaning(text: str, named: Named) -> None:
+def test_a_rename_and_its_reverse_give_the_same_text_and_meaning(text: str, named: Named) -> None:
     new = "day_0"
     there = renamed(text, named, new)
     job = new if named.kind is Kind.JOB else named.job
@@ -153,7 +153,7 @@ jobs:
         (Named(kind=Kind.PARAM, job="call", name="day"), "dai", "a Python function takes `day` by its name"),
     ],
 )
-def test_a_name_that_cannot_be_is_refused(named: Named, new: str, said: str) -> None:
+def test_a_new_name_that_is_invalid_or_in_use_is_refused(named: Named, new: str, said: str) -> None:
     with pytest.raises(RenameError, match=said):
         rename_edits(set_of(TEXT), named, new)
 

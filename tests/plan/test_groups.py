@@ -120,7 +120,7 @@ def test_groups_and_own_entries_say_what_the_jobs_say(before: Any, after: Any) -
 
 @settings(max_examples=examples(15))
 @given(SET)
-def test_a_set_and_itself_have_no_groups(one: Any) -> None:
+def test_the_plan_of_a_set_with_itself_has_no_groups(one: Any) -> None:
     plan = plan_of(text_of(one), text_of(one))
     assert (plan.jobs, group_changes(plan).groups) == ((), ())
     assert plan.load.is_same

@@ -165,7 +165,9 @@ REWRITINGS = (in_other_order, quoted_anew, commented, laid_out, moved_to_files, 
 
 @together("rewrite", REWRITINGS)
 @together("path", EXAMPLES)
-def test_what_means_the_same_is_no_change(path: Path, rewrite: Callable[[list[File]], list[File]]) -> None:
+def test_a_change_without_a_meaning_is_no_change(
+    path: Path, rewrite: Callable[[list[File]], list[File]]
+) -> None:
     files = files_of(path)
     before, after = side(*files), side(*rewrite(files))
     plan = make_plan(before, after, now=NOON)
@@ -237,7 +239,7 @@ def straight(plan: Plan) -> list[object]:
 
 @settings(max_examples=examples(30))
 @given(st.integers(0, 10**6), st.integers(0, 10**6))
-def test_the_way_back_is_the_same_way(one: int, other: int) -> None:
+def test_the_reverse_change_has_the_opposite_plan(one: int, other: int) -> None:
     sides = []
     for seed in (one, other):
         generator = Generator(seed)
@@ -255,7 +257,7 @@ def test_the_way_back_is_the_same_way(one: int, other: int) -> None:
 
 @settings(max_examples=examples(30))
 @given(st.integers(0, 10**6))
-def test_a_set_and_itself_have_an_empty_plan_and_equal_input_gives_equal_bytes(seed: int) -> None:
+def test_the_plan_of_a_set_with_itself_is_empty_and_equal_input_gives_equal_bytes(seed: int) -> None:
     generator = Generator(seed)
     generator.wrong = 0
     files = generator.files()
@@ -355,7 +357,7 @@ def test_steps_are_shown_one_by_one() -> None:
     assert [field.path for field in fields] == [("steps", "two", "run"), ("steps", "three")]
 
 
-def test_another_kind_of_action_is_one_that_goes_and_one_that_comes() -> None:
+def test_another_kind_of_action_is_one_removed_and_one_added() -> None:
     fields = only(plan_of(hello("run: echo x"), hello("command: [echo, x]"))).fields
     assert [(field.path, field.before, field.after) for field in fields] == [
         (("run",), "echo x", None),
@@ -556,7 +558,7 @@ PARAMS = "params: {a: {type: string, default: x}}"
         ([DAILY], [DAILY, "enabled: false"], "RISK10", "switched off", {"enabled": False}),
     ],
 )
-def test_a_risk_says_what_it_rests_on(
+def test_a_risk_shows_its_evidence(
     before: list[str], after: list[str], code: str, message: str, evidence: dict[str, object]
 ) -> None:
     plan = plan_of(hello(*before) + FOLLOWED, hello(*after) + FOLLOWED, facts=BUSY)

@@ -92,7 +92,9 @@ def test_a_risk_does_not_come_and_go_with_the_minute_of_the_plan(
 
 @together(("minute", "hour"), [(6, 18), (11, 18), (20, 18), (0, 0), (59, 23)])
 @together("day", range(1, 31, 4))
-def test_three_times_as_many_is_three_times_at_every_minute(minute: int, hour: int, day: int) -> None:
+def test_three_times_as_many_runs_are_found_at_every_minute_of_planning(
+    minute: int, hour: int, day: int
+) -> None:
     one, other = side('"*/15 6-22 * * mon-fri"', "UTC"), side('"*/5 6-22 * * mon-fri"', "UTC")
     plan = make_plan(one, other, now=datetime(2026, 11, day, hour, minute, tzinfo=UTC))
     assert [(one.code, one.message) for one in plan.all_risks if one.code == "RISK01"] == [

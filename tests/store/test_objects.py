@@ -58,7 +58,7 @@ def test_without_credentials_an_error_names_their_variables_soon(scheme: str) ->
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="as above")
-def test_a_store_that_is_away_is_told_without_its_secret() -> None:
+def test_a_store_that_cannot_be_reached_is_reported_without_its_secret() -> None:
     command = ["unshare", "-n", sys.executable, "-c", ASK, URLS["s3"]]
     env = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(Path.cwd()), "AWS_ACCESS_KEY_ID": "somebody"}
     env |= {

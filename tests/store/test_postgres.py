@@ -138,7 +138,7 @@ def test_an_error_that_is_caught_inside_a_transaction_does_not_pass_for_a_commit
     assert store.past.fact("fact", default="none") == "none"
 
 
-def test_who_cannot_write_in_time_is_told_that_the_ledger_is_busy(
+def test_a_writer_that_cannot_write_in_time_reports_a_busy_ledger(
     open_ledger: OpenLedger, known: Known
 ) -> None:
     store = open_ledger().store
@@ -290,7 +290,7 @@ def test_a_commit_waits_for_the_disk_even_if_the_servers_default_does_not(
     ]
 
 
-def test_every_door_opens_a_ledger_by_its_url(place: str) -> None:
+def test_every_function_that_opens_a_ledger_takes_its_url(place: str) -> None:
     store = opening.open_ledger(place)
     queue(store, a_run())
     submitting = opening.open_to_submit(place.replace("postgresql:", "postgres:"), busy_seconds=1)

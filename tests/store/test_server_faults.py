@@ -79,7 +79,7 @@ def test_a_pool_of_sessions_is_not_refused(server: Server, short: Path, url: str
             assert store.past.fact("fact", default="") == "8"
 
 
-def test_without_a_connection_that_is_left_it_is_said_and_continues_when_there_is_one(
+def test_a_lack_of_connections_is_reported_and_work_continues_when_one_is_free(
     url: str, admin: psycopg.Connection
 ) -> None:
     store = open_ledger(url)

@@ -26,7 +26,8 @@ ACTIONS = ("add", "list", "revoke")
 @click.option(
     "--role",
     type=click.Choice([one.value for one in Role]),
-    help="With add: only look; also run, cancel, retry, pause; or do everything [default: viewer].",
+    help="With add: a viewer looks; an operator also runs, cancels, retries and pauses; an admin may do "
+    "everything [default: viewer].",
 )
 @click.option("--jobs", metavar="PATTERN", help="With add: only these jobs: report-* [default: all].")
 @click.option("--expires", metavar="LENGTH", help="With add: until after this length: 90d [default: never].")

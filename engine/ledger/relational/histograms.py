@@ -8,13 +8,13 @@ from engine.ledger.connection import Connection
 
 
 def count_start(db: Connection, run: Run, *, now: datetime) -> None:
-    """Count how late a run is started, as it was before: a retry is not counted."""
+    """Count how late a run is started; `run` is as it was before the start. A retry is not counted."""
     if run.attempt == 0:
         _count(db, bucket_of(Histogram.START_LATENESS, "", now - run.not_before))
 
 
 def count_end(db: Connection, run: Run, *, started_at: datetime | None, ended_at: datetime) -> None:
-    """Count how long a run took that is over."""
+    """Count how long a finished run took."""
     if started_at is not None:
         _count(db, bucket_of(Histogram.RUN_DURATION, run.job, ended_at - started_at))
 

@@ -17,7 +17,8 @@ select * from generation where number <= 9007199254740992 order by number desc l
 select * from generation where number = :number;
 
 -- name: generations
--- The newest generations, with counts. A changed job counts in each: it has begun, has ended, and is changed.
+-- The newest generations, with counts. A changed job is in all three counts: one version of it ends, and
+-- another one begins.
 select g.*,
   (select count(*) from job_version v where v.from_generation = g.number) as begun,
   (select count(*) from job_version v where v.until_generation = g.number) as ended,

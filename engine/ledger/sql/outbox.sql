@@ -44,12 +44,12 @@ select job, event, max(sent_at) as sent_at from outbox
 where channel = :channel and sent_at >= :since group by job, event order by max(sent_at), max(at), job, event;
 
 -- name: mark_sent
--- A message was delivered, or a notification of none.
+-- A message was delivered, or a notification that belongs to no message.
 update outbox set sent_at = :now, tries = tries + 1, last_error = ''
 where ((message = :id and message <> '') or (id = :id and message = '')) and sent_at is null;
 
 -- name: mark_unsent
--- A message could not be delivered, or a notification of none, and is retried later.
+-- A message, or a notification that belongs to no message, could not be delivered and is retried later.
 update outbox set tries = tries + 1, last_error = :error, next_try_at = :next_try_at, done = :done
 where ((message = :id and message <> '') or (id = :id and message = '')) and sent_at is null;
 

@@ -1,5 +1,5 @@
 -- What may start. Starting order is priority (higher first), nominal time, arrival. Each queue is a lane of its own:
--- of a lane with free slots come at most as many runs as these, so that a full one is not read at all, and none is
+-- at most as many runs are read of a lane as it has free slots, so that a full one is not read at all, and none is
 -- starved by another. The runs without a queue are the lane ''.
 -- Every statement uses a partial index, so that the cost does not grow with the past.
 

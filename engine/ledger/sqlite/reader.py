@@ -24,11 +24,11 @@ class SqliteReader:
         return SqliteView.open(self._path, self._rows)
 
     def mark(self) -> Mark:
-        """Of the file and its log the inode, size and time.
+        """The inode, size and time of the file and of its log.
 
         Never opens them: closing one would end the locks that SQLite holds on it in this process. The time of
-        a file is coarse, so one that is just now is followed by a mark that no other has: a write at the same
-        time could come later.
+        a file is coarse: a later write can have the same one. So while that is still possible, the mark also
+        has the present time, and differs from every other mark.
         """
         path = self._path
         found = [_about(path), _about(path.with_name(f"{path.name}-wal"))]

@@ -42,7 +42,7 @@ def run(visit: Visit) -> Answered:
     if trouble := key_trouble(key) if key else "":
         raise WrongUsageError(f"`key`: {trouble}")
     if "texts" in body and "params" in body:
-        raise WrongUsageError("`texts` and `params` are the same params; give one of them")
+        raise WrongUsageError("`texts` and `params` both give the params; remove one of them")
     is_text = "texts" in body
     params = _texts(body, "texts") if is_text else _params(body)
     wanted = Wanted(params, _texts(body, "matrix"), _text(body, "at") or None, key, from_text=is_text)

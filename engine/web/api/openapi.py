@@ -104,7 +104,7 @@ def _operation(one: Operation) -> dict[str, Any]:
         schema = {"type": "object", "properties": fields, "additionalProperties": False}
         found["requestBody"] = {"content": {"application/json": {"schema": schema}}}
     if one.access is not Access.VIEW:
-        found["description"] = f"Needs the role {'operator' if one.access is Access.OPERATE else 'admin'}."
+        found["description"] = f"Needs the role {one.access.role}."
     return found
 
 

@@ -231,7 +231,7 @@ def _waiting_page(visit: Visit, found: Waiting, trouble: str = "") -> Response:
     )
     status = HTTPStatus.CONFLICT if trouble else HTTPStatus.OK
     shown = {"found": values, "tones": TONES, "as_of": found.at}
-    return page(visit, "waiting.html", title="Change that waits", values=shown, status=status)
+    return page(visit, "waiting.html", title="Waiting change", values=shown, status=status)
 
 
 def _waiting(visit: Visit) -> Waiting:
