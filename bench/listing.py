@@ -6,6 +6,7 @@ import random
 import sqlite3
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -18,10 +19,18 @@ DAY = 86_400 * 10**6
 RECORD = """
 insert into run (id, job, digest, generation, trigger, schedule_key, scheduled_for, params, state, queued_at,
                  not_before, started_at, ended_at, attempt, concurrency_key)
-select :id, job, digest, 1, 'schedule', 'default', :at, '{}', 'succeeded', :at,
-       :at, :at, :at + 1000000, 1, job
+select :id, job, digest, 1, 'schedule', 'default', :at, '{}', :state, :at,
+       :at, :started, :ended, 1, job
 from job_version where job = :job and until_generation is null
 """
+BESIDE = """
+select type, name, sql from sqlite_master
+where tbl_name = 'run' and type in ('index', 'trigger') and sql is not null
+"""
+FAILED = 0.01
+LATE = 20_000
+"""How long after its time a run starts, in microseconds."""
+SECOND = 10**6
 
 
 def measure() -> list[dict]:
@@ -42,49 +51,73 @@ def measure() -> list[dict]:
     ]
 
 
-FAILED = 0.01
-LATE = 20_000
-"""How long after its time a run starts, in microseconds."""
-GUARDS = """
-select type, name, sql from sqlite_master where name in ('run_final_is_final', 'run_occurrence')
-"""
-MOVE = """
-update run set scheduled_for = ?, not_before = ?, started_at = ?, ended_at = ?, state = ? where seq = ?
-"""
-
-
 def apply_and_record(folder: Path, days: int) -> None:
-    """Apply 10,000 jobs in a new folder, and record the last days of each."""
+    """Apply 10,000 jobs in a new folder, and record the last days of each: as many runs as an engine would
+    have made, all of them good and a day apart.
+    """
+    apply(folder)
+    with _opened(folder) as db:
+        jobs, now, draw = _jobs_of(db), _now_of(db), random.Random(1)
+        times = ((now - day * DAY, job) for day in range(days, 0, -1) for job in jobs)
+        db.executemany(RECORD, (_run(job, at, at, SECOND, draw) for at, job in times))
+
+
+def apply_and_record_real(folder: Path, days: int) -> None:
+    """The same with runs at the times of their schedules, in force since before them: then all adds up. One
+    in a hundred failed.
+    """
+    apply(folder)
+    with _opened(folder) as db, _without_indexes(db):
+        now, draw = _now_of(db), random.Random(2)
+        since = now - (days + 1) * DAY
+        db.execute("update generation set applied_at = ?", (since,))
+        db.execute("update schedule set active_from = ?, covered_until = ?", (since, now))
+        at = datetime.fromtimestamp(now / SECOND, UTC)
+        rules = db.execute("select job, rule from schedule").fetchall()
+        newest = [(_newest_time(json.loads(rule)[0], at), job) for job, rule in rules]
+        times = sorted((_us(one - timedelta(days=back)), job) for one, job in newest for back in range(days))
+        db.executemany(RECORD, (_real_run(job, at, draw) for at, job in times))
+
+
+def apply(folder: Path) -> None:
+    """Apply 10,000 jobs in a new folder."""
     (folder / "jobs").mkdir()
     (folder / "jobs.yaml").write_text("version: 1\ninclude: [jobs/*.yaml]\njobs: {}\n")
     for index in range(FILES):
         (folder / "jobs" / f"{index:03}.yaml").write_text(text_of(index))
     subprocess.run([JOBFILE, "apply", "--yes"], cwd=folder, capture_output=True, check=True)
-    record_runs(folder / ".jobfile" / "ledger.db", days)
 
 
-def make_real(ledger: Path) -> None:
-    """Let the schedules be in force since before the recorded runs, and the runs be at their times: then all
-    adds up. One in a hundred failed.
-    """
-    draw = random.Random(2)
-    with contextlib.closing(sqlite3.connect(ledger, isolation_level=None)) as db:
-        (now,) = db.execute("select applied_at from generation").fetchone()
-        (days,) = db.execute("select count(*) from run group by job limit 1").fetchone()
-        guards = db.execute(GUARDS).fetchall()  # a run is final and unique, and here each gets another time
+@contextlib.contextmanager
+def _opened(folder: Path) -> Iterator[sqlite3.Connection]:
+    """The ledger, in a transaction."""
+    with contextlib.closing(sqlite3.connect(folder / ".jobfile" / "ledger.db", isolation_level=None)) as db:
+        for pragma in ("synchronous = off", "cache_size = -200000", "temp_store = memory"):
+            db.execute(f"pragma {pragma}")
         db.execute("begin")
-        for kind, name, _ in guards:
-            db.execute(f"drop {kind} {name}")
-        since = now - (days + 1) * DAY
-        db.execute("update generation set applied_at = ?", (since,))
-        db.execute("update schedule set active_from = ?, covered_until = ?", (since, now))
-        for job, rule in db.execute("select job, rule from schedule").fetchall():
-            at = _newest_time(json.loads(rule)[0], datetime.fromtimestamp(now / 10**6, UTC))
-            runs = db.execute("select seq from run where job = ? order by seq desc", (job,)).fetchall()
-            db.executemany(MOVE, [_moved(at, back, draw) + run for back, run in enumerate(runs)])
-        for *_, text in guards:
-            db.execute(text)
+        yield db
         db.execute("commit")
+        db.execute("pragma wal_checkpoint(truncate)")
+
+
+@contextlib.contextmanager
+def _without_indexes(db: sqlite3.Connection) -> Iterator[None]:
+    """Make the indexes of runs after them: a million runs are then recorded in a fifth of the time."""
+    beside = db.execute(BESIDE).fetchall()
+    for kind, name, _ in beside:
+        db.execute(f"drop {kind} {name}")
+    yield
+    for *_, text in beside:
+        db.execute(text)
+
+
+def _jobs_of(db: sqlite3.Connection) -> list[str]:
+    return [job for (job,) in db.execute("select job from job_version where until_generation is null")]
+
+
+def _now_of(db: sqlite3.Connection) -> int:
+    (now,) = db.execute("select applied_at from generation").fetchone()
+    return int(now)
 
 
 def _newest_time(entry: dict, now: datetime) -> datetime:
@@ -95,22 +128,15 @@ def _newest_time(entry: dict, now: datetime) -> datetime:
     return at if at <= here else at - timedelta(days=1)
 
 
-def _moved(at: datetime, back: int, draw: random.Random) -> tuple:
-    begin = round((at - timedelta(days=back)).timestamp()) * 10**6
+def _us(at: datetime) -> int:
+    return round(at.timestamp()) * SECOND
+
+
+def _real_run(job: str, at: int, draw: random.Random) -> dict:
     state = "failed" if draw.random() < FAILED else "succeeded"
-    return begin, begin, begin + LATE, begin + LATE + draw.randrange(10**6, 60 * 10**6), state
+    return _run(job, at, at + LATE, draw.randrange(SECOND, 60 * SECOND), draw, state)
 
 
-def record_runs(ledger: Path, days: int) -> None:
-    """Record the last days of each job: as many runs as an engine would have made."""
-    draw = random.Random(1)
-    with contextlib.closing(sqlite3.connect(ledger)) as db:
-        jobs = [job for (job,) in db.execute("select job from job_version where until_generation is null")]
-        (now,) = db.execute("select applied_at from generation").fetchone()
-        rows = (
-            {"id": f"{draw.getrandbits(128):032x}", "job": job, "at": now - day * DAY}
-            for day in range(days, 0, -1)
-            for job in jobs
-        )
-        db.executemany(RECORD, rows)
-        db.commit()
+def _run(job: str, at: int, started: int, length: int, draw: random.Random, state: str = "succeeded") -> dict:
+    id = f"{draw.getrandbits(128):032x}"
+    return {"id": id, "job": job, "at": at, "state": state, "started": started, "ended": started + length}

@@ -16,12 +16,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench.check import JOBFILE
-from bench.listing import apply_and_record, make_real
+from bench.listing import apply_and_record_real
 
 TURNS = 3_000_000
 """Of the loop with which times are compared."""
 LOOP_SECONDS = 0.05
 """How long the loop takes on the machine of the promise."""
+TABS = 200
 RUNS = 100
 """Runs of each job."""
 REQUESTS = 100
@@ -43,21 +44,33 @@ MEMORY = "at most 200 MB"
 STATUS_BYTES = 1_024
 
 
-def measure() -> list[dict]:
+def measure() -> Iterator[dict]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        apply_and_record(folder, RUNS)
-        make_real(folder / ".jobfile" / "ledger.db")
+        apply_and_record_real(folder, RUNS)
         with _server(folder) as (server, process):
-            first = _time(server, "/")
+            yield _row("page Today, the first one after a start", _time(server, "/"), "s", FIRST)
             with _writes(folder):
-                rows = [row for name, path in PAGES.items() for row in _rows(name, _times(server, path))]
-            taken = sum(map(_memory, _processes(process)))
-    return [
-        _row("page Today, the first one after a start", first, "s", FIRST),
-        *rows,
-        {**_row("page: memory of the server and its process", taken, "MB", MEMORY), **NO_REFERENCE},
-    ]
+                for page, path in PAGES.items():
+                    yield from _rows(page, _times(server, path))
+            with _open_tabs(folder):
+                for path in PAGES.values():
+                    _time(server, path)
+                yield _memory_row("server and its process, 200 tabs", _processes(process))
+
+
+def _memory_row(what: str, processes: Iterator[int]) -> dict:
+    return {**_row(f"memory of the {what}", sum(map(_memory, processes)), "MB", MEMORY), **NO_REFERENCE}
+
+
+@contextlib.contextmanager
+def _open_tabs(folder: Path) -> Iterator[None]:
+    with contextlib.ExitStack() as stack:
+        for _ in range(TABS):
+            tab = stack.enter_context(contextlib.closing(_AtSocket(folder / ".jobfile" / "web.sock")))
+            tab.request("GET", "/live")
+            assert tab.getresponse().status == 200
+        yield
 
 
 def _rows(name: str, times: list[float]) -> list[dict]:
@@ -98,9 +111,9 @@ def _processes(process: int) -> Iterator[int]:
 
 
 def _memory(process: int) -> float:
-    """Its memory in MB; a page that several share is shared out."""
+    """Its memory in MB."""
     lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / STATUS_BYTES
+    return next(int(line.split()[1]) for line in lines if line.startswith("Rss:")) / STATUS_BYTES
 
 
 class _AtSocket(http.client.HTTPConnection):

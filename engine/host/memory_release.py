@@ -1,5 +1,6 @@
-"""Frees memory that an idle engine does not need."""
+"""Frees memory that a process does not need now."""
 
+import contextlib
 import ctypes
 import os
 from pathlib import Path
@@ -7,6 +8,11 @@ from pathlib import Path
 VALIDATOR = "jsonschema_rs"
 """The library that validates job files: it has more code than the interpreter."""
 _MADV_DONTNEED = 4
+_M_ARENA_MAX = -8
+ARENAS = 2
+"""In how many places the threads of a process take memory. By default each thread has its own, and keeps what
+is freed there.
+"""
 _MAPS = Path("/proc/self/maps")
 
 
@@ -29,3 +35,15 @@ def give_back_code(library: str = VALIDATOR) -> int:
             if libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), _MADV_DONTNEED) == 0:
                 given += end - start
     return given
+
+
+def share_arenas() -> None:
+    """Let all threads take memory in the same few places: mallopt(3). Only the library of GNU has them."""
+    with contextlib.suppress(AttributeError):
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, ARENAS)
+
+
+def give_back_freed() -> None:
+    """Give the kernel what was freed between things that are in use: malloc_trim(3)."""
+    with contextlib.suppress(AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)

@@ -81,6 +81,14 @@ class Connection(H11Protocol):
             self._wait_for_request()
         super().on_response_complete()
 
+    def shutdown(self) -> None:
+        """The server ends. A request that is not whole now is given up; the others are answered."""
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is not None and not cycle.response_complete and self in Connection.waiting:
+            self._give_up()
+        else:
+            super().shutdown()
+
     def pause_writing(self) -> None:
         """The client does not read. After a while its connection is closed."""
         super().pause_writing()

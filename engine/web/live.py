@@ -12,7 +12,6 @@ from engine.web.limits import MAX_STREAMS
 from engine.web.refusing import RefusedError
 from engine.web.site import Site
 from engine.web.visits import Route, Visit
-from engine.web.watch import changed
 
 QUIET_SECONDS: Final = 15.0
 """After this time without a change, a comment shows that the connection is alive."""
@@ -42,8 +41,8 @@ async def _events(site: Site) -> AsyncIterator[str]:
     try:
         yield ALIVE
         mark, until = await look(), time.monotonic() + MAX_STREAM_SECONDS
-        while time.monotonic() < until:
-            now = await changed(look, mark, seconds=QUIET_SECONDS)
+        while time.monotonic() < until and not watch.is_over:
+            now = await watch.changed(mark, seconds=QUIET_SECONDS, look=look)
             yield ALIVE if now == mark else CHANGED
             mark = now
     finally:

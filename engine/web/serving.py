@@ -24,6 +24,7 @@ from engine.core.errors import JobfileError
 from engine.host.clock import SystemClock
 from engine.host.hardening import allow_many_files, make_undumpable
 from engine.host.lock import make_state_dir
+from engine.host.memory_release import share_arenas
 from engine.host.ownership import refuse_foreign_state
 from engine.web.access import make_token
 from engine.web.addresses import Listen, allowed_hosts
@@ -45,13 +46,16 @@ SOCKET: Final = "web.sock"
 ADDRESS: Final = "web.address"
 """A file with the address, for  jobfile ui."""
 BACKLOG: Final = 512
-ROWS: Final = 8_192
+ROWS: Final = 4_096
 """How many rows the server remembers: those of a page. Lists of all jobs are made beside it."""
 SWITCH_SECONDS: Final = 0.0005
 """How soon a thread that computes an answer lets a quick request go first. With Python's 5 ms a request waits
 that long for each of its steps.
 """
 STOP_SECONDS: Final = 3
+"""How long requests may take when the server ends."""
+UVICORN: Final = "uvicorn.error"
+"""The log of uvicorn about everything but requests."""
 SEARCHES: Final = (50_000, 10, 100)
 """After how many new objects Python searches these for garbage, and after how many such searches it searches
 older ones, and then all. With 10,000 jobs a search of all stops every request for half a second, and Python's
@@ -116,6 +120,7 @@ class Server:
 
     def run(self) -> None:
         """Serve until SIGTERM or SIGINT."""
+        share_arenas()
         sys.setswitchinterval(SWITCH_SECONDS)
         gc.set_threshold(*SEARCHES)
         threading.Thread(target=_prepare, args=(self.site,), name="prepare", daemon=True).start()
@@ -137,10 +142,10 @@ class Server:
         )
         config.load()
         # Strangers would fill the log: uvicorn writes a line about each request that is no HTTP.
-        logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+        logging.getLogger(UVICORN).setLevel(logging.ERROR)
         config.ssl = self._tls
         try:
-            _UntilSignal(config).run(sockets=[self._socket])
+            _UntilSignal(config, self.site.watch).run(sockets=[self._socket])
         finally:
             self.site.close()
             if not self.url:
@@ -150,7 +155,20 @@ class Server:
 
 
 class _UntilSignal(uvicorn.Server):
-    """uvicorn's server sends itself each signal again at its end, and so would end before we clean up."""
+    """uvicorn's server sends itself each signal again at its end, and so would end before we clean up; and
+    it would wait for open tabs, and print an error for each.
+    """
+
+    def __init__(self, config: uvicorn.Config, watch: Watch) -> None:
+        """Serve; at the end nobody waits for a change any more."""
+        super().__init__(config)
+        self._watch = watch
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the streams of tabs and the requests that wait, then all others."""
+        self._watch.end()
+        logging.getLogger(UVICORN).setLevel(logging.CRITICAL)  # what is cut off now is no error
+        await super().shutdown(sockets)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

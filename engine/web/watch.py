@@ -24,6 +24,9 @@ class Watch:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="watch")
         self._looking: Future[Hashable] | None = None
         self._began = 0.0
+        self.is_over = False
+        """Whether the server ends, and nobody should wait any more."""
+        self._resting: set[asyncio.Future[None]] = set()
 
     async def look(self) -> Hashable:
         """The mark, as it is or was at most a second ago."""
@@ -35,6 +38,32 @@ class Watch:
         # A client that goes away must not cancel the look for the others.
         return await asyncio.shield(asyncio.wrap_future(looking))
 
+    async def changed(
+        self, mark: object, *, seconds: float, look: Callable[[], Awaitable[object]] | None = None
+    ) -> object:
+        """Wait until `look` finds something else than this mark, the time is up, or the server ends; return
+        what it finds. Without `look`, the mark of the ledger.
+        """
+        look, until = look or self.look, time.monotonic() + seconds
+        while (now := await look()) == mark and time.monotonic() < until and not self.is_over:
+            await self._rest()
+        return now
+
+    def end(self) -> None:
+        """Let nobody wait any more. Called in the thread of those who wait."""
+        self.is_over = True
+        for one in self._resting:
+            one.cancel()
+
+    async def _rest(self) -> None:
+        """Wait until the next look, or the end."""
+        rest = asyncio.get_running_loop().create_future()
+        self._resting.add(rest)
+        try:
+            await asyncio.wait((rest,), timeout=LOOK_SECONDS)
+        finally:
+            self._resting.discard(rest)
+
     def close(self) -> None:
         """End the thread."""
         self._thread.shutdown()
@@ -44,11 +73,3 @@ class Watch:
             return self._mark()
         except JobfileError:
             return AWAY
-
-
-async def changed(look: Callable[[], Awaitable[object]], mark: object, *, seconds: float) -> object:
-    """Wait until `look` finds something else than this mark, or the time is up; return what it finds."""
-    until = time.monotonic() + seconds
-    while (now := await look()) == mark and time.monotonic() < until:
-        await asyncio.sleep(LOOK_SECONDS)
-    return now

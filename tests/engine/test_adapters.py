@@ -6,6 +6,7 @@ import re
 import select
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Sequence
@@ -360,6 +361,42 @@ def test_a_folder_of_runs_that_cannot_be_made_stops_nothing(tmp_path: Path) -> N
     (tmp_path / "runs").touch()
     make_runs_dir(tmp_path / "runs")
     make_runs_dir(tmp_path / "away" / "runs")
+
+
+def test_threads_share_what_they_take_memory_from_and_what_is_freed_is_given_back() -> None:
+    code = (
+        "import ctypes, sys, threading\n"
+        "from engine.host.memory_release import ARENAS, give_back_freed, share_arenas\n"
+        "libc = ctypes.CDLL(None)\n"
+        "libc.fopen.restype, libc.malloc_info.argtypes = ctypes.c_void_p, (ctypes.c_int, ctypes.c_void_p)\n"
+        "libc.fclose.argtypes = (ctypes.c_void_p,)\n"
+        "def arenas():\n"
+        "    file = libc.fopen(sys.argv[1].encode(), b'w')\n"
+        "    libc.malloc_info(0, file); libc.fclose(file)\n"
+        "    return open(sys.argv[1]).read().count('<heap nr=')\n"
+        "def use(count):\n"
+        "    barrier = threading.Barrier(count)\n"
+        "    take = lambda: (bytearray(2000), barrier.wait())\n"
+        "    threads = [threading.Thread(target=take) for _ in range(count)]\n"
+        "    [one.start() for one in threads]; [one.join() for one in threads]\n"
+        "def held():\n"
+        "    about = open('/proc/self/status').read()\n"
+        "    return int(about.split('VmRSS:')[1].split()[0])\n"
+        "if sys.argv[2] == 'shared': share_arenas()\n"
+        "use(6); print(arenas() > ARENAS)\n"
+        "taken = [bytearray(2000) for _ in range(20_000)]; last = taken.pop(); del taken\n"
+        "before = held(); give_back_freed(); print(before - held() > 20_000)\n"
+    )
+
+    def says(how: str) -> str:
+        with tempfile.NamedTemporaryFile() as file:
+            words = [sys.executable, "-c", code, file.name, how]
+            done = subprocess.run(words, capture_output=True, text=True)
+        assert done.stderr == ""
+        return done.stdout
+
+    assert says("each its own") == "True\nTrue\n"
+    assert says("shared") == "False\nTrue\n"
 
 
 def test_the_code_that_checks_files_is_given_back_and_works_on() -> None:

@@ -75,6 +75,11 @@ def served(folder: Path, *options: str, code: str = "") -> Iterator[Served]:
         process.stdout.close()
 
 
+def children_of(process: int) -> list[int]:
+    """The processes that a process has started."""
+    return [int(one) for one in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+
+
 def read_all(connection: socket.socket) -> str:
     """What comes until the other end closes the connection."""
     parts = []

@@ -27,14 +27,10 @@ from engine.web.apart.upkeep import examined, metrics
 from engine.web.apart.window import Chosen, look_at_window
 from jobfile.schedule.zones import load_zone
 from tests.acceptance.engines import until
-from tests.web.served import served
+from tests.web.served import children_of, served
 from tests.web.site import Web
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
-
-
-def children_of(process: int) -> list[int]:
-    return [int(one) for one in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from typing import Final
 from engine.asking.place import Place
 from engine.host.clock import SystemClock
 from engine.host.hardening import make_undumpable
+from engine.host.memory_release import give_back_freed, share_arenas
 from engine.ports import Snapshot
 from engine.service.listing import WrittenJobs
 from engine.web.apart.computer import Computer, of_descriptor
@@ -73,6 +74,7 @@ class Apart:
 def main(number: int) -> None:
     """Answer what comes until the server has ended."""
     make_undumpable()  # first: the environment may have a password
+    share_arenas()
     gc.set_threshold(*SEARCHES)
     gc.freeze()  # what is loaded stays
     connection, sending = of_descriptor(number), Lock()
@@ -114,6 +116,8 @@ def _answer(stage: Apart, connection: Connection, sending: Lock, content: bytes)
         content = to_bytes((number, None, passed_error(caught, traceback.format_exc())))
     with sending:
         connection.send_bytes(content)
+    del content
+    give_back_freed()
 
 
 if __name__ == "__main__":

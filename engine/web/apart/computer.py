@@ -13,14 +13,15 @@ from engine.asking.place import Place
 from engine.core.errors import JobfileError
 from engine.execution.launcher_client import Beside
 from engine.host.environment import environment
+from engine.host.memory_release import give_back_freed
 from engine.web.apart.passing import from_bytes, to_bytes
 from engine.web.apart.question import Computed, Question
 
 STOP_SECONDS: Final = 1.0
 TRIES: Final = 2
 """How often a question is asked whose process ends before it answers: it may itself be the reason."""
-ARENAS: Final = {"MALLOC_ARENA_MAX": "2"}
-"""Each thread of a process that computes would else keep memory for itself."""
+LARGE_BYTES: Final = 256 * 1024
+"""After an answer of this size, the memory of what it replaced is given back."""
 
 
 class GoneError(Exception):
@@ -37,6 +38,7 @@ class Computer:
         self._about = (place.apart(), is_for_pages)
         self._own = threading.Lock()
         self._child: _Child | None = None
+        self._is_closed = False
 
     def start(self) -> None:
         """Start the process now: the first question then waits less."""
@@ -50,14 +52,17 @@ class Computer:
         raise JobfileError("the process that computes this answer has ended; see the server's log")
 
     def close(self) -> None:
-        """End the process."""
+        """End the process; who still waits for an answer gets an error."""
         with self._own:
+            self._is_closed = True
             child, self._child = self._child, None
         if child is not None:
             child.close()
 
     def _running(self) -> "_Child":
         with self._own:
+            if self._is_closed:
+                raise JobfileError("the server ends; ask again when it is back")
             if self._child is None or self._child.is_gone:
                 self._child = _Child(self._about)
             return self._child
@@ -74,7 +79,7 @@ class _Child:
         self._waiting: dict[int, Future[Computed]] = {}
         self._ours, theirs = Pipe()
         argv = (sys.executable, "-P", "-m", "engine.web.apart", str(theirs.fileno()))
-        self._process = Beside(argv, env={**environment(), **ARENAS}, passed=(theirs.fileno(),))
+        self._process = Beside(argv, env=environment(), passed=(theirs.fileno(),))
         theirs.close()
         self._send(to_bytes(about))
         threading.Thread(target=self._listen, name="answers", daemon=True).start()
@@ -119,7 +124,12 @@ class _Child:
 
 
 def _received(connection: Connection) -> tuple[int, Computed, Exception | None]:
-    found: tuple[int, Computed, Exception | None] = from_bytes(connection.recv_bytes())  # type: ignore[assignment]  # what it sends
+    content = connection.recv_bytes()
+    found: tuple[int, Computed, Exception | None] = from_bytes(content)  # type: ignore[assignment]  # what it sends
+    is_large = len(content) > LARGE_BYTES
+    del content
+    if is_large:
+        give_back_freed()
     return found
 
 

@@ -19,7 +19,6 @@ from engine.web.limits import MAX_WAIT_SECONDS
 from engine.web.notes import NOTES, WARNINGS, notes_header
 from engine.web.refusing import RefusedError
 from engine.web.visits import Fields, Route, Visit, closing_after
-from engine.web.watch import changed
 from jobfile.model.namedtuple import NamedTuple
 from jobfile.schedule.duration import parse_duration
 
@@ -123,9 +122,9 @@ async def _answer(operation: Operation, visit: Visit) -> Response:
         tag = etag(answered.body, look)
         left = until - time.monotonic()
         is_waited_for = tag == known if known else not answered.is_over
-        if not is_waited_for or left <= 0:
+        if not is_waited_for or left <= 0 or watch.is_over:
             break
-        await changed(watch.look, mark, seconds=left)
+        await watch.changed(mark, seconds=left)
     kind = "application/json" if look is None or answered.text is None else f"{TEXT}; charset=utf-8"
     headers = {"ETag": tag, "Content-Type": kind, "Vary": "Accept", EXIT_CODE: str(answered.exit_code)}
     headers |= notes_header(NOTES, answered.notes) | notes_header(WARNINGS, visit.place.notes)
