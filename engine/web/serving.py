@@ -207,7 +207,7 @@ def make_site(
 
 
 def _prepare(site: Site) -> None:
-    """Ask for the answers of the first pages before somebody does."""
+    """Compute the answers of the first pages before anyone asks for them."""
     with contextlib.suppress(JobfileError):  # who asks next gets the error
         for one in first_questions(site.clock()):
             site.memory.recall(one, partial(site.compute, one), PAGE)

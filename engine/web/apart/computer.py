@@ -33,7 +33,7 @@ class Computer:
 
     def __init__(self, place: Place, *, is_for_pages: bool = False) -> None:
         """Answer questions about this place. Starts nothing yet. Computing for pages begins with those that
-        everybody opens, before somebody asks.
+        everyone opens, before anyone asks.
         """
         self._about = (place.apart(), is_for_pages)
         self._own = threading.Lock()
