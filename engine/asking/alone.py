@@ -74,8 +74,8 @@ class Alone:
         journal = EventStream(LogFile(config.state_dir / "engine.log"), clock=clock)
         try:
             session = open_session(config, journal, clock, command=self._command)
-        except EngineRunningError:  # another process was faster; or elsewhere one has the ledger of a server
-            if config.store:
+        except EngineRunningError:  # another process was faster
+            if config.store:  # or the ledger belongs to another host: each try would connect to the server
                 self._not_before = time.monotonic() + GIVE_WAY_SECONDS
             return
         service = SingleRun(session, journal, clock, serves=self._serves)

@@ -21,7 +21,7 @@ class Claim:
     """The claim of a state folder to its ledger; none is needed for a file in the folder."""
 
     def __init__(self, store: Store, config: EngineConfig, *, boot_id: str, is_command: bool = False) -> None:
-        """Claim nothing yet. A command claims the ledger only for the runs that it waits for."""
+        """Claim nothing yet. A command, which is no engine, may claim no ledger that hosts share."""
         self._store = store
         self._config = config
         self._boot_id = boot_id
